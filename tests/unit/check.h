@@ -17,6 +17,7 @@
 #define ADAVIC_CHECK_H
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -27,17 +28,28 @@ static struct {
     bool skipped;
 } check;
 
-/* Reports at most 8 failures per test: the ninth rarely teaches anything. */
-#define CHECK_FAIL(...)                                                                            \
-    (check.failures++ == 0 ? printf("not ok %s: ", check.test)                                     \
-     : check.failures <= 8 ? printf("  also: ")                                                    \
-                           : 0,                                                                    \
-     check.failures <= 8                                                                           \
-         ? (printf("%s:%d: ", __FILE__, __LINE__), printf(__VA_ARGS__), putchar('\n'))             \
-         : 0)
+/* Shows at most 8 failures per test: the ninth rarely teaches anything. Always false. */
+__attribute__((format(printf, 3, 4))) static inline bool check_fail(const char *file, int line,
+                                                                    const char *format, ...) {
+    check.failures++;
+    if (check.failures > 8) return false;
+    if (check.failures == 1) printf("not ok %s: %s:%d: ", check.test, file, line);
+    else printf("  also: %s:%d: ", file, line);
+    va_list args;
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    putchar('\n');
+    return false;
+}
+
+static inline bool check_same(bool held) {
+    return held;
+}
 
 /* Says whether `condition` holds; the rest is what to print where it does not, as for printf. */
-#define CHECK(condition, ...) ((condition) ? true : (CHECK_FAIL(__VA_ARGS__), false))
+#define CHECK(condition, ...)                                                                      \
+    check_same((condition) ? true : check_fail(__FILE__, __LINE__, __VA_ARGS__))
 
 /* |a - b| <= tol, absolute. Not a number is never near anything. */
 #define CHECK_NEAR(a, b, tol, what) check_near((a), (b), (tol), (what), __FILE__, __LINE__)
@@ -45,13 +57,8 @@ static struct {
 static inline bool check_near(double a, double b, double tol, const char *what, const char *file,
                               int line) {
     if (fabs(a - b) <= tol) return true;
-    check.failures++;
-    if (check.failures <= 8)
-        printf("%s%s%s%s:%d: %s: %.17g and %.17g differ by %.3g, more than %.3g\n",
-               check.failures == 1 ? "not ok " : "  also: ",
-               check.failures == 1 ? check.test : "", check.failures == 1 ? ": " : "", file, line,
-               what, a, b, fabs(a - b), tol);
-    return false;
+    return check_fail(file, line, "%s: %.17g and %.17g differ by %.3g, more than %.3g", what, a, b,
+                      fabs(a - b), tol);
 }
 
 /* Leaves the test, which counts as skipped unless something failed before. */
