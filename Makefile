@@ -1,0 +1,143 @@
+# adavic. `make` leaves the compiler at build/adavic; it holds its standard library and the runtime of the
+# models, and can be moved. `make help` lists the rest.
+#
+#   BUILD=DIR     where everything goes (default build)
+#   SANITIZE=1    AddressSanitizer and UndefinedBehaviorSanitizer in compiler, runtime and tests
+
+BUILD ?= build
+CC ?= cc
+LLVM_CONFIG ?= llvm-config-19
+JOBS := $(shell nproc 2>/dev/null || echo 2)
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(JOBS) --no-print-directory
+endif
+SHELL := /bin/bash
+
+# ---- flags ----
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+OPTIMISE ?= -O2
+CPPFLAGS += -Icompiler -I. -I$(BUILD) -D_GNU_SOURCE
+CFLAGS += -std=c11 -g $(OPTIMISE) $(WARN)
+LDLIBS += -lm -lpthread
+ifdef SANITIZE
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+CFLAGS += $(SANITIZERS) -fno-omit-frame-pointer
+LDFLAGS += $(SANITIZERS)
+endif
+LLVM_CPPFLAGS = -isystem $(shell $(LLVM_CONFIG) --includedir)
+LLVM_LIBS = $(shell $(LLVM_CONFIG) --ldflags --libs --link-shared)
+VERSION := 0.1.0
+
+# ---- files ----
+COMPILER_C := $(filter-out compiler/adavic.c,$(wildcard compiler/*.c compiler/*/*.c))
+RUNTIME_C := $(wildcard runtime/*.c)
+GRAMMAR_C := $(BUILD)/grammar/hbm.lex.c $(BUILD)/grammar/hbm.tab.c
+STDLIB := $(sort $(shell find stdlib -name '*.hbm'))
+EXAMPLES := $(sort $(wildcard examples/*.hbm))
+# tests/*/test_*.c are programs; other C files beside them are helpers, linked where they are needed
+TEST_C := $(sort $(wildcard tests/*/test_*.c))
+TEST_HELPER_C := $(filter-out $(TEST_C) tests/measure/%,$(wildcard tests/*/*.c))
+
+object = $(patsubst %.c,$(BUILD)/%.o,$(1))
+COMPILER_O := $(call object,$(COMPILER_C)) $(GRAMMAR_C:.c=.o) $(BUILD)/stdlib_text.o
+RUNTIME_O := $(call object,$(RUNTIME_C))
+TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(TEST_C))
+ZLIB_A := $(shell $(CC) -print-file-name=libz.a)
+
+# ---- the compiler ----
+.PHONY: all
+all: $(BUILD)/adavic
+
+$(BUILD)/adavic: $(BUILD)/compiler/adavic.o $(BUILD)/embedded.o $(BUILD)/libadavic.a $(BUILD)/libadavi_rt.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(LDLIBS)
+
+$(BUILD)/libadavic.a: $(COMPILER_O)
+	rm -f $@ && ar rcs $@ $^
+
+# Everything a compiled model needs beside libc, in one archive: the runtime, and zlib for .npz.
+$(BUILD)/libadavi_rt.a: $(RUNTIME_O) $(wildcard $(ZLIB_A))
+	rm -f $@
+	printf '%s\n' 'create $@' $(patsubst %,'addmod %',$(RUNTIME_O)) 'addlib $(ZLIB_A)' save end | ar -M
+	ranlib $@
+
+# The archive and the header of the models' interface, as bytes inside adavic.
+$(BUILD)/embedded.S: Makefile
+	@mkdir -p $(@D)
+	printf '%s\n' '.section .rodata' \
+	  '.globl adavic_runtime_archive, adavic_runtime_archive_end, adavic_abi_header, adavic_abi_header_end' \
+	  '.balign 16' 'adavic_runtime_archive: .incbin "$(BUILD)/libadavi_rt.a"' 'adavic_runtime_archive_end: .byte 0' \
+	  'adavic_abi_header: .incbin "runtime/abi.h"' 'adavic_abi_header_end: .byte 0' \
+	  '.section .note.GNU-stack,"",@progbits' >$@
+$(BUILD)/embedded.o: $(BUILD)/embedded.S $(BUILD)/libadavi_rt.a runtime/abi.h
+	$(CC) -c -o $@ $<
+
+# The standard library as C strings (`?` escaped, so that no trigraph arises).
+$(BUILD)/stdlib_text.c: $(STDLIB) Makefile
+	@mkdir -p $(@D)
+	{ echo '#include "front/front.h"'; echo 'const StdlibFile stdlib_files[] = {'; \
+	  for f in $(STDLIB); do echo "{\"$$f\","; \
+	    sed -e 's/[\\"?]/\\&/g' -e 's/.*/ "&\\n"/' "$$f"; echo ' ""},'; done; \
+	  echo '};'; echo 'const int stdlib_file_count = sizeof stdlib_files / sizeof *stdlib_files;'; } >$@
+
+$(BUILD)/grammar/hbm.tab.c: grammar/hbm.y
+	@mkdir -p $(@D)
+	bison -Werror -Wcounterexamples --header=$(@:.c=.h) -o $@ $<
+$(BUILD)/grammar/hbm.lex.c: grammar/hbm.l
+	@mkdir -p $(@D)
+	flex --header-file=$(@:.c=.h) -o $@ $<
+# flex and bison write code that our warnings were not made for
+$(GRAMMAR_C:.c=.o): WARN := -Wall -Wno-unused-function -Wno-sign-compare -Wno-unused-but-set-variable
+$(BUILD)/grammar/hbm.lex.o: $(BUILD)/grammar/hbm.tab.c
+$(BUILD)/grammar/hbm.tab.o: $(BUILD)/grammar/hbm.lex.c
+$(call object,$(wildcard compiler/front/*.c)): | $(GRAMMAR_C)
+
+$(BUILD)/compiler/back/llvm%.o: CPPFLAGS += $(LLVM_CPPFLAGS)
+$(BUILD)/compiler/adavic.o $(BUILD)/compiler/driver.o: CPPFLAGS += -DADAVIC_VERSION='"$(VERSION)"'
+$(BUILD)/compiler/back/link.o: CPPFLAGS += -DADAVIC_LINK_FLAGS='"$(SANITIZERS)"'
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/%.o: $(BUILD)/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Igrammar $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# ---- tests ----
+$(BUILD)/libtests.a: $(call object,$(TEST_HELPER_C))
+	rm -f $@ && ar rcs $@ $^
+$(TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libtests.a $(BUILD)/libadavic.a $(BUILD)/embedded.o $(BUILD)/libadavi_rt.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(LDLIBS)
+$(BUILD)/tests/%.o: CPPFLAGS += -Itests/unit
+
+.PHONY: test check bless asan
+test: ; @./setup.sh && $(MAKE) check
+check: all $(TEST_PROGRAMS) ; @BUILD=$(BUILD) tests/run.sh
+bless: all ; @BUILD=$(BUILD) tests/run.sh --bless
+asan: ; @$(MAKE) BUILD=$(BUILD)/asan SANITIZE=1 OPTIMISE=-O1 check
+
+# ---- reading, formatting, comparing, showing ----
+FORMATTED = $(wildcard compiler/*.[ch] compiler/*/*.[ch] runtime/*.[ch] tests/*/*.[ch] bench/*.[ch])
+.PHONY: fmt lint irdiff irsave measure demo docs setup clean help
+fmt: ; clang-format -i $(FORMATTED)
+lint: ; @clang-format --dry-run -Werror $(FORMATTED) && tests/lint.sh
+# The IR of every example against the one saved by `make irsave`: a refactoring shows an empty difference.
+irsave: all ; @BUILD=$(BUILD) tests/irdiff.sh save
+irdiff: all ; @BUILD=$(BUILD) tests/irdiff.sh
+measure: all ; @BUILD=$(BUILD) tests/measure/run.sh
+demo: ; @./setup.sh && $(MAKE) all && BUILD=$(BUILD) examples/demo.sh
+docs: all
+	$(BUILD)/adavic --explain all >docs/errors.md
+	$(BUILD)/adavic --explain-ops >docs/ir-ops.md
+setup: ; @./setup.sh
+clean: ; rm -rf $(BUILD)
+help:
+	@echo 'make           build $(BUILD)/adavic'
+	@echo 'make demo      install what is missing, build, and show pastes.hbm on real data'
+	@echo 'make test      every test (make check: without the check for packages)'
+	@echo 'make asan      the same under AddressSanitizer and UBSan, in $(BUILD)/asan'
+	@echo 'make bless     rewrite the expectations of tests/diag and tests/ir'
+	@echo 'make irsave, make irdiff    save, then compare, the IR of all examples'
+	@echo 'make measure   accuracy against exact results (takes long)'
+	@echo 'make fmt lint docs setup clean'
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

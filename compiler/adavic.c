@@ -1,0 +1,346 @@
+/* adavic.c -- the command line: reads options into an Options, and calls the driver. Options are rows of one
+ * table, from which the parser, --help and the suggestions for misspelt ones follow.
+ *
+ * Exit statuses: 0 done, 1 errors in the model, 2 wrong use of the command, 70 a fault of adavic.
+ */
+#include "driver.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { STATUS_USAGE = 2 };
+
+typedef enum {
+    OPT_OUTPUT,
+    OPT_DEFINE,
+    OPT_FAMILY,
+    OPT_PAPER,
+    OPT_NO_EXACT,
+    OPT_PRECISION,
+    OPT_TARGET,
+    OPT_SHARED,
+    OPT_EMIT,
+    OPT_RUN,
+    OPT_DUMP_AFTER,
+    OPT_TIME_PASSES,
+    OPT_EXPLAIN,
+    OPT_EXPLAIN_OPS,
+    OPT_COLOR,
+    OPT_VERSION,
+    OPT_HELP,
+} OptionId;
+
+typedef struct OptionInfo {
+    OptionId id;
+    const char *name, *argument; /* argument NULL: takes none */
+    const char *help;            /* NULL: not in --help */
+} OptionInfo;
+
+static const OptionInfo option_info[] = {
+    {OPT_OUTPUT, "-o", "OUT", "where the result goes (default: the model's name, in this folder)"},
+    {OPT_DEFINE, "-D", "NAME=N", "replaces the value of a const of the model"},
+    {OPT_FAMILY, "--family", "structured|adavi", "the variational family (default structured)"},
+    {OPT_PAPER, "--paper", NULL, "the published ADAVI design, its architecture and start"},
+    {OPT_NO_EXACT, "--no-exact", NULL, "attention and flows alone, no exact moments"},
+    {OPT_PRECISION, "--precision", "f32|f64", "numbers of the compiled program (default f32)"},
+    {OPT_TARGET, "--target", "CPU", "host (default), x86-64-v3, x86-64-v4, ..."},
+    {OPT_SHARED, "--shared", NULL, "a shared library and its header instead of a program"},
+    {OPT_EMIT, "--emit", "FORM", "print a stage instead of compiling (forms below)"},
+    {OPT_RUN, "--run", "PASS", "run one pass on a file of tensor IR and print the result"},
+    {OPT_DUMP_AFTER, "--dump-after", "PASS", "print what a pass leaves, to stderr; may be repeated"},
+    {OPT_TIME_PASSES, "--time-passes", NULL, "how long each pass took, to stderr"},
+    {OPT_EXPLAIN, "--explain", "CODE", "the long form of an error, as E0201; `all` lists them"},
+    {OPT_EXPLAIN_OPS, "--explain-ops", NULL, "the operations of the tensor IR"},
+    {OPT_COLOR, "--color", "auto|always|never", "colours in messages"},
+    {OPT_VERSION, "--version", NULL, "the version"},
+    {OPT_HELP, "--help", NULL, "this text"},
+};
+enum { N_OPTIONS = sizeof option_info / sizeof *option_info };
+
+__attribute__((format(printf, 1, 2))) static int usage_error(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "adavic: ");
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\nTry `adavic --help`.\n");
+    return STATUS_USAGE;
+}
+
+/* ---- texts ---- */
+
+static void print_help(void) {
+    printf("usage: adavic [options] MODEL.hbm        (- reads the model from standard input)\n\n"
+           "Compiles a hierarchical Bayesian model to a program that simulates, trains and infers.\n\n"
+           "  $ cat coin.hbm\n"
+           "  latent mu ~ normal(0, 1);\n"
+           "  plate group(3) {\n"
+           "    latent mu_g ~ normal(mu, 0.5);\n"
+           "    plate obs(50) { observed x ~ normal(mu_g, 0.1); }\n"
+           "  }\n"
+           "  $ adavic coin.hbm -o coin        # analyse, derive the dual, generate code, link\n"
+           "  $ ./coin train --time 60s        # amortise; writes coin.weights\n"
+           "  $ ./coin infer data.csv          # the posterior of every latent: columns group, x\n\n"
+           "options\n");
+    for (int i = 0; i < N_OPTIONS; i++) {
+        const OptionInfo *o = &option_info[i];
+        bool spaced = o->name[1] != '-';
+        char left[64];
+        snprintf(left, sizeof left, "%s%s%s", o->name, !o->argument ? "" : spaced ? " " : "=",
+                 o->argument ? o->argument : "");
+        printf("  %-28s %s\n", left, o->help);
+    }
+    printf("\nforms of --emit\n");
+    for (const Emission *e = driver_emissions; e->name; e++)
+        printf("  %-12s %s\n", e->name, e->help);
+    printf("\npasses, in order (--dump-after; those marked * also --run)\n");
+    for (int i = 0; i < driver_pass_count; i++)
+        printf("  %-10s%s %s\n", driver_passes[i].name, driver_passes[i].on_ir ? "*" : " ",
+               driver_passes[i].why);
+    printf("\nExit status: 0 done, 1 errors in the model (nothing is written), 2 wrong use.\n");
+}
+
+/* docs/errors.md */
+static void explain_all(void) {
+    static const struct {
+        const char *code, *severity, *format, *text;
+    } all[] = {
+#define DIAG(NAME, code, severity, format, text) {#code, #severity, format, text},
+#include "base/diags.def"
+#undef DIAG
+    };
+    printf("# Messages of adavic\n\nWritten by `make docs` from compiler/base/diags.def.\n");
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        printf("\n## %s%s\n\n`%s`\n\n%s\n", all[i].code,
+               strcmp(all[i].severity, "WARNING") ? "" : " (warning)", all[i].format, all[i].text);
+}
+
+static int explain(const char *code) {
+    if (!strcmp(code, "all")) {
+        explain_all();
+        return 0;
+    }
+    const char *nearest = NULL;
+    const char *text = diag_explain(code, &nearest);
+    if (!text && nearest)
+        return usage_error("there is no message %s; did you mean %s?", code, nearest);
+    if (!text) return usage_error("there is no message %s; `--explain all` lists them", code);
+    printf("%s\n", text);
+    return 0;
+}
+
+/* docs/ir-ops.md */
+static void explain_ops(void) {
+    static const char *const rules[] = {
+        [RULE_LEAF] = "as declared",
+        [RULE_POINT] = "union of the operands'",
+        [RULE_REDUCE] = "the operand's, less those summed",
+        [RULE_CONTRACT] = "union, less those summed",
+        [RULE_RENAME] = "one replaced by another of equal extent",
+        [RULE_PICK] = "less one",
+        [RULE_PLACE] = "one more",
+        [RULE_SLICE] = "one replaced by a shorter one",
+        [RULE_PAD] = "one replaced by a longer one",
+        [RULE_SPREAD] = "those declared, too",
+        [RULE_RANDOM] = "as declared",
+    };
+    printf("# Operations of the tensor IR\n\nWritten by `make docs` from compiler/ir/ops.def.\n\n"
+           "| operation | operands | axes of the result | meaning |\n| --- | --- | --- | --- |\n");
+    for (int i = 0; i < OP_COUNT; i++)
+        printf("| `%s` | %d | %s | %s |\n", ir_op_info[i].text, ir_op_info[i].arity,
+               rules[ir_op_info[i].rule], ir_op_info[i].doc);
+}
+
+/* ---- reading options ---- */
+
+/* The row of `word` ("--emit=ir", "-DN=3", "-o"); *value is what is attached to it, or NULL. */
+static const OptionInfo *find_option(Arena *arena, const char *word, const char **value) {
+    *value = NULL;
+    size_t n = word[1] == '-' ? strcspn(word, "=") : 2;
+    for (int i = 0; i < N_OPTIONS; i++) {
+        const OptionInfo *o = &option_info[i];
+        if (strlen(o->name) != n || strncmp(o->name, word, n)) continue;
+        if (word[n]) *value = word + n + (word[n] == '=');
+        return o;
+    }
+    const char *names[N_OPTIONS];
+    for (int i = 0; i < N_OPTIONS; i++) names[i] = option_info[i].name;
+    const char *given = arena_strndup(arena, word, strcspn(word, "="));
+    const char *near = nearest_name(given, names, N_OPTIONS);
+    if (near) usage_error("unknown option %s; did you mean %s?", given, near);
+    else usage_error("unknown option %s", given);
+    return NULL;
+}
+
+/* Is `value` one of "a|b|c"? */
+static bool one_of(const char *value, const char *choices) {
+    size_t n = strlen(value);
+    for (const char *at = choices;; at++) {
+        size_t length = strcspn(at, "|");
+        if (length == n && !strncmp(at, value, n)) return true;
+        at += length;
+        if (!*at) return false;
+    }
+}
+
+static int read_define(Arena *arena, Options *options, const char *text) {
+    const char *equals = strchr(text, '=');
+    if (!equals || equals == text)
+        return usage_error("-D %s: expected NAME=N, as in -D D=3", text);
+    char *end;
+    long long value = strtoll(equals + 1, &end, 10);
+    if (end == equals + 1 || *end) return usage_error("-D %s: %s is no integer", text, equals + 1);
+    Define define = {arena_strndup(arena, text, (size_t)(equals - text)), value};
+    vec_push(arena, &options->defines, define);
+    return 0;
+}
+
+static int read_emit(Arena *arena, Options *options, const char *form) {
+    const char *names[32];
+    int n = 0;
+    char *base = arena_strndup(arena, form, strcspn(form, ":"));
+    options->emit = form;
+    for (const Emission *e = driver_emissions; e->name; e++) {
+        if (!strcmp(e->name, base)) return 0;
+        names[n++] = e->name;
+    }
+    const char *near = nearest_name(base, names, n);
+    if (near) return usage_error("--emit=%s: no such form; did you mean %s?", form, near);
+    return usage_error("--emit=%s: no such form", form);
+}
+
+/* A row of passes.def by name; `on_ir`: one that --run can run. */
+static int check_pass(const char *option, const char *name, bool on_ir) {
+    const char *names[32];
+    int n = 0;
+    for (int i = 0; i < driver_pass_count; i++) {
+        if (on_ir && !driver_passes[i].on_ir) continue;
+        if (!strcmp(driver_passes[i].name, name)) return 0;
+        names[n++] = driver_passes[i].name;
+    }
+    const char *near = nearest_name(name, names, n);
+    if (near) return usage_error("%s=%s: no such pass; did you mean %s?", option, name, near);
+    return usage_error("%s=%s: no such pass", option, name);
+}
+
+/* NAME of --color, decided. */
+static bool use_color(const char *when) {
+    const char *no_color = getenv("NO_COLOR");
+    if (!strcmp(when, "auto")) return isatty(STDERR_FILENO) && !(no_color && *no_color);
+    return !strcmp(when, "always");
+}
+
+/* Applies one option that takes part in a compilation; a status, 0 where it was right. */
+static int apply(Arena *arena, Options *options, const OptionInfo *o, const char *value) {
+    if (o->argument && strchr(o->argument, '|') && !one_of(value, o->argument))
+        return usage_error("%s=%s: expected %s", o->name, value, o->argument);
+    switch (o->id) {
+    case OPT_OUTPUT:
+        options->output = value;
+        return 0;
+    case OPT_DEFINE:
+        return read_define(arena, options, value);
+    case OPT_FAMILY:
+        options->dual.family = strcmp(value, "adavi") ? FAMILY_STRUCTURED : FAMILY_ADAVI;
+        return 0;
+    case OPT_PAPER:
+        options->dual = (DualOptions){FAMILY_ADAVI, true, true};
+        return 0;
+    case OPT_NO_EXACT:
+        options->dual.no_exact = true;
+        return 0;
+    case OPT_PRECISION:
+        options->f64 = !strcmp(value, "f64");
+        return 0;
+    case OPT_TARGET:
+        options->target.cpu = value;
+        return 0;
+    case OPT_SHARED:
+        options->target.shared = true;
+        return 0;
+    case OPT_EMIT:
+        return read_emit(arena, options, value);
+    case OPT_RUN:
+        options->run = value;
+        return check_pass("--run", value, true);
+    case OPT_DUMP_AFTER:
+        vec_push(arena, &options->dump_after, value);
+        return check_pass("--dump-after", value, false);
+    case OPT_TIME_PASSES:
+        options->time_passes = true;
+        return 0;
+    case OPT_COLOR:
+        options->color = use_color(value);
+        return 0;
+    default: /* those that print and end: see print_and_end */
+        return 0;
+    }
+}
+
+/* Options that print a text instead of compiling; -1 for the others. */
+static int print_and_end(OptionId id, const char *value) {
+    switch (id) {
+    case OPT_HELP:
+        print_help();
+        return 0;
+    case OPT_VERSION:
+        printf("adavic %s\n", ADAVIC_VERSION);
+        return 0;
+    case OPT_EXPLAIN:
+        return explain(value);
+    case OPT_EXPLAIN_OPS:
+        explain_ops();
+        return 0;
+    default:
+        return -1;
+    }
+}
+
+static int check_options(const Options *options) {
+    if (!options->input)
+        return usage_error("no model given; as in: adavic model.hbm -o model");
+    bool to_file = !options->run && (!options->emit || !strcmp(options->emit, "obj"));
+    if (!strcmp(options->input, "-") && to_file && !options->output)
+        return usage_error("a model from standard input needs -o OUT");
+    if (options->run && options->emit) return usage_error("--run and --emit exclude each other");
+    return 0;
+}
+
+/* Reads all words; -1 to go on, else the exit status. */
+static int read_options(Arena *arena, Options *options, int argc, char **argv) {
+    bool only_names = false;
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i], *value;
+        if (only_names || word[0] != '-' || !word[1]) {
+            if (options->input)
+                return usage_error("one model at a time: %s and %s", options->input, word);
+            options->input = word;
+            continue;
+        }
+        if (!strcmp(word, "--")) {
+            only_names = true;
+            continue;
+        }
+        const OptionInfo *o = find_option(arena, word, &value);
+        if (!o) return STATUS_USAGE;
+        if (!o->argument && value) return usage_error("%s takes no value", o->name);
+        if (o->argument && !value) value = ++i < argc ? argv[i] : NULL;
+        if (o->argument && !value) return usage_error("%s needs %s", o->name, o->argument);
+        int status = print_and_end(o->id, value);
+        if (status >= 0) return status;
+        status = apply(arena, options, o, value);
+        if (status) return status;
+    }
+    int status = check_options(options);
+    return status ? status : -1;
+}
+
+int main(int argc, char **argv) {
+    Arena *arena = arena_new();
+    Options options = {.target = {.cpu = "host"}, .color = use_color("auto")};
+    int status = read_options(arena, &options, argc, argv);
+    if (status < 0)
+        status = options.run ? driver_run_pass(arena, &options) : driver_compile(arena, &options);
+    arena_free(arena);
+    return status;
+}
