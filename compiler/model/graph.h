@@ -1,0 +1,48 @@
+/* graph.h -- the template graph of a model, private to model/ (and its tests).
+ *
+ * One vertex per declared latent and observed variable, whatever the plates' sizes. Every latent or
+ * observed variable has one factor: itself and the variables its distribution's arguments mention,
+ * lets and functions looked through. Two variables meet when some factor holds both (the moral
+ * graph). Latents are numbered in the guide's order: fewer plates first, then the model's order.
+ */
+#ifndef ADAVIC_MODEL_GRAPH_H
+#define ADAVIC_MODEL_GRAPH_H
+
+#include "model/model.h"
+
+typedef struct TemplateGraph {
+    const Model *model;
+    int n; /* latents */
+    Var **latent;
+    bool *meets; /* [n * n], symmetric, the diagonal is false */
+    int n_data;  /* observed variables, in the model's order */
+    Var **data;
+    bool *sees; /* [n * n_data]: latent and observed share a factor */
+} TemplateGraph;
+
+TemplateGraph *model_graph(Arena *arena, const Model *model);
+/* From latent `i` along paths whose interior holds only later latents: on[k] marks the earlier
+ * latents reached, interior[k] the later ones passed through (both [n], overwritten; on[i] stays
+ * false). */
+void model_graph_reach(const TemplateGraph *graph, int i, bool *on, bool *interior);
+/* Every latent connected with latent `i` by latents alone (itself included). */
+void model_graph_component(const TemplateGraph *graph, int i, bool *component);
+
+/* Is `inner` the plate `outer` or inside it? NULL is the space outside all plates. */
+bool plate_within(const Plate *inner, const Plate *outer);
+int plate_count(const Plate *plate); /* plates around a value whose innermost plate this is */
+/* The height of a value in the hierarchy: ADAVI's Hier. 0 in a plate that holds no other. */
+int model_hier(const Model *model, const Plate *plate);
+
+/* Fills exchangeable and reason of every plate (exchangeability.c). */
+void model_certify_plates(Arena *arena, Model *model);
+/* The guide's conditioning sets with their verdicts (factorise.c). */
+Conditioning *model_factorise(Arena *arena, const TemplateGraph *graph);
+/* What a guide with one independent factor per latent loses at latent `i`; *exact says whether
+ * nothing. */
+const char *model_mean_field_verdict(Arena *arena, const TemplateGraph *graph, int i, bool *exact);
+
+/* "a", "a and b", "a, b and c": the names of the marked variables; "" if none. */
+const char *model_names(Arena *arena, Var *const *vars, const bool *mark, int n);
+
+#endif
