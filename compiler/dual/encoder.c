@@ -1,0 +1,252 @@
+/* encoder.c -- from the observed variables to what every plate instance and the whole data set look
+ * like.
+ *
+ * The encoder recurses over the tree of plates. The elements of a plate are described by the
+ * observed variables that stand in it, by the pooled encodings of its own inner plates and (exact
+ * path) by its moments; a set transformer with weights shared over all instances pools them into
+ * the encoding of the instance around. Invariants:
+ *   - every value is equivariant under permutation of any plate's instances: plates are only
+ * reduced or mapped over;
+ *   - inputs are centred and scaled by the data set's own mean and rms (not with --paper), so that
+ * wide priors do not erase what varies inside a data set; both re-enter as features of the whole
+ * data set.
+ *
+ * The exact path carries nested moments: means by level, and variances of the means of each level
+ * about those of the level above, pooled raw before any logarithm is taken (analysis of variance).
+ * Attention with mean pooling cannot see how many instances there are, and blurs the mean; these
+ * moments do neither.
+ */
+#include "dual/internal.h"
+
+#include <math.h>
+
+static const SetTransformer PAPER = {
+    .width = 8, .heads = 2, .inducing = 8, .seeds = 1, .n_isab = 2};
+static const SetTransformer LEARNED = {
+    .width = 16, .heads = 2, .inducing = 8, .seeds = 4, .n_isab = 2, .pre_norm = true};
+/* Beside the exact path the learned one carries shape only: what moments do not say. */
+static const SetTransformer BESIDE_EXACT = {
+    .width = 8, .heads = 2, .inducing = 8, .seeds = 2, .n_isab = 1, .pre_norm = true};
+
+static const double SCALE_FLOOR =
+    1e-3; /* of the prior-predictive scale (median absolute deviation) */
+static const double VARIANCE_FLOOR =
+    1e-6; /* of a data set's own mean square: what a single instance shows */
+
+static bool exact_path(const Build *b) {
+    return !b->options.paper && !b->options.no_exact;
+}
+
+static IrValue number(Build *b, double x) {
+    return ir_const(b->p, x);
+}
+
+/* asinh of (v - median) / mad over prior draws: long tails stay in reach of the networks. In
+ * program prepare the raw feature becomes an output instead. */
+static IrValue standardise(Build *b, const char *name, IrValue v, const AxisId *axes, int n) {
+    IrProgram *p = b->p;
+    if (b->preparing) {
+        ir_output(p, name, v);
+        return v;
+    }
+    IrValue median = stat_input(b, name, "median", axes, n);
+    IrValue mad = ir_max(p, stat_input(b, name, "mad", axes, n), number(b, 1e-3));
+    IrValue z = ir_div(p, ir_sub(p, v, median), mad);
+    IrValue size = ir_abs(p, z);
+    IrValue root = ir_sqrt(p, ir_add(p, ir_square(p, z), number(b, 1)));
+    return ir_mul(p, ir_sign(p, z), ir_log(p, ir_add(p, size, root)));
+}
+
+static IrValue mean_over(Build *b, IrValue v, const AxisId *axes, int n) {
+    for (int i = 0; i < n; i++)
+        v = ir_mul(b->p, ir_sum(b->p, v, &axes[i], 1), ir_recip(b->p, ir_extent(b->p, axes[i])));
+    return v;
+}
+
+/* ------------------------------------------------------------------ moments */
+
+static void fill_levels(const Var *var, Moments *m) {
+    const Plate *plate = var->type.plate;
+    m->n_levels = plate ? plate->depth + 2 : 1;
+    if (m->n_levels > MAX_LEVELS)
+        internal_error("dual", "more than %d nested plates", MAX_LEVELS - 1);
+    for (int level = m->n_levels - 1; level > 0; level--, plate = plate->parent)
+        m->plate[level] = plate;
+}
+
+/* Plate axes of levels (from, to], outermost first. */
+static int level_axes(Build *b, const Moments *m, int from, int to, AxisId *axes) {
+    int n = 0;
+    for (int level = from + 1; level <= to; level++) axes[n++] = b->plate[m->plate[level]->index];
+    return n;
+}
+
+/* The data set's own centre and scale; returns the variable in these units. */
+static Val normalise(Build *b, const Var *var, Moments *m) {
+    IrProgram *p = b->p;
+    Val x = lower_var(b, var);
+    AxisId plates[MAX_LEVELS], events[MAX_DIMS];
+    int n = level_axes(b, m, 0, m->n_levels - 1, plates), n_events = event_axes(b, &x, events);
+    m->centre = m->scale = x;
+    m->centre.v = mean_over(b, x.v, plates, n);
+    IrValue centred = ir_sub(p, x.v, m->centre.v);
+    IrValue square = mean_over(b, ir_square(p, centred), plates, n);
+    IrValue floor = b->preparing ? number(b, 1e-12)
+                                 : ir_mul(p, number(b, SCALE_FLOOR),
+                                          stat_input(b, var->name, "mad", events, n_events));
+    m->scale.v = ir_sqrt(p, ir_add(p, square, ir_add(p, ir_square(p, floor), number(b, 1e-30))));
+    x.v = ir_div(p, centred, m->scale.v);
+    return x;
+}
+
+/* Unbiased variance of the means of `level` about those of the level above, one per instance of
+ * that level. */
+static IrValue level_variance(Build *b, const Moments *m, const IrValue *mean, int level) {
+    IrProgram *p = b->p;
+    AxisId axis = b->plate[m->plate[level]->index];
+    IrValue deviation = ir_sub(p, mean[level], mean[level - 1]);
+    IrValue one = number(b, 1);
+    IrValue freedom = ir_max(p, ir_sub(p, ir_extent(p, axis), one), one);
+    return ir_mul(p, ir_sum(p, ir_square(p, deviation), &axis, 1), ir_recip(p, freedom));
+}
+
+/* Adds the moments of `var` to the blocks of every level, and fills means and standard errors. */
+static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
+    IrProgram *p = b->p;
+    const char *name = m->observed->name;
+    int last = m->n_levels - 1;
+    AxisId events[MAX_DIMS], axes[MAX_LEVELS];
+    int n_events = event_axes(b, &normal, events);
+    IrValue mean[MAX_LEVELS];
+    mean[last] = normal.v;
+    for (int level = last; level > 0; level--)
+        mean[level - 1] = mean_over(b, mean[level], axes, level_axes(b, m, level - 1, level, axes));
+    for (int level = 0; level <= last; level++) {
+        Blocks *blocks = level ? &enc->plate[m->plate[level]->index] : &enc->root;
+        const char *at = level ? m->plate[level]->name : "root";
+        m->mean[level] = normal;
+        m->mean[level].v = ir_add(p, m->centre.v, ir_mul(p, m->scale.v, mean[level]));
+        m->se2[level] = IR_NONE;
+        if (level && level < last)
+            blocks_add(blocks, block_of(mean[level], n_events, events,
+                                        arena_printf(b->arena, "%s.mean", name)));
+        for (int below = level + 1; below <= last; below++) {
+            IrValue variance = level_variance(b, m, mean, below);
+            variance = mean_over(b, variance, axes, level_axes(b, m, level, below - 1, axes));
+            variance = ir_add(p, variance, number(b, VARIANCE_FLOOR));
+            AxisId children = b->plate[m->plate[below]->index];
+            if (below == level + 1) {
+                IrValue pooled = mean_over(b, variance, axes, level_axes(b, m, 0, level, axes));
+                m->se2[level] = ir_mul(p, ir_mul(p, pooled, ir_square(p, m->scale.v)),
+                                       ir_recip(p, ir_extent(p, children)));
+            }
+            const char *tag =
+                arena_printf(b->arena, "%s.logvar.%s.%s", name, m->plate[below]->name, at);
+            IrValue feature = standardise(b, tag, ir_log(p, variance), events, n_events);
+            blocks_add(blocks, block_of(feature, n_events, events, tag));
+            IrValue size = ir_log1p(p, ir_extent(p, children));
+            blocks_add(blocks,
+                       block_of(size, 0, NULL,
+                                arena_printf(b->arena, "%s.logn.%s", name, m->plate[below]->name)));
+        }
+    }
+}
+
+static void add_whole(Build *b, Encoding *enc, const Moments *m) {
+    AxisId events[MAX_DIMS];
+    int n = event_axes(b, &m->centre, events);
+    const char *name = m->observed->name;
+    const char *centre = arena_printf(b->arena, "%s.centre", name),
+               *scale = arena_printf(b->arena, "%s.logscale", name);
+    IrValue c = standardise(b, centre, m->centre.v, events, n);
+    IrValue s = standardise(b, scale, ir_log(b->p, m->scale.v), events, n);
+    blocks_add(&enc->root, block_of(c, n, events, centre));
+    blocks_add(&enc->scale, block_of(s, n, events, scale));
+}
+
+/* ------------------------------------------------------------------ the learned path */
+
+static bool holds_data(const Build *b, const Plate *plate) {
+    for (int i = 0; i < b->model->vars.n; i++) {
+        const Var *var = b->model->vars.data[i];
+        if (var->kind != VAR_OBSERVED) continue;
+        for (const Plate *q = var->type.plate; q; q = q->parent)
+            if (q == plate) return true;
+    }
+    return false;
+}
+
+/* Height above the innermost plate that holds data: names the published network's st0, st1, ... */
+static int height(const Build *b, const Plate *plate) {
+    int above = 0;
+    for (int i = 0; i < b->model->plates.n; i++) {
+        const Plate *q = b->model->plates.data[i];
+        if (q->parent != plate || !holds_data(b, q)) continue;
+        int h = height(b, q) + 1;
+        if (h > above) above = h;
+    }
+    return above;
+}
+
+static const char *pool_name(Build *b, const Plate *plate) {
+    if (b->options.paper) return arena_printf(b->arena, "st%d", height(b, plate));
+    return arena_printf(b->arena, "st.%s", plate->name);
+}
+
+/* Pools inner plates first, so that an instance's blocks are complete before its own plate is
+ * pooled. */
+static void pool_into(Build *b, Encoding *enc, const Plate *around, const Blocks *raw) {
+    const SetTransformer *shape = b->options.paper ? &PAPER
+                                  : exact_path(b)  ? &BESIDE_EXACT
+                                                   : &LEARNED;
+    AxisId f = feature_axis(b, shape->width);
+    for (int i = 0; i < b->model->plates.n; i++) {
+        const Plate *plate = b->model->plates.data[i];
+        if (plate->parent != around || !holds_data(b, plate)) continue;
+        pool_into(b, enc, plate, raw);
+        Blocks elements = enc->plate[plate->index];
+        for (int k = 0; k < raw[plate->index].n; k++)
+            blocks_add(&elements, raw[plate->index].at[k]);
+        IrValue pooled =
+            set_transformer(b, pool_name(b, plate), shape, &elements, b->plate[plate->index]);
+        Blocks *into = around ? &enc->plate[around->index] : &enc->root;
+        blocks_add(into, block_of(pooled, 1, &f, arena_printf(b->arena, "set.%s", plate->name)));
+    }
+}
+
+Encoding *encode(Build *b) {
+    Encoding *enc = arena_new_of(b->arena, Encoding);
+    enc->plate = arena_array(b->arena, Blocks, b->model->plates.n + 1);
+    Blocks *raw = arena_array(b->arena, Blocks, b->model->plates.n + 1);
+    for (int i = 0; i < b->model->vars.n; i++) {
+        const Var *var = b->model->vars.data[i];
+        if (var->kind != VAR_OBSERVED) continue;
+        if (enc->n_observed == MAX_OBSERVED)
+            internal_error("dual", "more than %d observed variables", MAX_OBSERVED);
+        Moments *m = &enc->moments[enc->n_observed++];
+        m->observed = var;
+        fill_levels(var, m);
+        Val x = b->options.paper ? lower_var(b, var) : normalise(b, var, m);
+        AxisId events[MAX_DIMS];
+        int n_events = event_axes(b, &x, events);
+        if (!b->options.paper) add_whole(b, enc, m);
+        if (exact_path(b)) add_moments(b, enc, m, x);
+        Block own = block_of(x.v, n_events, events, var->name);
+        if (var->type.plate)
+            blocks_add(&raw[var->type.plate->index], own);
+        else
+            blocks_add(&enc->root, own);
+    }
+    if (b->preparing) return enc;
+    pool_into(b, enc, NULL, raw);
+    /* An instance knows the observed variables that stand in its own plate, too. */
+    for (int i = 0; i < b->model->plates.n; i++)
+        for (int k = 0; k < raw[i].n; k++) blocks_add(&enc->plate[i], raw[i].at[k]);
+    return enc;
+}
+
+const Moments *moments_of(const Encoding *enc, const Var *latent) {
+    for (int i = 0; i < enc->n_observed; i++)
+        if (is_location_of(latent, enc->moments[i].observed)) return &enc->moments[i];
+    return NULL;
+}

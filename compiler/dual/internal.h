@@ -1,0 +1,152 @@
+/* internal.h -- shared by the files of dual/: the program under construction and what is known in
+ * it.
+ *
+ * Axes. Component i of a variable's event lives on the event axis "d<i>.<extent>" (equal shapes
+ * share axes, so that broadcasting by name is broadcasting by shape). Activations of width n live
+ * on "f<n>"; a weight's output axis is "o<n>", renamed to "f<n>" after use. Weights are stored [in,
+ * out] row-major, so every axis that can be an input is declared before any that is an output
+ * (build_start).
+ */
+#ifndef ADAVIC_DUAL_INTERNAL_H
+#define ADAVIC_DUAL_INTERNAL_H
+
+#include "dual/dual.h"
+
+/* A lowered expression: its event shape is carried along, since bodies of functions are typed by
+ * use. */
+typedef struct Val {
+    IrValue v;
+    int n_dims;
+    int64_t dims[MAX_DIMS];
+} Val;
+
+/* A group of features: a value and the event axes that are features of it (none: one number). */
+typedef struct Block {
+    IrValue v;
+    int n_axes;
+    AxisId axes[MAX_DIMS];
+    const char *tag; /* names its weights where a layer reads several blocks */
+} Block;
+
+enum { MAX_BLOCKS = 24 };
+typedef struct Blocks {
+    int n;
+    Block at[MAX_BLOCKS];
+} Blocks;
+
+/* What random primitives become when a `sample` body is lowered. */
+typedef enum {
+    BASE_DRAWS,  /* random sources */
+    BASE_CENTRE, /* their medians: the body yields the centre of the distribution */
+    BASE_UPPER,  /* the first at its upper 16 % point, the others at the median: centre + about one
+                    spread */
+} BaseMode;
+
+typedef struct Build {
+    Arena *arena;
+    Dual *dual;
+    const Model *model;
+    const Analysis *analysis;
+    DualOptions options;
+    bool preparing; /* program prepare: features leave raw, as outputs, for their statistics to be
+                       taken */
+    IrProgram *p;
+    AxisId data, draw;
+    AxisId *plate; /* by Plate.index */
+    Val *value;    /* by Var.index; v == IR_NONE: not computed yet */
+    /* state of one `sample` body */
+    BaseMode base;
+    const Var *sampled;
+    int n_sites;
+    bool support_bounded; /* of the variable sampled: shifts the normal's centre off 0
+                             (half-normals) */
+} Build;
+
+/* ---- lower.c: expressions ---- */
+Build *build_start(Arena *arena, Dual *dual, const char *name);
+Val lower_expr(Build *b, const Expr *e);
+Val lower_var(Build *b, const Var *var);
+/* A draw from `var`'s distribution (or its centre or upper point, by `mode`), over `var`'s axes. */
+Val lower_sample(Build *b, const Var *var, BaseMode mode);
+/* log p(value | arguments), summed over the event; [data, (draw), plates]. */
+IrValue lower_log_prob(Build *b, const Var *var, Val value);
+/* Link of a latent: part applied to `at` (forward: v -> value; inverse; log_jacobian at v, not
+ * summed). */
+Val lower_link(Build *b, const Var *latent, LinkPart part, Val at);
+AxisId event_axis(Build *b, int position, int64_t extent);
+/* Event axes of a shape into axes[]; returns how many. */
+int event_axes(Build *b, const Val *val, AxisId *axes);
+/* data, plates down to `plate`, into axes[]; returns how many. */
+int instance_axes(Build *b, const Plate *plate, bool with_draw, AxisId *axes);
+Val val_of(IrValue v, const Type *type);
+/* The latent's event flattened onto `flat` and back (row-major). */
+IrValue flatten(Build *b, Val val, AxisId flat);
+Val unflatten(Build *b, IrValue v, AxisId flat, int64_t start, const Type *type);
+int64_t event_size(const Type *type);
+/* Statistic of prior draws of output `name` of program prepare (ROLE_STAT). */
+IrValue stat_input(Build *b, const char *name, const char *what, const AxisId *axes, int n);
+bool is_location_of(const Var *latent, const Var *observed);
+/* Position of the location parameter: sample = parameter + f(other parameters); -1 if there is
+ * none. */
+int location_param(const Distribution *dist);
+
+/* ---- layers.c: dense layers, layer norm, attention, set transformers ---- */
+AxisId named_axis(Build *b, const char *prefix, int64_t n); /* the event axis "<prefix><n>" */
+AxisId feature_axis(Build *b, int64_t width);               /* "f<width>" */
+AxisId output_axis(Build *b, int64_t width);                /* "o<width>" */
+IrValue weight(Build *b, const char *name, const AxisId *axes, int n, IrInit init);
+/* sum over blocks of block . W + bias, on feature_axis(width). Glorot-uniform times gain; gain 0
+ * starts at zero. */
+IrValue dense(Build *b, const char *name, const Blocks *in, int64_t width, double gain);
+IrValue dense_plain(Build *b, const char *name, IrValue x, int64_t width_in, int64_t width,
+                    double gain);
+IrValue softmax(Build *b, IrValue score, AxisId over);
+Block block_of(IrValue v, int n_axes, const AxisId *axes, const char *tag);
+void blocks_add(Blocks *blocks, Block block);
+
+typedef struct SetTransformer {
+    int64_t width, heads, inducing, seeds, n_isab;
+    bool pre_norm; /* LN before attention: the residual stream carries means linearly; false: the
+                      paper's post-norm */
+} SetTransformer;
+/* Pools the elements `in` over plate axis `plate` into [.., f<width>]; same weights for every
+ * instance. */
+IrValue set_transformer(Build *b, const char *name, const SetTransformer *shape, const Blocks *in,
+                        AxisId plate);
+
+/* ---- encoder.c ---- */
+enum { MAX_LEVELS = 12, MAX_OBSERVED = 16 };
+/* The moments of one observed variable. Level 0 is the whole data set, level j its j-th plate from
+ * outside. */
+typedef struct Moments {
+    const Var *observed;
+    int n_levels; /* plates of the observed variable + 1 */
+    const Plate *plate[MAX_LEVELS];
+    Val centre, scale;       /* mean and rms of the whole data set, per component */
+    Val mean[MAX_LEVELS];    /* of all that an instance holds */
+    IrValue se2[MAX_LEVELS]; /* squared standard error of `mean` about the instance's own location,
+                                pooled over the data set; IR_NONE at the last level: nothing is
+                                repeated there */
+} Moments;
+
+typedef struct Encoding {
+    int n_observed;
+    Moments moments[MAX_OBSERVED];
+    Blocks root;   /* what is known of the whole data set */
+    Blocks *plate; /* by Plate.index: of an instance (n == 0: no data in it) */
+    Blocks scale;  /* log rms of the observed variables: every flow needs the unit of its moments */
+} Encoding;
+
+/* Encodes the observed variables, which b->value holds. In program prepare: outputs the raw
+ * features only. */
+Encoding *encode(Build *b);
+/* The observed variable whose location `latent` is, through identities alone; NULL if there is
+ * none. */
+const Moments *moments_of(const Encoding *enc, const Var *latent);
+
+/* ---- flow.c ---- */
+/* Draws every latent from the guide, given the encodings: fills b->value, returns log q over [data,
+ * draw]. With `show`, flow parameters become outputs "flow:LATENT:shift" and ":scale". */
+IrValue guide_sample(Build *b, const Encoding *enc, bool show);
+
+#endif

@@ -1,0 +1,440 @@
+/* lower.c -- typed expressions to tensor IR: variables, functions, distributions and links are
+ * inlined.
+ *
+ * A distribution's `sample` is lowered in three ways (BaseMode): with random sources it simulates;
+ * with its base draws at their medians it gives the centre of the distribution given its arguments;
+ * with the first base draw at its upper 16 % point it gives about one spread more. That is how the
+ * guide knows the conditional prior of any distribution, the user's own included, without being
+ * told its moments.
+ */
+#include "dual/internal.h"
+
+#include <math.h>
+
+typedef struct Env {
+    const Val *params;
+    int n;
+} Env;
+
+static Val lower(Build *b, const Expr *e, const Env *env);
+
+AxisId event_axis(Build *b, int position, int64_t extent) {
+    return ir_axis(b->p, arena_printf(b->arena, "d%d.%lld", position, (long long)extent),
+                   AXIS_EVENT, AXIS_NONE, extent);
+}
+
+int event_axes(Build *b, const Val *val, AxisId *axes) {
+    for (int i = 0; i < val->n_dims; i++) axes[i] = event_axis(b, i, val->dims[i]);
+    return val->n_dims;
+}
+
+int instance_axes(Build *b, const Plate *plate, bool with_draw, AxisId *axes) {
+    int n = 0;
+    axes[n++] = b->data;
+    if (with_draw) axes[n++] = b->draw;
+    int depth = plate ? plate->depth + 1 : 0;
+    for (const Plate *q = plate; q; q = q->parent) axes[n + q->depth] = b->plate[q->index];
+    return n + depth;
+}
+
+int64_t event_size(const Type *type) {
+    int64_t size = 1;
+    for (int i = 0; i < type->n_dims; i++) size *= type->dims[i];
+    return size;
+}
+
+Val val_of(IrValue v, const Type *type) {
+    Val val = {.v = v, .n_dims = type->n_dims};
+    memcpy(val.dims, type->dims, sizeof val.dims);
+    return val;
+}
+
+/* `v` repeated along those of `axes` that it lacks. */
+static IrValue with_axes(Build *b, IrValue v, const AxisId *axes, int n) {
+    for (int i = 0; i < n; i++)
+        if (!ir_has_axis(b->p, v, axes[i])) return ir_spread(b->p, v, axes, n);
+    return v;
+}
+
+static Val scalar(IrValue v) {
+    return (Val){.v = v};
+}
+
+/* ------------------------------------------------------------------ programs */
+
+/* Every axis that a weight may have as an input stands before any output axis: see internal.h. Axes
+ * that nothing uses cost nothing. */
+static void declare_axes(Build *b) {
+    static const struct {
+        const char *prefix;
+        int64_t sizes[8];
+    } sets[] = {{"inducing", {8, 16}}, {"seed", {1, 2, 4}}},
+      heads[] = {{"head", {1, 2, 4}}, {"key", {2, 4, 8, 16}}};
+    static const int64_t widths[] = {1, 2, 3, 4, 8, 16, 24, 32, 48, 64};
+    for (int i = 0; i < 2; i++)
+        for (int k = 0; sets[i].sizes[k]; k++) named_axis(b, sets[i].prefix, sets[i].sizes[k]);
+    int64_t global = 0;
+    for (int i = 0; i < b->analysis->n_latents; i++) {
+        const Type *type = &b->analysis->order[i].latent->type;
+        feature_axis(b, event_size(type));
+        if (!type->plate) global += event_size(type);
+    }
+    if (global) feature_axis(b, global);
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) feature_axis(b, widths[i]);
+    for (int i = 0; i < 2; i++)
+        for (int k = 0; heads[i].sizes[k]; k++) named_axis(b, heads[i].prefix, heads[i].sizes[k]);
+}
+
+Build *build_start(Arena *arena, Dual *dual, const char *name) {
+    Build *b = arena_new_of(arena, Build);
+    const Model *model = dual->analysis->model;
+    b->arena = arena;
+    b->dual = dual;
+    b->analysis = dual->analysis;
+    b->model = model;
+    b->options = dual->options;
+    b->p = ir_program_new(arena, name);
+    b->data = ir_axis(b->p, "data", AXIS_DATA, AXIS_NONE, 0);
+    b->draw = ir_axis(b->p, "draw", AXIS_DRAW, AXIS_NONE, 0);
+    b->plate = arena_array(arena, AxisId, model->plates.n + 1);
+    for (int i = 0; i < model->plates.n; i++) {
+        const Plate *plate = model->plates.data[i];
+        b->plate[i] = ir_axis(b->p, plate->name, AXIS_PLATE,
+                              plate->parent ? b->plate[plate->parent->index] : AXIS_NONE, 0);
+    }
+    b->value = arena_array(arena, Val, model->vars.n + 1);
+    for (int i = 0; i < model->vars.n; i++) {
+        const Var *var = model->vars.data[i];
+        b->value[i].v = IR_NONE;
+        for (int k = 0; k < var->type.n_dims; k++) event_axis(b, k, var->type.dims[k]);
+    }
+    declare_axes(b);
+    return b;
+}
+
+IrValue stat_input(Build *b, const char *name, const char *what, const AxisId *axes, int n) {
+    return ir_input(b->p, arena_printf(b->arena, "%s:%s", name, what), ROLE_STAT, axes, n);
+}
+
+/* ------------------------------------------------------------------ expressions */
+
+static void take_shape(Val *result, const Val *from) {
+    if (result->n_dims || !from->n_dims) return;
+    result->n_dims = from->n_dims;
+    memcpy(result->dims, from->dims, sizeof result->dims);
+}
+
+/* Moves component axes by `by` places (+1: make room for a new first dimension; -1: close the gap).
+ */
+static IrValue shift_axes(Build *b, const Val *val, int by) {
+    IrValue v = val->v;
+    for (int k = 0; k < val->n_dims; k++) {
+        int i = by > 0 ? val->n_dims - 1 - k : k;
+        AxisId from = event_axis(b, i, val->dims[i]), to = event_axis(b, i + by, val->dims[i]);
+        if (ir_has_axis(b->p, v, from)) v = ir_rename(b->p, v, from, to);
+    }
+    return v;
+}
+
+static Val lower_index(Build *b, const Val *val, int64_t index) {
+    Val rest = {.n_dims = val->n_dims - 1};
+    for (int i = 0; i < rest.n_dims; i++) rest.dims[i] = val->dims[i + 1];
+    AxisId first = event_axis(b, 0, val->dims[0]);
+    IrValue v = ir_has_axis(b->p, val->v, first) ? ir_pick(b->p, val->v, first, index) : val->v;
+    for (int i = 0; i < rest.n_dims; i++) {
+        AxisId from = event_axis(b, i + 1, rest.dims[i]), to = event_axis(b, i, rest.dims[i]);
+        if (ir_has_axis(b->p, v, from)) v = ir_rename(b->p, v, from, to);
+    }
+    rest.v = v;
+    return rest;
+}
+
+static Val lower_array(Build *b, const Expr *e, const Env *env) {
+    AxisId first = event_axis(b, 0, e->n_args);
+    Val result = {.v = IR_NONE};
+    for (int i = 0; i < e->n_args; i++) {
+        Val element = lower(b, e->args[i], env);
+        IrValue placed = ir_place(b->p, shift_axes(b, &element, +1), first, i);
+        result.v = result.v == IR_NONE ? placed : ir_add(b->p, result.v, placed);
+        if (element.n_dims + 1 > result.n_dims) {
+            result.n_dims = element.n_dims + 1;
+            for (int k = 0; k < element.n_dims; k++) result.dims[k + 1] = element.dims[k];
+        }
+    }
+    result.dims[0] = e->n_args;
+    return result;
+}
+
+static IrValue product_over(Build *b, IrValue v, AxisId axis, int64_t extent) {
+    IrValue result = ir_pick(b->p, v, axis, 0);
+    for (int64_t i = 1; i < extent; i++) result = ir_mul(b->p, result, ir_pick(b->p, v, axis, i));
+    return result;
+}
+
+static Val lower_reduce(Build *b, const Expr *e, const Env *env) {
+    Val val = lower(b, e->args[0], env);
+    AxisId axes[MAX_DIMS];
+    int n = event_axes(b, &val, axes);
+    int64_t count = 1;
+    for (int i = 0; i < n; i++) count *= val.dims[i];
+    if (n == 0) return scalar(val.v);
+    IrValue v = with_axes(b, val.v, axes, n);
+    switch (e->reduce) {
+    case REDUCE_SUM:
+        return scalar(ir_sum(b->p, v, axes, n));
+    case REDUCE_MEAN:
+        return scalar(ir_mul(b->p, ir_sum(b->p, v, axes, n), ir_const(b->p, 1.0 / (double)count)));
+    case REDUCE_MAX:
+        return scalar(ir_max_over(b->p, v, axes, n));
+    case REDUCE_MIN:
+        return scalar(ir_neg(b->p, ir_max_over(b->p, ir_neg(b->p, v), axes, n)));
+    case REDUCE_PROD:
+        for (int i = 0; i < n; i++) v = product_over(b, v, axes[i], val.dims[i]);
+        return scalar(v);
+    }
+    internal_error("lower", "unknown reduction");
+}
+
+/* Median of a Gamma(a, 1) variable, and its upper 16 % point, by Wilson and Hilferty's cube (1931).
+ */
+static IrValue gamma_point(Build *b, IrValue a, double deviate) {
+    IrProgram *p = b->p;
+    IrValue ninth = ir_recip(p, ir_mul(p, a, ir_const(p, 9)));
+    IrValue root = ir_sub(p, ir_const(p, 1), ninth);
+    if (deviate != 0) root = ir_add(p, root, ir_mul(p, ir_const(p, deviate), ir_sqrt(p, ninth)));
+    root = ir_max(p, root, ir_const(p, 0.1));
+    return ir_mul(p, a, ir_mul(p, root, ir_square(p, root)));
+}
+
+static Val lower_random(Build *b, const Expr *e, const Env *env) {
+    Val shape = {.v = IR_NONE};
+    if (e->n_args) shape = lower(b, e->args[0], env);
+    int site = b->n_sites++;
+    Val result = val_of(IR_NONE, &b->sampled->type);
+    bool up = b->base == BASE_UPPER && site == 0;
+    if (b->base == BASE_DRAWS) {
+        const char *name = site ? arena_printf(b->arena, "sim:%s.%d", b->sampled->name, site)
+                                : arena_printf(b->arena, "sim:%s", b->sampled->name);
+        AxisId axes[IR_MAX_AXES];
+        int n = instance_axes(b, b->sampled->type.plate, false, axes);
+        n += event_axes(b, &result, axes + n);
+        result.v = e->random == RANDOM_GAMMA ? ir_random_gamma(b->p, shape.v, name, axes, n)
+                                             : ir_random(b->p, e->random, name, axes, n);
+        return result;
+    }
+    switch (e->random) {
+    case RANDOM_NORMAL: /* off 0 for bounded supports: |0| would be the edge of a half-normal */
+        if (b->support_bounded) return scalar(ir_const(b->p, up ? 1.5 : 0.6745));
+        return scalar(ir_const(b->p, up ? 1.0 : 0.0));
+    case RANDOM_UNIFORM:
+        return scalar(ir_const(b->p, up ? 0.84 : 0.5));
+    case RANDOM_EXPONENTIAL:
+        return scalar(ir_const(b->p, up ? 1.83 : 0.6931471805599453));
+    case RANDOM_GAMMA:
+        return (Val){.v = gamma_point(b, shape.v, up ? 1.0 : 0.0),
+                     .n_dims = shape.n_dims,
+                     .dims = {shape.dims[0], shape.dims[1], shape.dims[2]}};
+    }
+    internal_error("lower", "unknown random primitive");
+}
+
+static Val lower_body(Build *b, const Expr *body, const Val *args, int n) {
+    Env env = {.params = args, .n = n};
+    return lower(b, body, &env);
+}
+
+static Val lower(Build *b, const Expr *e, const Env *env) {
+    Val args[8];
+    switch (e->kind) {
+    case EXPR_NUMBER:
+        return scalar(ir_const(b->p, e->number));
+    case EXPR_VAR:
+        return lower_var(b, e->var);
+    case EXPR_PARAM:
+        if (!env || e->param >= env->n)
+            internal_error("lower", "parameter %d out of range", e->param);
+        return env->params[e->param];
+    case EXPR_REDUCE:
+        return lower_reduce(b, e, env);
+    case EXPR_ARRAY:
+        return lower_array(b, e, env);
+    case EXPR_RANDOM:
+        return lower_random(b, e, env);
+    default:
+        break;
+    }
+    if (e->n_args > 8) internal_error("lower", "more than 8 arguments");
+    for (int i = 0; i < e->n_args; i++) args[i] = lower(b, e->args[i], env);
+    if (e->kind == EXPR_CALL) return lower_body(b, e->function->body, args, e->n_args);
+    if (e->kind == EXPR_LINK) {
+        const Expr *const parts[] = {e->link->forward, e->link->inverse, e->link->log_jacobian};
+        return lower_body(b, parts[e->link_part], args, e->n_args);
+    }
+    if (e->kind == EXPR_INDEX) return lower_index(b, &args[0], e->index);
+    IrValue operands[3];
+    Val result = {.v = IR_NONE};
+    for (int i = 0; i < e->n_args; i++) {
+        operands[i] = args[i].v;
+        take_shape(&result, &args[i]);
+    }
+    result.v = ir_point(b->p, e->opcode, operands, e->n_args);
+    return result;
+}
+
+Val lower_expr(Build *b, const Expr *e) {
+    return lower(b, e, NULL);
+}
+
+Val lower_var(Build *b, const Var *var) {
+    Val *known = &b->value[var->index];
+    if (known->v != IR_NONE) return *known;
+    Val val;
+    AxisId axes[MAX_DIMS];
+    switch (var->kind) {
+    case VAR_HYPER:
+        val = val_of(IR_NONE, &var->type);
+        val.v = ir_input(b->p, var->name, ROLE_HYPER, axes, event_axes(b, &val, axes));
+        break;
+    case VAR_LET:
+    case VAR_QUANTITY:
+        val = lower(b, var->value, NULL);
+        break;
+    default:
+        internal_error("lower", "variable %s is used before it has a value", var->name);
+    }
+    *known = val;
+    return val;
+}
+
+/* ------------------------------------------------------------------ distributions and links */
+
+static int lower_args(Build *b, const Var *var, Val *args) {
+    if (var->dist->n_params > 7)
+        internal_error("lower", "%s: more than 7 parameters", var->dist->name);
+    for (int i = 0; i < var->dist->n_params; i++) args[i] = lower_expr(b, var->args[i]);
+    return var->dist->n_params;
+}
+
+Val lower_sample(Build *b, const Var *var, BaseMode mode) {
+    Val args[8];
+    int n = lower_args(b, var, args);
+    b->base = mode;
+    b->sampled = var;
+    b->n_sites = 0;
+    b->support_bounded = var->support.kind != SUPPORT_REAL;
+    Val draw = lower_body(b, var->dist->sample, args, n);
+    Val val = val_of(draw.v, &var->type);
+    return val;
+}
+
+IrValue lower_log_prob(Build *b, const Var *var, Val value) {
+    Val args[8];
+    int n = lower_args(b, var, args);
+    args[n] = value;
+    Val density = lower_body(b, var->dist->log_prob, args, n + 1);
+    AxisId axes[MAX_DIMS];
+    int n_axes = event_axes(b, &value, axes);
+    if (!n_axes) return density.v;
+    return ir_sum(b->p, with_axes(b, density.v, axes, n_axes), axes, n_axes);
+}
+
+Val lower_link(Build *b, const Var *latent, LinkPart part, Val at) {
+    const Link *link = latent->link;
+    const Expr *const bodies[] = {link->forward, link->inverse, link->log_jacobian};
+    Val args[8] = {at};
+    int n = 1;
+    if (link->scaled) {
+        AxisId axes[MAX_DIMS];
+        Val c = val_of(IR_NONE, &latent->type);
+        c.v = stat_input(b, latent->name, "median", axes, event_axes(b, &c, axes));
+        args[n++] = c;
+    } else if (link->support == SUPPORT_INTERVAL && link->n_params == 2) {
+        args[n++] = lower_expr(b, latent->support.lo);
+        args[n++] = lower_expr(b, latent->support.hi);
+    }
+    Val result = lower_body(b, bodies[part], args, n);
+    return val_of(result.v, &latent->type);
+}
+
+/* ------------------------------------------------------------------ flat events */
+
+static IrValue spread_events(Build *b, Val *val) {
+    AxisId axes[MAX_DIMS];
+    int n = event_axes(b, val, axes);
+    return with_axes(b, val->v, axes, n);
+}
+
+IrValue flatten(Build *b, Val val, AxisId flat) {
+    IrProgram *p = b->p;
+    IrValue v = spread_events(b, &val);
+    if (val.n_dims == 0) return ir_place(p, v, flat, 0);
+    AxisId axes[MAX_DIMS];
+    event_axes(b, &val, axes);
+    int64_t size = 1;
+    for (int i = 0; i < val.n_dims; i++) size *= val.dims[i];
+    if (val.n_dims == 1) return ir_pad(p, v, axes[0], flat, 0);
+    if (val.n_dims > 2) internal_error("flatten", "an event of three dimensions");
+    IrValue result = IR_NONE;
+    for (int64_t i = 0; i < val.dims[0]; i++) {
+        IrValue row = ir_pad(p, ir_pick(p, v, axes[0], i), axes[1], flat, i * val.dims[1]);
+        result = result == IR_NONE ? row : ir_add(p, result, row);
+    }
+    return result;
+}
+
+Val unflatten(Build *b, IrValue v, AxisId flat, int64_t start, const Type *type) {
+    IrProgram *p = b->p;
+    Val val = val_of(v, type);
+    AxisId axes[MAX_DIMS];
+    int n = event_axes(b, &val, axes);
+    if (n == 0) {
+        val.v = ir_pick(p, v, flat, start);
+    } else if (n == 1) {
+        val.v = ir_slice(p, v, flat, axes[0], start);
+    } else {
+        if (n > 2) internal_error("unflatten", "an event of three dimensions");
+        IrValue result = IR_NONE;
+        for (int64_t i = 0; i < type->dims[0]; i++) {
+            IrValue row = ir_slice(p, v, flat, axes[1], start + i * type->dims[1]);
+            IrValue placed = ir_place(p, row, axes[0], i);
+            result = result == IR_NONE ? placed : ir_add(p, result, placed);
+        }
+        val.v = result;
+    }
+    return val;
+}
+
+/* ------------------------------------------------------------------ location parameters */
+
+static bool mentions_param(const Expr *e, int param) {
+    if (e->kind == EXPR_PARAM && e->param == param) return true;
+    for (int i = 0; i < e->n_args; i++)
+        if (mentions_param(e->args[i], param)) return true;
+    return false;
+}
+
+int location_param(const Distribution *dist) {
+    const Expr *e = dist->sample;
+    if (!e || e->kind != EXPR_OP || e->opcode != OP_ADD) return -1;
+    for (int side = 0; side < 2; side++) {
+        const Expr *own = e->args[side], *rest = e->args[1 - side];
+        if (own->kind == EXPR_PARAM && !mentions_param(rest, own->param)) return own->param;
+    }
+    return -1;
+}
+
+static const Var *identity_of(const Expr *e) {
+    while (e->kind == EXPR_VAR && e->var->kind == VAR_LET) e = e->var->value;
+    return e->kind == EXPR_VAR ? e->var : NULL;
+}
+
+bool is_location_of(const Var *latent, const Var *observed) {
+    for (const Var *var = observed; var;) {
+        int at = location_param(var->dist);
+        const Var *loc = at < 0 ? NULL : identity_of(var->args[at]);
+        if (!loc || loc->kind != VAR_LATENT || loc->type.n_dims != var->type.n_dims) return false;
+        if (loc == latent) return true;
+        var = loc;
+    }
+    return false;
+}

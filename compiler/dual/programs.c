@@ -1,0 +1,205 @@
+/* programs.c -- the programs of a compiled model (listed in runtime/abi.h), each built from the
+ * model's own densities and samplers, the encoder and the guide.
+ *
+ *   simulate   prior draws of every latent and observed variable
+ *   prepare    simulate, and the raw features of which statistics are taken before training
+ *   step       simulate data sets, encode them, draw from the guide, loss and its gradient in every
+ * weight posterior  encode given data sets, draw from the guide, with the parts of the log density
+ * ratio logjoint   log density and its gradient at given latents
+ */
+#include "dual/internal.h"
+#include "opt/opt.h"
+
+static bool is_random(const Var *var) {
+    return var->kind == VAR_LATENT || var->kind == VAR_OBSERVED;
+}
+
+/* `v` along all of `axes`. */
+static IrValue along(Build *b, IrValue v, const AxisId *axes, int n) {
+    for (int i = 0; i < n; i++)
+        if (!ir_has_axis(b->p, v, axes[i])) return ir_spread(b->p, v, axes, n);
+    return v;
+}
+
+static void output_value(Build *b, const char *name, const Val *val, const Plate *plate,
+                         bool with_draw) {
+    AxisId axes[IR_MAX_AXES];
+    int n = instance_axes(b, plate, with_draw, axes);
+    n += event_axes(b, val, axes + n);
+    ir_output(b->p, name, along(b, val->v, axes, n));
+}
+
+static void simulate_all(Build *b) {
+    for (int i = 0; i < b->model->vars.n; i++) {
+        const Var *var = b->model->vars.data[i];
+        if (is_random(var)) b->value[i] = lower_sample(b, var, BASE_DRAWS);
+    }
+}
+
+static void output_simulated(Build *b) {
+    for (int i = 0; i < b->model->vars.n; i++) {
+        const Var *var = b->model->vars.data[i];
+        if (is_random(var)) output_value(b, var->name, &b->value[i], var->type.plate, false);
+    }
+}
+
+/* Forgets everything but data and constants: what follows is about draws from the guide. */
+static void forget_latents(Build *b) {
+    for (int i = 0; i < b->model->vars.n; i++) {
+        VarKind kind = b->model->vars.data[i]->kind;
+        if (kind != VAR_OBSERVED && kind != VAR_HYPER) b->value[i].v = IR_NONE;
+    }
+}
+
+static void input_all(Build *b, VarKind kind, IrRole role) {
+    for (int i = 0; i < b->model->vars.n; i++) {
+        const Var *var = b->model->vars.data[i];
+        if (var->kind != kind) continue;
+        Val val = val_of(IR_NONE, &var->type);
+        AxisId axes[IR_MAX_AXES];
+        int n = instance_axes(b, var->type.plate, role == ROLE_LATENT, axes);
+        n += event_axes(b, &val, axes + n);
+        val.v = ir_input(b->p, var->name, role, axes, n);
+        b->value[i] = val;
+    }
+}
+
+/* Log densities of all variables of `kind` at their values, summed over instances: [data, draw]. */
+static IrValue log_density(Build *b, VarKind kind) {
+    IrProgram *p = b->p;
+    IrValue sum = ir_const(p, 0);
+    for (int i = 0; i < b->model->vars.n; i++) {
+        const Var *var = b->model->vars.data[i];
+        if (var->kind != kind) continue;
+        IrValue term = lower_log_prob(b, var, b->value[i]);
+        for (const Plate *plate = var->type.plate; plate; plate = plate->parent) {
+            AxisId axis = b->plate[plate->index];
+            term = ir_has_axis(p, term, axis) ? ir_sum(p, term, &axis, 1)
+                                              : ir_mul(p, term, ir_extent(p, axis));
+        }
+        sum = ir_add(p, sum, term);
+    }
+    return along(b, sum, (AxisId[]){b->data, b->draw}, 2);
+}
+
+static IrProgram *build_simulate(Arena *arena, Dual *dual) {
+    Build *b = build_start(arena, dual, "simulate");
+    simulate_all(b);
+    output_simulated(b);
+    return b->p;
+}
+
+static IrProgram *build_prepare(Arena *arena, Dual *dual) {
+    Build *b = build_start(arena, dual, "prepare");
+    simulate_all(b);
+    output_simulated(b);
+    b->preparing = true;
+    if (!b->options.paper) encode(b);
+    return b->p;
+}
+
+/* Every weight's gradient, as output grad:NAME. */
+static void output_gradients(Build *b, IrValue loss) {
+    int n = b->dual->weights.n;
+    IrValue *wrt = arena_array(b->arena, IrValue, n + 1),
+            *grad = arena_array(b->arena, IrValue, n + 1);
+    for (int i = 0; i < n; i++) {
+        const char *name = b->dual->weights.data[i].name;
+        wrt[i] = IR_NONE;
+        for (int v = 0; v < b->p->ops.n && wrt[i] == IR_NONE; v++)
+            if (b->p->ops.data[v].opcode == OP_INPUT && !strcmp(b->p->ops.data[v].name, name))
+                wrt[i] = v;
+        if (wrt[i] == IR_NONE) internal_error("dual", "weight %s is not in program step", name);
+    }
+    opt_grad(b->p, loss, wrt, n, grad);
+    for (int i = 0; i < n; i++)
+        ir_output(b->p, arena_printf(b->arena, "grad:%s", b->dual->weights.data[i].name), grad[i]);
+}
+
+static IrProgram *build_step(Arena *arena, Dual *dual) {
+    Build *b = build_start(arena, dual, "step");
+    IrProgram *p = b->p;
+    simulate_all(b);
+    forget_latents(b);
+    Encoding *enc = encode(b);
+    IrValue log_q = guide_sample(b, enc, false);
+    IrValue log_p = ir_add(p, log_density(b, VAR_LATENT), log_density(b, VAR_OBSERVED));
+    IrValue entropy_weight = ir_input(p, "entropy_weight", ROLE_CONTROL, NULL, 0);
+    IrValue each = ir_sub(p, ir_mul(p, entropy_weight, log_q), log_p);
+    each = along(b, each, (AxisId[]){b->data, b->draw}, 2);
+    IrValue set_loss = ir_mul(p, ir_sum(p, each, &b->draw, 1), ir_recip(p, ir_extent(p, b->draw)));
+    IrValue share = ir_mul(p, set_loss, ir_recip(p, ir_extent(p, b->data)));
+    IrValue loss = ir_sum(p, share, &b->data, 1);
+    ir_output(p, "loss", loss);
+    ir_output(p, "set_loss", set_loss);
+    output_gradients(b, loss);
+    return p;
+}
+
+static void output_encoding(Build *b, const Encoding *enc, const Plate *plate) {
+    const Blocks *blocks = plate ? &enc->plate[plate->index] : &enc->root;
+    for (int i = 0; i < blocks->n; i++) {
+        AxisId axes[IR_MAX_AXES];
+        int n = instance_axes(b, plate, false, axes);
+        for (int k = 0; k < blocks->at[i].n_axes; k++) axes[n++] = blocks->at[i].axes[k];
+        const char *of = plate ? plate->name : "root";
+        const char *name =
+            i ? arena_printf(b->arena, "enc:%s.%d", of, i) : arena_printf(b->arena, "enc:%s", of);
+        ir_output(b->p, name, along(b, blocks->at[i].v, axes, n));
+    }
+}
+
+static IrProgram *build_posterior(Arena *arena, Dual *dual) {
+    Build *b = build_start(arena, dual, "posterior");
+    input_all(b, VAR_OBSERVED, ROLE_DATA);
+    Encoding *enc = encode(b);
+    IrValue log_q = guide_sample(b, enc, true);
+    for (int i = 0; i < b->model->vars.n; i++) {
+        const Var *var = b->model->vars.data[i];
+        if (var->kind != VAR_LATENT && var->kind != VAR_QUANTITY) continue;
+        Val val = lower_var(b, var);
+        output_value(b, var->name, &val, var->type.plate, true);
+    }
+    ir_output(b->p, "log_q", along(b, log_q, (AxisId[]){b->data, b->draw}, 2));
+    ir_output(b->p, "log_prior", log_density(b, VAR_LATENT));
+    ir_output(b->p, "log_likelihood", log_density(b, VAR_OBSERVED));
+    output_encoding(b, enc, NULL);
+    for (int i = 0; i < b->model->plates.n; i++) output_encoding(b, enc, b->model->plates.data[i]);
+    return b->p;
+}
+
+static IrProgram *build_logjoint(Arena *arena, Dual *dual) {
+    Build *b = build_start(arena, dual, "logjoint");
+    IrProgram *p = b->p;
+    input_all(b, VAR_OBSERVED, ROLE_DATA);
+    input_all(b, VAR_LATENT, ROLE_LATENT);
+    IrValue prior = log_density(b, VAR_LATENT), likelihood = log_density(b, VAR_OBSERVED);
+    ir_output(p, "log_prior", prior);
+    ir_output(p, "log_likelihood", likelihood);
+    int n = 0, n_vars = b->model->vars.n;
+    IrValue *wrt = arena_array(arena, IrValue, n_vars + 1),
+            *grad = arena_array(arena, IrValue, n_vars + 1);
+    for (int i = 0; i < n_vars; i++)
+        if (b->model->vars.data[i]->kind == VAR_LATENT) wrt[n++] = b->value[i].v;
+    IrValue total = ir_sum(p, ir_add(p, prior, likelihood), (AxisId[]){b->data, b->draw}, 2);
+    opt_grad(p, total, wrt, n, grad);
+    n = 0;
+    for (int i = 0; i < n_vars; i++) {
+        const Var *var = b->model->vars.data[i];
+        if (var->kind == VAR_LATENT)
+            ir_output(p, arena_printf(arena, "d:%s", var->name), grad[n++]);
+    }
+    return p;
+}
+
+Dual *dual_build(Arena *arena, const Analysis *analysis, const DualOptions *options) {
+    Dual *dual = arena_new_of(arena, Dual);
+    dual->analysis = analysis;
+    dual->options = *options;
+    dual->simulate = build_simulate(arena, dual);
+    dual->prepare = build_prepare(arena, dual);
+    dual->step = build_step(arena, dual);
+    dual->posterior = build_posterior(arena, dual);
+    dual->logjoint = build_logjoint(arena, dual);
+    return dual;
+}
