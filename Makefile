@@ -12,6 +12,9 @@ ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(JOBS) --no-print-directory
 endif
 SHELL := /bin/bash
+# `make V=1` shows the commands themselves
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo "  $(1)")
 
 # ---- flags ----
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
@@ -49,42 +52,45 @@ ZLIB_A := $(shell $(CC) -print-file-name=libz.a)
 all: $(BUILD)/adavic
 
 $(BUILD)/adavic: $(BUILD)/compiler/adavic.o $(BUILD)/embedded.o $(BUILD)/libadavic.a $(BUILD)/libadavi_rt.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(LDLIBS)
+	$(call say,link $@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(LDLIBS)
 
 $(BUILD)/libadavic.a: $(COMPILER_O)
-	rm -f $@ && ar rcs $@ $^
+	@rm -f $@ && ar rcs $@ $^
 
 # Everything a compiled model needs beside libc, in one archive: the runtime, and zlib for .npz.
 $(BUILD)/libadavi_rt.a: $(RUNTIME_O) $(wildcard $(ZLIB_A))
-	rm -f $@
-	printf '%s\n' 'create $@' $(patsubst %,'addmod %',$(RUNTIME_O)) 'addlib $(ZLIB_A)' save end | ar -M
-	ranlib $@
+	@rm -f $@
+	@printf '%s\n' 'create $@' $(patsubst %,'addmod %',$(RUNTIME_O)) 'addlib $(ZLIB_A)' save end | ar -M
+	@ranlib $@
 
 # The archive and the header of the models' interface, as bytes inside adavic.
 $(BUILD)/embedded.S: Makefile
 	@mkdir -p $(@D)
-	printf '%s\n' '.section .rodata' \
+	@printf '%s\n' '.section .rodata' \
 	  '.globl adavic_runtime_archive, adavic_runtime_archive_end, adavic_abi_header, adavic_abi_header_end' \
 	  '.balign 16' 'adavic_runtime_archive: .incbin "$(BUILD)/libadavi_rt.a"' 'adavic_runtime_archive_end: .byte 0' \
 	  'adavic_abi_header: .incbin "runtime/abi.h"' 'adavic_abi_header_end: .byte 0' \
 	  '.section .note.GNU-stack,"",@progbits' >$@
 $(BUILD)/embedded.o: $(BUILD)/embedded.S $(BUILD)/libadavi_rt.a runtime/abi.h
-	$(CC) -c -o $@ $<
+	@$(CC) -c -o $@ $<
 
 # The standard library as C strings (`?` escaped, so that no trigraph arises).
 $(BUILD)/stdlib_text.c: $(STDLIB) Makefile
 	@mkdir -p $(@D)
-	{ echo '#include "front/front.h"'; echo 'const StdlibFile stdlib_files[] = {'; \
+	@{ echo '#include "front/front.h"'; echo 'const StdlibFile stdlib_files[] = {'; \
 	  for f in $(STDLIB); do echo "{\"$$f\","; \
 	    sed -e 's/[\\"?]/\\&/g' -e 's/.*/ "&\\n"/' "$$f"; echo ' ""},'; done; \
 	  echo '};'; echo 'const int stdlib_file_count = sizeof stdlib_files / sizeof *stdlib_files;'; } >$@
 
 $(BUILD)/grammar/hbm.tab.c: grammar/hbm.y
 	@mkdir -p $(@D)
-	bison -Werror -Wcounterexamples --header=$(@:.c=.h) -o $@ $<
+	$(call say,bison $<)
+	$(Q)bison -Werror -Wcounterexamples --header=$(@:.c=.h) -o $@ $<
 $(BUILD)/grammar/hbm.lex.c: grammar/hbm.l
 	@mkdir -p $(@D)
-	flex --header-file=$(@:.c=.h) -o $@ $<
+	$(call say,flex $<)
+	$(Q)flex --header-file=$(@:.c=.h) -o $@ $<
 # flex and bison write code that our warnings were not made for
 $(GRAMMAR_C:.c=.o): WARN := -Wall -Wno-unused-function -Wno-sign-compare -Wno-unused-but-set-variable
 $(BUILD)/grammar/hbm.lex.o: $(BUILD)/grammar/hbm.tab.c
@@ -97,16 +103,19 @@ $(BUILD)/compiler/back/link.o: CPPFLAGS += -DADAVIC_LINK_FLAGS='"$(SANITIZERS)"'
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,cc $<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/%.o: $(BUILD)/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Igrammar $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,cc $<)
+	$(Q)$(CC) $(CPPFLAGS) -Igrammar $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # ---- tests ----
 $(BUILD)/libtests.a: $(call object,$(TEST_HELPER_C))
-	rm -f $@ && ar rcs $@ $^
+	@rm -f $@ && ar rcs $@ $^
 $(TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libtests.a $(BUILD)/libadavic.a $(BUILD)/embedded.o $(BUILD)/libadavi_rt.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(LDLIBS)
+	$(call say,link $@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(LDLIBS)
 $(BUILD)/tests/%.o: CPPFLAGS += -Itests/unit
 
 .PHONY: test check bless asan

@@ -1,0 +1,32 @@
+# Every example compiles in less than three seconds, to a program that runs; adavic can be moved; libraries.
+. "$ROOT/tests/cli/common.inc"
+
+limit=3
+# sanitizers cost their own time
+nm -D "$ADAVIC" | grep -q __asan_init && limit=60
+for model in "$ROOT"/examples/*.hbm; do
+    name=$(basename "$model" .hbm)
+    seconds "compile_$name" $limit "$ADAVIC" "$model" -o "$name"
+    check "run_$name" "./$name" info
+done
+gre=$ROOT/examples/gre.hbm
+for options in --family=adavi --paper --no-exact --precision=f64 --target=x86-64-v3 "-D D=3"; do
+    # shellcheck disable=SC2086
+    seconds "compile_gre_${options//[^a-z0-9]/_}" $limit "$ADAVIC" $options "$gre" -o variant
+    check "run_gre_${options//[^a-z0-9]/_}" ./variant info
+done
+
+mkdir moved
+cp "$ADAVIC" moved/compiler
+check moved_compiler env -C moved ./compiler "$gre" -o program
+check program_of_moved_compiler moved/program info
+
+check shared_library "$ADAVIC" --shared "$gre" -o libgre.so
+check shared_library_exports sh -c 'nm -D libgre.so | grep -q "adavic_entries" && nm -D libgre.so | grep -q adavic_manifest'
+printf '%s\n' '#include "libgre.h"' '#include <stdio.h>' \
+    'int main(void) { printf("%d %.15s", (int)adavic_entry_count, adavic_manifest); return 0; }' >user.c
+check shared_library_is_used sh -c 'cc -o user user.c ./libgre.so $0 && test "$(./user)" = "5 adavic-manifest"' \
+    "$(nm -D "$ADAVIC" | grep -q __asan_init && echo -fsanitize=address,undefined)"
+
+check default_name sh -c 'mkdir here && cd here && "$ADAVIC" "$0" && test -x gre' "$gre"
+check same_program_each_time sh -c '"$ADAVIC" "$0" -o one && "$ADAVIC" "$0" -o two && cmp one two' "$gre"

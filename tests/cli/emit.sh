@@ -1,0 +1,32 @@
+# Every form of --emit, on every example: it works, it is not empty, and it is the same each time.
+. "$ROOT/tests/cli/common.inc"
+
+forms=$("$ADAVIC" --help | sed -n '/^forms of --emit/,/^$/p' | awk 'NR > 1 && NF {print $1}')
+for model in "$ROOT"/examples/*.hbm; do
+    name=$(basename "$model" .hbm)
+    for form in $forms; do
+        "$ADAVIC" --emit="$form" "$model" -o first >check.out 2>&1 && "$ADAVIC" --emit="$form" "$model" -o second
+        status=$?
+        if [ $status != 0 ]; then
+            echo "not ok emit_${form}_$name: exit status $status"
+            head -n 5 check.out | sed 's/^/  | /'
+        elif [ ! -s first ]; then echo "not ok emit_${form}_$name: empty"
+        elif ! cmp -s first second; then echo "not ok emit_${form}_$name: differs from run to run"
+        else echo "ok emit_${form}_$name"
+        fi
+        rm -f first second
+    done
+done
+
+gre=$ROOT/examples/gre.hbm
+check emit_to_stdout sh -c '"$ADAVIC" --emit=ir:step "$0" | grep -q "^program step"' "$gre"
+check emit_one_program sh -c 'test "$("$ADAVIC" --emit=ir:step "$0" | grep -c "^program ")" = 1' "$gre"
+check emit_all_programs sh -c 'test "$("$ADAVIC" --emit=ir "$0" | grep -c "^program ")" = 5' "$gre"
+check model_from_stdin sh -c '"$ADAVIC" --emit=analysis - <"$0" | grep -q group' "$gre"
+check dump_after sh -c '"$ADAVIC" --dump-after=cse --emit=ir:step "$0" 2>&1 >/dev/null | grep -q "after cse"' "$gre"
+check time_passes sh -c '"$ADAVIC" --time-passes --emit=ir:step "$0" 2>&1 >/dev/null | grep -q "ms  fold"' "$gre"
+
+# The printed IR can be read back, and passes that have run find nothing more to do.
+"$ADAVIC" --emit=ir "$gre" >gre.ir
+check ir_reads_back sh -c '"$ADAVIC" --run=verify gre.ir | cmp - gre.ir'
+check dce_is_idempotent sh -c '"$ADAVIC" --run=dce gre.ir | cmp - gre.ir'
