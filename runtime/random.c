@@ -14,12 +14,12 @@
  * Box and Muller 1958; Marsaglia and Tsang, "A simple method for generating gamma variables", 2000.
  */
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("O3", "fp-contract=off", "no-math-errno", "no-trapping-math")
+#pragma GCC optimize("O3", "fp-contract=off", "no-trapping-math")
 #endif
 
 #include "runtime/random.h"
 
-#include <math.h>
+#include <math.h> /* NAN, INFINITY */
 #include <stdbool.h>
 #include <string.h>
 
@@ -153,14 +153,25 @@ INLINE void turn(uint32_t w, float *cosine, float *sine) {
     c = c * z + 1.0f / 24;
     c = c * z - 0.5f;
     c = c * z + 1.0f;
-    float a = quarter & 1 ? s : c, b = quarter & 1 ? c : s;
-    *cosine = (quarter + 1) & 2 ? -a : a;
-    *sine = quarter & 2 ? -b : b;
+    /* odd quarters swap the two; signs go in as bits. Branches would keep this scalar. */
+    uint32_t sb = bits_of(s), cb = bits_of(c), swap = (sb ^ cb) & (0u - (quarter & 1));
+    *cosine = float_of((cb ^ swap) ^ ((quarter + 1) & 2) << 30);
+    *sine = float_of((sb ^ swap) ^ (quarter & 2) << 30);
+}
+
+/* sqrt x for x in {0} and [2^-40, 2^40], to 1 ulp: Newton on 1/sqrt x. The C library's would keep the loops scalar (errno). */
+INLINE float sqrt_f32(float x) {
+    float y = float_of(0x5f3759dfu - (bits_of(x) >> 1)), h = 0.5f * x;
+    y = y * (1.5f - h * y * y);
+    y = y * (1.5f - h * y * y);
+    y = y * (1.5f - h * y * y);
+    float r = x * y;
+    return r + 0.5f * y * (x - r * r);
 }
 
 /* Two independent standard normals from two words: at most sqrt(66 log 2) = 6.76 in size. */
 INLINE void box_muller(uint32_t w0, uint32_t w1, float *n0, float *n1) {
-    float r = sqrtf(-2.0f * log_f32(unit(w0))), c, s;
+    float r = sqrt_f32(-2.0f * log_f32(unit(w0))), c, s;
     turn(w1, &c, &s);
     *n0 = r * c;
     *n1 = r * s;
@@ -203,7 +214,7 @@ VECTORISED static void try_gammas(const uint32_t key[2], Words *c, const float *
     philox(key, c);
     for (int l = 0; l < LANES; l++) {
         float a = shape[l], boosted = a < 1.0f ? a + 1.0f : a;
-        float d = boosted - 1.0f / 3, k = 1.0f / sqrtf(9.0f * d), x, unused;
+        float d = boosted - 1.0f / 3, k = 1.0f / sqrt_f32(9.0f * d), x, unused;
         box_muller(c->w[0][l], c->w[1][l], &x, &unused);
         float root = 1.0f + k * x, v = root * root * root;
         float safe = v > 0x1p-100f ? v : 0x1p-100f;
