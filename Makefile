@@ -119,9 +119,9 @@ $(TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libtests.a $(BUILD)/libadavi
 $(BUILD)/tests/%.o: CPPFLAGS += -Itests/unit
 
 .PHONY: test check bless asan
-test: ; @./setup.sh && $(MAKE) check
-check: all $(TEST_PROGRAMS) ; @BUILD=$(BUILD) tests/run.sh
-bless: all ; @BUILD=$(BUILD) tests/run.sh --bless
+test: ; @./setup.sh && $(MAKE) check T="$(T)"
+check: all $(TEST_PROGRAMS) ; @BUILD=$(BUILD) tests/run.sh $(T)
+bless: all ; @BUILD=$(BUILD) tests/run.sh --bless $(T)
 asan: ; @$(MAKE) BUILD=$(BUILD)/asan SANITIZE=1 OPTIMISE=-O1 check
 
 # ---- reading, formatting, comparing, showing ----

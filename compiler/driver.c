@@ -445,9 +445,10 @@ int driver_compile(Arena *arena, const Options *options) {
 
 /* ---- one pass alone, from text ---- */
 
-/* The end of the first program in `text`: where a line starts the next one. */
+/* The end of the first program in `text`: where a line starts the next one. Comments may stand before either. */
 static size_t program_length(const char *text) {
-    const char *next = strstr(text + 1, "\nprogram ");
+    const char *first = strncmp(text, "program ", 8) ? strstr(text, "\nprogram ") : text;
+    const char *next = first ? strstr(first + 1, "\nprogram ") : NULL;
     return next ? (size_t)(next + 1 - text) : strlen(text);
 }
 

@@ -1,0 +1,40 @@
+# What is written in docs/ and the README is what adavic prints and accepts.
+. "$ROOT/tests/cli/common.inc"
+
+same() { # NAME FILE COMMAND...
+    local name=$1 file=$2
+    shift 2
+    if "$@" >printed && cmp -s printed "$file"; then echo "ok $name"
+    else
+        echo "not ok $name: $file differs from: $*; run \`make docs\`"
+        diff "$file" printed | head -n 10 | sed 's/^/  | /'
+    fi
+}
+same errors_are_current "$ROOT/docs/errors.md" "$ADAVIC" --explain all
+same operations_are_current "$ROOT/docs/ir-ops.md" "$ADAVIC" --explain-ops
+
+sed -n '/^```$/,/^```$/p' "$ROOT/docs/ir.md" | sed '/^```/d' >example.ir
+check ir_example sh -c '"$ADAVIC" --run=verify example.ir >printed && sed 1d example.ir | cmp - printed'
+
+# Every diagnostic has a test, every file that is named in the docs exists, every example is named in the README.
+missing=
+for code in $(sed -nE 's/^DIAG\([A-Z_0-9]+, ([EW][0-9]+),.*/\1/p' "$ROOT/compiler/base/diags.def"); do
+    grep -qs "^// expect: .* $code: " "$ROOT"/tests/diag/*.hbm || missing="$missing $code"
+done
+if [ -z "$missing" ]; then echo "ok every_diagnostic_has_a_test"
+else echo "not ok every_diagnostic_has_a_test: none for$missing"
+fi
+missing=
+for file in $(grep -ohE '`(compiler|runtime|stdlib|tests|docs|examples|grammar)/[A-Za-z0-9_./]+`' "$ROOT"/*.md "$ROOT"/docs/*.md | tr -d '`' | sort -u); do
+    [ -e "$ROOT/$file" ] || missing="$missing $file"
+done
+if [ -z "$missing" ]; then echo "ok files_named_in_the_docs_exist"
+else echo "not ok files_named_in_the_docs_exist:$missing"
+fi
+missing=
+for model in "$ROOT"/examples/*.hbm; do
+    grep -q "$(basename "$model")" "$ROOT/README.md" || missing="$missing $(basename "$model")"
+done
+if [ -z "$missing" ]; then echo "ok readme_names_every_example"
+else echo "not ok readme_names_every_example:$missing"
+fi
