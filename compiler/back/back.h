@@ -1,0 +1,47 @@
+/* back.h -- from tensor IR to loops, and from loops to text or machine code.
+ *
+ *   IrProgram --schedule--> LoopProgram --+--> C text        (back/c.c: readable, the differential test)
+ *                                         +--> LLVM IR --> object (back/llvm_*.c, LLVM 19 C API: the product)
+ *
+ * The schedule is the only place that knows about lanes, layouts, fusion and buffers; both back ends translate
+ * loop instructions one by one.
+ */
+#ifndef ADAVIC_BACK_H
+#define ADAVIC_BACK_H
+
+#include "base/base.h"
+#include "ir/ir.h"
+
+typedef struct LoopProgram LoopProgram;
+
+typedef struct ScheduleOptions {
+    bool f64;              /* element type of real */
+    int lanes;             /* numbers per vector: 1, 4, 8, 16 */
+    const char *lane_axis; /* "data", "draw", a plate, or NULL for scalar code */
+} ScheduleOptions;
+
+LoopProgram *schedule(Arena *arena, const IrProgram *p, const ScheduleOptions *options);
+void loop_print(Text *out, const LoopProgram *loops);
+
+/* One compilation unit: all programs of a model, the entry table and the manifest (runtime/abi.h). */
+typedef struct Unit {
+    const LoopProgram *const *programs;
+    int n_programs;
+    const char *manifest;
+} Unit;
+
+/* Appends the "program ... " section of the manifest for one scheduled program. */
+void manifest_program(Text *out, const LoopProgram *loops);
+
+void back_c(Text *out, const Unit *unit);
+
+typedef struct Target {
+    const char *cpu; /* "host", "x86-64-v3", "x86-64-v4", ... */
+    bool shared;     /* position-independent, symbols exported */
+} Target;
+/* Lanes that fill the target's vector registers, for f32 or f64. */
+int target_lanes(const Target *target, bool f64);
+/* Writes an object file, or (text != NULL) LLVM assembly instead. NULL, or a complaint. */
+const char *back_llvm(Arena *arena, const Unit *unit, const Target *target, const char *object_path, Text *text);
+
+#endif
