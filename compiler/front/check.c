@@ -1,0 +1,676 @@
+/* check.c -- from AST to Model: collects all names, then walks the declarations in order.
+ *
+ * Names are collected before anything is resolved, so that a use above the declaration is told apart from an unknown
+ * name. A name's scope is the plate around its declaration; whether it stands above a use is a comparison of positions. */
+#include "front/check.h"
+
+#include <stdlib.h>
+
+/* ---- names ---- */
+
+static unsigned bucket_of(const char *name) {
+    uint32_t hash = 2166136261u;
+    for (; *name; name++) hash = (hash ^ (unsigned char)*name) * 16777619u;
+    return hash % N_BUCKETS;
+}
+
+Symbol *find_symbol(const Checker *ck, const char *name) {
+    for (Symbol *s = ck->symbols[bucket_of(name)]; s; s = s->next)
+        if (strcmp(s->name, name) == 0) return s;
+    return NULL;
+}
+
+Definition *find_definition(const Checker *ck, DefinitionKind kind, const char *name) {
+    for (Definition *d = ck->definitions[bucket_of(name)]; d; d = d->next)
+        if (d->kind == kind && strcmp(d->name, name) == 0) return d;
+    return NULL;
+}
+
+void suggest_definition(Checker *ck, DefinitionKind kind, const char *name) {
+    int n = 0;
+    const char **names = arena_array(ck->arena, const char *, ck->definition_order.n + builtin_count());
+    for (int i = 0; i < ck->definition_order.n; i++)
+        if (ck->definition_order.data[i]->kind == kind) names[n++] = ck->definition_order.data[i]->name;
+    for (int i = 0; kind == DEFINES_FN && i < builtin_count(); i++) names[n++] = builtin_name(i);
+    const char *nearest = nearest_name(name, names, n);
+    if (nearest) diag_help(ck->diags, "did you mean `%s`?", nearest);
+}
+
+static bool too_many(Checker *ck, Span span) {
+    if (++ck->declared <= MAX_DECLARATIONS) return false;
+    if (ck->declared == MAX_DECLARATIONS + 1)
+        FAIL(ck, DIAG_TOO_MANY_NAMES, span, MAX_DECLARATIONS);
+    return true;
+}
+
+bool add_definition(Checker *ck, DefinitionKind kind, const Ast *ast, bool library) {
+    const Definition *old = find_definition(ck, kind, ast->name.text);
+    if (old) {
+        FAIL(ck, DIAG_DUPLICATE_NAME, ast->name.span, ast->name.text);
+        diag_note(ck->diags, old->ast->name.span, "first declared here");
+        return false;
+    }
+    if (!library && too_many(ck, ast->name.span)) return false;
+    Definition *definition = arena_new_of(ck->arena, Definition);
+    *definition = (Definition){.kind = kind, .name = ast->name.text, .ast = ast, .library = library};
+    Definition **bucket = &ck->definitions[bucket_of(definition->name)];
+    definition->next = *bucket;
+    *bucket = definition;
+    vec_push(ck->arena, &ck->definition_order, definition);
+    return true;
+}
+
+static void add_symbol(Checker *ck, SymbolKind kind, const Ast *ast, AstWord name) {
+    const Symbol *old = find_symbol(ck, name.text);
+    if (old) {
+        FAIL(ck, DIAG_DUPLICATE_NAME, name.span, name.text);
+        diag_note(ck->diags, old->span, "first declared here");
+        return;
+    }
+    if (too_many(ck, name.span)) return;
+    Symbol *symbol = arena_new_of(ck->arena, Symbol);
+    *symbol = (Symbol){.kind = kind, .name = name.text, .span = name.span, .ast = ast};
+    Symbol **bucket = &ck->symbols[bucket_of(name.text)];
+    symbol->next = *bucket;
+    *bucket = symbol;
+    vec_push(ck->arena, &ck->order, symbol);
+}
+
+static void collect(Checker *ck, const AstList *items) {
+    for (int i = 0; i < items->n; i++) {
+        const Ast *item = items->data[i];
+        switch (item->kind) {
+        case AST_CONST: add_symbol(ck, SYMBOL_CONST, item, item->name); break;
+        case AST_HYPER:
+        case AST_CONTEXT:
+        case AST_LATENT:
+        case AST_GIVEN:
+        case AST_LET:
+        case AST_QUANTITY: add_symbol(ck, SYMBOL_VAR, item, item->name); break;
+        case AST_OBSERVED:
+            if (item->name.text) add_symbol(ck, SYMBOL_VAR, item, item->name);
+            for (int k = 0; k < item->args.n; k++) add_symbol(ck, SYMBOL_VAR, item, item->args.data[k]->name);
+            break;
+        case AST_PLATE:
+        case AST_SEQUENCE:
+            /* without a size it reopens a plate, which is refused later */
+            if (item->args.n || !find_symbol(ck, item->name.text))
+                add_symbol(ck, SYMBOL_PLATE, item, item->name);
+            collect(ck, &item->items);
+            break;
+        case AST_CROSS: collect(ck, &item->items); break;
+        case AST_FN: add_definition(ck, DEFINES_FN, item, false); break;
+        case AST_DISTRIBUTION: add_definition(ck, DEFINES_DISTRIBUTION, item, false); break;
+        case AST_LINK: add_definition(ck, DEFINES_LINK, item, false); break;
+        default: break;
+        }
+    }
+}
+
+/* ---- constants and definitions, before the walk ---- */
+
+static const Define *find_define(const Checker *ck, const char *name) {
+    const Define *found = NULL;
+    for (int i = 0; i < ck->n_defines; i++)
+        if (strcmp(ck->defines[i].name, name) == 0) found = &ck->defines[i];
+    return found;
+}
+
+static void check_const(Checker *ck, Symbol *symbol) {
+    const Define *define_option = find_define(ck, symbol->name);
+    int64_t number;
+    const char *what = arena_printf(ck->arena, "const `%s`", symbol->name);
+    symbol->broken = !constant_integer(ck, symbol->ast->value, what, &number);
+    if (define_option) {
+        symbol->number = (double)define_option->value;
+        symbol->broken = false;
+    } else if (!symbol->broken) {
+        symbol->number = (double)number;
+    }
+}
+
+static void check_defines(Checker *ck) {
+    for (int i = 0; i < ck->n_defines; i++) {
+        const Symbol *symbol = find_symbol(ck, ck->defines[i].name);
+        if (symbol && symbol->kind == SYMBOL_CONST) continue;
+        FAIL(ck, DIAG_UNKNOWN_DEFINE, ((Span){-1, 0, 0}), ck->defines[i].name);
+        const char **names = arena_array(ck->arena, const char *, ck->order.n + 1);
+        int n = 0;
+        for (int k = 0; k < ck->order.n; k++)
+            if (ck->order.data[k]->kind == SYMBOL_CONST) names[n++] = ck->order.data[k]->name;
+        const char *nearest = nearest_name(ck->defines[i].name, names, n);
+        if (nearest) diag_help(ck->diags, "did you mean `%s`?", nearest);
+    }
+}
+
+/* ---- declarations ---- */
+
+static Span first_word(const Ast *ast, const char *word) {
+    Span span = ast->span;
+    span.end = span.begin + (uint32_t)strlen(word);
+    return span;
+}
+
+void add_var(Checker *ck, Var *var) {
+    var->index = ck->model->vars.n;
+    vec_push(ck->arena, &ck->model->vars, var);
+    vec_push(ck->arena, &ck->facts, (Facts){.range = {-1.0 / 0.0, 1.0 / 0.0}});
+}
+
+/* The symbol of a declaration, unless the name was a duplicate. */
+static Symbol *own_symbol(Checker *ck, const Ast *ast) {
+    Symbol *symbol = find_symbol(ck, ast->name.text);
+    if (!symbol || symbol->ast != ast) return NULL;
+    symbol->scope = ck->plate;
+    return symbol;
+}
+
+static Var *new_var(Checker *ck, VarKind kind, const Ast *ast) {
+    Var *var = arena_new_of(ck->arena, Var);
+    var->kind = kind;
+    var->name = ast->name.text;
+    var->span = ast->name.span;
+    var->type.plate = ck->plate;
+    return var;
+}
+
+static bool check_dims(Checker *ck, const Ast *ast, Type *type) {
+    if (ast->dims.n > MAX_EVENT_DIMS) {
+        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->dims.data[MAX_EVENT_DIMS]->span,
+             "an event of more than two dimensions is");
+        return false;
+    }
+    for (int i = 0; i < ast->dims.n; i++) {
+        const char *what = arena_printf(ck->arena, "a dimension of `%s`", ast->name.text);
+        const Ast *dim = ast->dims.data[i];
+        if (!constant_integer(ck, dim, what, &type->dims[i])) return false;
+        if (type->dims[i] < 1) {
+            FAIL(ck, DIAG_DIMENSION, dim->span, ast->name.text, (long long)type->dims[i]);
+            return false;
+        }
+        type->n_dims = i + 1;
+        double size = 1;
+        for (int k = 0; k <= i; k++) size *= (double)type->dims[k];
+        if (size > MAX_EVENT) {
+            FAIL(ck, DIAG_EVENT_TOO_LARGE, dim->span, (long long)size, MAX_EVENT);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void set_facts(Checker *ck, Var *var, bool hyper) {
+    Facts facts = {.range = range_of(ck, var->value, NULL), .latent = latent_in(ck, var->value)};
+    Value *value = arena_new_of(ck->arena, Value);
+    if (hyper) {
+        *value = (Value){.n_dims = var->type.n_dims, .data = var->numbers};
+        memcpy(value->dims, var->type.dims, sizeof value->dims);
+        facts.constant = value;
+        facts.range = (Range){var->numbers[0], var->numbers[0]};
+        for (int64_t i = 1; i < shape_size(var->type.n_dims, var->type.dims); i++) {
+            if (var->numbers[i] < facts.range.lo) facts.range.lo = var->numbers[i];
+            if (var->numbers[i] > facts.range.hi) facts.range.hi = var->numbers[i];
+        }
+    } else if (evaluate(ck, var->value, true, value)) {
+        facts.constant = value;
+    }
+    ck->facts.data[var->index] = facts;
+}
+
+static bool check_hyper(Checker *ck, Var *var, const Ast *ast) {
+    bool good = check_dims(ck, ast, &var->type);
+    ck->constant = arena_printf(ck->arena, "hyper `%s`", ast->name.text);
+    ck->hypers = true;
+    var->value = resolve_value(ck, ast->value);
+    ck->constant = NULL;
+    if (!var->value || !good) return false;
+    Value value;
+    if (!evaluate(ck, var->value, true, &value)) {
+        FAIL(ck, DIAG_EXPRESSION_TOO_LARGE, ast->value->span, MAX_EVALUATED);
+        return false;
+    }
+    Type found = {.n_dims = value.n_dims};
+    memcpy(found.dims, value.dims, sizeof found.dims);
+    if (value.n_dims && !same_shape(&found, &var->type)) {
+        FAIL(ck, DIAG_SHAPE_MISMATCH, ast->value->span,
+             shape_text(ck->arena, var->type.n_dims, var->type.dims),
+             shape_text(ck->arena, value.n_dims, value.dims));
+        diag_note(ck->diags, var->span, "`%s` is declared with shape %s", var->name,
+                  shape_text(ck->arena, var->type.n_dims, var->type.dims));
+        return false;
+    }
+    int64_t n = shape_size(var->type.n_dims, var->type.dims);
+    var->numbers = arena_array(ck->arena, double, n);
+    for (int64_t i = 0; i < n; i++) {
+        var->numbers[i] = value.data[value.n_dims ? i : 0];
+        if (var->numbers[i] - var->numbers[i] == 0) continue;
+        FAIL(ck, DIAG_NOT_FINITE, ast->value->span,
+             arena_printf(ck->arena, "hyper `%s`", var->name), var->numbers[i]);
+        return false;
+    }
+    return true;
+}
+
+/* Puts the arguments of a call of a distribution in the order of its parameters. */
+static bool order_arguments(Checker *ck, const Ast *call, const Distribution *dist, const Ast **ordered) {
+    bool good = true, by_name = false;
+    int positional = 0;
+    for (int i = 0; i < call->args.n; i++) {
+        const Ast *arg = call->args.data[i];
+        int at = -1;
+        if (arg->kind == AST_NAMED) {
+            by_name = true;
+            for (int k = 0; k < dist->n_params; k++)
+                if (strcmp(dist->params[k].name, arg->name.text) == 0) at = k;
+            if (at < 0) {
+                FAIL(ck, DIAG_UNKNOWN_ARGUMENT, arg->name.span, dist->name, arg->name.text);
+                const char *names[MAX_PARAMS];
+                for (int k = 0; k < dist->n_params; k++) names[k] = dist->params[k].name;
+                const char *nearest = nearest_name(arg->name.text, names, dist->n_params);
+                if (nearest) diag_help(ck->diags, "did you mean `%s`?", nearest);
+                good = false;
+                continue;
+            }
+        } else if (by_name) {
+            FAIL(ck, DIAG_ARGUMENT_ORDER, arg->span);
+            good = false;
+            continue;
+        } else {
+            at = positional++;
+            if (at >= dist->n_params) continue;
+        }
+        if (ordered[at]) {
+            FAIL(ck, DIAG_ARGUMENT_TWICE, arg->span, dist->params[at].name, dist->name);
+            good = false;
+        }
+        ordered[at] = arg->kind == AST_NAMED ? arg->value : arg;
+    }
+    if (positional > dist->n_params || (good && !by_name && positional < dist->n_params)) {
+        const char *takes = dist->n_params == 1 ? "1 argument"
+                                                : arena_printf(ck->arena, "%d arguments", dist->n_params);
+        FAIL(ck, DIAG_ARGUMENT_COUNT, call->span, dist->name, takes, call->args.n);
+        diag_note(ck->diags, dist->span, "`%s` is defined here", dist->name);
+        return false;
+    }
+    for (int k = 0; good && k < dist->n_params; k++) {
+        if (ordered[k]) continue;
+        FAIL(ck, DIAG_ARGUMENT_MISSING, call->span, dist->params[k].name, dist->name);
+        good = false;
+    }
+    return good;
+}
+
+static Definition *find_distribution(Checker *ck, const Ast *call) {
+    const char *name = call->name.text;
+    Definition *definition = find_definition(ck, DEFINES_DISTRIBUTION, name);
+    if (definition) return definition;
+    if (is_refused(REFUSED_DISTRIBUTION, name)) {
+        FAIL(ck, DIAG_UNSUPPORTED_DISTRIBUTION, call->name.span, name);
+        return NULL;
+    }
+    FAIL(ck, DIAG_UNKNOWN_DISTRIBUTION, call->name.span, name);
+    suggest_definition(ck, DEFINES_DISTRIBUTION, name);
+    return NULL;
+}
+
+static bool check_arguments(Checker *ck, Var *var, const Ast *call) {
+    Definition *definition = find_distribution(ck, call);
+    bool good = definition && define(ck, definition, call->name.span);
+    const Ast *ordered[MAX_PARAMS] = {0};
+    if (good) good = order_arguments(ck, call, definition->distribution, ordered);
+    if (!good) { /* still look at the arguments, for more than one report a run */
+        for (int i = 0; i < call->args.n; i++) {
+            const Ast *arg = call->args.data[i];
+            if (definition || arg->kind != AST_CALL)
+                resolve_expr(ck, arg->kind == AST_NAMED ? arg->value : arg);
+        }
+        return false;
+    }
+    definition->used = true;
+    var->dist = definition->distribution;
+    var->args = arena_array(ck->arena, Expr *, var->dist->n_params + 1);
+    for (int k = 0; k < var->dist->n_params; k++) {
+        var->args[k] = resolve_value(ck, ordered[k]);
+        if (!var->args[k]) {
+            good = false;
+            continue;
+        }
+        const Type *type = &var->args[k]->type;
+        if (type->elem == ELEM_BOOL) {
+            FAIL(ck, DIAG_NEEDS_NUMBER, var->args[k]->span);
+            good = false;
+        } else if (type->n_dims && !same_shape(type, &var->type)) {
+            FAIL(ck, DIAG_ARGUMENT_SHAPE, var->args[k]->span, var->name,
+                 shape_text(ck->arena, var->type.n_dims, var->type.dims), var->dist->params[k].name,
+                 shape_text(ck->arena, type->n_dims, type->dims));
+            diag_note(ck->diags, var->span, "`%s` is declared here", var->name);
+            good = false;
+        }
+    }
+    return good;
+}
+
+static bool check_elem(Checker *ck, const Ast *ast) {
+    if (!ast->elem.text || strcmp(ast->elem.text, "real") == 0) return true;
+    if (strcmp(ast->elem.text, "int") == 0)
+        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->elem.span, "an `int` variable is");
+    else
+        FAIL(ck, DIAG_UNKNOWN_TYPE, ast->elem.span, ast->elem.text);
+    return false;
+}
+
+static Definition *find_via(Checker *ck, const Ast *ast, bool *good) {
+    if (!ast->word.text) return NULL;
+    Definition *via = find_definition(ck, DEFINES_LINK, ast->word.text);
+    if (!via && is_refused(REFUSED_LINK, ast->word.text)) {
+        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->word.span,
+             arena_printf(ck->arena, "link `%s` is", ast->word.text));
+    } else if (!via) {
+        FAIL(ck, DIAG_UNKNOWN_LINK, ast->word.span, ast->word.text);
+        suggest_definition(ck, DEFINES_LINK, ast->word.text);
+    }
+    *good = via && define(ck, via, ast->word.span);
+    if (*good) via->used = true;
+    return *good ? via : NULL;
+}
+
+static bool check_random(Checker *ck, Var *var, const Ast *ast) {
+    bool good = check_elem(ck, ast), via_good = true;
+    good = check_dims(ck, ast, &var->type) && good;
+    Definition *via = find_via(ck, ast, &via_good);
+    good = check_arguments(ck, var, ast->value) && good && via_good;
+    return good && check_supports(ck, var, ast, via);
+}
+
+static bool check_deterministic(Checker *ck, Var *var, const Ast *ast) {
+    var->value = resolve_value(ck, ast->value);
+    if (!var->value) return false;
+    if (var->value->type.elem == ELEM_BOOL) {
+        FAIL(ck, DIAG_NEEDS_NUMBER, ast->value->span);
+        return false;
+    }
+    var->type = var->value->type;
+    return true;
+}
+
+static void check_declaration(Checker *ck, const Ast *ast) {
+    static const struct {
+        VarKind kind;
+        const char *word;
+    } kinds[AST_KIND_COUNT] = {
+        [AST_HYPER] = {VAR_HYPER, "hyper"},          [AST_LATENT] = {VAR_LATENT, "latent"},
+        [AST_OBSERVED] = {VAR_OBSERVED, "observed"}, [AST_LET] = {VAR_LET, "let"},
+        [AST_QUANTITY] = {VAR_QUANTITY, "quantity"},
+    };
+    VarKind kind = kinds[ast->kind].kind;
+    Symbol *symbol = own_symbol(ck, ast);
+    Var *var = new_var(ck, kind, ast);
+    ck->user = kinds[ast->kind].word;
+    bool good;
+    if (kind == VAR_HYPER) good = check_hyper(ck, var, ast);
+    else if (kind == VAR_LATENT || kind == VAR_OBSERVED) good = check_random(ck, var, ast);
+    else good = check_deterministic(ck, var, ast);
+    if (!symbol) return;
+    symbol->broken = !good;
+    if (!good) return;
+    symbol->var = var;
+    Range range = {0, 0};
+    if (var->dist) { /* what the support says of the value */
+        Range all = {-1.0 / 0.0, 1.0 / 0.0};
+        range = all;
+        if (var->support.kind == SUPPORT_POSITIVE) range.lo = 0;
+        if (var->support.kind == SUPPORT_INTERVAL)
+            range = (Range){range_of(ck, var->support.lo, NULL).lo, range_of(ck, var->support.hi, NULL).hi};
+    }
+    add_var(ck, var);
+    if (var->dist) ck->facts.data[var->index] = (Facts){.range = range, .latent = kind == VAR_LATENT ? var : NULL};
+    else set_facts(ck, var, kind == VAR_HYPER);
+}
+
+static void check_items(Checker *ck, const AstList *items);
+
+/* The names inside a block that is not translated stay silent when used. */
+static void break_names(Checker *ck, const AstList *items) {
+    for (int i = 0; i < items->n; i++) {
+        const Ast *item = items->data[i];
+        if (item->name.text && find_symbol(ck, item->name.text) &&
+            find_symbol(ck, item->name.text)->ast == item)
+            find_symbol(ck, item->name.text)->broken = true;
+        for (int k = 0; k < item->args.n && item->kind == AST_OBSERVED; k++) {
+            Symbol *symbol = find_symbol(ck, item->args.data[k]->name.text);
+            if (symbol && symbol->ast == item) symbol->broken = true;
+        }
+        break_names(ck, &item->items);
+    }
+}
+
+static Plate *open_plate(Checker *ck, const Ast *ast) {
+    Plate *plate = arena_new_of(ck->arena, Plate);
+    plate->name = ast->name.text;
+    plate->parent = ck->plate;
+    plate->depth = ck->plate ? ck->plate->depth + 1 : 0;
+    plate->size = 1;
+    plate->span = ast->name.span;
+    plate->column = ast->word.text;
+    return plate;
+}
+
+static void check_plate_size(Checker *ck, const Ast *ast, Plate *plate) {
+    const Ast *size = ast->args.data[0];
+    const double largest = 2147483647;
+    if (ast->elem.text)
+        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->elem.span,
+             arena_printf(ck->arena, "option `%s` of a plate is", ast->elem.text));
+    if (size->kind == AST_RANGE) {
+        FAIL(ck, DIAG_UNSUPPORTED_FORM, size->span, "a plate with a range of sizes is");
+        return;
+    }
+    const char *what = arena_printf(ck->arena, "the size of plate `%s`", plate->name);
+    if (!constant_integer(ck, size, what, &plate->size)) return;
+    if (plate->size < 1)
+        FAIL(ck, DIAG_PLATE_SIZE, size->span, plate->name, (long long)plate->size);
+    else if ((double)plate->size > largest)
+        FAIL(ck, DIAG_NUMBER_TOO_LARGE, size->span, what, (double)plate->size, largest);
+}
+
+static void check_plate(Checker *ck, const Ast *ast) {
+    Symbol *symbol = own_symbol(ck, ast);
+    if (ast->args.n == 0) {
+        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->name.span, "reopening a plate is");
+        if (symbol) symbol->broken = true;
+        break_names(ck, &ast->items);
+        return;
+    }
+    Plate *outer = ck->plate, *plate = open_plate(ck, ast);
+    check_plate_size(ck, ast, plate);
+    if (plate->depth >= MAX_PLATE_DEPTH) {
+        FAIL(ck, DIAG_TOO_MANY_PLATES, ast->name.span, MAX_PLATE_DEPTH);
+        break_names(ck, &ast->items);
+        return;
+    }
+    if (symbol) symbol->plate = plate;
+    plate->index = ck->model->plates.n;
+    vec_push(ck->arena, &ck->model->plates, plate);
+    ck->plate = plate;
+    check_items(ck, &ast->items);
+    ck->plate = outer;
+}
+
+static void refuse(Checker *ck, const Ast *ast, const char *word) {
+    FAIL(ck, DIAG_UNSUPPORTED, first_word(ast, word), word);
+    Symbol *symbol = ast->name.text ? own_symbol(ck, ast) : NULL;
+    if (symbol) symbol->broken = true;
+    break_names(ck, &ast->items);
+}
+
+static void check_item(Checker *ck, const Ast *ast) {
+    static const char *const file_level[AST_KIND_COUNT] = {
+        [AST_CONST] = "const", [AST_HYPER] = "hyper", [AST_FN] = "fn",
+        [AST_LINK] = "link",   [AST_DISTRIBUTION] = "distribution",
+    };
+    if (ck->plate && file_level[ast->kind])
+        FAIL(ck, DIAG_MISPLACED, first_word(ast, file_level[ast->kind]), file_level[ast->kind]);
+    switch (ast->kind) {
+    case AST_CONTEXT: refuse(ck, ast, "context"); return;
+    case AST_GIVEN: refuse(ck, ast, "given"); return;
+    case AST_SEQUENCE: refuse(ck, ast, "sequence"); return;
+    case AST_CROSS: refuse(ck, ast, "cross"); return;
+    case AST_DUAL: refuse(ck, ast, "dual"); return;
+    case AST_IMPORT: refuse(ck, ast, "import"); return;
+    case AST_PLATE: check_plate(ck, ast); return;
+    case AST_OBSERVED:
+        if (ast->args.n) {
+            FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->args.data[0]->span, "a joint observation is");
+            for (int i = 0; i < ast->args.n; i++) {
+                Symbol *symbol = find_symbol(ck, ast->args.data[i]->name.text);
+                if (symbol && symbol->ast == ast) symbol->broken = true;
+            }
+            return;
+        }
+        check_declaration(ck, ast);
+        return;
+    case AST_HYPER:
+    case AST_LATENT:
+    case AST_LET:
+    case AST_QUANTITY: check_declaration(ck, ast); return;
+    default: return; /* const, fn, distribution, link: already done */
+    }
+}
+
+static void check_items(Checker *ck, const AstList *items) {
+    for (int i = 0; i < items->n; i++) check_item(ck, items->data[i]);
+}
+
+/* ---- after the walk ---- */
+
+/* Marks what the expression depends on directly. */
+static void mark_uses(const Expr *e, bool *marked) {
+    if (e->kind == EXPR_VAR) marked[e->var->index] = true;
+    for (int i = 0; i < e->n_args; i++) mark_uses(e->args[i], marked);
+}
+
+static void check_observed(Checker *ck) {
+    const Model *model = ck->model;
+    bool *marked = arena_array(ck->arena, bool, model->vars.n + 1);
+    for (int i = model->vars.n - 1; i >= 0; i--) { /* a use never precedes its declaration */
+        const Var *var = model->vars.data[i];
+        if (var->kind == VAR_OBSERVED) marked[i] = true;
+        if (!marked[i]) continue;
+        for (int k = 0; var->dist && k < var->dist->n_params; k++) mark_uses(var->args[k], marked);
+        if (var->value) mark_uses(var->value, marked);
+    }
+    for (int i = 0; i < model->vars.n; i++) {
+        const Var *var = model->vars.data[i];
+        if (var->kind == VAR_LATENT && !marked[i])
+            diag_report(ck->diags, DIAG_UNOBSERVED_LATENT, var->span, var->name);
+    }
+}
+
+static void warn_unused(Checker *ck) {
+    for (int i = 0; i < ck->order.n; i++) {
+        const Symbol *symbol = ck->order.data[i];
+        if (symbol->used || symbol->broken) continue;
+        if (symbol->kind == SYMBOL_CONST)
+            diag_report(ck->diags, DIAG_UNUSED, symbol->span, "const", symbol->name);
+        else if (symbol->var && symbol->var->kind == VAR_HYPER)
+            diag_report(ck->diags, DIAG_UNUSED, symbol->span, "hyper", symbol->name);
+        else if (symbol->var && symbol->var->kind == VAR_LET)
+            diag_report(ck->diags, DIAG_UNUSED, symbol->span, "let", symbol->name);
+    }
+    static const char *const words[] = {"fn", "distribution", "link"};
+    for (int i = 0; i < ck->definition_order.n; i++) {
+        const Definition *d = ck->definition_order.data[i];
+        if (!d->used && !d->library && !d->broken)
+            diag_report(ck->diags, DIAG_UNUSED, d->ast->name.span, words[d->kind], d->name);
+    }
+}
+
+static void check_whole(Checker *ck, const Ast *ast) {
+    int latents = 0, observed = 0;
+    for (int i = 0; i < ck->order.n; i++) {
+        latents += ck->order.data[i]->ast->kind == AST_LATENT;
+        observed += ck->order.data[i]->ast->kind == AST_OBSERVED;
+    }
+    Span start = {ast->span.file, 0, 0};
+    if (!observed) FAIL(ck, DIAG_NO_OBSERVATION, start);
+    if (!latents) FAIL(ck, DIAG_NO_LATENT, start);
+    if (ck->failed) return;
+    check_observed(ck);
+    warn_unused(ck);
+}
+
+static void keep_link(Checker *ck, const Link *link);
+
+/* Keeps the functions and links that an expression needs, each behind what its own body needs. */
+static void keep(Checker *ck, const Expr *e) {
+    Definition *d = NULL;
+    if (e->kind == EXPR_CALL) d = find_definition(ck, DEFINES_FN, e->function->name);
+    if (e->kind == EXPR_LINK) keep_link(ck, e->link);
+    if (d && !d->kept) {
+        d->kept = true;
+        keep(ck, d->function->body);
+        vec_push(ck->arena, &ck->model->functions, d->function);
+    }
+    for (int i = 0; i < e->n_args; i++) keep(ck, e->args[i]);
+}
+
+static void keep_link(Checker *ck, const Link *link) {
+    Definition *d = find_definition(ck, DEFINES_LINK, link->name);
+    if (d->kept) return;
+    d->kept = true;
+    keep(ck, link->forward);
+    keep(ck, link->inverse);
+    keep(ck, link->log_jacobian);
+    vec_push(ck->arena, &ck->model->links, d->link);
+}
+
+static void keep_distribution(Checker *ck, const Distribution *dist) {
+    Definition *d = find_definition(ck, DEFINES_DISTRIBUTION, dist->name);
+    if (d->kept) return;
+    d->kept = true;
+    keep(ck, dist->sample);
+    if (dist->log_prob) keep(ck, dist->log_prob);
+    vec_push(ck->arena, &ck->model->distributions, d->distribution);
+}
+
+/* Hands the definitions that the model needs to it, in the order of their first use. */
+static void keep_definitions(Checker *ck) {
+    Model *model = ck->model;
+    for (int i = 0; i < model->vars.n; i++) {
+        const Var *var = model->vars.data[i];
+        if (var->dist) keep_distribution(ck, var->dist);
+        if (var->link) keep_link(ck, var->link);
+        if (var->value) keep(ck, var->value);
+        for (int k = 0; var->dist && k < var->dist->n_params; k++) keep(ck, var->args[k]);
+    }
+}
+
+static const char *model_name(Arena *arena, const char *path) {
+    const char *name = strrchr(path, '/');
+    name = name ? name + 1 : path;
+    const char *dot = strrchr(name, '.');
+    if (dot && dot > name) return arena_strndup(arena, name, (size_t)(dot - name));
+    return arena_strdup(arena, strcmp(name, "-") == 0 || !*name ? "model" : name);
+}
+
+Model *front_check(Arena *arena, Diags *diags, const Ast *ast, const Define *defines, int n_defines) {
+    Checker *ck = arena_new_of(arena, Checker);
+    *ck = (Checker){.arena = arena, .diags = diags, .defines = defines, .n_defines = n_defines};
+    ck->model = arena_new_of(arena, Model);
+    ck->model->name = model_name(arena, ast->path);
+    if (!load_stdlib(ck)) return NULL;
+    collect(ck, &ast->items);
+    check_defines(ck);
+    for (int i = 0; i < ck->order.n; i++)
+        if (ck->order.data[i]->kind == SYMBOL_CONST) check_const(ck, ck->order.data[i]);
+    for (int i = 0; i < ck->definition_order.n; i++) {
+        Definition *definition = ck->definition_order.data[i];
+        if (!definition->library) define(ck, definition, definition->ast->name.span);
+    }
+    check_items(ck, &ast->items);
+    check_whole(ck, ast);
+    if (ck->failed || diags_errors(diags)) return NULL;
+    keep_definitions(ck);
+    ck->model->hash = model_hash(arena, ck->model);
+    return ck->model;
+}

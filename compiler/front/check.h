@@ -1,0 +1,184 @@
+/* check.h -- from AST to Model: what the checking files of the front end share. Private to the front end.
+ *
+ *   stdlib.c    reads the standard library; the language's own names (builtins.def, refused.def)
+ *   check.c     front_check: collects names, walks the declarations in order, final checks
+ *   define.c    fn, distribution and link
+ *   expr.c      AST expressions to Expr: names resolved, functions found
+ *   type.c      element types, event shapes and plates of Expr
+ *   constant.c  values known at compile time; ranges of the others
+ *   support.c   parameters against their supports, latents against their links
+ *
+ * Every function that can fail reports through Checker.diags and returns NULL or false; what failed is marked broken, so
+ * that its uses stay silent.
+ */
+#ifndef ADAVIC_FRONT_CHECK_H
+#define ADAVIC_FRONT_CHECK_H
+
+#include "front/ast.h"
+#include "front/front.h"
+#include "model/model.h"
+
+enum {
+    MAX_EVENT = 4096,         /* entries of an event */
+    MAX_EVENT_DIMS = 2,       /* dimensions in this version */
+    MAX_EXPRESSION = 100000,  /* operations after inlining */
+    MAX_EXPRESSION_DEPTH = 1000,
+    MAX_PLATE_DEPTH = 8,
+    MAX_DECLARATIONS = 4000,
+    MAX_PARAMS = 6,           /* of a fn, distribution or link */
+    MAX_EVALUATED = 1 << 24,  /* numbers computed at compile time, per model */
+    N_SUPPORTS = 3,
+    N_BUCKETS = 512,
+};
+
+/* ---- names ---- */
+typedef enum { SYMBOL_CONST, SYMBOL_VAR, SYMBOL_PLATE } SymbolKind;
+
+typedef struct Symbol {
+    SymbolKind kind;
+    const char *name;
+    Span span; /* of the name in its declaration */
+    const Ast *ast;
+    bool broken, used;
+    double number; /* const */
+    Var *var;
+    Plate *scope; /* innermost plate around the declaration */
+    Plate *plate; /* of a plate */
+    struct Symbol *next;
+} Symbol;
+
+typedef enum { DEFINES_FN, DEFINES_DISTRIBUTION, DEFINES_LINK } DefinitionKind;
+typedef enum { STATE_NEW, STATE_ACTIVE, STATE_DONE } DefinitionState;
+
+/* A fn, distribution or link; its bodies are resolved when first needed. */
+typedef struct Definition {
+    DefinitionKind kind;
+    const char *name;
+    const Ast *ast;
+    bool library, broken, used, kept; /* used: by anything; kept: the model needs it */
+    DefinitionState state;
+    int size, depth; /* of the inlined body of a fn (the largest of a link's) */
+    Function *function;
+    Distribution *distribution;
+    Link *link;
+    struct Definition *next;
+} Definition;
+
+/* ---- values ---- */
+typedef struct Range {
+    double lo, hi; /* closed; covers every value of every entry */
+} Range;
+
+typedef struct Value {
+    int n_dims;
+    int64_t dims[MAX_DIMS];
+    double *data;
+} Value;
+
+/* What is known of a variable, by Var.index. */
+typedef struct Facts {
+    const Value *constant; /* hyper, constant let; or NULL */
+    Range range;
+    const Var *latent; /* a latent that it depends on, or NULL */
+} Facts;
+
+/* The formal parameters that a body sees. */
+typedef struct Body {
+    const char *what; /* "fn `f`" */
+    AstWord *names;
+    int n;
+    bool random, library;
+} Body;
+
+typedef struct Checker {
+    Arena *arena;
+    Diags *diags;
+    Model *model;
+    const Define *defines;
+    int n_defines;
+    Symbol *symbols[N_BUCKETS];
+    VEC(Symbol *) order; /* of the symbols, as declared */
+    Definition *definitions[N_BUCKETS];
+    VEC(Definition *) definition_order;
+    Definition *default_link[N_SUPPORTS];
+    VEC(Facts) facts;
+    /* where the walk stands */
+    Plate *plate;
+    const Body *body;
+    const char *constant; /* what is computed from constants alone just now, or NULL */
+    bool hypers;          /* and whether it may use hypers */
+    bool in_quantity;
+    const char *user; /* "latent", "let", ...: what uses names just now */
+    int size, depth, deepest; /* of the expression being resolved, after inlining */
+    int64_t evaluated;
+    int declared;
+    bool failed;
+} Checker;
+
+/* Reports an error and marks the run as failed. */
+#define FAIL(ck, ...) (diag_report((ck)->diags, __VA_ARGS__), (ck)->failed = true)
+
+/* ---- check.c ---- */
+Symbol *find_symbol(const Checker *ck, const char *name);
+Definition *find_definition(const Checker *ck, DefinitionKind kind, const char *name);
+void suggest_definition(Checker *ck, DefinitionKind kind, const char *name);
+bool add_definition(Checker *ck, DefinitionKind kind, const Ast *ast, bool library);
+void add_var(Checker *ck, Var *var);
+
+/* ---- stdlib.c ---- */
+bool load_stdlib(Checker *ck);
+typedef enum { BUILTIN_NONE, BUILTIN_POINT, BUILTIN_REDUCTION, BUILTIN_SPECIAL, BUILTIN_PRIMITIVE } BuiltinKind;
+typedef struct Builtin {
+    const char *name;
+    BuiltinKind kind;
+    int arity;
+    IrOpcode opcode;
+    Reduce reduce;
+    IrRandom random;
+} Builtin;
+/* The built-in of that name and number of arguments; failing that, of that name; or NULL. */
+const Builtin *find_builtin(const char *name, int arity);
+int builtin_count(void);
+const char *builtin_name(int i);
+typedef enum { REFUSED_FUNCTION, REFUSED_DISTRIBUTION, REFUSED_LINK, REFUSED_SUPPORT } RefusedKind;
+bool is_refused(RefusedKind kind, const char *name);
+
+/* ---- define.c ---- */
+/* Resolves the bodies of `definition` unless that is done; false if it is broken. */
+bool define(Checker *ck, Definition *definition, Span use);
+/* "real", "positive", "interval(lo, hi)" of an AST, over the parameters of the current body. */
+bool resolve_support(Checker *ck, const Ast *ast, Support *support);
+
+/* ---- expr.c ---- */
+/* The tree of `ast`, untyped; NULL after an error. */
+Expr *resolve_expr(Checker *ck, const Ast *ast);
+/* Resolved and typed: a value of the model. */
+Expr *resolve_value(Checker *ck, const Ast *ast);
+Expr *new_expr(Checker *ck, ExprKind kind, Span span, int n_args);
+/* The body of a definition with arguments in the place of its parameters. */
+Expr *substitute(Checker *ck, const Expr *body, Expr *const *args);
+/* A whole number known at compile time. */
+bool constant_integer(Checker *ck, const Ast *ast, const char *what, int64_t *out);
+
+/* ---- type.c ---- */
+/* Fills the types of a tree; params: the types of EXPR_PARAM (NULL: none occur). */
+bool type_expr(Checker *ck, Expr *e, const Type *params);
+/* "scalar", "[2]", "[2, 3]" */
+const char *shape_text(Arena *arena, int n_dims, const int64_t *dims);
+bool same_shape(const Type *a, const Type *b);
+int64_t shape_size(int n_dims, const int64_t *dims);
+Plate *deeper_plate(Plate *a, Plate *b);
+
+/* ---- constant.c ---- */
+/* The value of `e` where it is known at compile time (from numbers, or hypers too); false otherwise. */
+bool evaluate(Checker *ck, const Expr *e, bool hypers, Value *out);
+Range range_of(Checker *ck, const Expr *e, const Range *params);
+/* A latent that `e` depends on, through lets; or NULL. */
+const Var *latent_in(const Checker *ck, const Expr *e);
+
+/* ---- support.c ---- */
+const char *support_text(Checker *ck, const Support *support);
+/* Checks the arguments of `var`'s distribution, fills var->support and, for a latent, var->link. */
+bool check_supports(Checker *ck, Var *var, const Ast *ast, Definition *via);
+
+#endif

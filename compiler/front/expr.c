@@ -1,0 +1,465 @@
+/* expr.c -- AST expressions to Expr: names to variables, parameters and numbers; calls to operations and functions.
+ *
+ * Two limits are kept while the tree grows, so that whoever walks it later may recurse and inline freely: the
+ * number of operations after inlining (Checker.size) and the depth (Checker.depth). */
+#include "front/check.h"
+
+#include <math.h>
+
+static Expr *resolve(Checker *ck, const Ast *ast);
+
+Expr *new_expr(Checker *ck, ExprKind kind, Span span, int n_args) {
+    Expr *e = arena_new_of(ck->arena, Expr);
+    e->kind = kind;
+    e->span = span;
+    e->n_args = n_args;
+    if (n_args) e->args = arena_array(ck->arena, Expr *, n_args);
+    return e;
+}
+
+static Expr *number_expr(Checker *ck, double number, Span span) {
+    Expr *e = new_expr(ck, EXPR_NUMBER, span, 0);
+    e->number = number;
+    return e;
+}
+
+static Expr *op_expr(Checker *ck, IrOpcode opcode, Span span, Expr *a, Expr *b, Expr *c) {
+    Expr *e = new_expr(ck, EXPR_OP, span, c ? 3 : b ? 2 : 1);
+    Expr *args[] = {a, b, c};
+    e->opcode = opcode;
+    for (int i = 0; i < e->n_args; i++) e->args[i] = args[i];
+    return e;
+}
+
+/* Counts `more` operations into the expression; false (reported) beyond the limit. */
+static bool grow(Checker *ck, double more, Span span) {
+    if (ck->size + more <= MAX_EXPRESSION) {
+        ck->size += (int)more;
+        return true;
+    }
+    FAIL(ck, DIAG_EXPRESSION_TOO_LARGE, span, MAX_EXPRESSION);
+    return false;
+}
+
+static bool check_depth(Checker *ck, int below, Span span) {
+    if (ck->depth + below > ck->deepest) ck->deepest = ck->depth + below;
+    if (ck->depth + below <= MAX_EXPRESSION_DEPTH) return true;
+    FAIL(ck, DIAG_TOO_DEEP, span, MAX_EXPRESSION_DEPTH);
+    return false;
+}
+
+Expr *substitute(Checker *ck, const Expr *body, Expr *const *args) {
+    if (body->kind == EXPR_PARAM) return args[body->param];
+    Expr *e = new_expr(ck, body->kind, body->span, 0);
+    *e = *body;
+    if (e->n_args) e->args = arena_array(ck->arena, Expr *, e->n_args);
+    for (int i = 0; i < e->n_args; i++) e->args[i] = substitute(ck, body->args[i], args);
+    return e;
+}
+
+/* ---- names ---- */
+
+static bool inside(const Plate *plate, const Plate *outer) {
+    for (; outer && plate; plate = plate->parent)
+        if (plate == outer) return true;
+    return !outer;
+}
+
+static void suggest_name(Checker *ck, const char *name, Span span) {
+    if (find_builtin(name, 0) || find_definition(ck, DEFINES_FN, name)) {
+        diag_help(ck->diags, "`%s` is a function: write `%s(...)`", name, name);
+        return;
+    }
+    const char **names = arena_array(ck->arena, const char *, ck->order.n + MAX_PARAMS + 2);
+    int n = 0;
+    for (int i = 0; ck->body && i < ck->body->n; i++) names[n++] = ck->body->names[i].text;
+    for (int i = 0; i < ck->order.n && !(ck->body && ck->body->library); i++) {
+        const Symbol *symbol = ck->order.data[i];
+        bool seen = !ck->body || symbol->kind == SYMBOL_CONST;
+        if (seen && symbol->kind != SYMBOL_PLATE && symbol->span.begin < span.begin &&
+            inside(ck->plate, symbol->scope))
+            names[n++] = symbol->name;
+    }
+    const char *nearest = nearest_name(name, names, n);
+    if (nearest) diag_help(ck->diags, "did you mean `%s`?", nearest);
+}
+
+/* May this symbol be used here? Reports if not. */
+static bool usable(Checker *ck, const Symbol *symbol, Span span) {
+    const char *name = symbol->name;
+    if (symbol->kind == SYMBOL_PLATE) {
+        FAIL(ck, DIAG_NOT_A_VALUE, span, name);
+    } else if (ck->body && symbol->kind == SYMBOL_VAR) {
+        FAIL(ck, DIAG_OUTER_NAME_IN_BODY, span, name, ck->body->what);
+        diag_note(ck->diags, symbol->span, "`%s` is declared here", name);
+        diag_help(ck->diags, "make it a parameter");
+    } else if (ck->constant && symbol->kind == SYMBOL_VAR &&
+               !(ck->hypers && symbol->ast->kind == AST_HYPER)) {
+        FAIL(ck, DIAG_NOT_CONSTANT, span, ck->constant);
+        diag_note(ck->diags, symbol->span, "`%s` is not known then", name);
+    } else if (symbol->span.begin >= span.begin) {
+        FAIL(ck, DIAG_USED_TOO_EARLY, span, name);
+        diag_note(ck->diags, symbol->span, "`%s` is declared here", name);
+    } else if (symbol->broken) {
+        return false; /* said at its declaration */
+    } else if (!inside(ck->plate, symbol->scope)) {
+        FAIL(ck, DIAG_OUTSIDE_PLATE, span, name, symbol->scope->name);
+        diag_note(ck->diags, symbol->span, "`%s` is declared here", name);
+        diag_help(ck->diags, "an explicit reduction over the plate, such as sum(%s: %s), is not in this version of adavic",
+                  symbol->scope->name, name);
+    } else if (symbol->ast->kind == AST_QUANTITY && strcmp(ck->user, "quantity") != 0) {
+        FAIL(ck, DIAG_QUANTITY_USED, span, name, ck->user);
+        diag_help(ck->diags, "declare `%s` with `let`", name);
+    } else if (symbol->kind == SYMBOL_VAR && !symbol->var) {
+        return false; /* inside its own declaration, or the declaration was refused */
+    } else {
+        return true;
+    }
+    return false;
+}
+
+static Expr *resolve_name(Checker *ck, const Ast *ast) {
+    const char *name = ast->name.text;
+    for (int i = 0; ck->body && i < ck->body->n; i++) {
+        if (strcmp(ck->body->names[i].text, name) != 0) continue;
+        Expr *e = new_expr(ck, EXPR_PARAM, ast->span, 0);
+        e->param = i;
+        return e;
+    }
+    Symbol *symbol = ck->body && ck->body->library ? NULL : find_symbol(ck, name);
+    if (!symbol) {
+        FAIL(ck, DIAG_UNKNOWN_NAME, ast->span, name);
+        suggest_name(ck, name, ast->span);
+        return NULL;
+    }
+    symbol->used = true;
+    if (!usable(ck, symbol, ast->span)) return NULL;
+    if (symbol->kind == SYMBOL_CONST) return number_expr(ck, symbol->number, ast->span);
+    Expr *e = new_expr(ck, EXPR_VAR, ast->span, 0);
+    e->var = symbol->var;
+    return e;
+}
+
+/* ---- operators ---- */
+
+/* x to a whole power by repeated squaring; the operand is shared. */
+static Expr *whole_power(Checker *ck, Expr *x, int n, Span span) {
+    if (n == 1) return x;
+    Expr *half = whole_power(ck, x, n / 2, span);
+    Expr *result = op_expr(ck, OP_SQUARE, span, half, NULL, NULL);
+    return n % 2 ? op_expr(ck, OP_MUL, span, result, x, NULL) : result;
+}
+
+static Expr *power(Checker *ck, const Ast *ast, Expr *x, Expr *exponent, int cost) {
+    enum { LARGEST = 64 };
+    Value value;
+    if (!evaluate(ck, exponent, false, &value) || value.n_dims || value.data[0] != rint(value.data[0]) ||
+        fabs(value.data[0]) > LARGEST)
+        return op_expr(ck, OP_POW, ast->span, x, exponent, NULL);
+    int n = (int)value.data[0];
+    if (n == 0) return number_expr(ck, 1, ast->span);
+    /* the operand occurs once per set bit of n */
+    int bits = 0;
+    for (int k = n < 0 ? -n : n; k; k >>= 1) bits += 1 + (k & 1);
+    if (!grow(ck, (double)cost * bits, ast->span) || !check_depth(ck, bits, ast->span)) return NULL;
+    Expr *result = whole_power(ck, x, n < 0 ? -n : n, ast->span);
+    return n < 0 ? op_expr(ck, OP_RECIP, ast->span, result, NULL, NULL) : result;
+}
+
+static Expr *resolve_binary(Checker *ck, const Ast *ast) {
+    static const struct {
+        const char *text;
+        IrOpcode opcode;
+        bool swap, negate;
+    } ops[] = {
+        {"+", OP_ADD, false, false}, {"-", OP_SUB, false, false}, {"*", OP_MUL, false, false},
+        {"/", OP_DIV, false, false}, {"<", OP_LT, false, false},  {">", OP_LT, true, false},
+        {"<=", OP_LE, false, false}, {">=", OP_LE, true, false},  {"==", OP_EQ, false, false},
+        {"!=", OP_EQ, false, true},  {"&&", OP_AND, false, false}, {"||", OP_OR, false, false},
+    };
+    if (strcmp(ast->word.text, "@") == 0)
+        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->word.span, "the matrix product `@` is");
+    int before = ck->size;
+    Expr *left = resolve(ck, ast->args.data[0]);
+    int cost = ck->size - before;
+    Expr *right = resolve(ck, ast->args.data[1]);
+    if (!left || !right) return NULL;
+    if (strcmp(ast->word.text, "^") == 0) return power(ck, ast, left, right, cost);
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+        if (strcmp(ops[i].text, ast->word.text) != 0) continue;
+        Expr *e = op_expr(ck, ops[i].opcode, ast->span, ops[i].swap ? right : left,
+                          ops[i].swap ? left : right, NULL);
+        return ops[i].negate ? op_expr(ck, OP_NOT, ast->span, e, NULL, NULL) : e;
+    }
+    return NULL;
+}
+
+static Expr *resolve_unary(Checker *ck, const Ast *ast) {
+    Expr *e = resolve(ck, ast->args.data[0]);
+    if (!e) return NULL;
+    if (strcmp(ast->word.text, "!") == 0) return op_expr(ck, OP_NOT, ast->span, e, NULL, NULL);
+    if (e->kind == EXPR_NUMBER) return number_expr(ck, -e->number, ast->span);
+    return op_expr(ck, OP_NEG, ast->span, e, NULL, NULL);
+}
+
+/* ---- calls ---- */
+
+static bool check_count(Checker *ck, const Ast *ast, int wanted, Span where, bool defined) {
+    if (ast->args.n == wanted) return true;
+    const char *takes = wanted == 0   ? "no arguments"
+                        : wanted == 1 ? "1 argument"
+                                      : arena_printf(ck->arena, "%d arguments", wanted);
+    FAIL(ck, DIAG_ARGUMENT_COUNT, ast->span, ast->name.text, takes, ast->args.n);
+    if (defined) diag_note(ck->diags, where, "`%s` is defined here", ast->name.text);
+    return false;
+}
+
+/* Resolves all arguments of a call into args; false if any is wrong. */
+static bool resolve_arguments(Checker *ck, const Ast *ast, Expr **args, int max) {
+    bool good = true;
+    for (int i = 0; i < ast->args.n; i++) {
+        const Ast *arg = ast->args.data[i];
+        Expr *e = NULL;
+        if (arg->kind == AST_NAMED) {
+            FAIL(ck, DIAG_NAMED_ARGUMENT, arg->span, ast->name.text);
+            resolve(ck, arg->value);
+        } else {
+            e = resolve(ck, arg);
+        }
+        if (i < max) args[i] = e;
+        good = good && e;
+    }
+    return good;
+}
+
+static Expr *resolve_rep(Checker *ck, const Ast *ast) {
+    int before = ck->size;
+    Expr *element = resolve(ck, ast->args.data[0]);
+    int cost = ck->size - before;
+    int64_t n;
+    if (!constant_integer(ck, ast->args.data[1], "the number of copies in `rep`", &n) || !element) return NULL;
+    if (n < 1) {
+        FAIL(ck, DIAG_DIMENSION, ast->args.data[1]->span, "rep", (long long)n);
+        return NULL;
+    }
+    if (n > MAX_EVENT) {
+        FAIL(ck, DIAG_EVENT_TOO_LARGE, ast->args.data[1]->span, (long long)n, MAX_EVENT);
+        return NULL;
+    }
+    if (!grow(ck, (double)cost * (double)(n - 1), ast->span)) return NULL;
+    Expr *e = new_expr(ck, EXPR_ARRAY, ast->span, (int)n);
+    for (int64_t i = 0; i < n; i++) e->args[i] = element;
+    return e;
+}
+
+static Expr *resolve_builtin(Checker *ck, const Ast *ast, const Builtin *builtin) {
+    if (!check_count(ck, ast, builtin->arity, ast->span, false)) {
+        resolve_arguments(ck, ast, NULL, 0);
+        return NULL;
+    }
+    if (strcmp(ast->name.text, "rep") == 0) return resolve_rep(ck, ast);
+    Expr *args[3] = {0};
+    if (!resolve_arguments(ck, ast, args, 3)) return NULL;
+    if (builtin->kind == BUILTIN_POINT)
+        return op_expr(ck, builtin->opcode, ast->span, args[0], args[1], args[2]);
+    if (builtin->kind == BUILTIN_PRIMITIVE) {
+        if (!ck->body || !ck->body->random) {
+            FAIL(ck, DIAG_RANDOM_MISPLACED, ast->span, ast->name.text);
+            return NULL;
+        }
+        Expr *e = new_expr(ck, EXPR_RANDOM, ast->span, builtin->arity);
+        e->random = builtin->random;
+        if (builtin->arity) e->args[0] = args[0];
+        return e;
+    }
+    if (strcmp(ast->name.text, "pi") == 0) return number_expr(ck, 3.14159265358979323846, ast->span);
+    Expr *e = new_expr(ck, EXPR_REDUCE, ast->span, 1);
+    e->reduce = builtin->kind == BUILTIN_REDUCTION ? builtin->reduce : REDUCE_SUM;
+    e->args[0] = args[0];
+    if (builtin->kind == BUILTIN_SPECIAL) /* dot */
+        e->args[0] = op_expr(ck, OP_MUL, ast->span, args[0], args[1], NULL);
+    return e;
+}
+
+static Expr *resolve_fn(Checker *ck, const Ast *ast, Definition *definition) {
+    definition->used = true;
+    Expr *args[MAX_PARAMS] = {0};
+    bool good = define(ck, definition, ast->name.span);
+    good = resolve_arguments(ck, ast, args, MAX_PARAMS) && good;
+    if (!good || !check_count(ck, ast, definition->function->n_params, definition->ast->name.span, true))
+        return NULL;
+    if (!grow(ck, definition->size, ast->span) || !check_depth(ck, definition->depth, ast->span)) return NULL;
+    Expr *e = new_expr(ck, EXPR_CALL, ast->span, ast->args.n);
+    e->function = definition->function;
+    for (int i = 0; i < e->n_args; i++) e->args[i] = args[i];
+    return e;
+}
+
+static Expr *resolve_call(Checker *ck, const Ast *ast) {
+    const char *name = ast->name.text;
+    if (ast->args.n && ast->args.data[0]->kind == AST_OVER) {
+        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->span,
+             arena_printf(ck->arena, "the reduction `%s(%s: ...)` over a plate is", name,
+                          ast->args.data[0]->name.text));
+        return NULL;
+    }
+    Definition *definition = find_definition(ck, DEFINES_FN, name);
+    const Builtin *builtin = find_builtin(name, ast->args.n);
+    if (definition && !(ck->body && ck->body->library && !definition->library))
+        return resolve_fn(ck, ast, definition);
+    if (builtin) return resolve_builtin(ck, ast, builtin);
+    if (is_refused(REFUSED_FUNCTION, name)) {
+        FAIL(ck, DIAG_UNSUPPORTED_FUNCTION, ast->name.span, name);
+    } else if (find_definition(ck, DEFINES_DISTRIBUTION, name)) {
+        FAIL(ck, DIAG_MISPLACED_DISTRIBUTION, ast->span, name);
+        diag_help(ck->diags, "declare it: latent NAME ~ %s(...);", name);
+    } else if (is_refused(REFUSED_DISTRIBUTION, name)) {
+        FAIL(ck, DIAG_UNSUPPORTED_DISTRIBUTION, ast->name.span, name);
+    } else {
+        FAIL(ck, DIAG_UNKNOWN_FUNCTION, ast->name.span, name);
+        suggest_definition(ck, DEFINES_FN, name);
+    }
+    resolve_arguments(ck, ast, NULL, 0);
+    return NULL;
+}
+
+/* LINK.forward(v, ...), LINK.inverse(y, ...), LINK.log_jacobian(v, ...) */
+static Expr *resolve_link_part(Checker *ck, const Ast *ast) {
+    static const char *const parts[] = {"forward", "inverse", "log_jacobian"};
+    Definition *definition = find_definition(ck, DEFINES_LINK, ast->name.text);
+    int part = -1;
+    for (int i = 0; i < 3; i++)
+        if (strcmp(parts[i], ast->word.text) == 0) part = i;
+    if (!definition && is_refused(REFUSED_LINK, ast->name.text)) {
+        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->name.span,
+             arena_printf(ck->arena, "link `%s` is", ast->name.text));
+    } else if (!definition) {
+        FAIL(ck, DIAG_UNKNOWN_LINK, ast->name.span, ast->name.text);
+        suggest_definition(ck, DEFINES_LINK, ast->name.text);
+    } else if (part < 0) {
+        FAIL(ck, DIAG_UNKNOWN_MEMBER, ast->word.span, "a link", ast->word.text);
+    }
+    Expr *args[MAX_PARAMS + 1] = {0};
+    bool good = resolve_arguments(ck, ast, args, MAX_PARAMS + 1);
+    if (!definition || part < 0 || !define(ck, definition, ast->name.span)) return NULL;
+    definition->used = true;
+    if (!check_count(ck, ast, definition->link->n_params + 1, definition->ast->name.span, true) || !good)
+        return NULL;
+    if (!grow(ck, definition->size, ast->span) || !check_depth(ck, definition->depth, ast->span)) return NULL;
+    Expr *e = new_expr(ck, EXPR_LINK, ast->span, ast->args.n);
+    e->link = definition->link;
+    e->link_part = (LinkPart)part;
+    for (int i = 0; i < e->n_args; i++) e->args[i] = args[i];
+    return e;
+}
+
+/* ---- the rest ---- */
+
+static Expr *resolve_index(Checker *ck, const Ast *ast) {
+    Expr *e = resolve(ck, ast->value);
+    for (int i = 0; i < ast->args.n; i++) {
+        const Ast *position = ast->args.data[i];
+        if (position->kind == AST_SLICE) {
+            FAIL(ck, DIAG_UNSUPPORTED_FORM, position->span, "a slice is");
+            e = NULL;
+            continue;
+        }
+        int64_t index;
+        if (!constant_integer(ck, position, "an index", &index)) e = NULL;
+        if (!e) continue;
+        Expr *picked = new_expr(ck, EXPR_INDEX, ast->span, 1);
+        picked->args[0] = e;
+        picked->index = index;
+        e = picked;
+    }
+    return e;
+}
+
+static Expr *resolve_list(Checker *ck, const Ast *ast, Expr *e) {
+    bool good = true;
+    for (int i = 0; i < ast->args.n; i++) {
+        e->args[i] = resolve(ck, ast->args.data[i]);
+        good = good && e->args[i];
+    }
+    return good ? e : NULL;
+}
+
+static Expr *resolve_kind(Checker *ck, const Ast *ast) {
+    switch (ast->kind) {
+    case AST_NUMBER: return number_expr(ck, ast->number, ast->span);
+    case AST_NAME: return resolve_name(ck, ast);
+    case AST_CALL: return resolve_call(ck, ast);
+    case AST_UNARY: return resolve_unary(ck, ast);
+    case AST_BINARY: return resolve_binary(ck, ast);
+    case AST_INDEX: return resolve_index(ck, ast);
+    case AST_FIELD_CALL: return resolve_link_part(ck, ast);
+    case AST_ARRAY:
+        if (ast->args.n > MAX_EVENT) {
+            FAIL(ck, DIAG_EVENT_TOO_LARGE, ast->span, (long long)ast->args.n, MAX_EVENT);
+            return NULL;
+        }
+        return resolve_list(ck, ast, new_expr(ck, EXPR_ARRAY, ast->span, ast->args.n));
+    case AST_CONDITION: {
+        Expr *e = new_expr(ck, EXPR_OP, ast->span, 3);
+        e->opcode = OP_SELECT;
+        return resolve_list(ck, ast, e);
+    }
+    case AST_COMPREHENSION: FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->span, "a comprehension is"); return NULL;
+    case AST_OVER: FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->span, "a reduction over a plate is"); return NULL;
+    case AST_FIELD:
+        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->span,
+             arena_printf(ck->arena, "`%s.%s` is", ast->name.text, ast->word.text));
+        return NULL;
+    default: internal_error("front", "an expression of kind %d", ast->kind);
+    }
+}
+
+static Expr *resolve(Checker *ck, const Ast *ast) {
+    ck->depth++;
+    Expr *e = NULL;
+    if (check_depth(ck, 0, ast->span) && grow(ck, 1, ast->span)) e = resolve_kind(ck, ast);
+    ck->depth--;
+    return e;
+}
+
+Expr *resolve_expr(Checker *ck, const Ast *ast) {
+    if (!ck->body) {
+        ck->size = 0;
+        ck->deepest = ck->depth;
+    }
+    return resolve(ck, ast);
+}
+
+Expr *resolve_value(Checker *ck, const Ast *ast) {
+    Expr *e = resolve_expr(ck, ast);
+    return e && type_expr(ck, e, NULL) ? e : NULL;
+}
+
+bool constant_integer(Checker *ck, const Ast *ast, const char *what, int64_t *out) {
+    const double largest = 9007199254740992.0; /* 2^53: doubles are exact up to here */
+    const char *outer = ck->constant;
+    bool hypers = ck->hypers;
+    ck->constant = what;
+    ck->hypers = false;
+    Expr *e = resolve(ck, ast);
+    ck->constant = outer;
+    ck->hypers = hypers;
+    if (!e) return false;
+    Value value;
+    if (!evaluate(ck, e, false, &value) || value.n_dims) {
+        FAIL(ck, DIAG_NOT_CONSTANT, ast->span, what);
+        return false;
+    }
+    double number = value.data[0];
+    if (!isfinite(number)) {
+        FAIL(ck, DIAG_NOT_FINITE, ast->span, what, number);
+    } else if (number != rint(number)) {
+        FAIL(ck, DIAG_NOT_INTEGER, ast->span, what, number);
+    } else if (fabs(number) > largest) {
+        FAIL(ck, DIAG_NUMBER_TOO_LARGE, ast->span, what, number, largest);
+    } else {
+        *out = (int64_t)number;
+        return true;
+    }
+    return false;
+}

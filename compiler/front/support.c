@@ -1,0 +1,178 @@
+/* support.c -- arguments against the supports of their parameters, observations and latents against their own.
+ *
+ * What is known at compile time is compared number by number. Of the rest, a variable used as it is whose support reaches
+ * beyond the parameter's is an error; a compound expression that may do so is a warning, for the range is only an outer bound. */
+#include "front/check.h"
+
+#include <math.h>
+
+const char *const support_names[] = {"real", "positive", "interval"};
+
+const char *support_text(Checker *ck, const Support *support) {
+    if (support->kind != SUPPORT_INTERVAL) return support_names[support->kind];
+    Text text;
+    text_init(&text, ck->arena);
+    text_add(&text, "in interval(");
+    expr_print(&text, support->lo);
+    text_add(&text, ", ");
+    expr_print(&text, support->hi);
+    text_add(&text, ")");
+    return text.data;
+}
+
+/* The smallest and largest number that a parameter may be; open ends. */
+static Range allowed(Checker *ck, const Param *param, const Range *params) {
+    if (param->support == SUPPORT_POSITIVE) return (Range){0, INFINITY};
+    if (param->support == SUPPORT_REAL) return (Range){-INFINITY, INFINITY};
+    return (Range){range_of(ck, param->lo, params).lo, range_of(ck, param->hi, params).hi};
+}
+
+/* The variable that `e` is, through lets and positions; NULL for anything compound. */
+static const Var *bare_variable(const Expr *e) {
+    for (;;) {
+        if (e->kind == EXPR_INDEX) e = e->args[0];
+        else if (e->kind == EXPR_VAR && e->var->kind == VAR_LET) e = e->var->value;
+        else return e->kind == EXPR_VAR ? e->var : NULL;
+    }
+}
+
+static const Var *hyper_in(const Expr *e) {
+    if (e->kind == EXPR_VAR && e->var->kind == VAR_HYPER) return e->var;
+    for (int i = 0; i < e->n_args; i++) {
+        const Var *hyper = hyper_in(e->args[i]);
+        if (hyper) return hyper;
+    }
+    return NULL;
+}
+
+typedef struct Argument {
+    const Var *var;
+    const Expr *e;
+    const Param *param;
+    Range allowed;
+    const char *must; /* "positive" */
+} Argument;
+
+static bool check_numbers(Checker *ck, const Argument *arg, const Value *value) {
+    for (int64_t i = 0; i < shape_size(value->n_dims, value->dims); i++) {
+        double x = value->data[i];
+        if (!isfinite(x)) {
+            FAIL(ck, DIAG_NOT_FINITE, arg->e->span,
+                 arena_printf(ck->arena, "parameter `%s` of `%s`", arg->param->name, arg->var->dist->name), x);
+            return false;
+        }
+        bool bounded = arg->param->support != SUPPORT_REAL;
+        if (!bounded || (x > arg->allowed.lo && x < arg->allowed.hi)) continue;
+        FAIL(ck, DIAG_PARAMETER_VALUE, arg->e->span, arg->param->name, arg->var->dist->name, arg->must, x);
+        const Var *hyper = hyper_in(arg->e);
+        if (hyper) diag_note(ck->diags, hyper->span, "hyper `%s` is declared here", hyper->name);
+        return false;
+    }
+    return true;
+}
+
+static bool check_range(Checker *ck, const Argument *arg) {
+    Range r = range_of(ck, arg->e, NULL);
+    if (r.lo >= arg->allowed.lo && r.hi <= arg->allowed.hi &&
+        (r.lo < arg->allowed.hi && r.hi > arg->allowed.lo))
+        return true;
+    const Var *bare = bare_variable(arg->e);
+    const char *name = arg->param->name, *dist = arg->var->dist->name;
+    if (r.hi <= arg->allowed.lo || r.lo >= arg->allowed.hi) {
+        FAIL(ck, DIAG_PARAMETER_NEVER, arg->e->span, name, dist, arg->must);
+        return false;
+    }
+    if (!bare) {
+        diag_report(ck->diags, DIAG_UNPROVED_SUPPORT, arg->e->span, name, dist, arg->must);
+        return true;
+    }
+    FAIL(ck, DIAG_PARAMETER_SUPPORT, arg->e->span, name, dist, arg->must, bare->name,
+         support_text(ck, &bare->support));
+    diag_note(ck->diags, bare->span, "`%s` is declared here%s%s%s", bare->name, bare->dist ? ", with distribution `" : "",
+              bare->dist ? bare->dist->name : "", bare->dist ? "`" : "");
+    if (arg->param->support == SUPPORT_POSITIVE)
+        diag_help(ck->diags, "give `%s` a positive distribution such as %s", bare->name,
+                  bare->dist && strcmp(bare->dist->name, "laplace") == 0 ? "exponential" : "half_normal");
+    return false;
+}
+
+/* The parameters' supports over the arguments of this use. */
+static bool check_parameters(Checker *ck, Var *var) {
+    const Distribution *dist = var->dist;
+    Range ranges[MAX_PARAMS];
+    bool good = true;
+    for (int i = 0; i < dist->n_params; i++) ranges[i] = range_of(ck, var->args[i], NULL);
+    for (int i = 0; i < dist->n_params; i++) {
+        const Param *param = &dist->params[i];
+        Support support = {param->support, NULL, NULL};
+        if (param->support == SUPPORT_INTERVAL) {
+            support.lo = substitute(ck, param->lo, var->args);
+            support.hi = substitute(ck, param->hi, var->args);
+        }
+        Argument arg = {var, var->args[i], param, allowed(ck, param, ranges), support_text(ck, &support)};
+        Value value;
+        if (evaluate(ck, arg.e, true, &value)) good = check_numbers(ck, &arg, &value) && good;
+        else if (param->support != SUPPORT_REAL) good = check_range(ck, &arg) && good;
+    }
+    return good;
+}
+
+static bool check_not_empty(Checker *ck, const Var *var, Span span) {
+    Value lo, hi;
+    if (!evaluate(ck, var->support.lo, true, &lo) || !evaluate(ck, var->support.hi, true, &hi)) {
+        Range low = range_of(ck, var->support.lo, NULL), high = range_of(ck, var->support.hi, NULL);
+        if (low.lo < high.hi) return true;
+        FAIL(ck, DIAG_EMPTY_SUPPORT, span, var->name, low.lo, high.hi);
+        return false;
+    }
+    int64_t n_lo = shape_size(lo.n_dims, lo.dims), n_hi = shape_size(hi.n_dims, hi.dims);
+    for (int64_t i = 0; i < (n_lo > n_hi ? n_lo : n_hi); i++) {
+        double a = lo.data[n_lo > 1 ? i : 0], b = hi.data[n_hi > 1 ? i : 0];
+        if (a < b) continue;
+        FAIL(ck, DIAG_EMPTY_SUPPORT, span, var->name, a, b);
+        return false;
+    }
+    return true;
+}
+
+static bool check_own_support(Checker *ck, Var *var, Span span) {
+    const Support *over_params = &var->dist->support;
+    var->support = (Support){over_params->kind, NULL, NULL};
+    if (over_params->kind != SUPPORT_INTERVAL) return true;
+    var->support.lo = substitute(ck, over_params->lo, var->args);
+    var->support.hi = substitute(ck, over_params->hi, var->args);
+    if (!type_expr(ck, var->support.lo, NULL) || !type_expr(ck, var->support.hi, NULL)) return false;
+    if (!check_not_empty(ck, var, span)) return false;
+    if (var->kind != VAR_OBSERVED) return true;
+    const Var *latent = latent_in(ck, var->support.lo);
+    if (!latent) latent = latent_in(ck, var->support.hi);
+    if (!latent) return true;
+    FAIL(ck, DIAG_LATENT_BOUND, span, var->name, latent->name);
+    diag_note(ck->diags, latent->span, "`%s` is declared here", latent->name);
+    return false;
+}
+
+static bool choose_link(Checker *ck, Var *var, const Ast *ast, Definition *via) {
+    SupportKind kind = var->support.kind;
+    Definition *link = via ? via : ck->default_link[kind];
+    if (!link || !define(ck, link, ast->span)) {
+        if (!link) FAIL(ck, DIAG_NO_DEFAULT_LINK, ast->name.span, support_names[kind]);
+        return false;
+    }
+    if (link->link->support != kind) {
+        FAIL(ck, DIAG_LINK_SUPPORT, ast->word.span, link->name, support_names[link->link->support], var->name,
+             support_text(ck, &var->support));
+        diag_note(ck->diags, link->ast->name.span, "link `%s` is defined here", link->name);
+        if (ck->default_link[kind]) diag_help(ck->diags, "without `via` the link is `%s`", ck->default_link[kind]->name);
+        return false;
+    }
+    var->link = link->link;
+    return true;
+}
+
+bool check_supports(Checker *ck, Var *var, const Ast *ast, Definition *via) {
+    bool good = check_parameters(ck, var);
+    good = check_own_support(ck, var, ast->value->span) && good;
+    if (good && var->kind == VAR_LATENT) good = choose_link(ck, var, ast, via);
+    return good;
+}

@@ -1,0 +1,185 @@
+/* type.c -- element types, event shapes and plates, bottom-up.
+ *
+ * A scalar goes with any event; two events meet only with equal dimensions. A fn's body is typed anew at each call
+ * with the types of its arguments, so that the types left in a body are those of the last call. */
+#include "front/check.h"
+
+int64_t shape_size(int n_dims, const int64_t *dims) {
+    int64_t size = 1;
+    for (int i = 0; i < n_dims; i++) size *= dims[i];
+    return size;
+}
+
+bool same_shape(const Type *a, const Type *b) {
+    if (a->n_dims != b->n_dims) return false;
+    for (int i = 0; i < a->n_dims; i++)
+        if (a->dims[i] != b->dims[i]) return false;
+    return true;
+}
+
+const char *shape_text(Arena *arena, int n_dims, const int64_t *dims) {
+    if (n_dims == 0) return "scalar";
+    Text text;
+    text_init(&text, arena);
+    for (int i = 0; i < n_dims; i++) text_printf(&text, "%s%lld", i ? ", " : "[", (long long)dims[i]);
+    text_add(&text, "]");
+    return text.data;
+}
+
+Plate *deeper_plate(Plate *a, Plate *b) {
+    if (!a || !b) return a ? a : b;
+    return a->depth >= b->depth ? a : b;
+}
+
+static const char *type_shape(Checker *ck, const Type *type) {
+    return shape_text(ck->arena, type->n_dims, type->dims);
+}
+
+static bool mismatch(Checker *ck, Span span, const Expr *a, const Expr *b) {
+    FAIL(ck, DIAG_SHAPE_MISMATCH, span, type_shape(ck, &a->type), type_shape(ck, &b->type));
+    diag_note(ck->diags, a->span, "shape %s", type_shape(ck, &a->type));
+    diag_note(ck->diags, b->span, "shape %s", type_shape(ck, &b->type));
+    return false;
+}
+
+static bool need(Checker *ck, const Expr *e, bool condition) {
+    if ((e->type.elem == ELEM_BOOL) == condition) return true;
+    FAIL(ck, condition ? DIAG_NEEDS_BOOL : DIAG_NEEDS_NUMBER, e->span);
+    return false;
+}
+
+/* The common shape and plate of all operands. */
+static bool join(Checker *ck, Expr *e) {
+    const Expr *shaped = NULL;
+    e->type = (Type){0};
+    for (int i = 0; i < e->n_args; i++) {
+        const Expr *arg = e->args[i];
+        e->type.plate = deeper_plate(e->type.plate, arg->type.plate);
+        if (arg->type.n_dims == 0) continue;
+        if (shaped && !same_shape(&shaped->type, &arg->type)) return mismatch(ck, e->span, shaped, arg);
+        shaped = arg;
+    }
+    if (shaped) {
+        e->type.n_dims = shaped->type.n_dims;
+        memcpy(e->type.dims, shaped->type.dims, sizeof e->type.dims);
+    }
+    return true;
+}
+
+/* A divisor that is zero whatever the variables are. */
+static bool check_divisor(Checker *ck, const Expr *divisor) {
+    Value value;
+    if (!evaluate(ck, divisor, true, &value)) return true;
+    for (int64_t i = 0; i < shape_size(value.n_dims, value.dims); i++) {
+        if (value.data[i] != 0) continue;
+        FAIL(ck, DIAG_DIVISION_BY_ZERO, divisor->span);
+        return false;
+    }
+    return true;
+}
+
+static bool type_op(Checker *ck, Expr *e) {
+    if (!join(ck, e)) return false;
+    switch (e->opcode) {
+    case OP_AND:
+    case OP_OR:
+    case OP_NOT:
+        for (int i = 0; i < e->n_args; i++)
+            if (!need(ck, e->args[i], true)) return false;
+        e->type.elem = ELEM_BOOL;
+        return true;
+    case OP_SELECT: return need(ck, e->args[0], true) && need(ck, e->args[1], false) && need(ck, e->args[2], false);
+    default: break;
+    }
+    for (int i = 0; i < e->n_args; i++)
+        if (!need(ck, e->args[i], false)) return false;
+    if (e->opcode == OP_LT || e->opcode == OP_LE || e->opcode == OP_EQ) e->type.elem = ELEM_BOOL;
+    return e->opcode != OP_DIV || check_divisor(ck, e->args[1]);
+}
+
+static bool type_index(Checker *ck, Expr *e) {
+    const Type *whole = &e->args[0]->type;
+    if (whole->n_dims == 0) {
+        FAIL(ck, DIAG_NOT_AN_EVENT, e->span,
+             e->args[0]->kind == EXPR_VAR ? arena_printf(ck->arena, "`%s`", e->args[0]->var->name)
+                                          : "this value");
+        if (e->args[0]->kind == EXPR_VAR)
+            diag_note(ck->diags, e->args[0]->var->span, "`%s` is declared here", e->args[0]->var->name);
+        return false;
+    }
+    if (e->index < 0 || e->index >= whole->dims[0]) {
+        FAIL(ck, DIAG_INDEX_RANGE, e->span, (long long)e->index, (long long)whole->dims[0]);
+        return false;
+    }
+    e->type = (Type){.elem = whole->elem, .n_dims = whole->n_dims - 1, .plate = whole->plate};
+    for (int i = 0; i < e->type.n_dims; i++) e->type.dims[i] = whole->dims[i + 1];
+    return true;
+}
+
+static bool type_array(Checker *ck, Expr *e) {
+    const Expr *first = e->args[0];
+    e->type = (Type){.n_dims = first->type.n_dims + 1, .dims = {e->n_args}};
+    for (int i = 0; i < e->n_args; i++) {
+        if (!need(ck, e->args[i], false)) return false;
+        if (!same_shape(&first->type, &e->args[i]->type)) return mismatch(ck, e->span, first, e->args[i]);
+        e->type.plate = deeper_plate(e->type.plate, e->args[i]->type.plate);
+    }
+    if (e->type.n_dims > MAX_EVENT_DIMS) {
+        FAIL(ck, DIAG_UNSUPPORTED_FORM, e->span, "an event of more than two dimensions is");
+        return false;
+    }
+    for (int i = 1; i < e->type.n_dims; i++) e->type.dims[i] = first->type.dims[i - 1];
+    int64_t size = shape_size(e->type.n_dims, e->type.dims);
+    if (size <= MAX_EVENT) return true;
+    FAIL(ck, DIAG_EVENT_TOO_LARGE, e->span, (long long)size, MAX_EVENT);
+    return false;
+}
+
+static bool type_call(Checker *ck, Expr *e) {
+    Type params[MAX_PARAMS];
+    for (int i = 0; i < e->n_args; i++) params[i] = e->args[i]->type;
+    Expr *body = e->function->body;
+    if (!type_expr(ck, body, params)) {
+        diag_note(ck->diags, e->span, "in this call of `%s`", e->function->name);
+        return false;
+    }
+    e->type = body->type;
+    return true;
+}
+
+static bool type_reduce(Checker *ck, Expr *e) {
+    const Expr *arg = e->args[0];
+    if (!need(ck, arg, false)) return false;
+    e->type = (Type){.plate = arg->type.plate};
+    return true;
+}
+
+bool type_expr(Checker *ck, Expr *e, const Type *params) {
+    bool good = true;
+    for (int i = 0; i < e->n_args; i++) {
+        /* copies of one element (rep) are one node */
+        if (i > 0 && e->args[i] == e->args[i - 1]) continue;
+        good = type_expr(ck, e->args[i], params) && good;
+    }
+    if (!good) return false;
+    switch (e->kind) {
+    case EXPR_NUMBER: e->type = (Type){.elem = ELEM_REAL}; return true;
+    case EXPR_VAR: e->type = e->var->type; return true;
+    case EXPR_PARAM:
+        e->type = params ? params[e->param] : (Type){.elem = ELEM_REAL};
+        return true;
+    case EXPR_OP: return type_op(ck, e);
+    case EXPR_REDUCE: return type_reduce(ck, e);
+    case EXPR_CALL: return type_call(ck, e);
+    case EXPR_INDEX: return type_index(ck, e);
+    case EXPR_ARRAY: return type_array(ck, e);
+    case EXPR_LINK:
+        for (int i = 0; i < e->n_args; i++)
+            if (!need(ck, e->args[i], false)) return false;
+        return join(ck, e);
+    case EXPR_RANDOM:
+        e->type = (Type){.elem = ELEM_REAL};
+        return e->n_args == 0 || need(ck, e->args[0], false);
+    }
+    return false;
+}

@@ -1,0 +1,227 @@
+/* print.c -- the checked model as text (--emit=model), and the hash over it.
+ *
+ * The text is canonical: it follows from the checked model alone, not from how its file was written. What weights were
+ * trained for is recognised by its hash (FNV-1a, 64 bits), into which the model's name does not enter. */
+#include "model/model.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static const char *const reduce_names[] = {"sum", "mean", "min", "max", "prod"};
+static const char *const random_names[] = {"std_normal", "std_uniform", "std_exponential", "std_gamma"};
+static const char *const part_names[] = {"forward", "inverse", "log_jacobian"};
+
+/* ---- expressions ---- */
+
+/* Operators by binding strength; everything else prints as a call. */
+typedef struct OperatorText {
+    IrOpcode opcode;
+    const char *text;
+    int strength;
+} OperatorText;
+
+static const OperatorText operators[] = {
+    {OP_OR, "||", 2}, {OP_AND, "&&", 3}, {OP_EQ, "==", 4}, {OP_LT, "<", 4},  {OP_LE, "<=", 4},
+    {OP_ADD, "+", 5}, {OP_SUB, "-", 5},  {OP_MUL, "*", 6}, {OP_DIV, "/", 6}, {OP_NEG, "-", 7},
+    {OP_NOT, "!", 7}, {OP_POW, "^", 8},
+};
+
+static const OperatorText *operator_of(const Expr *e) {
+    for (size_t i = 0; e->kind == EXPR_OP && i < sizeof operators / sizeof *operators; i++)
+        if (operators[i].opcode == e->opcode) return &operators[i];
+    return NULL;
+}
+
+static void print_expr(Text *out, const Expr *e, int outer);
+
+/* The shortest decimal that reads back as the same number. */
+static void print_number(Text *out, double number) {
+    char text[40];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, number);
+        if (strtod(text, NULL) == number) break;
+    }
+    text_add(out, text);
+}
+
+static void print_args(Text *out, const char *open, const Expr *e, const char *close) {
+    text_add(out, open);
+    for (int i = 0; i < e->n_args; i++) {
+        if (i) text_add(out, ", ");
+        print_expr(out, e->args[i], 0);
+    }
+    text_add(out, close);
+}
+
+/* `outer`: what binds less strongly than this needs parentheses. */
+static void print_op(Text *out, const Expr *e, int outer) {
+    const OperatorText *op = operator_of(e);
+    int strength = op ? op->strength : e->opcode == OP_SELECT ? 1 : 9;
+    if (strength < outer) text_add(out, "(");
+    if (e->opcode == OP_SELECT) {
+        print_expr(out, e->args[0], 2);
+        text_add(out, " ? ");
+        print_expr(out, e->args[1], 2);
+        text_add(out, " : ");
+        print_expr(out, e->args[2], 1);
+    } else if (!op) {
+        text_add(out, ir_op_info[e->opcode].text);
+        print_args(out, "(", e, ")");
+    } else if (e->n_args == 1) {
+        text_add(out, op->text);
+        print_expr(out, e->args[0], strength);
+    } else {
+        bool right = e->opcode == OP_POW;
+        print_expr(out, e->args[0], right || strength == 4 ? strength + 1 : strength);
+        text_printf(out, " %s ", op->text);
+        print_expr(out, e->args[1], right ? 7 : strength + 1);
+    }
+    if (strength < outer) text_add(out, ")");
+}
+
+static void print_expr(Text *out, const Expr *e, int outer) {
+    switch (e->kind) {
+    case EXPR_NUMBER:
+        if (e->number < 0 && outer > 6) text_add(out, "(");
+        print_number(out, e->number);
+        if (e->number < 0 && outer > 6) text_add(out, ")");
+        return;
+    case EXPR_VAR: text_add(out, e->var->name); return;
+    case EXPR_PARAM: text_printf(out, "$%d", e->param); return;
+    case EXPR_OP: print_op(out, e, outer); return;
+    case EXPR_REDUCE: text_add(out, reduce_names[e->reduce]); break;
+    case EXPR_CALL: text_add(out, e->function->name); break;
+    case EXPR_LINK: text_printf(out, "%s.%s", e->link->name, part_names[e->link_part]); break;
+    case EXPR_RANDOM: text_add(out, random_names[e->random]); break;
+    case EXPR_ARRAY: print_args(out, "[", e, "]"); return;
+    case EXPR_INDEX:
+        print_expr(out, e->args[0], 9);
+        text_printf(out, "[%lld]", (long long)e->index);
+        return;
+    }
+    print_args(out, "(", e, ")");
+}
+
+void expr_print(Text *out, const Expr *e) {
+    print_expr(out, e, 0);
+}
+
+/* ---- the model ---- */
+
+static void print_shape(Text *out, const Type *type) {
+    for (int i = 0; i < type->n_dims; i++) text_printf(out, "%s%lld", i ? ", " : "[", (long long)type->dims[i]);
+    if (type->n_dims) text_add(out, "]");
+}
+
+static void print_support(Text *out, SupportKind kind, const Expr *lo, const Expr *hi) {
+    text_add(out, support_names[kind]);
+    if (!lo || !hi) return;
+    text_add(out, "(");
+    expr_print(out, lo);
+    text_add(out, ", ");
+    expr_print(out, hi);
+    text_add(out, ")");
+}
+
+static void print_params(Text *out, const Param *params, int n, bool supports) {
+    text_add(out, "(");
+    for (int i = 0; i < n; i++) {
+        text_printf(out, "%s%s", i ? ", " : "", params[i].name);
+        if (!supports) continue;
+        text_add(out, ": ");
+        print_support(out, params[i].support, params[i].lo, params[i].hi);
+    }
+    text_add(out, ")");
+}
+
+static void print_member(Text *out, const char *name, const Expr *e) {
+    text_printf(out, "  %s = ", name);
+    expr_print(out, e);
+    text_add(out, "\n");
+}
+
+static void print_definitions(Text *out, const Model *model) {
+    for (int i = 0; i < model->functions.n; i++) {
+        const Function *f = model->functions.data[i];
+        text_printf(out, "fn %s", f->name);
+        print_params(out, f->params, f->n_params, false);
+        text_add(out, " = ");
+        expr_print(out, f->body);
+        text_add(out, "\n");
+    }
+    for (int i = 0; i < model->distributions.n; i++) {
+        const Distribution *d = model->distributions.data[i];
+        text_printf(out, "distribution %s", d->name);
+        print_params(out, d->params, d->n_params, true);
+        text_add(out, " : ");
+        print_support(out, d->support.kind, d->support.lo, d->support.hi);
+        text_add(out, "\n");
+        print_member(out, "sample", d->sample);
+        if (d->log_prob) print_member(out, "log_prob", d->log_prob);
+    }
+    for (int i = 0; i < model->links.n; i++) {
+        const Link *link = model->links.data[i];
+        text_printf(out, "link %s", link->name);
+        print_params(out, link->params, link->n_params, true);
+        text_printf(out, " : %s%s\n", support_names[link->support], link->scaled ? ", scaled" : "");
+        print_member(out, "forward", link->forward);
+        print_member(out, "inverse", link->inverse);
+        print_member(out, "log_jacobian", link->log_jacobian);
+    }
+}
+
+static void print_var(Text *out, const Var *var) {
+    static const char *const words[] = {"hyper", "latent", "observed", "let", "quantity"};
+    text_printf(out, "%s %s", words[var->kind], var->name);
+    print_shape(out, &var->type);
+    text_printf(out, " in %s", var->type.plate ? var->type.plate->name : "-");
+    if (var->dist) {
+        text_printf(out, " ~ %s(", var->dist->name);
+        for (int i = 0; i < var->dist->n_params; i++) {
+            if (i) text_add(out, ", ");
+            expr_print(out, var->args[i]);
+        }
+        text_add(out, ") on ");
+        print_support(out, var->support.kind, var->support.lo, var->support.hi);
+    } else {
+        text_add(out, " = ");
+        expr_print(out, var->value);
+    }
+    if (var->link) text_printf(out, " via %s", var->link->name);
+    if (var->numbers) {
+        int64_t n = 1;
+        for (int i = 0; i < var->type.n_dims; i++) n *= var->type.dims[i];
+        text_add(out, " :");
+        for (int64_t i = 0; i < n; i++) {
+            text_add(out, " ");
+            print_number(out, var->numbers[i]);
+        }
+    }
+    text_add(out, "\n");
+}
+
+static void print_contents(Text *out, const Model *model) {
+    for (int i = 0; i < model->plates.n; i++) {
+        const Plate *plate = model->plates.data[i];
+        text_printf(out, "plate %s(%lld) in %s", plate->name, (long long)plate->size,
+                    plate->parent ? plate->parent->name : "-");
+        if (plate->column) text_printf(out, " from \"%s\"", plate->column);
+        text_add(out, "\n");
+    }
+    for (int i = 0; i < model->vars.n; i++) print_var(out, model->vars.data[i]);
+    print_definitions(out, model);
+}
+
+void model_print(Text *out, const Model *model) {
+    text_printf(out, "model %s hash %016" PRIx64 "\n", model->name, model->hash);
+    print_contents(out, model);
+}
+
+uint64_t model_hash(Arena *arena, const Model *model) {
+    Text text;
+    text_init(&text, arena);
+    print_contents(&text, model);
+    uint64_t hash = 14695981039346656037u;
+    for (const char *c = text.data; *c; c++) hash = (hash ^ (unsigned char)*c) * 1099511628211u;
+    return hash;
+}
