@@ -87,7 +87,7 @@ typedef enum {
     RULE_RANDOM,   /* as declared; a superset of the operand's */
 } IrRule;
 
-enum { IR_MAX_AXES = 16, IR_MAX_OVER = 12, IR_MAX_TABLE = 1 << 24 };
+enum { IR_MAX_AXES = 16, IR_MAX_OVER = 16, IR_MAX_TABLE = 1 << 24 };
 
 typedef struct IrOp {
     IrOpcode opcode;
