@@ -31,6 +31,10 @@ static void add_plate(Text *out, const Plate *plate) {
     text_printf(out, "plate %s parent %s size %" PRId64 " exchangeable %d ", plate->name,
                 plate->parent ? plate->parent->name : "-", plate->size, plate->exchangeable);
     manifest_quote(out, plate->reason ? plate->reason : "");
+    if (plate->column) {
+        text_add(out, " from ");
+        manifest_quote(out, plate->column);
+    }
     text_add(out, "\n");
 }
 
