@@ -51,6 +51,9 @@ typedef struct Parser {
     Ast *root;
     /* lexer */
     uint32_t offset;
+    /* 1: a character was refused since the last `;` or `}`; 2: a string was never closed; what the parser
+     * then says is likely but a consequence */
+    int silenced;
     int last, since_start; /* the last token; the number of tokens since a declaration could start */
     const char *doc;       /* /// lines not yet claimed by a declaration */
 } Parser;

@@ -129,11 +129,11 @@ static void check_const(Checker *ck, Symbol *symbol) {
     }
 }
 
-static void check_defines(Checker *ck) {
+static void check_defines(Checker *ck, Span start) {
     for (int i = 0; i < ck->n_defines; i++) {
         const Symbol *symbol = find_symbol(ck, ck->defines[i].name);
         if (symbol && symbol->kind == SYMBOL_CONST) continue;
-        FAIL(ck, DIAG_UNKNOWN_DEFINE, ((Span){-1, 0, 0}), ck->defines[i].name);
+        FAIL(ck, DIAG_UNKNOWN_DEFINE, start, ck->defines[i].name);
         const char **names = arena_array(ck->arena, const char *, ck->order.n + 1);
         int n = 0;
         for (int k = 0; k < ck->order.n; k++)
@@ -340,9 +340,9 @@ static bool check_arguments(Checker *ck, Var *var, const Ast *call) {
             FAIL(ck, DIAG_NEEDS_NUMBER, var->args[k]->span);
             good = false;
         } else if (type->n_dims && !same_shape(type, &var->type)) {
-            FAIL(ck, DIAG_ARGUMENT_SHAPE, var->args[k]->span, var->name,
-                 shape_text(ck->arena, var->type.n_dims, var->type.dims), var->dist->params[k].name,
-                 shape_text(ck->arena, type->n_dims, type->dims));
+            FAIL(ck, DIAG_ARGUMENT_SHAPE, var->args[k]->span, shape_text(ck->arena, type->n_dims, type->dims),
+                 var->dist->params[k].name, var->name,
+                 shape_text(ck->arena, var->type.n_dims, var->type.dims));
             diag_note(ck->diags, var->span, "`%s` is declared here", var->name);
             good = false;
         }
@@ -398,9 +398,9 @@ static void check_declaration(Checker *ck, const Ast *ast) {
         VarKind kind;
         const char *word;
     } kinds[AST_KIND_COUNT] = {
-        [AST_HYPER] = {VAR_HYPER, "hyper"},          [AST_LATENT] = {VAR_LATENT, "latent"},
-        [AST_OBSERVED] = {VAR_OBSERVED, "observed"}, [AST_LET] = {VAR_LET, "let"},
-        [AST_QUANTITY] = {VAR_QUANTITY, "quantity"},
+        [AST_HYPER] = {VAR_HYPER, "a hyper"},          [AST_LATENT] = {VAR_LATENT, "a latent"},
+        [AST_OBSERVED] = {VAR_OBSERVED, "an observed"}, [AST_LET] = {VAR_LET, "a let"},
+        [AST_QUANTITY] = {VAR_QUANTITY, "a quantity"},
     };
     VarKind kind = kinds[ast->kind].kind;
     Symbol *symbol = own_symbol(ck, ast);
@@ -660,7 +660,7 @@ Model *front_check(Arena *arena, Diags *diags, const Ast *ast, const Define *def
     ck->model->name = model_name(arena, ast->path);
     if (!load_stdlib(ck)) return NULL;
     collect(ck, &ast->items);
-    check_defines(ck);
+    check_defines(ck, (Span){ast->span.file, 0, 0});
     for (int i = 0; i < ck->order.n; i++)
         if (ck->order.data[i]->kind == SYMBOL_CONST) check_const(ck, ck->order.data[i]);
     for (int i = 0; i < ck->definition_order.n; i++) {

@@ -24,7 +24,7 @@ enum {
     MAX_EXPRESSION = 100000,  /* operations after inlining */
     MAX_EXPRESSION_DEPTH = 1000,
     MAX_PLATE_DEPTH = 8,
-    MAX_DECLARATIONS = 4000,
+    MAX_DECLARATIONS = 1000,
     MAX_PARAMS = 6,           /* of a fn, distribution or link */
     MAX_EVALUATED = 1 << 24,  /* numbers computed at compile time, per model */
     N_SUPPORTS = 3,
@@ -107,9 +107,9 @@ typedef struct Checker {
     const Body *body;
     const char *constant; /* what is computed from constants alone just now, or NULL */
     bool hypers;          /* and whether it may use hypers */
-    bool in_quantity;
-    const char *user; /* "latent", "let", ...: what uses names just now */
+    const char *user; /* "a latent", "a let", ...: what uses names just now */
     int size, depth, deepest; /* of the expression being resolved, after inlining */
+    bool too_large;           /* said of it already */
     int64_t evaluated;
     int declared;
     bool failed;

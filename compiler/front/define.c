@@ -10,13 +10,15 @@ typedef struct Outer {
     const Body *body;
     const char *constant, *user;
     int size, depth, deepest;
+    bool too_large;
 } Outer;
 
 static Outer enter(Checker *ck, const Body *body) {
-    Outer outer = {ck->body, ck->constant, ck->user, ck->size, ck->depth, ck->deepest};
+    Outer outer = {ck->body, ck->constant, ck->user, ck->size, ck->depth, ck->deepest, ck->too_large};
     ck->body = body;
     ck->constant = NULL;
     ck->user = body->what;
+    ck->too_large = false;
     ck->size = 0;
     ck->deepest = ck->depth;
     return outer;
@@ -27,6 +29,7 @@ static void leave(Checker *ck, const Outer *outer) {
     ck->constant = outer->constant;
     ck->user = outer->user;
     ck->size = outer->size;
+    ck->too_large = outer->too_large;
     ck->depth = outer->depth;
     if (outer->deepest > ck->deepest) ck->deepest = outer->deepest;
 }

@@ -37,7 +37,8 @@ static bool grow(Checker *ck, double more, Span span) {
         ck->size += (int)more;
         return true;
     }
-    FAIL(ck, DIAG_EXPRESSION_TOO_LARGE, span, MAX_EXPRESSION);
+    if (!ck->too_large) FAIL(ck, DIAG_EXPRESSION_TOO_LARGE, span, MAX_EXPRESSION);
+    ck->too_large = true;
     return false;
 }
 
@@ -67,7 +68,9 @@ static bool inside(const Plate *plate, const Plate *outer) {
 
 static void suggest_name(Checker *ck, const char *name, Span span) {
     if (find_builtin(name, 0) || find_definition(ck, DEFINES_FN, name)) {
-        diag_help(ck->diags, "`%s` is a function: write `%s(...)`", name, name);
+        const Builtin *builtin = find_builtin(name, 0);
+        const char *args = builtin && builtin->arity == 0 ? "" : "...";
+        diag_help(ck->diags, "`%s` is a function: write `%s(%s)`", name, name, args);
         return;
     }
     const char **names = arena_array(ck->arena, const char *, ck->order.n + MAX_PARAMS + 2);
@@ -107,7 +110,7 @@ static bool usable(Checker *ck, const Symbol *symbol, Span span) {
         diag_note(ck->diags, symbol->span, "`%s` is declared here", name);
         diag_help(ck->diags, "an explicit reduction over the plate, such as sum(%s: %s), is not in this version of adavic",
                   symbol->scope->name, name);
-    } else if (symbol->ast->kind == AST_QUANTITY && strcmp(ck->user, "quantity") != 0) {
+    } else if (symbol->ast->kind == AST_QUANTITY && strcmp(ck->user, "a quantity") != 0) {
         FAIL(ck, DIAG_QUANTITY_USED, span, name, ck->user);
         diag_help(ck->diags, "declare `%s` with `let`", name);
     } else if (symbol->kind == SYMBOL_VAR && !symbol->var) {
@@ -426,6 +429,7 @@ Expr *resolve_expr(Checker *ck, const Ast *ast) {
     if (!ck->body) {
         ck->size = 0;
         ck->deepest = ck->depth;
+        ck->too_large = false;
     }
     return resolve(ck, ast);
 }

@@ -68,6 +68,7 @@ void parse_bad_character(Parser *parser, const char *text, size_t n, Span span) 
     else
         snprintf(shown, sizeof shown, "`%.*s`", n > 16 ? 16 : (int)n, text);
     diag_report(parser->diags, DIAG_BAD_CHARACTER, span, shown);
+    parser->silenced |= 1;
     parser->failed = true;
 }
 
@@ -121,6 +122,10 @@ static bool plain_word(const char *text) {
 }
 
 void parse_syntax_error(Parser *parser, Span span, const char **expected, int n) {
+    parser->failed = true;
+    if (parser->silenced) return;
+    for (int i = 0; i < n; i++) /* hbm.y writes '+', or "name" */
+        if (expected[i][0] == '\'') expected[i] = arena_strndup(parser->arena, expected[i] + 1, strlen(expected[i]) - 2);
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
         n = summarise(&groups[i], expected, n);
     Text text;
@@ -142,7 +147,6 @@ void parse_syntax_error(Parser *parser, Span span, const char **expected, int n)
                              span.end - span.begin > 40 ? 40 : (int)(span.end - span.begin),
                              parser->text + span.begin);
     diag_report(parser->diags, DIAG_SYNTAX, span, n ? text.data : "something else", found);
-    parser->failed = true;
 }
 
 /* ---- files ---- */

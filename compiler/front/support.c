@@ -155,15 +155,13 @@ static bool check_own_support(Checker *ck, Var *var, Span span) {
 static bool choose_link(Checker *ck, Var *var, const Ast *ast, Definition *via) {
     SupportKind kind = var->support.kind;
     Definition *link = via ? via : ck->default_link[kind];
-    if (!link || !define(ck, link, ast->span)) {
-        if (!link) FAIL(ck, DIAG_NO_DEFAULT_LINK, ast->name.span, support_names[kind]);
-        return false;
-    }
+    if (!link) internal_error("front", "no default link for %s values", support_names[kind]);
+    if (!define(ck, link, ast->span)) return false;
     if (link->link->support != kind) {
         FAIL(ck, DIAG_LINK_SUPPORT, ast->word.span, link->name, support_names[link->link->support], var->name,
              support_text(ck, &var->support));
         diag_note(ck->diags, link->ast->name.span, "link `%s` is defined here", link->name);
-        if (ck->default_link[kind]) diag_help(ck->diags, "without `via` the link is `%s`", ck->default_link[kind]->name);
+        diag_help(ck->diags, "without `via` the link is `%s`", ck->default_link[kind]->name);
         return false;
     }
     var->link = link->link;

@@ -78,7 +78,7 @@ static bool check_divisor(Checker *ck, const Expr *divisor) {
     return true;
 }
 
-static bool type_op(Checker *ck, Expr *e) {
+static bool type_op(Checker *ck, Expr *e, bool in_body) {
     if (!join(ck, e)) return false;
     switch (e->opcode) {
     case OP_AND:
@@ -94,6 +94,8 @@ static bool type_op(Checker *ck, Expr *e) {
     for (int i = 0; i < e->n_args; i++)
         if (!need(ck, e->args[i], false)) return false;
     if (e->opcode == OP_LT || e->opcode == OP_LE || e->opcode == OP_EQ) e->type.elem = ELEM_BOOL;
+    if (e->opcode == OP_POW && !in_body && range_of(ck, e->args[0], NULL).lo < 0)
+        diag_report(ck->diags, DIAG_NEGATIVE_BASE, e->args[0]->span);
     return e->opcode != OP_DIV || check_divisor(ck, e->args[1]);
 }
 
@@ -168,7 +170,7 @@ bool type_expr(Checker *ck, Expr *e, const Type *params) {
     case EXPR_PARAM:
         e->type = params ? params[e->param] : (Type){.elem = ELEM_REAL};
         return true;
-    case EXPR_OP: return type_op(ck, e);
+    case EXPR_OP: return type_op(ck, e, params != NULL);
     case EXPR_REDUCE: return type_reduce(ck, e);
     case EXPR_CALL: return type_call(ck, e);
     case EXPR_INDEX: return type_index(ck, e);
