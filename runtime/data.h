@@ -1,0 +1,65 @@
+/* data.h -- data sets in memory, and the files they come from and go to.
+ *
+ * All readers give the same: plate sizes, and per observed variable one array [set, plates, dims] in double. They check
+ * everything that a program may rely on (finite numbers, consistent sizes) and say what is wrong, where, and
+ * what would be right. No reader trusts a length, an offset or a shape that it found in a file. */
+#ifndef ADAVIC_DATA_H
+#define ADAVIC_DATA_H
+
+#include "runtime/rt.h"
+
+typedef struct RtData {
+    int64_t n_sets;
+    int64_t sizes[RT_MAX_PLATES];  /* by plate of the model */
+    double **values;               /* by variable of the model; NULL unless observed: [set, plates, dims] */
+    char **labels[RT_MAX_PLATES];  /* of a CSV's keys, by flat instance (row-major over the plate's path); or NULL */
+} RtData;
+
+typedef struct RtDataOptions {
+    int64_t sizes[RT_MAX_PLATES]; /* as trained or declared */
+    bool given[RT_MAX_PLATES];    /* by --size: not to be solved for */
+    bool batch;                   /* many data sets in one file */
+} RtDataOptions;
+
+/* By extension: .bin, .npz, .npy, .csv, .tsv, .txt (and .gz). False with the reason. */
+bool rt_data_read(RtMem *mem, const RtModel *m, const char *path, const RtDataOptions *options,
+                  RtData *out, RtError *error);
+
+/* The same on bytes; `name` is for messages. */
+bool rt_data_bin(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes,
+                 const RtDataOptions *options, RtData *out, RtError *error);
+bool rt_data_npz(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes,
+                 const RtDataOptions *options, RtData *out, RtError *error);
+bool rt_data_csv(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes,
+                 const RtDataOptions *options, RtData *out, RtError *error);
+/* "x: 3 x 50 x 2 (group, obs, dims)" and the like, for messages. */
+void rt_shape_text(const RtModel *m, const RtVar *v, const int64_t *sizes, RtBytes *out);
+/* "x[2, 0, 1]": plates first, then event. */
+void rt_element_name(const RtVar *v, const int64_t *sizes, int64_t flat, RtBytes *out);
+
+/* ---- npy.c: one array ---- */
+typedef struct RtArray {
+    const char *name;
+    int n_dims;
+    int64_t dims[RT_MAX_PLATES + RT_MAX_DIMS + 2];
+    double *values; /* C order */
+} RtArray;
+bool rt_npy_read(RtMem *mem, const char *name, const unsigned char *bytes, size_t n, RtArray *out, RtError *error);
+/* Appends header and numbers; `values` float or double (f64), already in C order. */
+void rt_npy_write(RtBytes *out, const void *values, bool f64, const int64_t *dims, int n_dims);
+
+/* ---- zip.c: a container of files (stored or deflated when read, stored when written) ---- */
+typedef struct RtZipFile {
+    const char *name;
+    const unsigned char *bytes;
+    size_t n;
+} RtZipFile;
+bool rt_zip_read(RtMem *mem, const char *name, const RtBytes *bytes, RtZipFile **files, int *n, RtError *error);
+/* Appends one file to an archive under construction; `directory` collects its entries. */
+bool rt_zip_add(RtBytes *archive, RtBytes *directory, const char *name, const RtBytes *file, RtError *error);
+void rt_zip_end(RtBytes *archive, const RtBytes *directory);
+
+/* Inflates a gzip file in place; leaves anything else as it is. */
+bool rt_gunzip(const char *name, RtBytes *bytes, RtError *error);
+
+#endif

@@ -1,0 +1,331 @@
+/* manifest.c -- the text that a compiled model carries (runtime/abi.h) as data structures.
+ *
+ * The text comes from the compiler that wrote the program, yet it is checked like any input: a word out of place is an
+ * error with its line, never a wild read. */
+#include "runtime/rt.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+int rt_words(RtMem *mem, const char **cursor, char ***words) {
+    const char *s = *cursor, *end = strchr(s, '\n');
+    if (!end) end = s + strlen(s);
+    *cursor = *end ? end + 1 : end;
+    char **list = rt_alloc(mem, (end - s) / 2 + 2, sizeof *list);
+    char *text = rt_copy_text(mem, s, (size_t)(end - s)), *to = text;
+    int n = 0;
+    while (s < end) {
+        if (isspace((unsigned char)*s)) {
+            s++;
+            continue;
+        }
+        list[n++] = to;
+        bool quoted = *s == '"';
+        if (quoted) s++;
+        while (s < end && (quoted ? *s != '"' : !isspace((unsigned char)*s))) {
+            if (quoted && *s == '\\' && s + 1 < end) {
+                s++;
+                *to++ = *s == 'n' ? '\n' : *s;
+                s++;
+            } else {
+                *to++ = *s++;
+            }
+        }
+        if (quoted && s == end) return -1;
+        if (s < end) s++; /* the quote or the blank: room for the 0 */
+        *to++ = 0;
+    }
+    *words = list;
+    return n;
+}
+
+typedef struct Parser {
+    RtMem *mem;
+    RtModel *model;
+    RtError *error;
+    int line, n, at; /* words of the line, and the next one */
+    char **words;
+    bool failed;
+} Parser;
+
+static void fail(Parser *p, const char *what) {
+    if (p->failed) return;
+    p->failed = true;
+    rt_error(p->error, "the program's manifest is malformed: line %d: %s", p->line, what);
+}
+
+static const char *word(Parser *p) {
+    if (p->at < p->n) return p->words[p->at++];
+    fail(p, "a word is missing");
+    return "";
+}
+
+static bool next_is(Parser *p, const char *text) {
+    if (p->at >= p->n || strcmp(p->words[p->at], text)) return false;
+    p->at++;
+    return true;
+}
+
+static void expect(Parser *p, const char *text) {
+    if (strcmp(word(p), text)) fail(p, text);
+}
+
+static int64_t integer(Parser *p) {
+    int64_t v = 0;
+    if (!rt_parse_int(word(p), &v)) fail(p, "an integer is expected");
+    return v;
+}
+
+static double number(Parser *p) {
+    double v = 0;
+    const char *w = word(p);
+    if (!rt_parse_number(w, strlen(w), &v)) fail(p, "a number is expected");
+    return v;
+}
+
+static int one_of(Parser *p, const char *const *names, int n) {
+    const char *w = word(p);
+    for (int i = 0; i < n; i++)
+        if (!strcmp(w, names[i])) return i;
+    fail(p, w);
+    return 0;
+}
+
+/* Room for one more element of an array whose length is a power of two when full. */
+static void *grow(RtMem *mem, void *array, int n, size_t size) {
+    if (n && (n < 8 || n & (n - 1))) return array;
+    void *larger = rt_alloc(mem, n < 8 ? 8 : 2 * n, size);
+    if (n) memcpy(larger, array, (size_t)n * size);
+    return larger;
+}
+
+static int dims(Parser *p, int64_t *out) {
+    int n = 0;
+    for (; p->at < p->n && isdigit((unsigned char)p->words[p->at][0]); n++) {
+        int64_t d = integer(p);
+        if (n == RT_MAX_DIMS || d < 1) {
+            fail(p, "too many dimensions, or one below 1");
+            break;
+        }
+        out[n] = d;
+    }
+    if (rt_product(out, n) < 0) fail(p, "dimensions too large");
+    return n;
+}
+
+static void read_plate(Parser *p) {
+    RtModel *m = p->model;
+    if (m->n_plates == RT_MAX_PLATES) {
+        fail(p, "too many plates");
+        return;
+    }
+    m->plates = grow(p->mem, m->plates, m->n_plates, sizeof *m->plates);
+    RtPlate plate = {.name = word(p), .parent = -1};
+    plate.column = plate.name;
+    expect(p, "parent");
+    const char *parent = word(p);
+    if (strcmp(parent, "-") && (plate.parent = rt_plate(m, parent)) < 0) fail(p, parent);
+    if (plate.parent >= 0) plate.depth = m->plates[plate.parent].depth + 1;
+    expect(p, "size");
+    plate.size = integer(p);
+    expect(p, "exchangeable");
+    plate.exchangeable = integer(p) != 0;
+    plate.reason = word(p);
+    if (next_is(p, "from")) plate.column = word(p);
+    m->plates[m->n_plates++] = plate;
+}
+
+static void read_var(Parser *p, RtVarKind kind) {
+    RtModel *m = p->model;
+    m->vars = grow(p->mem, m->vars, m->n_vars, sizeof *m->vars);
+    RtVar v = {.kind = kind, .name = word(p)};
+    if (kind != RT_HYPER) {
+        expect(p, "plates");
+        while (p->at < p->n && strcmp(p->words[p->at], "dims")) {
+            int plate = rt_plate(m, word(p));
+            if (plate < 0 || v.n_plates == RT_MAX_PLATES) {
+                fail(p, "not a plate");
+                return;
+            }
+            v.plates[v.n_plates++] = plate;
+        }
+    }
+    expect(p, "dims");
+    v.n_dims = dims(p, v.dims);
+    v.event = rt_product(v.dims, v.n_dims);
+    if (kind == RT_HYPER && !p->failed) {
+        expect(p, "values");
+        v.values = rt_alloc(p->mem, v.event, sizeof *v.values);
+        for (int64_t i = 0; i < v.event && !p->failed; i++) v.values[i] = number(p);
+    }
+    m->vars[m->n_vars++] = v;
+}
+
+static void read_weight(Parser *p) {
+    static const char *const kinds[] = {"constant", "uniform", "normal"};
+    RtModel *m = p->model;
+    m->weights = grow(p->mem, m->weights, m->n_weights, sizeof *m->weights);
+    RtWeight w = {.name = word(p), .offset = m->flat};
+    expect(p, "dims");
+    w.n_dims = dims(p, w.dims);
+    w.size = rt_product(w.dims, w.n_dims);
+    expect(p, "init");
+    w.init = (RtInit)one_of(p, kinds, 3);
+    w.scale = number(p);
+    m->n_parameters += w.size;
+    m->flat += (w.size + 15) / 16 * 16;
+    m->weights[m->n_weights++] = w;
+}
+
+static void read_text(Parser *p) {
+    RtModel *m = p->model;
+    m->texts = grow(p->mem, m->texts, m->n_texts, sizeof *m->texts);
+    RtText t = {.key = word(p)};
+    t.text = word(p);
+    m->texts[m->n_texts++] = t;
+}
+
+static void read_program(Parser *p) {
+    RtModel *m = p->model;
+    m->programs = grow(p->mem, m->programs, m->n_programs, sizeof *m->programs);
+    RtProgram program = {.name = word(p), .chunk = 1};
+    while (p->at < p->n && !p->failed) { /* pairs, of which only the chunk matters here */
+        if (next_is(p, "chunk")) program.chunk = integer(p);
+        else word(p), word(p);
+    }
+    if (program.chunk < 1) fail(p, "a chunk has at least one data set");
+    for (int64_t i = 0; i < adavic_entry_count; i++)
+        if (!strcmp(adavic_entries[i].name, program.name)) program.entry = &adavic_entries[i];
+    if (!program.entry) fail(p, "a program without code");
+    m->programs[m->n_programs++] = program;
+}
+
+static int find_axis(const RtProgram *g, const char *name) {
+    for (int i = 0; i < g->n_axes; i++)
+        if (!strcmp(g->axes[i].name, name)) return i;
+    return -1;
+}
+
+static void read_axis(Parser *p, RtProgram *g) {
+    static const char *const kinds[] = {"data", "draw", "plate", "event"};
+    g->axes = grow(p->mem, g->axes, g->n_axes, sizeof *g->axes);
+    RtAxis axis = {.name = word(p), .plate = -1};
+    expect(p, "kind");
+    axis.kind = (RtAxisKind)one_of(p, kinds, 4);
+    expect(p, "parent");
+    word(p);
+    expect(p, "extent");
+    axis.extent = integer(p);
+    expect(p, "copy");
+    const char *copy = word(p);
+    if (axis.kind == RT_PLATE) {
+        axis.plate = rt_plate(p->model, strcmp(copy, "-") ? copy : axis.name);
+        if (axis.plate < 0) fail(p, "the axis belongs to no plate");
+    }
+    g->axes[g->n_axes++] = axis;
+}
+
+static void read_tensor(Parser *p, RtProgram *g, bool output) {
+    static const char *const roles[] = {"weight", "hyper", "data", "latent", "stat", "control", "random"};
+    RtTensor t = {.name = word(p)};
+    if (output) {
+        expect(p, "reduced");
+        t.reduced = integer(p) != 0;
+    } else {
+        expect(p, "role");
+        t.role = (RtRole)one_of(p, roles, 7);
+    }
+    expect(p, "axes");
+    while (p->at < p->n && !p->failed) {
+        int axis = find_axis(g, word(p));
+        if (axis < 0 || t.n_axes == RT_MAX_AXES) fail(p, "not an axis, or too many");
+        else t.axes[t.n_axes++] = axis;
+    }
+    if (output) {
+        g->outputs = grow(p->mem, g->outputs, g->n_outputs, sizeof *g->outputs);
+        g->outputs[g->n_outputs++] = t;
+    } else {
+        g->inputs = grow(p->mem, g->inputs, g->n_inputs, sizeof *g->inputs);
+        g->inputs[g->n_inputs++] = t;
+    }
+}
+
+static void read_line(Parser *p, RtProgram **open) {
+    RtModel *m = p->model;
+    if (*open) {
+        if (next_is(p, "axis")) read_axis(p, *open);
+        else if (next_is(p, "input")) read_tensor(p, *open, false);
+        else if (next_is(p, "output")) read_tensor(p, *open, true);
+        else if (next_is(p, "end")) *open = NULL;
+        else fail(p, word(p));
+        return;
+    }
+    if (next_is(p, "adavic-manifest")) {
+        if (integer(p) != 1) fail(p, "an unknown version");
+    } else if (next_is(p, "model")) m->name = word(p);
+    else if (next_is(p, "source-hash")) m->hash = word(p);
+    else if (next_is(p, "family")) m->family = word(p);
+    else if (next_is(p, "target")) m->target = word(p);
+    else if (next_is(p, "real")) m->f64 = one_of(p, (const char *const[]){"f32", "f64"}, 2);
+    else if (next_is(p, "plate")) read_plate(p);
+    else if (next_is(p, "hyper")) read_var(p, RT_HYPER);
+    else if (next_is(p, "latent")) read_var(p, RT_LATENT);
+    else if (next_is(p, "observed")) read_var(p, RT_OBSERVED);
+    else if (next_is(p, "quantity")) read_var(p, RT_QUANTITY);
+    else if (next_is(p, "weight")) read_weight(p);
+    else if (next_is(p, "text")) read_text(p);
+    else if (next_is(p, "program")) {
+        read_program(p);
+        *open = &m->programs[m->n_programs - 1];
+    } else fail(p, word(p));
+}
+
+RtModel *rt_model_new(RtMem *mem, const char *manifest, RtError *error) {
+    RtModel *m = rt_alloc(mem, 1, sizeof *m);
+    m->name = "model", m->hash = "", m->family = "", m->target = "";
+    Parser p = {.mem = mem, .model = m, .error = error};
+    RtProgram *open = NULL;
+    for (const char *at = manifest; *at && !p.failed;) {
+        p.line++;
+        p.at = 0;
+        p.n = rt_words(mem, &at, &p.words);
+        if (p.n < 0) fail(&p, "a quote stays open");
+        while (p.at < p.n && !p.failed) read_line(&p, &open);
+    }
+    if (open) fail(&p, "a program does not end");
+    m->real = m->f64 ? 8 : 4;
+    return p.failed ? NULL : m;
+}
+
+const RtProgram *rt_program(const RtModel *m, const char *name) {
+    for (int i = 0; i < m->n_programs; i++)
+        if (!strcmp(m->programs[i].name, name)) return &m->programs[i];
+    return NULL;
+}
+
+const RtVar *rt_var(const RtModel *m, const char *name) {
+    for (int i = 0; i < m->n_vars; i++)
+        if (!strcmp(m->vars[i].name, name)) return &m->vars[i];
+    return NULL;
+}
+
+int rt_plate(const RtModel *m, const char *name) {
+    for (int i = 0; i < m->n_plates; i++)
+        if (!strcmp(m->plates[i].name, name)) return i;
+    return -1;
+}
+
+const char *rt_text(const RtModel *m, const char *key) {
+    for (int i = 0; i < m->n_texts; i++)
+        if (!strcmp(m->texts[i].key, key)) return m->texts[i].text;
+    return NULL;
+}
+
+int64_t rt_var_size(const RtVar *v, const int64_t *sizes) {
+    int64_t extent[RT_MAX_PLATES + 1];
+    for (int i = 0; i < v->n_plates; i++) extent[i] = sizes[v->plates[i]];
+    extent[v->n_plates] = v->event;
+    return rt_product(extent, v->n_plates + 1);
+}

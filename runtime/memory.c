@@ -1,0 +1,249 @@
+/* memory.c -- memory that lives until its RtMem is freed, byte strings, whole files, and numbers in text. */
+#include "runtime/rt.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct Block {
+    struct Block *next;
+} Block;
+
+struct RtMem {
+    Block *blocks;
+    int64_t bytes;
+    char *text; /* room for small strings */
+    size_t text_left;
+};
+
+enum { ALIGN = 64, TEXT_ROOM = 1 << 16 };
+
+static void no_memory(double bytes) {
+    fprintf(stderr, "error: out of memory: %.1f MiB more were needed. Fewer --sets or --draws, or smaller plates, "
+                    "need less.\n", bytes / 1048576);
+    exit(1);
+}
+
+RtMem *rt_mem_new(void) {
+    RtMem *mem = calloc(1, sizeof *mem);
+    if (!mem) no_memory(sizeof *mem);
+    return mem;
+}
+
+void rt_mem_free(RtMem *mem) {
+    for (Block *b = mem->blocks, *next; b; b = next) {
+        next = b->next;
+        free(b);
+    }
+    free(mem);
+}
+
+int64_t rt_mem_bytes(const RtMem *mem) {
+    return mem->bytes;
+}
+
+/* Pages of a large block are zero and untouched until they are used. */
+void *rt_alloc(RtMem *mem, int64_t count, size_t size) {
+    double wanted = (double)count * (double)size;
+    if (count < 0 || wanted > 0x1p46) no_memory(wanted);
+    size_t bytes = (size_t)count * size;
+    char *raw = calloc(1, bytes + 2 * ALIGN);
+    if (!raw) no_memory(wanted);
+    Block *block = (Block *)raw;
+    block->next = mem->blocks;
+    mem->blocks = block;
+    mem->bytes += (int64_t)bytes;
+    uintptr_t start = ((uintptr_t)(raw + sizeof *block) + ALIGN - 1) / ALIGN * ALIGN;
+    return (void *)start;
+}
+
+char *rt_copy_text(RtMem *mem, const char *text, size_t n) {
+    if (n + 1 > mem->text_left) {
+        size_t room = n + 1 > TEXT_ROOM ? n + 1 : TEXT_ROOM;
+        mem->text = rt_alloc(mem, (int64_t)room, 1);
+        mem->text_left = room;
+    }
+    char *copy = mem->text;
+    memcpy(copy, text, n);
+    copy[n] = 0;
+    mem->text += n + 1;
+    mem->text_left -= n + 1;
+    return copy;
+}
+
+char *rt_printf(RtMem *mem, const char *format, ...) {
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    char *out = rt_alloc(mem, n + 1, 1);
+    vsnprintf(out, (size_t)n + 1, format, again);
+    va_end(again);
+    va_end(args);
+    return out;
+}
+
+bool rt_error(RtError *error, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(error->text, sizeof error->text, format, args);
+    va_end(args);
+    return false;
+}
+
+int64_t rt_product(const int64_t *extent, int n) {
+    int64_t product = 1;
+    for (int i = 0; i < n; i++) {
+        if (extent[i] < 0) return -1;
+        if (extent[i] && product > (INT64_C(1) << 40) / extent[i]) return -1;
+        product *= extent[i];
+    }
+    return product;
+}
+
+/* ---- names and numbers ---- */
+
+/* Insertions, deletions, replacements and exchanges of neighbours that lead from a to b. */
+static int edits(const char *a, const char *b) {
+    enum { MAX = 48 };
+    size_t n = strlen(a), m = strlen(b);
+    if (n >= MAX || m >= MAX) return MAX;
+    int d[MAX][MAX];
+    for (size_t i = 0; i <= n; i++) d[i][0] = (int)i;
+    for (size_t j = 0; j <= m; j++) d[0][j] = (int)j;
+    for (size_t i = 1; i <= n; i++)
+        for (size_t j = 1; j <= m; j++) {
+            int best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            if (d[i - 1][j] + 1 < best) best = d[i - 1][j] + 1;
+            if (d[i][j - 1] + 1 < best) best = d[i][j - 1] + 1;
+            bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (swapped && d[i - 2][j - 2] + 1 < best) best = d[i - 2][j - 2] + 1;
+            d[i][j] = best;
+        }
+    return d[n][m];
+}
+
+const char *rt_nearest(const char *name, const char *const *names, int n) {
+    const char *best = NULL;
+    int limit = (int)strlen(name) / 3 + 1, least = limit + 1;
+    for (int i = 0; i < n; i++) {
+        int e = edits(name, names[i]);
+        if (e < least) {
+            least = e;
+            best = names[i];
+        }
+    }
+    return best;
+}
+
+bool rt_parse_number(const char *text, size_t n, double *out) {
+    while (n && (*text == ' ' || *text == '\t')) text++, n--;
+    while (n && (text[n - 1] == ' ' || text[n - 1] == '\t')) n--;
+    char copy[64], *end;
+    if (!n || n >= sizeof copy) return false;
+    memcpy(copy, text, n);
+    copy[n] = 0;
+    for (size_t i = 0; i < n; i++) /* strtod also reads hexadecimal numbers and "nan(...)" */
+        if (copy[i] == 'x' || copy[i] == 'X' || copy[i] == '(' || copy[i] == 0) return false;
+    *out = strtod(copy, &end);
+    return end == copy + n && copy[0] != ' ';
+}
+
+bool rt_parse_int(const char *text, int64_t *out) {
+    char *end;
+    errno = 0;
+    long long v = strtoll(text, &end, 10);
+    if (end == text || *end || errno) return false;
+    *out = v;
+    return true;
+}
+
+double rt_seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- byte strings and files ---- */
+
+static void reserve(RtBytes *b, size_t more) {
+    if (b->n + more + 1 <= b->room) return;
+    size_t room = b->room ? b->room : 256;
+    while (room < b->n + more + 1) room *= 2;
+    b->data = realloc(b->data, room);
+    if (!b->data) no_memory((double)room);
+    b->room = room;
+}
+
+void rt_bytes_add(RtBytes *b, const void *data, size_t n) {
+    reserve(b, n);
+    if (n) memcpy(b->data + b->n, data, n);
+    b->n += n;
+    b->data[b->n] = 0;
+}
+
+void rt_bytes_printf(RtBytes *b, const char *format, ...) {
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    reserve(b, (size_t)n);
+    vsnprintf(b->data + b->n, (size_t)n + 1, format, again);
+    b->n += (size_t)n;
+    va_end(again);
+    va_end(args);
+}
+
+void rt_bytes_free(RtBytes *b) {
+    free(b->data);
+    *b = (RtBytes){0};
+}
+
+bool rt_read_file(const char *path, RtBytes *out, RtError *error) {
+    FILE *f = fopen(path, "rb");
+    if (!f) return rt_error(error, "cannot read %s: %s", path, strerror(errno));
+    struct stat info;
+    if (!fstat(fileno(f), &info) && S_ISDIR(info.st_mode)) {
+        fclose(f);
+        return rt_error(error, "cannot read %s: it is a directory", path);
+    }
+    *out = (RtBytes){0};
+    for (size_t got = 1; got;) {
+        reserve(out, 1 << 16);
+        got = fread(out->data + out->n, 1, out->room - out->n - 1, f);
+        out->n += got;
+    }
+    out->data[out->n] = 0;
+    bool bad = ferror(f) != 0;
+    fclose(f);
+    if (!bad) return true;
+    rt_bytes_free(out);
+    return rt_error(error, "cannot read %s: %s", path, strerror(EIO));
+}
+
+bool rt_write_file(const char *path, const void *data, size_t n, RtError *error) {
+    char *temporary = malloc(strlen(path) + 32);
+    if (!temporary) no_memory(32);
+    sprintf(temporary, "%s.%ld.tmp", path, (long)getpid());
+    FILE *f = fopen(temporary, "wb");
+    bool ok = f != NULL;
+    if (f) {
+        ok = fwrite(data, 1, n, f) == n && !fflush(f) && !fsync(fileno(f));
+        int why = errno;
+        ok = !fclose(f) && ok;
+        if (!ok && why) errno = why;
+        ok = ok && !rename(temporary, path);
+    }
+    if (!ok) {
+        rt_error(error, "cannot write %s: %s%s", path, strerror(errno),
+                 access(path, F_OK) ? "" : " (the file that was there is unchanged)");
+        if (f) remove(temporary);
+    }
+    free(temporary);
+    return ok;
+}

@@ -1,0 +1,213 @@
+/* program.c -- calling a program of the model: tensors by name, chunks over threads, sums in chunk order.
+ *
+ * Invariants
+ * - All memory is allocated by rt_call_ready: a run allocates nothing.
+ * - An output without a data axis is the sum over chunks, in double and in chunk order (or, where it does not depend
+ *   on data at all, the first chunk's): the same bits for any number of threads. */
+#include "runtime/rt.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Input {
+    const char *data;
+    int64_t stride; /* bytes from data set to data set; 0 without a data axis */
+} Input;
+
+typedef struct Output {
+    bool wanted, by_set;
+    int64_t size;   /* elements, of one data set where by_set */
+    char *data;     /* by_set: the whole result */
+    double *sum;    /* otherwise */
+    char *partial;  /* otherwise: [chunk][stride] */
+    int64_t stride; /* bytes from data set to data set, or from chunk to chunk */
+} Output;
+
+struct RtCall {
+    RtMem *mem;
+    const RtModel *model;
+    const RtProgram *program;
+    RtPool *pool;
+    int64_t *total;  /* by axis */
+    int64_t *extent; /* [worker][axis] */
+    int data_axis;   /* or -1 */
+    int64_t capacity, n_data;
+    Input *in;
+    Output *out;
+    const void **in_now; /* [worker][input] */
+    void **out_now;      /* [worker][output] */
+    char **scratch;      /* [worker] */
+    uint32_t key[2], step, data0;
+};
+
+static int64_t axes_size(const RtCall *c, const RtTensor *t, bool *has_data) {
+    int64_t extent[RT_MAX_AXES];
+    int n = 0;
+    *has_data = false;
+    for (int i = 0; i < t->n_axes; i++) {
+        if (t->axes[i] == c->data_axis) *has_data = true;
+        else extent[n++] = c->total[t->axes[i]];
+    }
+    return rt_product(extent, n);
+}
+
+RtCall *rt_call_new(RtMem *mem, const RtModel *m, const char *program, RtPool *pool,
+                    const int64_t *sizes, int64_t n_data, int64_t n_draw) {
+    RtCall *c = rt_alloc(mem, 1, sizeof *c);
+    const RtProgram *p = rt_program(m, program);
+    *c = (RtCall){.mem = mem, .model = m, .program = p, .pool = pool, .data_axis = -1, .capacity = n_data};
+    c->total = rt_alloc(mem, p->n_axes, sizeof *c->total);
+    for (int i = 0; i < p->n_axes; i++) {
+        const RtAxis *a = &p->axes[i];
+        if (a->kind == RT_DATA) c->data_axis = i;
+        c->total[i] = a->kind == RT_DATA    ? n_data
+                      : a->kind == RT_DRAW  ? n_draw
+                      : a->kind == RT_PLATE ? sizes[a->plate]
+                                            : a->extent;
+    }
+    bool by_set;
+    c->in = rt_alloc(mem, p->n_inputs, sizeof *c->in);
+    for (int i = 0; i < p->n_inputs; i++) {
+        int64_t size = axes_size(c, &p->inputs[i], &by_set);
+        c->in[i].stride = by_set ? size * (int64_t)m->real : 0;
+    }
+    c->out = rt_alloc(mem, p->n_outputs, sizeof *c->out);
+    for (int i = 0; i < p->n_outputs; i++) {
+        c->out[i].size = axes_size(c, &p->outputs[i], &by_set);
+        c->out[i].by_set = by_set;
+    }
+    return c;
+}
+
+bool rt_call_bind(RtCall *c, const char *input, const void *data) {
+    for (int i = 0; i < c->program->n_inputs; i++) {
+        if (strcmp(c->program->inputs[i].name, input)) continue;
+        c->in[i].data = data;
+        return true;
+    }
+    return false;
+}
+
+static Output *find_output(const RtCall *c, const char *name) {
+    for (int i = 0; i < c->program->n_outputs; i++)
+        if (!strcmp(c->program->outputs[i].name, name)) return &c->out[i];
+    return NULL;
+}
+
+static int64_t n_chunks(const RtCall *c, int64_t n_data) {
+    return c->data_axis < 0 ? 1 : (n_data + c->program->chunk - 1) / c->program->chunk;
+}
+
+void *rt_call_want(RtCall *c, const char *output) {
+    Output *o = find_output(c, output);
+    if (!o) return NULL;
+    size_t real = c->model->real;
+    if (!o->wanted && o->by_set) {
+        o->stride = o->size * (int64_t)real;
+        o->data = rt_alloc(c->mem, c->capacity * o->size, real);
+    } else if (!o->wanted) {
+        o->stride = (o->size * (int64_t)real + 63) / 64 * 64; /* chunks share no cache line */
+        o->partial = rt_alloc(c->mem, n_chunks(c, c->capacity), (size_t)o->stride);
+        o->sum = rt_alloc(c->mem, o->size, sizeof *o->sum);
+    }
+    o->wanted = true;
+    return o->by_set ? (void *)o->data : (void *)o->sum;
+}
+
+int64_t rt_call_size(const RtCall *c, const char *output) {
+    const Output *o = find_output(c, output);
+    return o ? o->size : 0;
+}
+
+static void chunk_extents(const RtCall *c, int64_t n_data, int64_t *extent) {
+    memcpy(extent, c->total, (size_t)c->program->n_axes * sizeof *extent);
+    if (c->data_axis >= 0) extent[c->data_axis] = n_data;
+}
+
+/* Compiler and runtime disagree about what a program reads. */
+static void unbound(const RtProgram *p, const RtTensor *input) {
+    fprintf(stderr, "error: program %s reads %s, which nothing provides\n", p->name, input->name);
+    exit(1);
+}
+
+void rt_call_ready(RtCall *c) {
+    const RtProgram *p = c->program;
+    for (int i = 0; i < p->n_inputs; i++)
+        if (!c->in[i].data && p->inputs[i].role != RT_IN_RANDOM) unbound(p, &p->inputs[i]);
+    int threads = rt_pool_threads(c->pool);
+    c->extent = rt_alloc(c->mem, threads * p->n_axes, sizeof *c->extent);
+    c->in_now = rt_alloc(c->mem, threads * p->n_inputs, sizeof *c->in_now);
+    c->out_now = rt_alloc(c->mem, threads * p->n_outputs, sizeof *c->out_now);
+    c->scratch = rt_alloc(c->mem, threads, sizeof *c->scratch);
+    int64_t most = 0, largest = c->capacity < p->chunk ? c->capacity : p->chunk;
+    for (int64_t n = 1; n <= largest; n++) { /* any chunk may fall short */
+        chunk_extents(c, n, c->extent);
+        int64_t bytes = p->entry->scratch ? p->entry->scratch(c->extent) : 0;
+        if (bytes > most) most = bytes;
+    }
+    for (int w = 0; w < threads; w++) c->scratch[w] = rt_alloc(c->mem, most, 1);
+}
+
+static void run_chunk(void *context, int64_t chunk, int worker) {
+    RtCall *c = context;
+    const RtProgram *p = c->program;
+    int64_t first = chunk * p->chunk, left = c->n_data - first;
+    int64_t *extent = c->extent + worker * p->n_axes;
+    chunk_extents(c, left < p->chunk ? left : p->chunk, extent);
+    const void **in = c->in_now + worker * p->n_inputs;
+    void **out = c->out_now + worker * p->n_outputs;
+    for (int i = 0; i < p->n_inputs; i++)
+        in[i] = c->in[i].data ? c->in[i].data + first * c->in[i].stride : NULL;
+    for (int i = 0; i < p->n_outputs; i++) {
+        const Output *o = &c->out[i];
+        out[i] = !o->wanted  ? NULL
+                 : o->by_set ? o->data + first * o->stride
+                             : o->partial + chunk * o->stride;
+    }
+    av_call call = {.extent = extent,
+                    .total = c->total,
+                    .in = in,
+                    .out = out,
+                    .scratch = c->scratch[worker],
+                    .key = {c->key[0], c->key[1]},
+                    .step = c->step,
+                    .data0 = c->data0 + (uint32_t)first};
+    p->entry->run(&call);
+}
+
+static void add_partials(const RtModel *m, Output *o, int64_t chunks) {
+    for (int64_t chunk = 0; chunk < chunks; chunk++) {
+        const char *from = o->partial + chunk * o->stride;
+        const float *f32 = (const float *)from;
+        const double *f64 = (const double *)from;
+        if (!chunk) memset(o->sum, 0, (size_t)o->size * sizeof *o->sum);
+        if (m->f64)
+            for (int64_t k = 0; k < o->size; k++) o->sum[k] += f64[k];
+        else
+            for (int64_t k = 0; k < o->size; k++) o->sum[k] += f32[k];
+    }
+}
+
+void rt_call_run(RtCall *c, const uint32_t key[2], uint32_t step, uint32_t data0, int64_t n_data) {
+    c->key[0] = key[0], c->key[1] = key[1];
+    c->step = step;
+    c->data0 = data0;
+    c->n_data = n_data;
+    if (c->data_axis >= 0) c->total[c->data_axis] = n_data;
+    int64_t chunks = n_chunks(c, n_data);
+    rt_pool_run(c->pool, run_chunk, c, chunks);
+    for (int i = 0; i < c->program->n_outputs; i++) {
+        Output *o = &c->out[i];
+        if (!o->wanted || o->by_set) continue;
+        add_partials(c->model, o, c->program->outputs[i].reduced ? chunks : 1);
+    }
+}
+
+double rt_real_get(const RtModel *m, const void *array, int64_t at) {
+    return m->f64 ? ((const double *)array)[at] : (double)((const float *)array)[at];
+}
+
+void rt_real_set(const RtModel *m, void *array, int64_t at, double value) {
+    if (m->f64) ((double *)array)[at] = value;
+    else ((float *)array)[at] = (float)value;
+}

@@ -1,0 +1,179 @@
+/* rt.h -- what the parts of a compiled program share: memory, errors, the manifest, threads, calls of programs.
+ *
+ *     RtMem *mem = rt_mem_new();
+ *     RtModel *model = rt_model_new(mem, adavic_manifest, &error);
+ *     RtPool *pool = rt_pool_new(mem, 2);
+ *     RtCall *call = rt_call_new(mem, model, "simulate", pool, sizes, 64, 1);
+ *     rt_call_bind(call, "s_mu", number);         // inputs by name; random sources stay unbound
+ *     float *x = rt_call_want(call, "x");         // [64, plates, dims]
+ *     rt_call_ready(call);                        // all memory is there from here on
+ *     rt_call_run(call, key, step, data0, 64);
+ *
+ * Lifetimes: everything lives in an RtMem until rt_mem_free.
+ */
+#ifndef ADAVIC_RT_H
+#define ADAVIC_RT_H
+
+#include "runtime/abi.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* ---- memory.c ---- */
+typedef struct RtMem RtMem;
+RtMem *rt_mem_new(void);
+void rt_mem_free(RtMem *mem);
+int64_t rt_mem_bytes(const RtMem *mem); /* allocated so far */
+/* Zeroed, aligned to 64 bytes. Ends the program with exit 1 when there is no memory. */
+void *rt_alloc(RtMem *mem, int64_t count, size_t size);
+char *rt_copy_text(RtMem *mem, const char *text, size_t n);
+__attribute__((format(printf, 2, 3))) char *rt_printf(RtMem *mem, const char *format, ...);
+
+typedef struct RtError {
+    char text[1500];
+} RtError;
+/* Sets the text and returns false. */
+__attribute__((format(printf, 2, 3))) bool rt_error(RtError *error, const char *format, ...);
+
+/* Product of n extents; -1 if one is negative or the product exceeds 2^40. */
+int64_t rt_product(const int64_t *extent, int n);
+/* The name of `n` names nearest to `name`, or NULL if none is near. */
+const char *rt_nearest(const char *name, const char *const *names, int n);
+/* Strict: the whole of text[0..n) is one number (leading and trailing blanks aside). */
+bool rt_parse_number(const char *text, size_t n, double *out);
+bool rt_parse_int(const char *text, int64_t *out);
+
+/* A growing byte string; `data` ends with a 0 that is not counted. Free with rt_bytes_free. */
+typedef struct RtBytes {
+    char *data;
+    size_t n, room;
+} RtBytes;
+void rt_bytes_add(RtBytes *b, const void *data, size_t n);
+__attribute__((format(printf, 2, 3))) void rt_bytes_printf(RtBytes *b, const char *format, ...);
+void rt_bytes_free(RtBytes *b);
+bool rt_read_file(const char *path, RtBytes *out, RtError *error);
+/* Written to a temporary file beside it, fsynced, renamed: the previous file stays whole on any failure. */
+bool rt_write_file(const char *path, const void *data, size_t n, RtError *error);
+double rt_seconds(void); /* monotonic */
+
+/* ---- manifest.c ---- */
+enum { RT_MAX_AXES = 16, RT_MAX_PLATES = 32, RT_MAX_DIMS = 4 };
+
+typedef struct RtPlate {
+    const char *name, *reason, *column; /* column: the CSV key */
+    int parent;                         /* index, or -1 */
+    int depth;
+    int64_t size; /* declared */
+    bool exchangeable;
+} RtPlate;
+
+typedef enum { RT_HYPER, RT_LATENT, RT_OBSERVED, RT_QUANTITY } RtVarKind;
+typedef struct RtVar {
+    RtVarKind kind;
+    const char *name;
+    int n_plates, plates[RT_MAX_PLATES]; /* outermost first */
+    int n_dims;
+    int64_t dims[RT_MAX_DIMS];
+    int64_t event; /* product of dims */
+    double *values; /* hyper */
+} RtVar;
+
+typedef enum { RT_CONSTANT, RT_UNIFORM, RT_NORMAL } RtInit;
+typedef struct RtWeight {
+    const char *name;
+    int n_dims;
+    int64_t dims[RT_MAX_DIMS];
+    int64_t size, offset; /* in the flat vector; offsets are multiples of 16 */
+    RtInit init;
+    double scale;
+} RtWeight;
+
+typedef enum { RT_DATA, RT_DRAW, RT_PLATE, RT_EVENT } RtAxisKind;
+typedef struct RtAxis {
+    const char *name;
+    RtAxisKind kind;
+    int plate; /* index in RtModel.plates, also of a copy; -1 */
+    int64_t extent;
+} RtAxis;
+
+typedef enum { RT_IN_WEIGHT, RT_IN_HYPER, RT_IN_DATA, RT_IN_LATENT, RT_IN_STAT, RT_IN_CONTROL, RT_IN_RANDOM } RtRole;
+typedef struct RtTensor {
+    const char *name;
+    RtRole role;  /* of an input */
+    bool reduced; /* of an output */
+    int n_axes, axes[RT_MAX_AXES];
+} RtTensor;
+
+typedef struct RtProgram {
+    const char *name;
+    int64_t chunk;
+    int n_axes, n_inputs, n_outputs;
+    RtAxis *axes;
+    RtTensor *inputs, *outputs;
+    const av_entry *entry;
+} RtProgram;
+
+typedef struct RtText {
+    const char *key, *text;
+} RtText;
+
+typedef struct RtModel {
+    const char *name, *hash, *family, *target;
+    bool f64;
+    size_t real; /* 4 or 8 */
+    int n_plates, n_vars, n_weights, n_texts, n_programs;
+    RtPlate *plates;
+    RtVar *vars;
+    RtWeight *weights;
+    RtText *texts;
+    RtProgram *programs;
+    int64_t n_parameters; /* weights, as numbers */
+    int64_t flat;         /* length of the flat vector, padding included */
+} RtModel;
+
+/* NULL with the reason if the text is malformed or names a program without an entry. */
+RtModel *rt_model_new(RtMem *mem, const char *manifest, RtError *error);
+const RtProgram *rt_program(const RtModel *m, const char *name); /* or NULL */
+const RtVar *rt_var(const RtModel *m, const char *name);
+int rt_plate(const RtModel *m, const char *name); /* or -1 */
+const char *rt_text(const RtModel *m, const char *key);
+/* Number of elements of one data set (one draw) of a variable under these plate sizes; -1 if too many. */
+int64_t rt_var_size(const RtVar *v, const int64_t *sizes);
+/* Splits the line at *cursor into words (quoted ones lose quotes and escapes) and moves on. -1 if a quote stays open. */
+int rt_words(RtMem *mem, const char **cursor, char ***words);
+
+/* ---- pool.c ---- */
+typedef struct RtPool RtPool;
+typedef void RtJob(void *context, int64_t item, int worker);
+RtPool *rt_pool_new(RtMem *mem, int threads); /* the caller's thread is worker 0 */
+int rt_pool_threads(const RtPool *pool);
+/* Runs items 0..n-1, each once, on any worker in any order; returns when all are done. */
+void rt_pool_run(RtPool *pool, RtJob *job, void *context, int64_t n);
+void rt_pool_free(RtPool *pool);
+/* Denormal numbers become 0 in this thread: the same arithmetic, and speed, in all of them. */
+void rt_flush_denormals(void);
+
+/* ---- program.c ---- */
+typedef struct RtCall RtCall;
+RtCall *rt_call_new(RtMem *mem, const RtModel *m, const char *program, RtPool *pool,
+                    const int64_t *sizes, int64_t n_data, int64_t n_draw);
+/* False if the program has no such input (an unused hyper, say). */
+bool rt_call_bind(RtCall *call, const char *input, const void *data);
+/* The result of an output: of the model's real type and [data, ...] where it has a data axis, else double (sums over
+ * data sets in chunk order). NULL if there is no such output. */
+void *rt_call_want(RtCall *call, const char *output);
+int64_t rt_call_size(const RtCall *call, const char *output); /* elements, per data set where it has a data axis */
+void rt_call_ready(RtCall *call);
+/* The first n_data data sets; numbered from data0 in the random numbers. */
+void rt_call_run(RtCall *call, const uint32_t key[2], uint32_t step, uint32_t data0, int64_t n_data);
+
+/* Numbers of the model's real type. */
+double rt_real_get(const RtModel *m, const void *array, int64_t at);
+void rt_real_set(const RtModel *m, void *array, int64_t at, double value);
+
+/* What random numbers are for: the second word of the key. */
+enum { RT_FOR_STEP, RT_FOR_INIT, RT_FOR_PREPARE, RT_FOR_VALIDATION, RT_FOR_SIMULATE, RT_FOR_POSTERIOR };
+
+#endif

@@ -1,0 +1,130 @@
+/* session.h -- one run of a compiled program: its options, what was trained, and its commands.
+ *
+ *     ./gre infer data.npz --draws 1000
+ *       cli.c parses the options into RtOptions and opens an RtSession; commands[] names the function, which
+ *       returns the exit status: 0 ok, 1 model or data problem, 2 usage, 128+n signal. */
+#ifndef ADAVIC_SESSION_H
+#define ADAVIC_SESSION_H
+
+#include "runtime/data.h"
+
+enum { RT_MAX_SETTINGS = 64 };
+
+typedef struct RtOptions {
+    const char *program; /* path of the executable */
+    const char *data, *out, *weights, *log, *objective;
+    int64_t steps, sets, draws, threads, count, seed; /* -1: not given */
+    double seconds, learning_rate;                    /* -1: not given */
+    bool quiet, json, batch, verbose;
+    int n_size, n_set;
+    const char *size[RT_MAX_SETTINGS], *set[RT_MAX_SETTINGS]; /* "plate=N", "hyper=value" */
+} RtOptions;
+
+/* A statistic of prior predictive draws that programs read ("x:median"). */
+typedef struct RtStat {
+    const char *name;
+    int64_t size;
+    float *values;
+} RtStat;
+
+/* What a weights file holds. Flat vectors follow RtWeight.offset. */
+typedef struct RtState {
+    float *average, *iterate, *moment1, *moment2;
+    int n_stats;
+    RtStat *stats;
+    double **hypers; /* by variable */
+    int64_t sizes[RT_MAX_PLATES];
+    uint32_t seed;
+    int64_t steps, skipped, sets, draws;
+    double learning_rate, validation; /* ELBO in nats */
+    char objective[200];
+} RtState;
+
+typedef struct RtSession {
+    RtMem *mem;
+    const RtModel *model;
+    RtPool *pool;
+    const RtOptions *options;
+    RtState *state;
+    uint32_t seed;
+    double started;
+} RtSession;
+
+/* Prints "error: ..." and returns 1. */
+int rt_complain(const RtError *error);
+
+int rt_command_train(RtSession *s);
+int rt_command_infer(RtSession *s);
+int rt_command_elbo(RtSession *s);
+int rt_command_simulate(RtSession *s);
+int rt_command_info(RtSession *s);
+
+/* ---- state.c ---- */
+/* Declared sizes and hypers, no weights yet. */
+RtState *rt_state_new(RtMem *mem, const RtModel *m);
+bool rt_state_apply_sizes(const RtModel *m, const RtOptions *o, int64_t *sizes, bool *given, RtError *error);
+bool rt_state_apply_hypers(const RtModel *m, const RtOptions *o, double **hypers, RtError *error);
+void rt_state_init_weights(const RtModel *m, RtState *state, uint32_t seed);
+
+/* Numbers in the model's real type that stay bound to a call; refresh after a change of the state. */
+typedef struct RtBinding RtBinding;
+RtBinding *rt_bind_state(RtMem *mem, const RtModel *m, const RtState *state, const float *weights, RtCall *call);
+void rt_binding_refresh(RtBinding *b);
+void rt_binding_control(RtBinding *b, const char *name, double value);
+/* Binds the data of `d` from data set `first` on (n of them at most per call). */
+typedef struct RtFeed RtFeed;
+RtFeed *rt_feed_new(RtMem *mem, const RtModel *m, RtCall *call, const int64_t *sizes, int64_t n);
+void rt_feed_load(RtFeed *f, const RtData *d, int64_t first, int64_t n);
+
+/* ---- stats.c: medians and MADs of program `prepare`'s outputs ---- */
+bool rt_stats(RtSession *s, RtError *error);
+
+/* ---- weights.c ---- */
+bool rt_weights_save(const RtModel *m, const RtState *state, const char *path, RtError *error);
+/* NULL with the reason. */
+RtState *rt_weights_load(RtMem *mem, const RtModel *m, const char *path, RtError *error);
+RtState *rt_weights_parse(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes, RtError *error);
+char *rt_weights_path(RtMem *mem, const RtOptions *o);
+/* The state for a command that needs weights; NULL with a reason that names the path and `train`. */
+RtState *rt_weights_open(RtSession *s, RtError *error);
+
+/* ---- adam.c ---- */
+typedef struct RtAdam RtAdam;
+RtAdam *rt_adam_new(RtMem *mem, const RtModel *m, RtPool *pool, RtState *state);
+/* gradient[w]: of weight w. Returns the global norm; not finite if any entry is not. */
+double rt_adam_norm(RtAdam *a, double *const *gradient);
+/* Step number t >= 1; the gradient times `scale`. */
+void rt_adam_step(RtAdam *a, double *const *gradient, double scale, double rate, int64_t t, double averaging);
+
+/* ---- psis.c ---- */
+/* Pareto shape of the upper tail of n log weights; not finite where there are too few. */
+double rt_khat(RtMem *mem, const double *log_weights, int64_t n);
+double rt_khat_limit(int64_t n);
+typedef struct RtElbo {
+    double elbo, se, evidence, ess, khat;
+} RtElbo;
+RtElbo rt_elbo(const double *log_weights, int64_t n);
+
+/* ---- report.c ---- */
+typedef struct RtSummary {
+    double mean, sd, mcse, q5, q50, q95, ess;
+} RtSummary;
+/* Of n draws; sorts `draws`. */
+RtSummary rt_summary(double *draws, int64_t n);
+void rt_json_number(RtBytes *out, double x); /* null where not finite */
+void rt_json_string(RtBytes *out, const char *text);
+/* `"seed": 1, "settings": {...}` as every JSON answer ends. */
+void rt_json_settings(RtBytes *out, const RtSession *s, int64_t draws);
+bool rt_colour(FILE *f);
+int rt_columns(FILE *f); /* width of the terminal, 100 if it is none */
+
+/* ---- progress.c ---- */
+typedef struct RtProgress RtProgress;
+RtProgress *rt_progress_new(RtMem *mem, bool quiet);
+/* horizon 0: not known yet. */
+void rt_progress_step(RtProgress *p, int64_t step, int64_t horizon, double loss, double spread, double norm,
+                      double sets_per_second);
+__attribute__((format(printf, 2, 3))) void rt_progress_line(RtProgress *p, const char *format, ...);
+void rt_progress_end(RtProgress *p);
+
+#endif

@@ -1,0 +1,201 @@
+/* state.c -- sizes, hypers, weights and statistics of a session, and how they reach programs as inputs. */
+#include "runtime/session.h"
+
+#include "runtime/random.h"
+
+#include <math.h>
+#include <string.h>
+
+RtState *rt_state_new(RtMem *mem, const RtModel *m) {
+    RtState *s = rt_alloc(mem, 1, sizeof *s);
+    for (int i = 0; i < m->n_plates; i++) s->sizes[i] = m->plates[i].size;
+    s->hypers = rt_alloc(mem, m->n_vars, sizeof *s->hypers);
+    for (int i = 0; i < m->n_vars; i++) {
+        const RtVar *v = &m->vars[i];
+        if (v->kind != RT_HYPER) continue;
+        s->hypers[i] = rt_alloc(mem, v->event, sizeof **s->hypers);
+        memcpy(s->hypers[i], v->values, (size_t)v->event * sizeof **s->hypers);
+    }
+    s->average = rt_alloc(mem, m->flat, sizeof *s->average);
+    s->iterate = rt_alloc(mem, m->flat, sizeof *s->iterate);
+    s->moment1 = rt_alloc(mem, m->flat, sizeof *s->moment1);
+    s->moment2 = rt_alloc(mem, m->flat, sizeof *s->moment2);
+    s->validation = NAN;
+    return s;
+}
+
+/* Splits "name=value"; the name must be short enough to be one. */
+static bool split(const char *setting, char name[64], const char **value) {
+    const char *equals = strchr(setting, '=');
+    if (!equals || equals == setting || equals - setting >= 64) return false;
+    memcpy(name, setting, (size_t)(equals - setting));
+    name[equals - setting] = 0;
+    *value = equals + 1;
+    return true;
+}
+
+static bool no_such(const RtModel *m, const char *option, const char *name, bool plates, RtError *error) {
+    const char *names[256], *near;
+    RtBytes have = {0};
+    int n = 0;
+    for (int i = 0; plates && i < m->n_plates; i++) names[n++] = m->plates[i].name;
+    for (int i = 0; !plates && i < m->n_vars && n < 256; i++)
+        if (m->vars[i].kind == RT_HYPER) names[n++] = m->vars[i].name;
+    near = rt_nearest(name, names, n);
+    for (int i = 0; i < n; i++) rt_bytes_printf(&have, "%s%s", i ? ", " : "", names[i]);
+    rt_error(error, "%s: the model has no %s %s\n  it has %.600s%s%s%s", option, plates ? "plate" : "hyper", name,
+             n ? have.data : "none", near ? "\n  did you mean " : "", near ? near : "", near ? "?" : "");
+    rt_bytes_free(&have);
+    return false;
+}
+
+bool rt_state_apply_sizes(const RtModel *m, const RtOptions *o, int64_t *sizes, bool *given, RtError *error) {
+    for (int i = 0; i < o->n_size; i++) {
+        char name[64];
+        const char *value;
+        int64_t n;
+        if (!split(o->size[i], name, &value) || !rt_parse_int(value, &n))
+            return rt_error(error, "--size %s\n  expected  a plate and a number, as in --size group=30", o->size[i]);
+        int plate = rt_plate(m, name);
+        if (plate < 0) return no_such(m, "--size", name, true, error);
+        if (n < 1 || n > 1 << 28) return rt_error(error, "--size %s: the size is out of range", o->size[i]);
+        sizes[plate] = n;
+        if (given) given[plate] = true;
+    }
+    return true;
+}
+
+bool rt_state_apply_hypers(const RtModel *m, const RtOptions *o, double **hypers, RtError *error) {
+    for (int i = 0; i < o->n_set; i++) {
+        char name[64];
+        const char *value;
+        if (!split(o->set[i], name, &value))
+            return rt_error(error, "--set %s\n  expected  a hyper and its value, as in --set s_mu=0.5", o->set[i]);
+        const RtVar *v = rt_var(m, name);
+        if (!v || v->kind != RT_HYPER) return no_such(m, "--set", name, false, error);
+        int64_t n = 0;
+        for (const char *at = value; *at || at == value; n++) {
+            size_t length = strcspn(at, ",");
+            double x;
+            if (!rt_parse_number(at, length, &x) || !isfinite(x) || n == v->event)
+                return rt_error(error, "--set %s\n  expected  %lld finite number%s separated by commas", o->set[i],
+                                (long long)v->event, v->event > 1 ? "s" : "");
+            hypers[v - m->vars][n] = x;
+            at += length;
+            if (*at == ',') at++;
+        }
+        if (n != v->event)
+            return rt_error(error, "--set %s: %lld numbers\n  expected  %lld", o->set[i], (long long)n, (long long)v->event);
+    }
+    return true;
+}
+
+static uint32_t hash_name(const char *name) {
+    uint32_t h = 2166136261u;
+    for (; *name; name++) h = (h ^ (unsigned char)*name) * 16777619u;
+    return h;
+}
+
+/* A weight's start depends on its name and the seed alone: not on what else the model has. */
+void rt_state_init_weights(const RtModel *m, RtState *state, uint32_t seed) {
+    for (int i = 0; i < m->n_weights; i++) {
+        const RtWeight *w = &m->weights[i];
+        float *to = state->iterate + w->offset;
+        av_random r = {.key = {seed, RT_FOR_INIT},
+                       .site = hash_name(w->name),
+                       .kind = w->init == RT_NORMAL ? AV_NORMAL : AV_UNIFORM,
+                       .n_data = 1,
+                       .n_draw = 1,
+                       .n_inst = w->size,
+                       .s_inst = 1};
+        if (w->init != RT_CONSTANT) av_fill_f32(&r, to);
+        for (int64_t k = 0; k < w->size; k++)
+            to[k] = (float)(w->init == RT_CONSTANT ? w->scale
+                            : w->init == RT_NORMAL ? w->scale * to[k]
+                                                   : w->scale * (2 * (double)to[k] - 1));
+    }
+    memcpy(state->average, state->iterate, (size_t)m->flat * sizeof *state->average);
+}
+
+/* ---- inputs ---- */
+
+typedef struct Bound {
+    const char *name;
+    void *real;
+    int64_t n;
+    const float *f32; /* source, or NULL: */
+    const double *f64;
+} Bound;
+
+struct RtBinding {
+    const RtModel *model;
+    int n;
+    Bound *bound;
+};
+
+static void bind(RtMem *mem, RtBinding *b, RtCall *call, const char *name, const float *f32, const double *f64,
+                 int64_t n) {
+    bool direct = f32 && !b->model->f64; /* the programs read the master copy itself */
+    void *real = direct ? (void *)(uintptr_t)f32 : rt_alloc(mem, n, b->model->real);
+    if (!rt_call_bind(call, name, real) || direct) return;
+    b->bound[b->n++] = (Bound){name, real, n, f32, f64};
+}
+
+static const double one = 1;
+
+RtBinding *rt_bind_state(RtMem *mem, const RtModel *m, const RtState *state, const float *weights, RtCall *call) {
+    RtBinding *b = rt_alloc(mem, 1, sizeof *b);
+    b->model = m;
+    b->bound = rt_alloc(mem, m->n_weights + m->n_vars + state->n_stats + 64, sizeof *b->bound);
+    for (int i = 0; i < m->n_weights; i++)
+        bind(mem, b, call, m->weights[i].name, weights + m->weights[i].offset, NULL, m->weights[i].size);
+    for (int i = 0; i < m->n_vars; i++)
+        if (m->vars[i].kind == RT_HYPER)
+            bind(mem, b, call, m->vars[i].name, NULL, state->hypers[i], m->vars[i].event);
+    for (int i = 0; i < state->n_stats; i++)
+        bind(mem, b, call, state->stats[i].name, state->stats[i].values, NULL, state->stats[i].size);
+    bind(mem, b, call, "entropy_weight", NULL, &one, 1);
+    rt_binding_refresh(b);
+    return b;
+}
+
+void rt_binding_refresh(RtBinding *b) {
+    for (int i = 0; i < b->n; i++)
+        for (int64_t k = 0; k < b->bound[i].n; k++)
+            rt_real_set(b->model, b->bound[i].real, k,
+                        b->bound[i].f32 ? (double)b->bound[i].f32[k] : b->bound[i].f64[k]);
+}
+
+void rt_binding_control(RtBinding *b, const char *name, double value) {
+    for (int i = 0; i < b->n; i++) {
+        if (strcmp(b->bound[i].name, name)) continue;
+        rt_real_set(b->model, b->bound[i].real, 0, value);
+        b->bound[i].n = 0; /* refreshing leaves it alone */
+    }
+}
+
+struct RtFeed {
+    const RtModel *model;
+    void **real; /* by variable */
+    int64_t *size;
+};
+
+RtFeed *rt_feed_new(RtMem *mem, const RtModel *m, RtCall *call, const int64_t *sizes, int64_t n) {
+    RtFeed *f = rt_alloc(mem, 1, sizeof *f);
+    f->model = m;
+    f->real = rt_alloc(mem, m->n_vars, sizeof *f->real);
+    f->size = rt_alloc(mem, m->n_vars, sizeof *f->size);
+    for (int i = 0; i < m->n_vars; i++) {
+        if (m->vars[i].kind != RT_OBSERVED) continue;
+        f->size[i] = rt_var_size(&m->vars[i], sizes);
+        f->real[i] = rt_alloc(mem, n * f->size[i], m->real);
+        rt_call_bind(call, m->vars[i].name, f->real[i]);
+    }
+    return f;
+}
+
+void rt_feed_load(RtFeed *f, const RtData *d, int64_t first, int64_t n) {
+    for (int i = 0; i < f->model->n_vars; i++)
+        for (int64_t k = 0; f->real[i] && k < n * f->size[i]; k++)
+            rt_real_set(f->model, f->real[i], k, d->values[i][first * f->size[i] + k]);
+}
