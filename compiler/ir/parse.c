@@ -305,7 +305,10 @@ static void note(Parser *s) {
     const char *begin = s->at;
     skip_to_line_end(s);
     size_t n = (size_t)(s->at - begin);
-    s->note = n ? arena_strndup(s->arena, begin, n) : NULL;
+    char *text = arena_strndup(s->arena, begin, n);
+    for (char *c = text; *c; c++)
+        if (*c > 0 && *c < ' ') *c = ' '; /* as the printer writes it */
+    s->note = n ? text : NULL;
 }
 
 static void operation_line(Parser *s) {
