@@ -1,5 +1,5 @@
-/* adavic.c -- the command line: reads options into an Options, and calls the driver. Options are rows of one
- * table, from which the parser, --help and the suggestions for misspelt ones follow.
+/* adavic.c -- the command line: reads options into an Options, and calls the driver. Options are
+ * rows of one table, from which the parser, --help and the suggestions for misspelt ones follow.
  *
  * Exit statuses: 0 done, 1 errors in the model, 2 wrong use of the command, 70 a fault of adavic.
  */
@@ -47,7 +47,8 @@ static const OptionInfo option_info[] = {
     {OPT_SHARED, "--shared", NULL, "a shared library and its header instead of a program"},
     {OPT_EMIT, "--emit", "FORM", "print a stage instead of compiling (forms below)"},
     {OPT_RUN, "--run", "PASS", "run one pass on a file of tensor IR and print the result"},
-    {OPT_DUMP_AFTER, "--dump-after", "PASS", "print what a pass leaves, to stderr; may be repeated"},
+    {OPT_DUMP_AFTER, "--dump-after", "PASS",
+     "print what a pass leaves, to stderr; may be repeated"},
     {OPT_TIME_PASSES, "--time-passes", NULL, "how long each pass took, to stderr"},
     {OPT_EXPLAIN, "--explain", "CODE", "the long form of an error, as E0201; `all` lists them"},
     {OPT_EXPLAIN_OPS, "--explain-ops", NULL, "the operations of the tensor IR"},
@@ -70,23 +71,27 @@ __attribute__((format(printf, 1, 2))) static int usage_error(const char *format,
 /* ---- texts ---- */
 
 static void print_help(void) {
-    printf("usage: adavic [options] MODEL.hbm        (- reads the model from standard input)\n\n"
-           "Compiles a hierarchical Bayesian model to a program that simulates, trains and infers.\n\n"
-           "  $ cat coin.hbm\n"
-           "  latent mu ~ normal(0, 1);\n"
-           "  plate group(3) {\n"
-           "    latent mu_g ~ normal(mu, 0.5);\n"
-           "    plate obs(50) { observed x ~ normal(mu_g, 0.1); }\n"
-           "  }\n"
-           "  $ adavic coin.hbm -o coin        # analyse, derive the dual, generate code, link\n"
-           "  $ ./coin train --time 60s        # amortise; writes coin.weights\n"
-           "  $ ./coin infer data.csv          # the posterior of every latent: columns group, x\n\n"
-           "options\n");
+    printf(
+        "usage: adavic [options] MODEL.hbm        (- reads the model from standard input)\n\n"
+        "Compiles a hierarchical Bayesian model to a program that simulates, trains and infers.\n\n"
+        "  $ cat coin.hbm\n"
+        "  latent mu ~ normal(0, 1);\n"
+        "  plate group(3) {\n"
+        "    latent mu_g ~ normal(mu, 0.5);\n"
+        "    plate obs(50) { observed x ~ normal(mu_g, 0.1); }\n"
+        "  }\n"
+        "  $ adavic coin.hbm -o coin        # analyse, derive the dual, generate code, link\n"
+        "  $ ./coin train --time 60s        # amortise; writes coin.weights\n"
+        "  $ ./coin infer data.csv          # the posterior of every latent: columns group, x\n\n"
+        "options\n");
     for (int i = 0; i < N_OPTIONS; i++) {
         const OptionInfo *o = &option_info[i];
         bool spaced = o->name[1] != '-';
         char left[64];
-        snprintf(left, sizeof left, "%s%s%s", o->name, !o->argument ? "" : spaced ? " " : "=",
+        snprintf(left, sizeof left, "%s%s%s", o->name,
+                 !o->argument ? ""
+                 : spaced     ? " "
+                              : "=",
                  o->argument ? o->argument : "");
         printf("  %-28s %s\n", left, o->help);
     }
@@ -167,8 +172,10 @@ static const OptionInfo *find_option(Arena *arena, const char *word, const char 
     for (int i = 0; i < N_OPTIONS; i++) names[i] = option_info[i].name;
     const char *given = arena_strndup(arena, word, strcspn(word, "="));
     const char *near = nearest_name(given, names, N_OPTIONS);
-    if (near) usage_error("unknown option %s; did you mean %s?", given, near);
-    else usage_error("unknown option %s", given);
+    if (near)
+        usage_error("unknown option %s; did you mean %s?", given, near);
+    else
+        usage_error("unknown option %s", given);
     return NULL;
 }
 
@@ -185,8 +192,7 @@ static bool one_of(const char *value, const char *choices) {
 
 static int read_define(Arena *arena, Options *options, const char *text) {
     const char *equals = strchr(text, '=');
-    if (!equals || equals == text)
-        return usage_error("-D %s: expected NAME=N, as in -D D=3", text);
+    if (!equals || equals == text) return usage_error("-D %s: expected NAME=N, as in -D D=3", text);
     char *end;
     long long value = strtoll(equals + 1, &end, 10);
     if (end == equals + 1 || *end) return usage_error("-D %s: %s is no integer", text, equals + 1);
@@ -297,8 +303,7 @@ static int print_and_end(OptionId id, const char *value) {
 }
 
 static int check_options(const Options *options) {
-    if (!options->input)
-        return usage_error("no model given; as in: adavic model.hbm -o model");
+    if (!options->input) return usage_error("no model given; as in: adavic model.hbm -o model");
     bool to_file = !options->run && (!options->emit || !strcmp(options->emit, "obj"));
     if (!strcmp(options->input, "-") && to_file && !options->output)
         return usage_error("a model from standard input needs -o OUT");

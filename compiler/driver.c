@@ -1,7 +1,8 @@
 /* driver.c -- runs the rows of passes.def in order; see driver.h.
  *
- * A row does its work and nothing else: the driver verifies, dumps, times, and prints what --emit asks for, then
- * stops. Only the last row writes what the user asked for, so a failed compilation leaves no file.
+ * A row does its work and nothing else: the driver verifies, dumps, times, and prints what --emit
+ * asks for, then stops. Only the last row writes what the user asked for, so a failed compilation
+ * leaves no file.
  */
 #include "driver.h"
 
@@ -80,16 +81,16 @@ static bool stage_dual(Compilation *c) {
     return true;
 }
 
-/* By program, in the order of stage_dual: training fills its lanes with data sets; what answers for one data set
- * fills them with draws. */
+/* By program, in the order of stage_dual: training fills its lanes with data sets; what answers for
+ * one data set fills them with draws. */
 static const char *const lane_axes[PROGRAMS] = {"data", "data", "data", "draw", "draw"};
 
 static bool stage_schedule(Compilation *c) {
     const Options *o = c->options;
     int lanes = target_lanes(&o->target, o->f64);
     for (int i = 0; i < PROGRAMS; i++)
-        c->loops[i] = schedule(c->arena, c->programs[i],
-                               &(ScheduleOptions){o->f64, lanes, lane_axes[i]});
+        c->loops[i] =
+            schedule(c->arena, c->programs[i], &(ScheduleOptions){o->f64, lanes, lane_axes[i]});
     return true;
 }
 
@@ -260,18 +261,18 @@ static const char *print_llvm(Compilation *c, Text *out, const char *program) {
 
 typedef const char *Printer(Compilation *c, Text *out, const char *program);
 
-/* Parallel to driver_emissions by construction: both expand from this list. `after` is the row that makes it;
- * per_program: one program can be picked. */
-#define EMISSIONS(E)                                                                   \
-    E(ast, parse, print_ast, false, "the syntax tree")                                 \
-    E(model, check, print_model, false, "the checked model: types, plates, supports")  \
-    E(descriptors, analyse, print_descriptors, false, "what the dual is derived from") \
+/* Parallel to driver_emissions by construction: both expand from this list. `after` is the row that
+ * makes it; per_program: one program can be picked. */
+#define EMISSIONS(E)                                                                               \
+    E(ast, parse, print_ast, false, "the syntax tree")                                             \
+    E(model, check, print_model, false, "the checked model: types, plates, supports")              \
+    E(descriptors, analyse, print_descriptors, false, "what the dual is derived from")             \
     E(analysis, analyse, print_analysis, false, "exchangeability and factorisation, with reasons") \
-    E(ir, dce, print_ir, true, "the tensor programs; ir:step prints one")              \
-    E(loops, schedule, print_loops, true, "the scheduled loops; loops:step prints one") \
-    E(manifest, manifest, print_manifest, false, "what the runtime is told of the programs") \
-    E(c, manifest, print_c, false, "the loops as C")                                   \
-    E(llvm, manifest, print_llvm, false, "the loops as LLVM assembly")                 \
+    E(ir, dce, print_ir, true, "the tensor programs; ir:step prints one")                          \
+    E(loops, schedule, print_loops, true, "the scheduled loops; loops:step prints one")            \
+    E(manifest, manifest, print_manifest, false, "what the runtime is told of the programs")       \
+    E(c, manifest, print_c, false, "the loops as C")                                               \
+    E(llvm, manifest, print_llvm, false, "the loops as LLVM assembly")                             \
     E(obj, generate, NULL, false, "an object file (-o, default MODEL.o)")
 
 const Emission driver_emissions[] = {
@@ -323,7 +324,8 @@ static bool run_row(Compilation *c, int row) {
     struct timespec start, end;
     clock_gettime(CLOCK_MONOTONIC, &start);
     bool good = true;
-    if (rows[row].stage) good = rows[row].stage(c);
+    if (rows[row].stage)
+        good = rows[row].stage(c);
     else
         for (int i = 0; i < PROGRAMS; i++) c->programs[i] = rows[row].pass(c->programs[i]);
     clock_gettime(CLOCK_MONOTONIC, &end);
@@ -424,7 +426,8 @@ static bool check_output(Compilation *c) {
     struct stat in, out;
     if (stat(c->output, &out)) return true;
     if (S_ISDIR(out.st_mode))
-        return fail(arena_printf(c->arena, "%s is a directory; name the result with -o", c->output));
+        return fail(
+            arena_printf(c->arena, "%s is a directory; name the result with -o", c->output));
     if (strcmp(c->options->input, "-") && !stat(c->options->input, &in) &&
         in.st_dev == out.st_dev && in.st_ino == out.st_ino)
         return fail(arena_printf(c->arena, "%s would be overwritten; name the result with -o",
@@ -445,7 +448,8 @@ int driver_compile(Arena *arena, const Options *options) {
 
 /* ---- one pass alone, from text ---- */
 
-/* The end of the first program in `text`: where a line starts the next one. Comments may stand before either. */
+/* The end of the first program in `text`: where a line starts the next one. Comments may stand
+ * before either. */
 static size_t program_length(const char *text) {
     const char *first = strncmp(text, "program ", 8) ? strstr(text, "\nprogram ") : text;
     const char *next = first ? strstr(first + 1, "\nprogram ") : NULL;

@@ -3,8 +3,8 @@
  *     Options options = {.input = "gre.hbm", .output = "gre"};
  *     return driver_compile(arena, &options);
  *
- * Exit statuses: 0 done; 1 the model (or an IR file, or the system) has errors, all of them on stderr, and
- * nothing was written; 70 a fault of adavic itself.
+ * Exit statuses: 0 done; 1 the model (or an IR file, or the system) has errors, all of them on
+ * stderr, and nothing was written; 70 a fault of adavic itself.
  */
 #ifndef ADAVIC_DRIVER_H
 #define ADAVIC_DRIVER_H

@@ -1,9 +1,9 @@
 /* link.c -- the last step: object file + runtime archive -> program or library. See link.h.
  *
- * The archive (libadavi_rt.a, with zlib in it) and the header of the models' interface are bytes inside adavic
- * (build/embedded.S), so that adavic can be moved alone. No shell is involved: `cc` is found on PATH
- * and gets its arguments as they are. While it runs, an interrupt is left to it, so that the temporary directory is
- * removed in every case.
+ * The archive (libadavi_rt.a, with zlib in it) and the header of the models' interface are bytes
+ * inside adavic (build/embedded.S), so that adavic can be moved alone. No shell is involved: `cc`
+ * is found on PATH and gets its arguments as they are. While it runs, an interrupt is left to it,
+ * so that the temporary directory is removed in every case.
  */
 #include "back/link.h"
 
@@ -114,7 +114,8 @@ static const char *run_command(Arena *arena, char *const *argv) {
     }
     int status = 0;
     pid_t got = child;
-    while (child > 0 && (got = waitpid(child, &status, 0)) < 0 && errno == EINTR) {}
+    while (child > 0 && (got = waitpid(child, &status, 0)) < 0 && errno == EINTR) {
+    }
     sigaction(SIGINT, &interrupt, NULL);
     sigaction(SIGQUIT, &quit, NULL);
     if (child < 0 || got < 0)
@@ -141,8 +142,9 @@ static const char *write_header(Arena *arena, const char *header) {
 const char *link_model(Arena *arena, const Workdir *dir, bool shared, const char *out,
                        const char *header) {
     char *archive = arena_printf(arena, "%s/libadavi_rt.a", dir->path);
-    const char *why = write_whole_file(arena, archive, adavic_runtime_archive,
-                                       (size_t)(adavic_runtime_archive_end - adavic_runtime_archive));
+    const char *why =
+        write_whole_file(arena, archive, adavic_runtime_archive,
+                         (size_t)(adavic_runtime_archive_end - adavic_runtime_archive));
     if (why) return why;
     Words words = {0};
     add_words(arena, &words, "cc");

@@ -1,5 +1,5 @@
-/* link.h -- from an object file to a program or a library, by the system's `cc` and the runtime archive that
- * adavic carries. */
+/* link.h -- from an object file to a program or a library, by the system's `cc` and the runtime
+ * archive that adavic carries. */
 #ifndef ADAVIC_LINK_H
 #define ADAVIC_LINK_H
 
@@ -16,8 +16,8 @@ typedef struct Workdir {
 const char *workdir_make(Arena *arena, Workdir *dir);
 void workdir_remove(Arena *arena, const Workdir *dir);
 
-/* Links dir->object with the runtime into `out`; a library instead of a program where `shared`, and then
- * `header` gets the C declarations. Files appear whole or not at all. NULL, or a complaint. */
+/* Links dir->object with the runtime into `out`; a library instead of a program where `shared`, and
+ * then `header` gets the C declarations. Files appear whole or not at all. NULL, or a complaint. */
 const char *link_model(Arena *arena, const Workdir *dir, bool shared, const char *out,
                        const char *header);
 

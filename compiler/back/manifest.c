@@ -1,5 +1,5 @@
-/* manifest.c -- see manifest.h; the format is stated in runtime/abi.h and read by the runtime. Nothing
- * in it depends on the machine, the time or a path: equal models give equal bytes. */
+/* manifest.c -- see manifest.h; the format is stated in runtime/abi.h and read by the runtime.
+ * Nothing in it depends on the machine, the time or a path: equal models give equal bytes. */
 #include "back/manifest.h"
 
 #include <inttypes.h>
@@ -7,10 +7,14 @@
 void manifest_quote(Text *out, const char *text) {
     text_add(out, "\"");
     for (; *text; text++) {
-        if (*text == '"') text_add(out, "\\\"");
-        else if (*text == '\\') text_add(out, "\\\\");
-        else if (*text == '\n') text_add(out, "\\n");
-        else text_printf(out, "%c", *text);
+        if (*text == '"')
+            text_add(out, "\\\"");
+        else if (*text == '\\')
+            text_add(out, "\\\\");
+        else if (*text == '\n')
+            text_add(out, "\\n");
+        else
+            text_printf(out, "%c", *text);
     }
     text_add(out, "\"");
 }
@@ -49,9 +53,8 @@ static void add_hyper(Text *out, const Var *var) {
 }
 
 static void add_var(Text *out, const Var *var) {
-    static const char *const kinds[] = {[VAR_LATENT] = "latent",
-                                        [VAR_OBSERVED] = "observed",
-                                        [VAR_QUANTITY] = "quantity"};
+    static const char *const kinds[] = {
+        [VAR_LATENT] = "latent", [VAR_OBSERVED] = "observed", [VAR_QUANTITY] = "quantity"};
     if (var->kind == VAR_HYPER) {
         add_hyper(out, var);
     } else if (var->kind != VAR_LET) {
@@ -63,9 +66,8 @@ static void add_var(Text *out, const Var *var) {
 }
 
 static void add_weight(Text *out, const DualWeight *weight) {
-    static const char *const kinds[] = {[INIT_CONSTANT] = "constant",
-                                        [INIT_UNIFORM] = "uniform",
-                                        [INIT_NORMAL] = "normal"};
+    static const char *const kinds[] = {
+        [INIT_CONSTANT] = "constant", [INIT_UNIFORM] = "uniform", [INIT_NORMAL] = "normal"};
     text_printf(out, "weight %s", weight->name);
     add_dims(out, weight->dims, weight->n_dims);
     text_printf(out, " init %s %.17g\n", kinds[weight->init.kind], weight->init.scale);

@@ -1,5 +1,6 @@
-/* manifest.h -- the model's part of the manifest (runtime/abi.h): what the runtime must know of plates, variables,
- * hypers and weights, as text. manifest_program (back.h) appends one section per program. */
+/* manifest.h -- the model's part of the manifest (runtime/abi.h): what the runtime must know of
+ * plates, variables, hypers and weights, as text. manifest_program (back.h) appends one section per
+ * program. */
 #ifndef ADAVIC_MANIFEST_H
 #define ADAVIC_MANIFEST_H
 

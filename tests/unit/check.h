@@ -33,8 +33,10 @@ __attribute__((format(printf, 3, 4))) static inline bool check_fail(const char *
                                                                     const char *format, ...) {
     check.failures++;
     if (check.failures > 8) return false;
-    if (check.failures == 1) printf("not ok %s: %s:%d: ", check.test, file, line);
-    else printf("  also: %s:%d: ", file, line);
+    if (check.failures == 1)
+        printf("not ok %s: %s:%d: ", check.test, file, line);
+    else
+        printf("  also: %s:%d: ", file, line);
     va_list args;
     va_start(args, format);
     vprintf(format, args);
@@ -48,7 +50,7 @@ static inline bool check_same(bool held) {
 }
 
 /* Says whether `condition` holds; the rest is what to print where it does not, as for printf. */
-#define CHECK(condition, ...)                                                                      \
+#define CHECK(condition, ...) \
     check_same((condition) ? true : check_fail(__FILE__, __LINE__, __VA_ARGS__))
 
 /* |a - b| <= tol, absolute. Not a number is never near anything. */
@@ -62,15 +64,15 @@ static inline bool check_near(double a, double b, double tol, const char *what, 
 }
 
 /* Leaves the test, which counts as skipped unless something failed before. */
-#define SKIP(...)                                                                                  \
-    do {                                                                                           \
-        if (!check.failures) {                                                                     \
-            check.skipped = true;                                                                  \
-            printf("skip %s: ", check.test);                                                       \
-            printf(__VA_ARGS__);                                                                   \
-            putchar('\n');                                                                         \
-        }                                                                                          \
-        return;                                                                                    \
+#define SKIP(...)                            \
+    do {                                     \
+        if (!check.failures) {               \
+            check.skipped = true;            \
+            printf("skip %s: ", check.test); \
+            printf(__VA_ARGS__);             \
+            putchar('\n');                   \
+        }                                    \
+        return;                              \
     } while (0)
 
 #define RUN(name) check_run(#name, name)
@@ -80,8 +82,10 @@ static inline void check_run(const char *name, void (*test)(void)) {
     check.failures = 0;
     check.skipped = false;
     test();
-    if (check.failures) check.failed++;
-    else if (!check.skipped) printf("ok %s\n", name);
+    if (check.failures)
+        check.failed++;
+    else if (!check.skipped)
+        printf("ok %s\n", name);
     fflush(stdout);
 }
 
