@@ -110,6 +110,21 @@ static IrValue level_variance(Build *b, const Moments *m, const IrValue *mean, i
     return ir_mul(p, ir_sum(p, ir_square(p, deviation), &axis, 1), ir_recip(p, freedom));
 }
 
+/* What the whole data set says of one level: its variance, and with it the error of the means
+ * above.
+ */
+static void pool_variance(Build *b, Moments *m, int level, IrValue variance, AxisId children) {
+    IrProgram *p = b->p;
+    AxisId above[MAX_LEVELS];
+    int n = level_axes(b, m, 0, level - 1, above);
+    IrValue size = ir_extent(p, children), one = number(b, 1);
+    m->variance[level] = ir_mul(p, variance, ir_square(p, m->scale.v));
+    m->freedom[level] = ir_max(p, ir_sub(p, size, one), one);
+    for (int i = 0; i < n; i++)
+        m->freedom[level] = ir_mul(p, m->freedom[level], ir_extent(p, above[i]));
+    m->se2[level - 1] = ir_mul(p, m->variance[level], ir_recip(p, size));
+}
+
 /* Adds the moments of `var` to the blocks of every level, and fills means and standard errors. */
 static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
     IrProgram *p = b->p;
@@ -119,6 +134,7 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
     int n_events = event_axes(b, &normal, events);
     IrValue mean[MAX_LEVELS];
     mean[last] = normal.v;
+    m->se2[last] = IR_NONE;
     for (int level = last; level > 0; level--)
         mean[level - 1] = mean_over(b, mean[level], axes, level_axes(b, m, level - 1, level, axes));
     for (int level = 0; level <= last; level++) {
@@ -126,7 +142,6 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
         const char *at = level ? m->plate[level]->name : "root";
         m->mean[level] = normal;
         m->mean[level].v = ir_add(p, m->centre.v, ir_mul(p, m->scale.v, mean[level]));
-        m->se2[level] = IR_NONE;
         if (level && level < last)
             blocks_add(blocks, block_of(mean[level], n_events, events,
                                         arena_printf(b->arena, "%s.mean", name)));
@@ -135,11 +150,7 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
             variance = mean_over(b, variance, axes, level_axes(b, m, level, below - 1, axes));
             variance = ir_add(p, variance, number(b, VARIANCE_FLOOR));
             AxisId children = b->plate[m->plate[below]->index];
-            if (below == level + 1) {
-                IrValue pooled = mean_over(b, variance, axes, level_axes(b, m, 0, level, axes));
-                m->se2[level] = ir_mul(p, ir_mul(p, pooled, ir_square(p, m->scale.v)),
-                                       ir_recip(p, ir_extent(p, children)));
-            }
+            if (level == 0) pool_variance(b, m, below, variance, children);
             const char *tag =
                 arena_printf(b->arena, "%s.logvar.%s.%s", name, m->plate[below]->name, at);
             IrValue feature = standardise(b, tag, ir_log(p, variance), events, n_events);
@@ -248,5 +259,15 @@ Encoding *encode(Build *b) {
 const Moments *moments_of(const Encoding *enc, const Var *latent) {
     for (int i = 0; i < enc->n_observed; i++)
         if (is_location_of(latent, enc->moments[i].observed)) return &enc->moments[i];
+    return NULL;
+}
+
+const Moments *scale_moments_of(const Encoding *enc, const Var *latent, int *level) {
+    for (int i = 0; i < enc->n_observed && !latent->type.plate; i++) {
+        const Var *scaled = scaled_by(latent, enc->moments[i].observed);
+        if (!scaled || !scaled->type.plate) continue;
+        *level = scaled->type.plate->depth + 1;
+        return &enc->moments[i];
+    }
     return NULL;
 }

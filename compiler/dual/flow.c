@@ -80,8 +80,14 @@ static void add_known(GuideState *g, const Var *var, Blocks *blocks) {
     blocks_add(blocks, block_of(z, n, events, tag));
 }
 
+/* A feature that stands at both levels (a plate's size) is read once. */
 static void add_all(Blocks *into, const Blocks *from) {
-    for (int i = 0; i < from->n; i++) blocks_add(into, from->at[i]);
+    for (int i = 0; i < from->n; i++) {
+        bool known = false;
+        for (int k = 0; k < into->n && !known; k++)
+            known = !strcmp(into->at[k].tag, from->at[i].tag);
+        if (!known) blocks_add(into, from->at[i]);
+    }
 }
 
 static Blocks context_of(GuideState *g, const Template *t) {
@@ -162,17 +168,48 @@ static Gaussian through_link(Build *b, const Var *var, Val location, IrValue err
     return moment;
 }
 
-static const Moments *usable_moments(GuideState *g, const Var *var) {
-    if (g->b->options.paper || var->support.kind == SUPPORT_INTERVAL) return NULL;
-    return moments_of(g->enc, var);
-}
-
-static Gaussian moment_at(GuideState *g, const Var *var, const Moments *m) {
+/* A location latent's own moment: the mean of all that its instance holds. */
+static Gaussian location_moment(GuideState *g, const Var *var, const Moments *m) {
     Build *b = g->b;
     int level = var->type.plate ? var->type.plate->depth + 1 : 0;
     Val location = val_of(m->mean[level].v, &var->type);
     IrValue error = m->se2[level] == IR_NONE ? m->scale.v : ir_sqrt(b->p, m->se2[level]);
     return through_link(b, var, location, error);
+}
+
+/* A scale latent's own moment: the level's variance less what the levels below put into it; the
+ * error of a sample variance V with f degrees of freedom is V sqrt(2 / f). */
+static Gaussian scale_moment(GuideState *g, const Var *var, const Moments *m, int level) {
+    Build *b = g->b;
+    IrProgram *p = b->p;
+    IrValue total = m->variance[level], own = total;
+    if (m->se2[level] != IR_NONE)
+        own = ir_max(p, ir_sub(p, total, m->se2[level]), ir_mul(p, number(b, 0.05), total));
+    Val scale = val_of(ir_sqrt(p, own), &var->type);
+    IrValue halved = ir_sqrt(p, ir_mul(p, number(b, 2), m->freedom[level]));
+    return through_link(b, var, scale, ir_div(p, total, ir_mul(p, scale.v, halved)));
+}
+
+/* The moment of the data that speaks of `var` most directly; false: there is none. */
+static bool moment_of(GuideState *g, const Var *var, Gaussian *moment) {
+    if (g->b->options.no_exact || var->support.kind == SUPPORT_INTERVAL) return false;
+    int level;
+    const Moments *m = moments_of(g->enc, var);
+    if (m) {
+        *moment = location_moment(g, var, m);
+        return true;
+    }
+    m = var->support.kind == SUPPORT_POSITIVE ? scale_moments_of(g->enc, var, &level) : NULL;
+    if (m) *moment = scale_moment(g, var, m, level);
+    return m != NULL;
+}
+
+/* What the affine map starts from where nothing is fused: the latent's prior, or for locations
+ * without the exact path the data set's own centre and scale. */
+static Gaussian start_of(GuideState *g, const Var *var) {
+    const Moments *m = var->support.kind == SUPPORT_INTERVAL ? NULL : moments_of(g->enc, var);
+    if (!m || !g->b->options.no_exact) return prior_of(g, var);
+    return through_link(g->b, var, val_of(m->centre.v, &var->type), m->scale.v);
 }
 
 /* ------------------------------------------------------------------ affine maps */
@@ -217,14 +254,8 @@ static Affine fused_affine(GuideState *g, const Template *t, const Blocks *conte
     int n_moments = 0;
     for (int i = 0; i < t->n; i++) {
         const Var *var = t->latent[i];
-        const Moments *m = usable_moments(g, var);
-        Gaussian prior, own = {0};
-        if (m && b->options.no_exact)
-            prior = through_link(b, var, val_of(m->centre.v, &var->type), m->scale.v);
-        else
-            prior = prior_of(g, var);
-        bool fuse = m && !b->options.no_exact;
-        own = fuse ? moment_at(g, var, m) : prior;
+        Gaussian prior = start_of(g, var), own = prior;
+        bool fuse = moment_of(g, var, &own);
         n_moments += fuse;
         for (int64_t k = 0; k < event_size(&var->type); k++) has[t->start[i] + k] = fuse;
         add_flat(b, t, &v0, i, prior.centre);

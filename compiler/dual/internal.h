@@ -86,9 +86,8 @@ int64_t event_size(const Type *type);
 /* Statistic of prior draws of output `name` of program prepare (ROLE_STAT). */
 IrValue stat_input(Build *b, const char *name, const char *what, const AxisId *axes, int n);
 bool is_location_of(const Var *latent, const Var *observed);
-/* Position of the location parameter: sample = parameter + f(other parameters); -1 if there is
- * none. */
-int location_param(const Distribution *dist);
+/* The variable whose scale `latent` is: `observed` or one of the latents that are its location. */
+const Var *scaled_by(const Var *latent, const Var *observed);
 
 /* ---- layers.c: dense layers, layer norm, attention, set transformers ---- */
 AxisId named_axis(Build *b, const char *prefix, int64_t n); /* the event axis "<prefix><n>" */
@@ -100,7 +99,6 @@ IrValue weight(Build *b, const char *name, const AxisId *axes, int n, IrInit ini
 IrValue dense(Build *b, const char *name, const Blocks *in, int64_t width, double gain);
 IrValue dense_plain(Build *b, const char *name, IrValue x, int64_t width_in, int64_t width,
                     double gain);
-IrValue softmax(Build *b, IrValue score, AxisId over);
 Block block_of(IrValue v, int n_axes, const AxisId *axes, const char *tag);
 void blocks_add(Blocks *blocks, Block block);
 
@@ -122,8 +120,11 @@ typedef struct Moments {
     const Var *observed;
     int n_levels; /* plates of the observed variable + 1 */
     const Plate *plate[MAX_LEVELS];
-    Val centre, scale;       /* mean and rms of the whole data set, per component */
-    Val mean[MAX_LEVELS];    /* of all that an instance holds */
+    Val centre, scale;    /* mean and rms of the whole data set, per component */
+    Val mean[MAX_LEVELS]; /* of all that an instance holds */
+    /* variance of this level's means about those of the level above, pooled over the data set, and
+     * its degrees of freedom (levels > 0) */
+    IrValue variance[MAX_LEVELS], freedom[MAX_LEVELS];
     IrValue se2[MAX_LEVELS]; /* squared standard error of `mean` about the instance's own location,
                                 pooled over the data set; IR_NONE at the last level: nothing is
                                 repeated there */
@@ -143,6 +144,9 @@ Encoding *encode(Build *b);
 /* The observed variable whose location `latent` is, through identities alone; NULL if there is
  * none. */
 const Moments *moments_of(const Encoding *enc, const Var *latent);
+/* The observed variable through whose chain of locations `latent` is the scale of one level; *level
+ * gets it. Scales outside all plates only. NULL if there is none. */
+const Moments *scale_moments_of(const Encoding *enc, const Var *latent, int *level);
 
 /* ---- flow.c ---- */
 /* Draws every latent from the guide, given the encodings: fills b->value, returns log q over [data,

@@ -413,7 +413,8 @@ static bool mentions_param(const Expr *e, int param) {
     return false;
 }
 
-int location_param(const Distribution *dist) {
+/* Position of the location parameter: sample = parameter + f(other parameters). -1: none. */
+static int location_param(const Distribution *dist) {
     const Expr *e = dist->sample;
     if (!e || e->kind != EXPR_OP || e->opcode != OP_ADD) return -1;
     for (int side = 0; side < 2; side++) {
@@ -423,18 +424,49 @@ int location_param(const Distribution *dist) {
     return -1;
 }
 
+/* Position of the scale parameter: sample = location + parameter * (base draws alone). -1: none. */
+static int scale_param(const Distribution *dist) {
+    int location = location_param(dist);
+    if (location < 0) return -1;
+    const Expr *sum = dist->sample;
+    bool first = sum->args[0]->kind == EXPR_PARAM && sum->args[0]->param == location;
+    const Expr *rest = sum->args[first ? 1 : 0];
+    if (rest->kind != EXPR_OP || rest->opcode != OP_MUL) return -1;
+    for (int side = 0; side < 2; side++) {
+        const Expr *own = rest->args[side], *base = rest->args[1 - side];
+        bool free_of_params = true;
+        for (int i = 0; i < dist->n_params; i++) free_of_params &= !mentions_param(base, i);
+        if (own->kind == EXPR_PARAM && free_of_params) return own->param;
+    }
+    return -1;
+}
+
 static const Var *identity_of(const Expr *e) {
     while (e->kind == EXPR_VAR && e->var->kind == VAR_LET) e = e->var->value;
     return e->kind == EXPR_VAR ? e->var : NULL;
 }
 
+/* The latent that is `var`'s location through identities, of the same event shape; NULL if there is
+ * none. */
+static const Var *location_of(const Var *var) {
+    int at = location_param(var->dist);
+    const Var *loc = at < 0 ? NULL : identity_of(var->args[at]);
+    bool fits = loc && loc->kind == VAR_LATENT && loc->type.n_dims == var->type.n_dims;
+    return fits ? loc : NULL;
+}
+
 bool is_location_of(const Var *latent, const Var *observed) {
-    for (const Var *var = observed; var;) {
-        int at = location_param(var->dist);
-        const Var *loc = at < 0 ? NULL : identity_of(var->args[at]);
-        if (!loc || loc->kind != VAR_LATENT || loc->type.n_dims != var->type.n_dims) return false;
-        if (loc == latent) return true;
-        var = loc;
-    }
+    for (const Var *var = location_of(observed); var; var = location_of(var))
+        if (var == latent) return true;
     return false;
+}
+
+const Var *scaled_by(const Var *latent, const Var *observed) {
+    for (const Var *var = observed; var; var = location_of(var)) {
+        int at = scale_param(var->dist);
+        if (at >= 0 && identity_of(var->args[at]) == latent &&
+            latent->type.n_dims == var->type.n_dims)
+            return var;
+    }
+    return NULL;
 }

@@ -106,9 +106,12 @@ static void output_gradients(Build *b, IrValue loss) {
     for (int i = 0; i < n; i++) {
         const char *name = b->dual->weights.data[i].name;
         wrt[i] = IR_NONE;
-        for (int v = 0; v < b->p->ops.n && wrt[i] == IR_NONE; v++)
-            if (b->p->ops.data[v].opcode == OP_INPUT && !strcmp(b->p->ops.data[v].name, name))
-                wrt[i] = v;
+        for (int v = 0; v < b->p->ops.n; v++) {
+            const IrOp *op = &b->p->ops.data[v];
+            if (op->opcode != OP_INPUT || strcmp(op->name, name)) continue;
+            if (wrt[i] != IR_NONE) internal_error("dual", "weight %s is read by two inputs", name);
+            wrt[i] = v;
+        }
         if (wrt[i] == IR_NONE) internal_error("dual", "weight %s is not in program step", name);
     }
     opt_grad(b->p, loss, wrt, n, grad);
