@@ -162,17 +162,21 @@ static IrValue spread_later(Fold *f, const IrOp *op) {
     return changed ? over_axes(f, emit(f, bare), op->axes, op->n_axes) : IR_NONE;
 }
 
-/* factor * v, gathering constant factors. */
+static IrValue times(Fold *f, IrValue v, double factor) {
+    return point2(f, OP_MUL, v, make_const(f, factor));
+}
+
+/* factor * v where that is simpler than a product, or gathers constant factors. */
 static IrValue scaled(Fold *f, IrValue v, double factor) {
     const IrOp op = *at(f, v);
     double own;
     if (factor == 1) return v;
     if (factor == -1) return point1(f, OP_NEG, v);
-    if (op.opcode == OP_NEG) return scaled(f, op.args[0], -factor);
+    if (op.opcode == OP_NEG) return times(f, op.args[0], -factor);
     for (int i = 0; i < 2 && op.opcode == OP_MUL; i++) {
         if (!known(f, op.args[i], &own)) continue;
         double both = own * factor;
-        if (isfinite(both) && both != 0) return scaled(f, op.args[1 - i], both);
+        if (isfinite(both) && both != 0) return times(f, op.args[1 - i], both);
     }
     return IR_NONE;
 }
@@ -209,7 +213,7 @@ static IrValue fold_neg(Fold *f, IrValue a) {
     if (op.opcode == OP_SUB) return point2(f, OP_SUB, op.args[1], op.args[0]);
     for (int i = 0; i < 2 && op.opcode == OP_MUL; i++)
         if (known(f, op.args[i], &x))
-            return point2(f, OP_MUL, op.args[1 - i], make_const(f, -x));
+            return times(f, op.args[1 - i], -x);
     return IR_NONE;
 }
 
