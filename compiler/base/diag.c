@@ -1,7 +1,8 @@
-/* diag.c -- keeps reports, sorts them by position and shows them beside the source text. See diag.h.
+/* diag.c -- keeps reports, sorts them by position and shows them beside the source text. See
+ * diag.h.
  *
- * A report is stored as finished text, so that its arguments need not outlive diag_report. The same code at the same span
- * is kept once: two paths to one fault say it once. */
+ * A report is stored as finished text, so that its arguments need not outlive diag_report. The same
+ * code at the same span is kept once: two paths to one fault say it once. */
 #include "base/diag.h"
 
 #include <stdlib.h>
@@ -143,7 +144,8 @@ static Place locate(const Source *source, uint32_t at) {
     return place;
 }
 
-/* Control characters would disturb the terminal: they show as a space, as wide as the caret line assumes. */
+/* Control characters would disturb the terminal: they show as a space, as wide as the caret line
+ * assumes. */
 static void show_byte(FILE *out, char c) {
     unsigned char u = (unsigned char)c;
     fputc(u == '\t' || (u >= 32 && u != 127) ? c : ' ', out);
@@ -174,8 +176,8 @@ static void show_at(const Diags *diags, FILE *out, Span span, const char *word, 
     }
     const Source *source = &diags->sources.data[span.file];
     Place place = locate(source, span.begin);
-    fprintf(out, "%s:%d:%d: %s%s%s: %s\n", source->path, place.line, place.column, paint, word, plain,
-            text);
+    fprintf(out, "%s:%d:%d: %s%s%s: %s\n", source->path, place.line, place.column, paint, word,
+            plain, text);
     show_excerpt(out, source, span, &place, paint, plain);
 }
 
@@ -216,7 +218,8 @@ void diags_print(const Diags *diags, FILE *out, bool color) {
 
 /* ---- help on names ---- */
 
-/* Edit distance (insert, delete, replace, swap of neighbours) of two short words, or a large number. */
+/* Edit distance (insert, delete, replace, swap of neighbours) of two short words, or a large
+ * number. */
 static int edit_distance(const char *a, const char *b) {
     enum { LONGEST = 64, FAR = 100 };
     int n = (int)strlen(a), m = (int)strlen(b);

@@ -1,8 +1,9 @@
-/* ast.h -- the abstract syntax tree: what the grammar builds and check.c reads. Private to the front end.
+/* ast.h -- the abstract syntax tree: what the grammar builds and check.c reads. Private to the
+ * front end.
  *
- * One node type for all kinds; ast.def says which fields a kind uses, the others are zero. Spans are byte ranges of
- * the source. `depth` is the height of the tree below, kept under AST_MAX_DEPTH so that everything that
- * descends may recurse.
+ * One node type for all kinds; ast.def says which fields a kind uses, the others are zero. Spans
+ * are byte ranges of the source. `depth` is the height of the tree below, kept under AST_MAX_DEPTH
+ * so that everything that descends may recurse.
  */
 #ifndef ADAVIC_FRONT_AST_H
 #define ADAVIC_FRONT_AST_H
@@ -51,11 +52,12 @@ typedef struct Parser {
     Ast *root;
     /* lexer */
     uint32_t offset;
-    /* 1: a character was refused since the last `;` or `}`; 2: a string was never closed; what the parser
-     * then says is likely but a consequence */
+    /* 1: a character was refused since the last `;` or `}`; 2: a string was never closed; what the
+     * parser then says is likely but a consequence */
     int silenced;
-    int last, since_start; /* the last token; the number of tokens since a declaration could start */
-    const char *doc;       /* /// lines not yet claimed by a declaration */
+    int last,
+        since_start; /* the last token; the number of tokens since a declaration could start */
+    const char *doc; /* /// lines not yet claimed by a declaration */
 } Parser;
 
 /* ---- parse.c: what the actions of the grammar call ---- */
@@ -63,7 +65,8 @@ Ast *ast_node(Parser *parser, AstKind kind, Span span);
 Ast *ast_named(Parser *parser, AstKind kind, Span span, AstWord name);
 Ast *ast_operator(Parser *parser, Span span, AstWord op, Ast *left, Ast *right);
 AstList *ast_list(Parser *parser, AstList *list, Ast *node);
-/* To be called once all children are set: computes the depth, and reports it when it is beyond the limit. */
+/* To be called once all children are set: computes the depth, and reports it when it is beyond the
+ * limit. */
 Ast *ast_close(Parser *parser, Ast *node);
 
 /* ---- parse.c: what the lexer calls, and the parser when the text does not fit ---- */

@@ -1,4 +1,5 @@
-/* ast_print.c -- the AST as text, one node a line, children indented (--emit=ast). Reads ast.def for the nodes' names. */
+/* ast_print.c -- the AST as text, one node a line, children indented (--emit=ast). Reads ast.def
+ * for the nodes' names. */
 #include "front/ast.h"
 
 static const char *const kind_names[AST_KIND_COUNT] = {

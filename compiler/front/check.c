@@ -1,7 +1,8 @@
 /* check.c -- from AST to Model: collects all names, then walks the declarations in order.
  *
- * Names are collected before anything is resolved, so that a use above the declaration is told apart from an unknown
- * name. A name's scope is the plate around its declaration; whether it stands above a use is a comparison of positions. */
+ * Names are collected before anything is resolved, so that a use above the declaration is told
+ * apart from an unknown name. A name's scope is the plate around its declaration; whether it stands
+ * above a use is a comparison of positions. */
 #include "front/check.h"
 
 #include <stdlib.h>
@@ -28,9 +29,11 @@ Definition *find_definition(const Checker *ck, DefinitionKind kind, const char *
 
 void suggest_definition(Checker *ck, DefinitionKind kind, const char *name) {
     int n = 0;
-    const char **names = arena_array(ck->arena, const char *, ck->definition_order.n + builtin_count());
+    const char **names =
+        arena_array(ck->arena, const char *, ck->definition_order.n + builtin_count());
     for (int i = 0; i < ck->definition_order.n; i++)
-        if (ck->definition_order.data[i]->kind == kind) names[n++] = ck->definition_order.data[i]->name;
+        if (ck->definition_order.data[i]->kind == kind)
+            names[n++] = ck->definition_order.data[i]->name;
     for (int i = 0; kind == DEFINES_FN && i < builtin_count(); i++) names[n++] = builtin_name(i);
     const char *nearest = nearest_name(name, names, n);
     if (nearest) diag_help(ck->diags, "did you mean `%s`?", nearest);
@@ -38,8 +41,7 @@ void suggest_definition(Checker *ck, DefinitionKind kind, const char *name) {
 
 static bool too_many(Checker *ck, Span span) {
     if (++ck->declared <= MAX_DECLARATIONS) return false;
-    if (ck->declared == MAX_DECLARATIONS + 1)
-        FAIL(ck, DIAG_TOO_MANY_NAMES, span, MAX_DECLARATIONS);
+    if (ck->declared == MAX_DECLARATIONS + 1) FAIL(ck, DIAG_TOO_MANY_NAMES, span, MAX_DECLARATIONS);
     return true;
 }
 
@@ -52,7 +54,8 @@ bool add_definition(Checker *ck, DefinitionKind kind, const Ast *ast, bool libra
     }
     if (!library && too_many(ck, ast->name.span)) return false;
     Definition *definition = arena_new_of(ck->arena, Definition);
-    *definition = (Definition){.kind = kind, .name = ast->name.text, .ast = ast, .library = library};
+    *definition =
+        (Definition){.kind = kind, .name = ast->name.text, .ast = ast, .library = library};
     Definition **bucket = &ck->definitions[bucket_of(definition->name)];
     definition->next = *bucket;
     *bucket = definition;
@@ -80,16 +83,21 @@ static void collect(Checker *ck, const AstList *items) {
     for (int i = 0; i < items->n; i++) {
         const Ast *item = items->data[i];
         switch (item->kind) {
-        case AST_CONST: add_symbol(ck, SYMBOL_CONST, item, item->name); break;
+        case AST_CONST:
+            add_symbol(ck, SYMBOL_CONST, item, item->name);
+            break;
         case AST_HYPER:
         case AST_CONTEXT:
         case AST_LATENT:
         case AST_GIVEN:
         case AST_LET:
-        case AST_QUANTITY: add_symbol(ck, SYMBOL_VAR, item, item->name); break;
+        case AST_QUANTITY:
+            add_symbol(ck, SYMBOL_VAR, item, item->name);
+            break;
         case AST_OBSERVED:
             if (item->name.text) add_symbol(ck, SYMBOL_VAR, item, item->name);
-            for (int k = 0; k < item->args.n; k++) add_symbol(ck, SYMBOL_VAR, item, item->args.data[k]->name);
+            for (int k = 0; k < item->args.n; k++)
+                add_symbol(ck, SYMBOL_VAR, item, item->args.data[k]->name);
             break;
         case AST_PLATE:
         case AST_SEQUENCE:
@@ -98,11 +106,20 @@ static void collect(Checker *ck, const AstList *items) {
                 add_symbol(ck, SYMBOL_PLATE, item, item->name);
             collect(ck, &item->items);
             break;
-        case AST_CROSS: collect(ck, &item->items); break;
-        case AST_FN: add_definition(ck, DEFINES_FN, item, false); break;
-        case AST_DISTRIBUTION: add_definition(ck, DEFINES_DISTRIBUTION, item, false); break;
-        case AST_LINK: add_definition(ck, DEFINES_LINK, item, false); break;
-        default: break;
+        case AST_CROSS:
+            collect(ck, &item->items);
+            break;
+        case AST_FN:
+            add_definition(ck, DEFINES_FN, item, false);
+            break;
+        case AST_DISTRIBUTION:
+            add_definition(ck, DEFINES_DISTRIBUTION, item, false);
+            break;
+        case AST_LINK:
+            add_definition(ck, DEFINES_LINK, item, false);
+            break;
+        default:
+            break;
         }
     }
 }
@@ -121,6 +138,7 @@ static void check_const(Checker *ck, Symbol *symbol) {
     int64_t number;
     const char *what = arena_printf(ck->arena, "const `%s`", symbol->name);
     symbol->broken = !constant_integer(ck, symbol->ast->value, what, &number);
+    symbol->done = true;
     if (define_option) {
         symbol->number = (double)define_option->value;
         symbol->broken = false;
@@ -252,7 +270,8 @@ static bool check_hyper(Checker *ck, Var *var, const Ast *ast) {
 }
 
 /* Puts the arguments of a call of a distribution in the order of its parameters. */
-static bool order_arguments(Checker *ck, const Ast *call, const Distribution *dist, const Ast **ordered) {
+static bool order_arguments(Checker *ck, const Ast *call, const Distribution *dist,
+                            const Ast **ordered) {
     bool good = true, by_name = false;
     int positional = 0;
     for (int i = 0; i < call->args.n; i++) {
@@ -286,8 +305,9 @@ static bool order_arguments(Checker *ck, const Ast *call, const Distribution *di
         ordered[at] = arg->kind == AST_NAMED ? arg->value : arg;
     }
     if (positional > dist->n_params || (good && !by_name && positional < dist->n_params)) {
-        const char *takes = dist->n_params == 1 ? "1 argument"
-                                                : arena_printf(ck->arena, "%d arguments", dist->n_params);
+        const char *takes = dist->n_params == 1
+                                ? "1 argument"
+                                : arena_printf(ck->arena, "%d arguments", dist->n_params);
         FAIL(ck, DIAG_ARGUMENT_COUNT, call->span, dist->name, takes, call->args.n);
         diag_note(ck->diags, dist->span, "`%s` is defined here", dist->name);
         return false;
@@ -340,9 +360,9 @@ static bool check_arguments(Checker *ck, Var *var, const Ast *call) {
             FAIL(ck, DIAG_NEEDS_NUMBER, var->args[k]->span);
             good = false;
         } else if (type->n_dims && !same_shape(type, &var->type)) {
-            FAIL(ck, DIAG_ARGUMENT_SHAPE, var->args[k]->span, shape_text(ck->arena, type->n_dims, type->dims),
-                 var->dist->params[k].name, var->name,
-                 shape_text(ck->arena, var->type.n_dims, var->type.dims));
+            FAIL(ck, DIAG_ARGUMENT_SHAPE, var->args[k]->span,
+                 shape_text(ck->arena, type->n_dims, type->dims), var->dist->params[k].name,
+                 var->name, shape_text(ck->arena, var->type.n_dims, var->type.dims));
             diag_note(ck->diags, var->span, "`%s` is declared here", var->name);
             good = false;
         }
@@ -398,7 +418,7 @@ static void check_declaration(Checker *ck, const Ast *ast) {
         VarKind kind;
         const char *word;
     } kinds[AST_KIND_COUNT] = {
-        [AST_HYPER] = {VAR_HYPER, "a hyper"},          [AST_LATENT] = {VAR_LATENT, "a latent"},
+        [AST_HYPER] = {VAR_HYPER, "a hyper"},           [AST_LATENT] = {VAR_LATENT, "a latent"},
         [AST_OBSERVED] = {VAR_OBSERVED, "an observed"}, [AST_LET] = {VAR_LET, "a let"},
         [AST_QUANTITY] = {VAR_QUANTITY, "a quantity"},
     };
@@ -407,10 +427,15 @@ static void check_declaration(Checker *ck, const Ast *ast) {
     Var *var = new_var(ck, kind, ast);
     ck->user = kinds[ast->kind].word;
     bool good;
-    if (kind == VAR_HYPER) good = check_hyper(ck, var, ast);
-    else if (kind == VAR_LATENT || kind == VAR_OBSERVED) good = check_random(ck, var, ast);
-    else good = check_deterministic(ck, var, ast);
+    if (kind == VAR_HYPER)
+        good = check_hyper(ck, var, ast);
+    else if (kind == VAR_LATENT || kind == VAR_OBSERVED)
+        good = check_random(ck, var, ast);
+    else
+        good = check_deterministic(ck, var, ast);
+    if (!good && !ck->failed) internal_error("front", "`%s` failed without a report", var->name);
     if (!symbol) return;
+    symbol->done = true;
     symbol->broken = !good;
     if (!good) return;
     symbol->var = var;
@@ -420,28 +445,30 @@ static void check_declaration(Checker *ck, const Ast *ast) {
         range = all;
         if (var->support.kind == SUPPORT_POSITIVE) range.lo = 0;
         if (var->support.kind == SUPPORT_INTERVAL)
-            range = (Range){range_of(ck, var->support.lo, NULL).lo, range_of(ck, var->support.hi, NULL).hi};
+            range = (Range){range_of(ck, var->support.lo, NULL).lo,
+                            range_of(ck, var->support.hi, NULL).hi};
     }
     add_var(ck, var);
-    if (var->dist) ck->facts.data[var->index] = (Facts){.range = range, .latent = kind == VAR_LATENT ? var : NULL};
-    else set_facts(ck, var, kind == VAR_HYPER);
+    if (var->dist)
+        ck->facts.data[var->index] =
+            (Facts){.range = range, .latent = kind == VAR_LATENT ? var : NULL};
+    else
+        set_facts(ck, var, kind == VAR_HYPER);
 }
 
 static void check_items(Checker *ck, const AstList *items);
 
-/* The names inside a block that is not translated stay silent when used. */
-static void break_names(Checker *ck, const AstList *items) {
-    for (int i = 0; i < items->n; i++) {
-        const Ast *item = items->data[i];
-        if (item->name.text && find_symbol(ck, item->name.text) &&
-            find_symbol(ck, item->name.text)->ast == item)
-            find_symbol(ck, item->name.text)->broken = true;
-        for (int k = 0; k < item->args.n && item->kind == AST_OBSERVED; k++) {
-            Symbol *symbol = find_symbol(ck, item->args.data[k]->name.text);
-            if (symbol && symbol->ast == item) symbol->broken = true;
-        }
-        break_names(ck, &item->items);
-    }
+/* Uses of a name whose declaration is not translated stay silent. */
+static void break_name(Checker *ck, const char *name, const Ast *ast) {
+    Symbol *symbol = name ? find_symbol(ck, name) : NULL;
+    if (symbol && symbol->ast == ast) symbol->broken = symbol->done = true;
+}
+
+static void break_names(Checker *ck, const Ast *ast) {
+    break_name(ck, ast->name.text, ast);
+    for (int i = 0; i < ast->args.n && ast->kind == AST_OBSERVED; i++)
+        break_name(ck, ast->args.data[i]->name.text, ast);
+    for (int i = 0; i < ast->items.n; i++) break_names(ck, ast->items.data[i]);
 }
 
 static Plate *open_plate(Checker *ck, const Ast *ast) {
@@ -477,15 +504,14 @@ static void check_plate(Checker *ck, const Ast *ast) {
     Symbol *symbol = own_symbol(ck, ast);
     if (ast->args.n == 0) {
         FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->name.span, "reopening a plate is");
-        if (symbol) symbol->broken = true;
-        break_names(ck, &ast->items);
+        break_names(ck, ast);
         return;
     }
     Plate *outer = ck->plate, *plate = open_plate(ck, ast);
     check_plate_size(ck, ast, plate);
     if (plate->depth >= MAX_PLATE_DEPTH) {
         FAIL(ck, DIAG_TOO_MANY_PLATES, ast->name.span, MAX_PLATE_DEPTH);
-        break_names(ck, &ast->items);
+        break_names(ck, ast);
         return;
     }
     if (symbol) symbol->plate = plate;
@@ -498,33 +524,45 @@ static void check_plate(Checker *ck, const Ast *ast) {
 
 static void refuse(Checker *ck, const Ast *ast, const char *word) {
     FAIL(ck, DIAG_UNSUPPORTED, first_word(ast, word), word);
-    Symbol *symbol = ast->name.text ? own_symbol(ck, ast) : NULL;
-    if (symbol) symbol->broken = true;
-    break_names(ck, &ast->items);
+    break_names(ck, ast);
 }
 
 static void check_item(Checker *ck, const Ast *ast) {
     static const char *const file_level[AST_KIND_COUNT] = {
-        [AST_CONST] = "const", [AST_HYPER] = "hyper", [AST_FN] = "fn",
-        [AST_LINK] = "link",   [AST_DISTRIBUTION] = "distribution",
+        [AST_CONST] = "const",
+        [AST_HYPER] = "hyper",
+        [AST_FN] = "fn",
+        [AST_LINK] = "link",
+        [AST_DISTRIBUTION] = "distribution",
     };
     if (ck->plate && file_level[ast->kind])
         FAIL(ck, DIAG_MISPLACED, first_word(ast, file_level[ast->kind]), file_level[ast->kind]);
     switch (ast->kind) {
-    case AST_CONTEXT: refuse(ck, ast, "context"); return;
-    case AST_GIVEN: refuse(ck, ast, "given"); return;
-    case AST_SEQUENCE: refuse(ck, ast, "sequence"); return;
-    case AST_CROSS: refuse(ck, ast, "cross"); return;
-    case AST_DUAL: refuse(ck, ast, "dual"); return;
-    case AST_IMPORT: refuse(ck, ast, "import"); return;
-    case AST_PLATE: check_plate(ck, ast); return;
+    case AST_CONTEXT:
+        refuse(ck, ast, "context");
+        return;
+    case AST_GIVEN:
+        refuse(ck, ast, "given");
+        return;
+    case AST_SEQUENCE:
+        refuse(ck, ast, "sequence");
+        return;
+    case AST_CROSS:
+        refuse(ck, ast, "cross");
+        return;
+    case AST_DUAL:
+        refuse(ck, ast, "dual");
+        return;
+    case AST_IMPORT:
+        refuse(ck, ast, "import");
+        return;
+    case AST_PLATE:
+        check_plate(ck, ast);
+        return;
     case AST_OBSERVED:
         if (ast->args.n) {
             FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->args.data[0]->span, "a joint observation is");
-            for (int i = 0; i < ast->args.n; i++) {
-                Symbol *symbol = find_symbol(ck, ast->args.data[i]->name.text);
-                if (symbol && symbol->ast == ast) symbol->broken = true;
-            }
+            break_names(ck, ast);
             return;
         }
         check_declaration(ck, ast);
@@ -532,8 +570,11 @@ static void check_item(Checker *ck, const Ast *ast) {
     case AST_HYPER:
     case AST_LATENT:
     case AST_LET:
-    case AST_QUANTITY: check_declaration(ck, ast); return;
-    default: return; /* const, fn, distribution, link: already done */
+    case AST_QUANTITY:
+        check_declaration(ck, ast);
+        return;
+    default:
+        return; /* const, fn, distribution, link: already done */
     }
 }
 
@@ -653,7 +694,8 @@ static const char *model_name(Arena *arena, const char *path) {
     return arena_strdup(arena, strcmp(name, "-") == 0 || !*name ? "model" : name);
 }
 
-Model *front_check(Arena *arena, Diags *diags, const Ast *ast, const Define *defines, int n_defines) {
+Model *front_check(Arena *arena, Diags *diags, const Ast *ast, const Define *defines,
+                   int n_defines) {
     Checker *ck = arena_new_of(arena, Checker);
     *ck = (Checker){.arena = arena, .diags = diags, .defines = defines, .n_defines = n_defines};
     ck->model = arena_new_of(arena, Model);

@@ -1,4 +1,5 @@
-/* check.h -- from AST to Model: what the checking files of the front end share. Private to the front end.
+/* check.h -- from AST to Model: what the checking files of the front end share. Private to the
+ * front end.
  *
  *   stdlib.c    reads the standard library; the language's own names (builtins.def, refused.def)
  *   check.c     front_check: collects names, walks the declarations in order, final checks
@@ -8,8 +9,8 @@
  *   constant.c  values known at compile time; ranges of the others
  *   support.c   parameters against their supports, latents against their links
  *
- * Every function that can fail reports through Checker.diags and returns NULL or false; what failed is marked broken, so
- * that its uses stay silent.
+ * Every function that can fail reports through Checker.diags and returns NULL or false; what failed
+ * is marked broken, so that its uses stay silent.
  */
 #ifndef ADAVIC_FRONT_CHECK_H
 #define ADAVIC_FRONT_CHECK_H
@@ -19,14 +20,14 @@
 #include "model/model.h"
 
 enum {
-    MAX_EVENT = 4096,         /* entries of an event */
-    MAX_EVENT_DIMS = 2,       /* dimensions in this version */
-    MAX_EXPRESSION = 100000,  /* operations after inlining */
+    MAX_EVENT = 4096,        /* entries of an event */
+    MAX_EVENT_DIMS = 2,      /* dimensions in this version */
+    MAX_EXPRESSION = 100000, /* operations after inlining */
     MAX_EXPRESSION_DEPTH = 1000,
     MAX_PLATE_DEPTH = 8,
     MAX_DECLARATIONS = 1000,
-    MAX_PARAMS = 6,           /* of a fn, distribution or link */
-    MAX_EVALUATED = 1 << 24,  /* numbers computed at compile time, per model */
+    MAX_PARAMS = 6,          /* of a fn, distribution or link */
+    MAX_EVALUATED = 1 << 24, /* numbers computed at compile time, per model */
     N_SUPPORTS = 3,
     N_BUCKETS = 512,
 };
@@ -39,8 +40,8 @@ typedef struct Symbol {
     const char *name;
     Span span; /* of the name in its declaration */
     const Ast *ast;
-    bool broken, used;
-    double number; /* const */
+    bool done, broken, used; /* done: its declaration has been read */
+    double number;           /* const */
     Var *var;
     Plate *scope; /* innermost plate around the declaration */
     Plate *plate; /* of a plate */
@@ -105,9 +106,9 @@ typedef struct Checker {
     /* where the walk stands */
     Plate *plate;
     const Body *body;
-    const char *constant; /* what is computed from constants alone just now, or NULL */
-    bool hypers;          /* and whether it may use hypers */
-    const char *user; /* "a latent", "a let", ...: what uses names just now */
+    const char *constant;     /* what is computed from constants alone just now, or NULL */
+    bool hypers;              /* and whether it may use hypers */
+    const char *user;         /* "a latent", "a let", ...: what uses names just now */
     int size, depth, deepest; /* of the expression being resolved, after inlining */
     bool too_large;           /* said of it already */
     int64_t evaluated;
@@ -127,7 +128,13 @@ void add_var(Checker *ck, Var *var);
 
 /* ---- stdlib.c ---- */
 bool load_stdlib(Checker *ck);
-typedef enum { BUILTIN_NONE, BUILTIN_POINT, BUILTIN_REDUCTION, BUILTIN_SPECIAL, BUILTIN_PRIMITIVE } BuiltinKind;
+typedef enum {
+    BUILTIN_NONE,
+    BUILTIN_POINT,
+    BUILTIN_REDUCTION,
+    BUILTIN_SPECIAL,
+    BUILTIN_PRIMITIVE
+} BuiltinKind;
 typedef struct Builtin {
     const char *name;
     BuiltinKind kind;
@@ -170,7 +177,8 @@ int64_t shape_size(int n_dims, const int64_t *dims);
 Plate *deeper_plate(Plate *a, Plate *b);
 
 /* ---- constant.c ---- */
-/* The value of `e` where it is known at compile time (from numbers, or hypers too); false otherwise. */
+/* The value of `e` where it is known at compile time (from numbers, or hypers too); false
+ * otherwise. */
 bool evaluate(Checker *ck, const Expr *e, bool hypers, Value *out);
 Range range_of(Checker *ck, const Expr *e, const Range *params);
 /* A latent that `e` depends on, through lets; or NULL. */

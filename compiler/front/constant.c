@@ -1,8 +1,10 @@
-/* constant.c -- what can be said of values at compile time: the value itself, or a range that holds it.
+/* constant.c -- what can be said of values at compile time: the value itself, or a range that holds
+ * it.
  *
- * evaluate() computes what rests on numbers and hypers alone, with the operations of ops.def. range_of() is interval
- * arithmetic over closed intervals: every value lies in its range, but a range may be wider than need be. Both know variables
- * by their Facts, so that chains of lets cost nothing. */
+ * evaluate() computes what rests on numbers and hypers alone, with the operations of ops.def.
+ * range_of() is interval arithmetic over closed intervals: every value lies in its range, but a
+ * range may be wider than need be. Both know variables by their Facts, so that chains of lets cost
+ * nothing. */
 #include "front/check.h"
 #include "ir/special.h"
 
@@ -16,7 +18,8 @@ static double point(IrOpcode opcode, double a, double b, double c) {
     (void)c;
     switch (opcode) {
 #define CASE_POINT(ENUM, value) \
-    case OP_##ENUM: return (value);
+    case OP_##ENUM:             \
+        return (value);
 #define CASE_LEAF(ENUM, value)
 #define CASE_RANDOM(ENUM, value)
 #define CASE_REDUCE(ENUM, value)
@@ -30,7 +33,8 @@ static double point(IrOpcode opcode, double a, double b, double c) {
 #define OP(ENUM, text, arity, RULE, value, ...) CASE_##RULE(ENUM, value)
 #include "ir/ops.def"
 #undef OP
-    default: return NAN;
+    default:
+        return NAN;
     }
 }
 
@@ -72,10 +76,18 @@ static bool value_of_reduce(Checker *ck, const Expr *e, const Value *arg, Value 
         double x = arg->data[i];
         switch (e->reduce) {
         case REDUCE_SUM:
-        case REDUCE_MEAN: result += x; break;
-        case REDUCE_PROD: result *= x; break;
-        case REDUCE_MIN: result = x < result ? x : result; break;
-        case REDUCE_MAX: result = x > result ? x : result; break;
+        case REDUCE_MEAN:
+            result += x;
+            break;
+        case REDUCE_PROD:
+            result *= x;
+            break;
+        case REDUCE_MIN:
+            result = x < result ? x : result;
+            break;
+        case REDUCE_MAX:
+            result = x > result ? x : result;
+            break;
         }
     }
     out->data[0] = e->reduce == REDUCE_MEAN ? result / (double)n : result;
@@ -98,7 +110,8 @@ static bool value_of_array(Checker *ck, const Expr *e, const Value *args, Value 
     for (int i = 1; i < out->n_dims; i++) out->dims[i] = args[0].dims[i - 1];
     if (!take_room(ck, out)) return false;
     for (int i = 0; i < e->n_args; i++) {
-        if (args[i].n_dims != args[0].n_dims || shape_size(args[i].n_dims, args[i].dims) != n) return false;
+        if (args[i].n_dims != args[0].n_dims || shape_size(args[i].n_dims, args[i].dims) != n)
+            return false;
         memcpy(out->data + i * n, args[i].data, sizeof(double) * (size_t)n);
     }
     return true;
@@ -132,13 +145,20 @@ static bool value_of(Checker *ck, const Expr *e, const Value *params, bool hyper
     for (int i = 0; i < e->n_args; i++)
         if (!value_of(ck, e->args[i], params, hypers, &args[i])) return false;
     switch (e->kind) {
-    case EXPR_OP: return value_of_op(ck, e, args, out);
-    case EXPR_REDUCE: return value_of_reduce(ck, e, &args[0], out);
-    case EXPR_CALL: return value_of(ck, e->function->body, args, hypers, out);
-    case EXPR_LINK: return value_of(ck, link_body(e), args, hypers, out);
-    case EXPR_INDEX: return value_of_index(e, &args[0], out);
-    case EXPR_ARRAY: return value_of_array(ck, e, args, out);
-    default: return false;
+    case EXPR_OP:
+        return value_of_op(ck, e, args, out);
+    case EXPR_REDUCE:
+        return value_of_reduce(ck, e, &args[0], out);
+    case EXPR_CALL:
+        return value_of(ck, e->function->body, args, hypers, out);
+    case EXPR_LINK:
+        return value_of(ck, link_body(e), args, hypers, out);
+    case EXPR_INDEX:
+        return value_of_index(e, &args[0], out);
+    case EXPR_ARRAY:
+        return value_of_array(ck, e, args, out);
+    default:
+        return false;
     }
 }
 
@@ -197,9 +217,13 @@ static Range absolute(Range a) {
 static Range range_of_op(IrOpcode opcode, const Range *r) {
     Range a = r[0];
     switch (opcode) {
-    case OP_NEG: return (Range){-a.hi, -a.lo};
-    case OP_ABS: return absolute(a);
-    case OP_SQUARE: a = absolute(a); return product(a, a);
+    case OP_NEG:
+        return (Range){-a.hi, -a.lo};
+    case OP_ABS:
+        return absolute(a);
+    case OP_SQUARE:
+        a = absolute(a);
+        return product(a, a);
     case OP_EXP:
     case OP_EXPM1:
     case OP_SQRT:
@@ -216,22 +240,34 @@ static Range range_of_op(IrOpcode opcode, const Range *r) {
         return a.hi <= -1 ? all() : (Range){a.lo > -1 ? log1p(a.lo) : -INFINITY, log1p(a.hi)};
     case OP_SIGN:
     case OP_SIN:
-    case OP_COS: return (Range){-1, 1};
-    case OP_RECIP: return reciprocal(a);
-    case OP_ADD: return sum(a, r[1]);
-    case OP_SUB: return sum(a, (Range){-r[1].hi, -r[1].lo});
-    case OP_MUL: return product(a, r[1]);
-    case OP_DIV: return product(a, reciprocal(r[1]));
-    case OP_POW: return a.lo >= 0 ? (Range){0, INFINITY} : all();
-    case OP_MIN: return (Range){fmin(a.lo, r[1].lo), fmin(a.hi, r[1].hi)};
-    case OP_MAX: return (Range){fmax(a.lo, r[1].lo), fmax(a.hi, r[1].hi)};
-    case OP_SELECT: return unite(r[1], r[2]);
-    default: return all();
+    case OP_COS:
+        return (Range){-1, 1};
+    case OP_RECIP:
+        return reciprocal(a);
+    case OP_ADD:
+        return sum(a, r[1]);
+    case OP_SUB:
+        return sum(a, (Range){-r[1].hi, -r[1].lo});
+    case OP_MUL:
+        return product(a, r[1]);
+    case OP_DIV:
+        return product(a, reciprocal(r[1]));
+    case OP_POW:
+        return a.lo >= 0 ? (Range){0, INFINITY} : all();
+    case OP_MIN:
+        return (Range){fmin(a.lo, r[1].lo), fmin(a.hi, r[1].hi)};
+    case OP_MAX:
+        return (Range){fmax(a.lo, r[1].lo), fmax(a.hi, r[1].hi)};
+    case OP_SELECT:
+        return unite(r[1], r[2]);
+    default:
+        return all();
     }
 }
 
 static Range range_of_reduce(Reduce reduce, Range a) {
-    if (reduce == REDUCE_SUM) return (Range){a.lo >= 0 ? a.lo : -INFINITY, a.hi <= 0 ? a.hi : INFINITY};
+    if (reduce == REDUCE_SUM)
+        return (Range){a.lo >= 0 ? a.lo : -INFINITY, a.hi <= 0 ? a.hi : INFINITY};
     if (reduce == REDUCE_PROD) return a.lo >= 0 ? (Range){0, INFINITY} : all();
     return a; /* mean, min, max */
 }
@@ -239,26 +275,35 @@ static Range range_of_reduce(Reduce reduce, Range a) {
 Range range_of(Checker *ck, const Expr *e, const Range *params) {
     Range small[8], *args = e->n_args > 8 ? arena_array(ck->arena, Range, e->n_args) : small;
     for (int i = 0; i < e->n_args; i++)
-        args[i] = i > 0 && e->args[i] == e->args[i - 1] ? args[i - 1] : range_of(ck, e->args[i], params);
+        args[i] =
+            i > 0 && e->args[i] == e->args[i - 1] ? args[i - 1] : range_of(ck, e->args[i], params);
     switch (e->kind) {
-    case EXPR_NUMBER: return (Range){e->number, e->number};
-    case EXPR_VAR: return ck->facts.data[e->var->index].range;
-    case EXPR_PARAM: return params ? params[e->param] : all();
-    case EXPR_OP: return range_of_op(e->opcode, args);
-    case EXPR_REDUCE: return range_of_reduce(e->reduce, args[0]);
-    case EXPR_CALL: return range_of(ck, e->function->body, args);
+    case EXPR_NUMBER:
+        return (Range){e->number, e->number};
+    case EXPR_VAR:
+        return ck->facts.data[e->var->index].range;
+    case EXPR_PARAM:
+        return params ? params[e->param] : all();
+    case EXPR_OP:
+        return range_of_op(e->opcode, args);
+    case EXPR_REDUCE:
+        return range_of_reduce(e->reduce, args[0]);
+    case EXPR_CALL:
+        return range_of(ck, e->function->body, args);
     case EXPR_LINK: {
         Range r = range_of(ck, link_body(e), args);
         bool positive = e->link_part == LINK_FORWARD && e->link->support == SUPPORT_POSITIVE;
         return positive && r.lo < 0 ? (Range){0, fmax(r.hi, 0)} : r;
     }
-    case EXPR_INDEX: return args[0];
+    case EXPR_INDEX:
+        return args[0];
     case EXPR_ARRAY: {
         Range r = args[0];
         for (int i = 1; i < e->n_args; i++) r = unite(r, args[i]);
         return r;
     }
-    case EXPR_RANDOM: return e->random == RANDOM_NORMAL ? all() : (Range){0, INFINITY};
+    case EXPR_RANDOM:
+        return e->random == RANDOM_NORMAL ? all() : (Range){0, INFINITY};
     }
     return all();
 }

@@ -1,8 +1,9 @@
 /* define.c -- fn, distribution and link: their parameters and bodies.
  *
- * A body is resolved when it is first needed, so that functions may stand in any order; while it is being
- * resolved it is ACTIVE, and meeting it again is a cycle. Bodies of distributions and links are
- * scalar: the dimensions of a variable are independent copies. Bodies of fn are typed anew at each call. */
+ * A body is resolved when it is first needed, so that functions may stand in any order; while it is
+ * being resolved it is ACTIVE, and meeting it again is a cycle. Bodies of distributions and links
+ * are scalar: the dimensions of a variable are independent copies. Bodies of fn are typed anew at
+ * each call. */
 #include "front/check.h"
 
 /* What the walk stood in, to be taken up again after a body. */
@@ -14,7 +15,8 @@ typedef struct Outer {
 } Outer;
 
 static Outer enter(Checker *ck, const Body *body) {
-    Outer outer = {ck->body, ck->constant, ck->user, ck->size, ck->depth, ck->deepest, ck->too_large};
+    Outer outer = {ck->body,  ck->constant, ck->user,     ck->size,
+                   ck->depth, ck->deepest,  ck->too_large};
     ck->body = body;
     ck->constant = NULL;
     ck->user = body->what;
@@ -65,7 +67,8 @@ static bool read_params(Checker *ck, Definition *d, Param **params, int *n_param
 static Body body_of(Checker *ck, const Definition *d, const Ast *member) {
     static const char *const words[] = {"fn", "distribution", "link"};
     int n = d->ast->args.n, own = member ? member->args.n : 0;
-    Body body = {.what = arena_printf(ck->arena, "%s `%s`", words[d->kind], d->name), .library = d->library};
+    Body body = {.what = arena_printf(ck->arena, "%s `%s`", words[d->kind], d->name),
+                 .library = d->library};
     body.names = arena_array(ck->arena, AstWord, n + own + 1);
     /* a link's own variable comes first, a distribution's last (model.h) */
     int first = d->kind == DEFINES_LINK ? own : 0;
@@ -145,7 +148,8 @@ static bool read_members(Checker *ck, Definition *d, MemberSlot *slots, int n) {
     }
     for (int k = 0; good && k < n; k++) {
         if (*slots[k].to || !slots[k].required) continue;
-        FAIL(ck, DIAG_MISSING_MEMBER, d->ast->name.span, words[d->kind] + 2, d->name, slots[k].name);
+        FAIL(ck, DIAG_MISSING_MEMBER, d->ast->name.span, words[d->kind] + 2, d->name,
+             slots[k].name);
         good = false;
     }
     return good;
@@ -188,7 +192,8 @@ static bool define_distribution(Checker *ck, Definition *d) {
     leave(ck, &outer);
     if (!good) return false;
     good = read_support(ck, d, &dist->support);
-    MemberSlot slots[] = {{"sample", 0, true, &dist->sample}, {"log_prob", 1, false, &dist->log_prob}};
+    MemberSlot slots[] = {{"sample", 0, true, &dist->sample},
+                          {"log_prob", 1, false, &dist->log_prob}};
     good = read_members(ck, d, slots, 2) && good;
     if (good && !dist->log_prob) {
         FAIL(ck, DIAG_NO_LOG_PROB, dist->span, d->name);
@@ -259,7 +264,8 @@ bool resolve_support(Checker *ck, const Ast *ast, Support *support) {
         int wanted = kind == SUPPORT_INTERVAL ? 2 : 0;
         support->kind = (SupportKind)kind;
         if (n != wanted) {
-            FAIL(ck, DIAG_ARGUMENT_COUNT, ast->span, name, wanted ? "2 arguments" : "no arguments", n);
+            FAIL(ck, DIAG_ARGUMENT_COUNT, ast->span, name, wanted ? "2 arguments" : "no arguments",
+                 n);
             return false;
         }
         if (!wanted) return true;
@@ -270,7 +276,8 @@ bool resolve_support(Checker *ck, const Ast *ast, Support *support) {
                type_expr(ck, support->hi, scalars);
     }
     if (is_refused(REFUSED_SUPPORT, name))
-        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->name.span, arena_printf(ck->arena, "support `%s` is", name));
+        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->name.span,
+             arena_printf(ck->arena, "support `%s` is", name));
     else {
         FAIL(ck, DIAG_UNKNOWN_SUPPORT, ast->name.span, name);
         const char *nearest = nearest_name(name, support_names, N_SUPPORTS);

@@ -1,7 +1,8 @@
-/* expr.c -- AST expressions to Expr: names to variables, parameters and numbers; calls to operations and functions.
+/* expr.c -- AST expressions to Expr: names to variables, parameters and numbers; calls to
+ * operations and functions.
  *
- * Two limits are kept while the tree grows, so that whoever walks it later may recurse and inline freely: the
- * number of operations after inlining (Checker.size) and the depth (Checker.depth). */
+ * Two limits are kept while the tree grows, so that whoever walks it later may recurse and inline
+ * freely: the number of operations after inlining (Checker.size) and the depth (Checker.depth). */
 #include "front/check.h"
 
 #include <math.h>
@@ -100,7 +101,7 @@ static bool usable(Checker *ck, const Symbol *symbol, Span span) {
                !(ck->hypers && symbol->ast->kind == AST_HYPER)) {
         FAIL(ck, DIAG_NOT_CONSTANT, span, ck->constant);
         diag_note(ck->diags, symbol->span, "`%s` is not known then", name);
-    } else if (symbol->span.begin >= span.begin) {
+    } else if (symbol->span.begin >= span.begin || !symbol->done) {
         FAIL(ck, DIAG_USED_TOO_EARLY, span, name);
         diag_note(ck->diags, symbol->span, "`%s` is declared here", name);
     } else if (symbol->broken) {
@@ -108,13 +109,13 @@ static bool usable(Checker *ck, const Symbol *symbol, Span span) {
     } else if (!inside(ck->plate, symbol->scope)) {
         FAIL(ck, DIAG_OUTSIDE_PLATE, span, name, symbol->scope->name);
         diag_note(ck->diags, symbol->span, "`%s` is declared here", name);
-        diag_help(ck->diags, "an explicit reduction over the plate, such as sum(%s: %s), is not in this version of adavic",
+        diag_help(ck->diags,
+                  "an explicit reduction over the plate, such as sum(%s: %s), is not in this "
+                  "version of adavic",
                   symbol->scope->name, name);
     } else if (symbol->ast->kind == AST_QUANTITY && strcmp(ck->user, "a quantity") != 0) {
         FAIL(ck, DIAG_QUANTITY_USED, span, name, ck->user);
         diag_help(ck->diags, "declare `%s` with `let`", name);
-    } else if (symbol->kind == SYMBOL_VAR && !symbol->var) {
-        return false; /* inside its own declaration, or the declaration was refused */
     } else {
         return true;
     }
@@ -156,8 +157,8 @@ static Expr *whole_power(Checker *ck, Expr *x, int n, Span span) {
 static Expr *power(Checker *ck, const Ast *ast, Expr *x, Expr *exponent, int cost) {
     enum { LARGEST = 64 };
     Value value;
-    if (!evaluate(ck, exponent, false, &value) || value.n_dims || value.data[0] != rint(value.data[0]) ||
-        fabs(value.data[0]) > LARGEST)
+    if (!evaluate(ck, exponent, false, &value) || value.n_dims ||
+        value.data[0] != rint(value.data[0]) || fabs(value.data[0]) > LARGEST)
         return op_expr(ck, OP_POW, ast->span, x, exponent, NULL);
     int n = (int)value.data[0];
     if (n == 0) return number_expr(ck, 1, ast->span);
@@ -175,9 +176,9 @@ static Expr *resolve_binary(Checker *ck, const Ast *ast) {
         IrOpcode opcode;
         bool swap, negate;
     } ops[] = {
-        {"+", OP_ADD, false, false}, {"-", OP_SUB, false, false}, {"*", OP_MUL, false, false},
-        {"/", OP_DIV, false, false}, {"<", OP_LT, false, false},  {">", OP_LT, true, false},
-        {"<=", OP_LE, false, false}, {">=", OP_LE, true, false},  {"==", OP_EQ, false, false},
+        {"+", OP_ADD, false, false}, {"-", OP_SUB, false, false},  {"*", OP_MUL, false, false},
+        {"/", OP_DIV, false, false}, {"<", OP_LT, false, false},   {">", OP_LT, true, false},
+        {"<=", OP_LE, false, false}, {">=", OP_LE, true, false},   {"==", OP_EQ, false, false},
         {"!=", OP_EQ, false, true},  {"&&", OP_AND, false, false}, {"||", OP_OR, false, false},
     };
     if (strcmp(ast->word.text, "@") == 0)
@@ -240,7 +241,8 @@ static Expr *resolve_rep(Checker *ck, const Ast *ast) {
     Expr *element = resolve(ck, ast->args.data[0]);
     int cost = ck->size - before;
     int64_t n;
-    if (!constant_integer(ck, ast->args.data[1], "the number of copies in `rep`", &n) || !element) return NULL;
+    if (!constant_integer(ck, ast->args.data[1], "the number of copies in `rep`", &n) || !element)
+        return NULL;
     if (n < 1) {
         FAIL(ck, DIAG_DIMENSION, ast->args.data[1]->span, "rep", (long long)n);
         return NULL;
@@ -275,7 +277,8 @@ static Expr *resolve_builtin(Checker *ck, const Ast *ast, const Builtin *builtin
         if (builtin->arity) e->args[0] = args[0];
         return e;
     }
-    if (strcmp(ast->name.text, "pi") == 0) return number_expr(ck, 3.14159265358979323846, ast->span);
+    if (strcmp(ast->name.text, "pi") == 0)
+        return number_expr(ck, 3.14159265358979323846, ast->span);
     Expr *e = new_expr(ck, EXPR_REDUCE, ast->span, 1);
     e->reduce = builtin->kind == BUILTIN_REDUCTION ? builtin->reduce : REDUCE_SUM;
     e->args[0] = args[0];
@@ -289,9 +292,11 @@ static Expr *resolve_fn(Checker *ck, const Ast *ast, Definition *definition) {
     Expr *args[MAX_PARAMS] = {0};
     bool good = define(ck, definition, ast->name.span);
     good = resolve_arguments(ck, ast, args, MAX_PARAMS) && good;
-    if (!good || !check_count(ck, ast, definition->function->n_params, definition->ast->name.span, true))
+    if (!good ||
+        !check_count(ck, ast, definition->function->n_params, definition->ast->name.span, true))
         return NULL;
-    if (!grow(ck, definition->size, ast->span) || !check_depth(ck, definition->depth, ast->span)) return NULL;
+    if (!grow(ck, definition->size, ast->span) || !check_depth(ck, definition->depth, ast->span))
+        return NULL;
     Expr *e = new_expr(ck, EXPR_CALL, ast->span, ast->args.n);
     e->function = definition->function;
     for (int i = 0; i < e->n_args; i++) e->args[i] = args[i];
@@ -346,9 +351,11 @@ static Expr *resolve_link_part(Checker *ck, const Ast *ast) {
     bool good = resolve_arguments(ck, ast, args, MAX_PARAMS + 1);
     if (!definition || part < 0 || !define(ck, definition, ast->name.span)) return NULL;
     definition->used = true;
-    if (!check_count(ck, ast, definition->link->n_params + 1, definition->ast->name.span, true) || !good)
+    if (!check_count(ck, ast, definition->link->n_params + 1, definition->ast->name.span, true) ||
+        !good)
         return NULL;
-    if (!grow(ck, definition->size, ast->span) || !check_depth(ck, definition->depth, ast->span)) return NULL;
+    if (!grow(ck, definition->size, ast->span) || !check_depth(ck, definition->depth, ast->span))
+        return NULL;
     Expr *e = new_expr(ck, EXPR_LINK, ast->span, ast->args.n);
     e->link = definition->link;
     e->link_part = (LinkPart)part;
@@ -389,13 +396,20 @@ static Expr *resolve_list(Checker *ck, const Ast *ast, Expr *e) {
 
 static Expr *resolve_kind(Checker *ck, const Ast *ast) {
     switch (ast->kind) {
-    case AST_NUMBER: return number_expr(ck, ast->number, ast->span);
-    case AST_NAME: return resolve_name(ck, ast);
-    case AST_CALL: return resolve_call(ck, ast);
-    case AST_UNARY: return resolve_unary(ck, ast);
-    case AST_BINARY: return resolve_binary(ck, ast);
-    case AST_INDEX: return resolve_index(ck, ast);
-    case AST_FIELD_CALL: return resolve_link_part(ck, ast);
+    case AST_NUMBER:
+        return number_expr(ck, ast->number, ast->span);
+    case AST_NAME:
+        return resolve_name(ck, ast);
+    case AST_CALL:
+        return resolve_call(ck, ast);
+    case AST_UNARY:
+        return resolve_unary(ck, ast);
+    case AST_BINARY:
+        return resolve_binary(ck, ast);
+    case AST_INDEX:
+        return resolve_index(ck, ast);
+    case AST_FIELD_CALL:
+        return resolve_link_part(ck, ast);
     case AST_ARRAY:
         if (ast->args.n > MAX_EVENT) {
             FAIL(ck, DIAG_EVENT_TOO_LARGE, ast->span, (long long)ast->args.n, MAX_EVENT);
@@ -407,13 +421,18 @@ static Expr *resolve_kind(Checker *ck, const Ast *ast) {
         e->opcode = OP_SELECT;
         return resolve_list(ck, ast, e);
     }
-    case AST_COMPREHENSION: FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->span, "a comprehension is"); return NULL;
-    case AST_OVER: FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->span, "a reduction over a plate is"); return NULL;
+    case AST_COMPREHENSION:
+        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->span, "a comprehension is");
+        return NULL;
+    case AST_OVER:
+        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->span, "a reduction over a plate is");
+        return NULL;
     case AST_FIELD:
         FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->span,
              arena_printf(ck->arena, "`%s.%s` is", ast->name.text, ast->word.text));
         return NULL;
-    default: internal_error("front", "an expression of kind %d", ast->kind);
+    default:
+        internal_error("front", "an expression of kind %d", ast->kind);
     }
 }
 

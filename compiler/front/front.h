@@ -1,5 +1,5 @@
-/* front.h -- text to checked model: grammar/ builds the AST, front/ resolves names, infers types and shapes, checks
- * supports and reports. Several errors per run; no input crashes it. */
+/* front.h -- text to checked model: grammar/ builds the AST, front/ resolves names, infers types
+ * and shapes, checks supports and reports. Several errors per run; no input crashes it. */
 #ifndef ADAVIC_FRONT_H
 #define ADAVIC_FRONT_H
 
@@ -14,13 +14,16 @@ typedef struct Define {
 
 typedef struct Ast Ast;
 
-/* Parses `text` (of `path`, for messages; also the model's name). NULL after syntax errors, which are in `diags`. */
+/* Parses `text` (of `path`, for messages; also the model's name). NULL after syntax errors, which
+ * are in `diags`. */
 Ast *front_parse(Arena *arena, Diags *diags, const char *path, const char *text, size_t n);
 void front_print_ast(Text *out, const Ast *ast);
 /* Resolves and checks against the embedded standard library. NULL after errors. */
-Model *front_check(Arena *arena, Diags *diags, const Ast *ast, const Define *defines, int n_defines);
+Model *front_check(Arena *arena, Diags *diags, const Ast *ast, const Define *defines,
+                   int n_defines);
 
-/* The standard library's text, embedded at build time (build/stdlib_text.c): name and zero-terminated contents. */
+/* The standard library's text, embedded at build time (build/stdlib_text.c): name and
+ * zero-terminated contents. */
 typedef struct StdlibFile {
     const char *name, *text;
 } StdlibFile;

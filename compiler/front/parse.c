@@ -1,4 +1,5 @@
-/* parse.c -- from text to AST: runs lexer and parser (grammar/), builds nodes, and words their complaints. */
+/* parse.c -- from text to AST: runs lexer and parser (grammar/), builds nodes, and words their
+ * complaints. */
 #include "front/ast.h"
 
 #include <math.h>
@@ -93,7 +94,8 @@ typedef struct Group {
 /* Where every member of a group is expected, the group's name says it shorter. */
 static const Group groups[] = {
     {"an expression", {"name", "number", "-", "!", "(", "["}},
-    {"an operator", {"==", "!=", "<=", ">=", "&&", "||", "<", ">", "+", "-", "*", "/", "@", "^", "?"}},
+    {"an operator",
+     {"==", "!=", "<=", ">=", "&&", "||", "<", ">", "+", "-", "*", "/", "@", "^", "?"}},
     {"a declaration",
      {"const", "hyper", "context", "latent", "observed", "given", "let", "quantity", "plate",
       "sequence", "cross", "fn", "distribution", "link", "dual", "import", "default"}},
@@ -105,7 +107,8 @@ static int find_word(const char *const *words, int n, const char *word) {
     return -1;
 }
 
-/* Replaces all members of `group` in expected[0..n) by its summary (the others move up); the number left. */
+/* Replaces all members of `group` in expected[0..n) by its summary (the others move up); the number
+ * left. */
 static int summarise(const Group *group, const char **expected, int n) {
     for (int m = 0; group->members[m]; m++)
         if (find_word(expected, n, group->members[m]) < 0) return n;
@@ -125,7 +128,8 @@ void parse_syntax_error(Parser *parser, Span span, const char **expected, int n)
     parser->failed = true;
     if (parser->silenced) return;
     for (int i = 0; i < n; i++) /* hbm.y writes '+', or "name" */
-        if (expected[i][0] == '\'') expected[i] = arena_strndup(parser->arena, expected[i] + 1, strlen(expected[i]) - 2);
+        if (expected[i][0] == '\'')
+            expected[i] = arena_strndup(parser->arena, expected[i] + 1, strlen(expected[i]) - 2);
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
         n = summarise(&groups[i], expected, n);
     Text text;
@@ -156,7 +160,8 @@ Ast *front_parse_source(Arena *arena, Diags *diags, const char *path, const char
     Parser parser = {.arena = arena, .diags = diags, .text = text, .library = library};
     parser.file = diags_add_source(diags, path, text, n);
     if (n > AST_MAX_FILE) {
-        diag_report(diags, DIAG_FILE_TOO_LARGE, (Span){parser.file, 0, 0}, (long long)n, AST_MAX_FILE);
+        diag_report(diags, DIAG_FILE_TOO_LARGE, (Span){parser.file, 0, 0}, (long long)n,
+                    AST_MAX_FILE);
         return NULL;
     }
     int status = parse_scan(&parser, text, n);

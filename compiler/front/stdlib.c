@@ -63,17 +63,20 @@ bool load_stdlib(Checker *ck) {
     Ast **files = arena_array(ck->arena, Ast *, stdlib_file_count + 1);
     for (int i = 0; i < stdlib_file_count; i++) {
         const StdlibFile *file = &stdlib_files[i];
-        files[i] = front_parse_source(ck->arena, ck->diags, file->name, file->text, strlen(file->text), true);
+        files[i] = front_parse_source(ck->arena, ck->diags, file->name, file->text,
+                                      strlen(file->text), true);
         if (!files[i]) return false;
         for (int k = 0; k < files[i]->items.n; k++) {
             const Ast *item = files[i]->items.data[k];
             if (item->kind == AST_FN) add_definition(ck, DEFINES_FN, item, true);
-            if (item->kind == AST_DISTRIBUTION) add_definition(ck, DEFINES_DISTRIBUTION, item, true);
+            if (item->kind == AST_DISTRIBUTION)
+                add_definition(ck, DEFINES_DISTRIBUTION, item, true);
             if (item->kind == AST_LINK) add_definition(ck, DEFINES_LINK, item, true);
         }
     }
     for (int i = 0; i < stdlib_file_count; i++)
         for (int k = 0; k < files[i]->items.n; k++)
-            if (files[i]->items.data[k]->kind == AST_DEFAULT) set_default(ck, files[i]->items.data[k]);
+            if (files[i]->items.data[k]->kind == AST_DEFAULT)
+                set_default(ck, files[i]->items.data[k]);
     return true;
 }

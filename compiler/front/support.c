@@ -1,7 +1,9 @@
-/* support.c -- arguments against the supports of their parameters, observations and latents against their own.
+/* support.c -- arguments against the supports of their parameters, observations and latents against
+ * their own.
  *
- * What is known at compile time is compared number by number. Of the rest, a variable used as it is whose support reaches
- * beyond the parameter's is an error; a compound expression that may do so is a warning, for the range is only an outer bound. */
+ * What is known at compile time is compared number by number. Of the rest, a variable used as it is
+ * whose support reaches beyond the parameter's is an error; a compound expression that may do so is
+ * a warning, for the range is only an outer bound. */
 #include "front/check.h"
 
 #include <math.h>
@@ -30,9 +32,12 @@ static Range allowed(Checker *ck, const Param *param, const Range *params) {
 /* The variable that `e` is, through lets and positions; NULL for anything compound. */
 static const Var *bare_variable(const Expr *e) {
     for (;;) {
-        if (e->kind == EXPR_INDEX) e = e->args[0];
-        else if (e->kind == EXPR_VAR && e->var->kind == VAR_LET) e = e->var->value;
-        else return e->kind == EXPR_VAR ? e->var : NULL;
+        if (e->kind == EXPR_INDEX)
+            e = e->args[0];
+        else if (e->kind == EXPR_VAR && e->var->kind == VAR_LET)
+            e = e->var->value;
+        else
+            return e->kind == EXPR_VAR ? e->var : NULL;
     }
 }
 
@@ -58,12 +63,15 @@ static bool check_numbers(Checker *ck, const Argument *arg, const Value *value) 
         double x = value->data[i];
         if (!isfinite(x)) {
             FAIL(ck, DIAG_NOT_FINITE, arg->e->span,
-                 arena_printf(ck->arena, "parameter `%s` of `%s`", arg->param->name, arg->var->dist->name), x);
+                 arena_printf(ck->arena, "parameter `%s` of `%s`", arg->param->name,
+                              arg->var->dist->name),
+                 x);
             return false;
         }
         bool bounded = arg->param->support != SUPPORT_REAL;
         if (!bounded || (x > arg->allowed.lo && x < arg->allowed.hi)) continue;
-        FAIL(ck, DIAG_PARAMETER_VALUE, arg->e->span, arg->param->name, arg->var->dist->name, arg->must, x);
+        FAIL(ck, DIAG_PARAMETER_VALUE, arg->e->span, arg->param->name, arg->var->dist->name,
+             arg->must, x);
         const Var *hyper = hyper_in(arg->e);
         if (hyper) diag_note(ck->diags, hyper->span, "hyper `%s` is declared here", hyper->name);
         return false;
@@ -88,11 +96,13 @@ static bool check_range(Checker *ck, const Argument *arg) {
     }
     FAIL(ck, DIAG_PARAMETER_SUPPORT, arg->e->span, name, dist, arg->must, bare->name,
          support_text(ck, &bare->support));
-    diag_note(ck->diags, bare->span, "`%s` is declared here%s%s%s", bare->name, bare->dist ? ", with distribution `" : "",
-              bare->dist ? bare->dist->name : "", bare->dist ? "`" : "");
+    diag_note(ck->diags, bare->span, "`%s` is declared here%s%s%s", bare->name,
+              bare->dist ? ", with distribution `" : "", bare->dist ? bare->dist->name : "",
+              bare->dist ? "`" : "");
     if (arg->param->support == SUPPORT_POSITIVE)
         diag_help(ck->diags, "give `%s` a positive distribution such as %s", bare->name,
-                  bare->dist && strcmp(bare->dist->name, "laplace") == 0 ? "exponential" : "half_normal");
+                  bare->dist && strcmp(bare->dist->name, "laplace") == 0 ? "exponential"
+                                                                         : "half_normal");
     return false;
 }
 
@@ -109,10 +119,13 @@ static bool check_parameters(Checker *ck, Var *var) {
             support.lo = substitute(ck, param->lo, var->args);
             support.hi = substitute(ck, param->hi, var->args);
         }
-        Argument arg = {var, var->args[i], param, allowed(ck, param, ranges), support_text(ck, &support)};
+        Argument arg = {var, var->args[i], param, allowed(ck, param, ranges),
+                        support_text(ck, &support)};
         Value value;
-        if (evaluate(ck, arg.e, true, &value)) good = check_numbers(ck, &arg, &value) && good;
-        else if (param->support != SUPPORT_REAL) good = check_range(ck, &arg) && good;
+        if (evaluate(ck, arg.e, true, &value))
+            good = check_numbers(ck, &arg, &value) && good;
+        else if (param->support != SUPPORT_REAL)
+            good = check_range(ck, &arg) && good;
     }
     return good;
 }
@@ -141,7 +154,8 @@ static bool check_own_support(Checker *ck, Var *var, Span span) {
     if (over_params->kind != SUPPORT_INTERVAL) return true;
     var->support.lo = substitute(ck, over_params->lo, var->args);
     var->support.hi = substitute(ck, over_params->hi, var->args);
-    if (!type_expr(ck, var->support.lo, NULL) || !type_expr(ck, var->support.hi, NULL)) return false;
+    if (!type_expr(ck, var->support.lo, NULL) || !type_expr(ck, var->support.hi, NULL))
+        return false;
     if (!check_not_empty(ck, var, span)) return false;
     if (var->kind != VAR_OBSERVED) return true;
     const Var *latent = latent_in(ck, var->support.lo);
@@ -158,8 +172,8 @@ static bool choose_link(Checker *ck, Var *var, const Ast *ast, Definition *via) 
     if (!link) internal_error("front", "no default link for %s values", support_names[kind]);
     if (!define(ck, link, ast->span)) return false;
     if (link->link->support != kind) {
-        FAIL(ck, DIAG_LINK_SUPPORT, ast->word.span, link->name, support_names[link->link->support], var->name,
-             support_text(ck, &var->support));
+        FAIL(ck, DIAG_LINK_SUPPORT, ast->word.span, link->name, support_names[link->link->support],
+             var->name, support_text(ck, &var->support));
         diag_note(ck->diags, link->ast->name.span, "link `%s` is defined here", link->name);
         diag_help(ck->diags, "without `via` the link is `%s`", ck->default_link[kind]->name);
         return false;

@@ -1,7 +1,8 @@
 /* type.c -- element types, event shapes and plates, bottom-up.
  *
- * A scalar goes with any event; two events meet only with equal dimensions. A fn's body is typed anew at each call
- * with the types of its arguments, so that the types left in a body are those of the last call. */
+ * A scalar goes with any event; two events meet only with equal dimensions. A fn's body is typed
+ * anew at each call with the types of its arguments, so that the types left in a body are those of
+ * the last call. */
 #include "front/check.h"
 
 int64_t shape_size(int n_dims, const int64_t *dims) {
@@ -21,7 +22,8 @@ const char *shape_text(Arena *arena, int n_dims, const int64_t *dims) {
     if (n_dims == 0) return "scalar";
     Text text;
     text_init(&text, arena);
-    for (int i = 0; i < n_dims; i++) text_printf(&text, "%s%lld", i ? ", " : "[", (long long)dims[i]);
+    for (int i = 0; i < n_dims; i++)
+        text_printf(&text, "%s%lld", i ? ", " : "[", (long long)dims[i]);
     text_add(&text, "]");
     return text.data;
 }
@@ -56,7 +58,8 @@ static bool join(Checker *ck, Expr *e) {
         const Expr *arg = e->args[i];
         e->type.plate = deeper_plate(e->type.plate, arg->type.plate);
         if (arg->type.n_dims == 0) continue;
-        if (shaped && !same_shape(&shaped->type, &arg->type)) return mismatch(ck, e->span, shaped, arg);
+        if (shaped && !same_shape(&shaped->type, &arg->type))
+            return mismatch(ck, e->span, shaped, arg);
         shaped = arg;
     }
     if (shaped) {
@@ -88,8 +91,11 @@ static bool type_op(Checker *ck, Expr *e, bool in_body) {
             if (!need(ck, e->args[i], true)) return false;
         e->type.elem = ELEM_BOOL;
         return true;
-    case OP_SELECT: return need(ck, e->args[0], true) && need(ck, e->args[1], false) && need(ck, e->args[2], false);
-    default: break;
+    case OP_SELECT:
+        return need(ck, e->args[0], true) && need(ck, e->args[1], false) &&
+               need(ck, e->args[2], false);
+    default:
+        break;
     }
     for (int i = 0; i < e->n_args; i++)
         if (!need(ck, e->args[i], false)) return false;
@@ -106,7 +112,8 @@ static bool type_index(Checker *ck, Expr *e) {
              e->args[0]->kind == EXPR_VAR ? arena_printf(ck->arena, "`%s`", e->args[0]->var->name)
                                           : "this value");
         if (e->args[0]->kind == EXPR_VAR)
-            diag_note(ck->diags, e->args[0]->var->span, "`%s` is declared here", e->args[0]->var->name);
+            diag_note(ck->diags, e->args[0]->var->span, "`%s` is declared here",
+                      e->args[0]->var->name);
         return false;
     }
     if (e->index < 0 || e->index >= whole->dims[0]) {
@@ -123,7 +130,8 @@ static bool type_array(Checker *ck, Expr *e) {
     e->type = (Type){.n_dims = first->type.n_dims + 1, .dims = {e->n_args}};
     for (int i = 0; i < e->n_args; i++) {
         if (!need(ck, e->args[i], false)) return false;
-        if (!same_shape(&first->type, &e->args[i]->type)) return mismatch(ck, e->span, first, e->args[i]);
+        if (!same_shape(&first->type, &e->args[i]->type))
+            return mismatch(ck, e->span, first, e->args[i]);
         e->type.plate = deeper_plate(e->type.plate, e->args[i]->type.plate);
     }
     if (e->type.n_dims > MAX_EVENT_DIMS) {
@@ -165,16 +173,25 @@ bool type_expr(Checker *ck, Expr *e, const Type *params) {
     }
     if (!good) return false;
     switch (e->kind) {
-    case EXPR_NUMBER: e->type = (Type){.elem = ELEM_REAL}; return true;
-    case EXPR_VAR: e->type = e->var->type; return true;
+    case EXPR_NUMBER:
+        e->type = (Type){.elem = ELEM_REAL};
+        return true;
+    case EXPR_VAR:
+        e->type = e->var->type;
+        return true;
     case EXPR_PARAM:
         e->type = params ? params[e->param] : (Type){.elem = ELEM_REAL};
         return true;
-    case EXPR_OP: return type_op(ck, e, params != NULL);
-    case EXPR_REDUCE: return type_reduce(ck, e);
-    case EXPR_CALL: return type_call(ck, e);
-    case EXPR_INDEX: return type_index(ck, e);
-    case EXPR_ARRAY: return type_array(ck, e);
+    case EXPR_OP:
+        return type_op(ck, e, params != NULL);
+    case EXPR_REDUCE:
+        return type_reduce(ck, e);
+    case EXPR_CALL:
+        return type_call(ck, e);
+    case EXPR_INDEX:
+        return type_index(ck, e);
+    case EXPR_ARRAY:
+        return type_array(ck, e);
     case EXPR_LINK:
         for (int i = 0; i < e->n_args; i++)
             if (!need(ck, e->args[i], false)) return false;

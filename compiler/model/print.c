@@ -1,14 +1,16 @@
 /* print.c -- the checked model as text (--emit=model), and the hash over it.
  *
- * The text is canonical: it follows from the checked model alone, not from how its file was written. What weights were
- * trained for is recognised by its hash (FNV-1a, 64 bits), into which the model's name does not enter. */
+ * The text is canonical: it follows from the checked model alone, not from how its file was
+ * written. What weights were trained for is recognised by its hash (FNV-1a, 64 bits), into which
+ * the model's name does not enter. */
 #include "model/model.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
 static const char *const reduce_names[] = {"sum", "mean", "min", "max", "prod"};
-static const char *const random_names[] = {"std_normal", "std_uniform", "std_exponential", "std_gamma"};
+static const char *const random_names[] = {"std_normal", "std_uniform", "std_exponential",
+                                           "std_gamma"};
 static const char *const part_names[] = {"forward", "inverse", "log_jacobian"};
 
 /* ---- expressions ---- */
@@ -21,9 +23,9 @@ typedef struct OperatorText {
 } OperatorText;
 
 static const OperatorText operators[] = {
-    {OP_OR, "||", 2}, {OP_AND, "&&", 3}, {OP_EQ, "==", 4}, {OP_LT, "<", 4},  {OP_LE, "<=", 4},
-    {OP_ADD, "+", 5}, {OP_SUB, "-", 5},  {OP_MUL, "*", 6}, {OP_DIV, "/", 6}, {OP_NEG, "-", 7},
-    {OP_NOT, "!", 7}, {OP_POW, "^", 8},
+    {OP_OR, "||", 2}, {OP_AND, "&&", 3}, {OP_EQ, "==", 4}, {OP_LT, "<", 4},
+    {OP_LE, "<=", 4}, {OP_ADD, "+", 5},  {OP_SUB, "-", 5}, {OP_MUL, "*", 6},
+    {OP_DIV, "/", 6}, {OP_NEG, "-", 7},  {OP_NOT, "!", 7}, {OP_POW, "^", 8},
 };
 
 static const OperatorText *operator_of(const Expr *e) {
@@ -86,14 +88,30 @@ static void print_expr(Text *out, const Expr *e, int outer) {
         print_number(out, e->number);
         if (e->number < 0 && outer > 6) text_add(out, ")");
         return;
-    case EXPR_VAR: text_add(out, e->var->name); return;
-    case EXPR_PARAM: text_printf(out, "$%d", e->param); return;
-    case EXPR_OP: print_op(out, e, outer); return;
-    case EXPR_REDUCE: text_add(out, reduce_names[e->reduce]); break;
-    case EXPR_CALL: text_add(out, e->function->name); break;
-    case EXPR_LINK: text_printf(out, "%s.%s", e->link->name, part_names[e->link_part]); break;
-    case EXPR_RANDOM: text_add(out, random_names[e->random]); break;
-    case EXPR_ARRAY: print_args(out, "[", e, "]"); return;
+    case EXPR_VAR:
+        text_add(out, e->var->name);
+        return;
+    case EXPR_PARAM:
+        text_printf(out, "$%d", e->param);
+        return;
+    case EXPR_OP:
+        print_op(out, e, outer);
+        return;
+    case EXPR_REDUCE:
+        text_add(out, reduce_names[e->reduce]);
+        break;
+    case EXPR_CALL:
+        text_add(out, e->function->name);
+        break;
+    case EXPR_LINK:
+        text_printf(out, "%s.%s", e->link->name, part_names[e->link_part]);
+        break;
+    case EXPR_RANDOM:
+        text_add(out, random_names[e->random]);
+        break;
+    case EXPR_ARRAY:
+        print_args(out, "[", e, "]");
+        return;
     case EXPR_INDEX:
         print_expr(out, e->args[0], 9);
         text_printf(out, "[%lld]", (long long)e->index);
@@ -109,7 +127,8 @@ void expr_print(Text *out, const Expr *e) {
 /* ---- the model ---- */
 
 static void print_shape(Text *out, const Type *type) {
-    for (int i = 0; i < type->n_dims; i++) text_printf(out, "%s%lld", i ? ", " : "[", (long long)type->dims[i]);
+    for (int i = 0; i < type->n_dims; i++)
+        text_printf(out, "%s%lld", i ? ", " : "[", (long long)type->dims[i]);
     if (type->n_dims) text_add(out, "]");
 }
 

@@ -1,4 +1,5 @@
-/* test_front_model.c -- what the front end makes of a model: types, plates, supports, links, values, hash. */
+/* test_front_model.c -- what the front end makes of a model: types, plates, supports, links,
+ * values, hash. */
 #include "base/diag.h"
 #include "front/front.h"
 
@@ -9,12 +10,15 @@
 static Arena *arena;
 
 /* The model of `text`, or NULL; *errors counts what was reported. */
-static Model *model_of(const char *path, const char *text, const Define *defines, int n, int *errors) {
+static Model *model_of(const char *path, const char *text, const Define *defines, int n,
+                       int *errors) {
     Diags *diags = diags_new(arena);
     Ast *ast = front_parse(arena, diags, path, text, strlen(text));
     Model *model = ast ? front_check(arena, diags, ast, defines, n) : NULL;
-    if (errors) *errors = diags_errors(diags);
-    else if (diags_errors(diags)) diags_print(diags, stdout, false);
+    if (errors)
+        *errors = diags_errors(diags);
+    else if (diags_errors(diags))
+        diags_print(diags, stdout, false);
     return model;
 }
 
@@ -50,16 +54,18 @@ static void gre_is_understood(void) {
     CHECK(x->type.n_dims == 1 && x->type.dims[0] == 2, "dimensions of x");
     CHECK(mu->kind == VAR_LATENT && !mu->type.plate, "mu");
     CHECK(mu_g->type.plate == group && strcmp(mu_g->link->name, "identity") == 0, "mu_g");
-    CHECK(x->args[0]->kind == EXPR_VAR && x->args[0]->var == mu_g && x->args[0]->type.plate == group,
+    CHECK(x->args[0]->kind == EXPR_VAR && x->args[0]->var == mu_g &&
+              x->args[0]->type.plate == group,
           "location of x");
     CHECK(x->args[1]->var && x->args[1]->var->numbers[0] == 0.1, "scale of x");
-    CHECK(m->distributions.n == 1 && m->links.n == 1, "%d distributions, %d links", m->distributions.n,
-          m->links.n);
+    CHECK(m->distributions.n == 1 && m->links.n == 1, "%d distributions, %d links",
+          m->distributions.n, m->links.n);
 }
 
 static void arguments_go_by_name_or_position(void) {
-    Model *m = good_model("latent a ~ normal(scale = 2, loc = 1); latent b ~ normal(1, scale = 2);\n"
-                          "observed x ~ normal(a + b, 1);");
+    Model *m =
+        good_model("latent a ~ normal(scale = 2, loc = 1); latent b ~ normal(1, scale = 2);\n"
+                   "observed x ~ normal(a + b, 1);");
     if (!CHECK(m, "refused")) return;
     for (int i = 0; i < 2; i++) {
         const Var *v = m->vars.data[i];
@@ -68,9 +74,10 @@ static void arguments_go_by_name_or_position(void) {
 }
 
 static void supports_and_links_follow_the_distribution(void) {
-    Model *m = good_model("hyper top[2] = [1, 4]; latent g ~ gamma(1, 2); latent e ~ exponential(1) via exp;\n"
-                          "latent u[2] ~ uniform(-g, top); latent l ~ laplace(0, 1);\n"
-                          "observed x[2] ~ normal(u * l, g + e);");
+    Model *m = good_model(
+        "hyper top[2] = [1, 4]; latent g ~ gamma(1, 2); latent e ~ exponential(1) via exp;\n"
+        "latent u[2] ~ uniform(-g, top); latent l ~ laplace(0, 1);\n"
+        "observed x[2] ~ normal(u * l, g + e);");
     if (!CHECK(m, "refused")) return;
     const Var *g = var_of(m, "g"), *e = var_of(m, "e"), *u = var_of(m, "u"), *l = var_of(m, "l");
     CHECK(g->support.kind == SUPPORT_POSITIVE && strcmp(g->link->name, "softplus") == 0, "g");
@@ -80,7 +87,8 @@ static void supports_and_links_follow_the_distribution(void) {
     CHECK(u->support.kind == SUPPORT_INTERVAL && strcmp(u->link->name, "interval") == 0, "u");
     const Expr *lo = u->support.lo, *hi = u->support.hi;
     CHECK(lo->kind == EXPR_OP && lo->opcode == OP_NEG && lo->args[0]->var == g, "lower end of u");
-    CHECK(hi->kind == EXPR_VAR && hi->var->kind == VAR_HYPER && hi->type.dims[0] == 2, "upper end of u");
+    CHECK(hi->kind == EXPR_VAR && hi->var->kind == VAR_HYPER && hi->type.dims[0] == 2,
+          "upper end of u");
 }
 
 static void a_let_varies_over_what_its_value_does(void) {
@@ -98,9 +106,10 @@ static void a_let_varies_over_what_its_value_does(void) {
 }
 
 static void hypers_are_evaluated(void) {
-    Model *m = good_model("const N = 2 ^ 3 - 1; fn f(a) = a ^ -2;\n"
-                          "hyper h[2] = [f(2), N / 2]; hyper k[3] = max(h) + sum([1, 2]) * 0.5; hyper p = 2 ^ 0.5;\n"
-                          "latent mu ~ normal(h[0] + k[2], p); observed x ~ normal(mu, 1);");
+    Model *m = good_model(
+        "const N = 2 ^ 3 - 1; fn f(a) = a ^ -2;\n"
+        "hyper h[2] = [f(2), N / 2]; hyper k[3] = max(h) + sum([1, 2]) * 0.5; hyper p = 2 ^ 0.5;\n"
+        "latent mu ~ normal(h[0] + k[2], p); observed x ~ normal(mu, 1);");
     if (!CHECK(m, "refused")) return;
     CHECK_NEAR(var_of(m, "h")->numbers[0], 0.25, 0, "h[0]");
     CHECK_NEAR(var_of(m, "h")->numbers[1], 3.5, 0, "h[1]");
@@ -131,13 +140,15 @@ static void the_hash_is_of_the_model_not_of_the_text(void) {
     Text spaced;
     text_init(&spaced, arena);
     text_add(&spaced, "/* another layout */ ");
-    for (const char *c = gre; *c; c++) text_printf(&spaced, *c == ';' ? "  ;\n // end\n" : "%c", *c);
+    for (const char *c = gre; *c; c++)
+        text_printf(&spaced, *c == ';' ? "  ;\n // end\n" : "%c", *c);
     Model *same = model_of("other.hbm", spaced.data, NULL, 0, NULL);
     CHECK(same && same->hash == m->hash, "spacing, comments or the file's name change the hash");
     const Define defines[] = {{"D", 3}};
     Model *wider = model_of("gre.hbm", gre, defines, 1, NULL);
     CHECK(wider && wider->hash != m->hash, "another D has the same hash");
-    Model *named = good_model("latent mu ~ normal(loc = 0, scale = 1); observed x ~ normal(mu, 1);");
+    Model *named =
+        good_model("latent mu ~ normal(loc = 0, scale = 1); observed x ~ normal(mu, 1);");
     Model *plain = good_model("latent mu ~ normal(0, 1); observed x ~ normal(mu, 1);");
     Model *other = good_model("latent mu ~ normal(0, 1); observed x ~ normal(mu, 2);");
     if (!CHECK(named && plain && other, "refused")) return;
@@ -146,9 +157,10 @@ static void the_hash_is_of_the_model_not_of_the_text(void) {
 }
 
 static void user_definitions_are_carried_along(void) {
-    Model *m = good_model("/// Doc of d.\ndistribution d(a: real) : real { sample = f(a) + std_normal();\n"
-                          "  log_prob(x) = -square(x - f(a)) / 2; }\nfn f(a) = 2 * a; fn unused(a) = a;\n"
-                          "latent mu ~ d(0); observed x ~ normal(mu, 1);");
+    Model *m =
+        good_model("/// Doc of d.\ndistribution d(a: real) : real { sample = f(a) + std_normal();\n"
+                   "  log_prob(x) = -square(x - f(a)) / 2; }\nfn f(a) = 2 * a; fn unused(a) = a;\n"
+                   "latent mu ~ d(0); observed x ~ normal(mu, 1);");
     if (!CHECK(m, "refused")) return;
     CHECK(m->functions.n == 1 && strcmp(m->functions.data[0]->name, "f") == 0, "functions");
     const Distribution *d = var_of(m, "mu")->dist;
@@ -174,7 +186,8 @@ static void limits_are_diagnosed(void) {
     CHECK(!model_of("m.hbm", text.data, NULL, 0, &errors) && errors == 1, "200,000 brackets pass");
     text_init(&text, arena);
     for (int i = 0; i < 30; i++)
-        text_printf(&text, "let l%d = %s%d + %s%d;\n", i, i ? "l" : "", i ? i - 1 : 1, i ? "l" : "", i ? i - 1 : 1);
+        text_printf(&text, "let l%d = %s%d + %s%d;\n", i, i ? "l" : "", i ? i - 1 : 1, i ? "l" : "",
+                    i ? i - 1 : 1);
     text_add(&text, "latent mu ~ normal(l29, 1); observed x ~ normal(mu, 1);");
     Model *m = model_of("m.hbm", text.data, NULL, 0, &errors);
     CHECK(m && errors == 0, "a chain of lets is refused");
@@ -182,7 +195,8 @@ static void limits_are_diagnosed(void) {
 
 static void errors_are_counted_and_shown_in_order(void) {
     Diags *diags = diags_new(arena);
-    const char *text = "latent a ~ normal(b, 1);\nlatent c ~ normal(0, d);\nobserved x ~ nomal(0, 1);\n";
+    const char *text =
+        "latent a ~ normal(b, 1);\nlatent c ~ normal(0, d);\nobserved x ~ nomal(0, 1);\n";
     Ast *ast = front_parse(arena, diags, "m.hbm", text, strlen(text));
     CHECK(ast && !front_check(arena, diags, ast, NULL, 0), "passes");
     CHECK(diags_errors(diags) == 3, "%d errors", diags_errors(diags));
@@ -195,7 +209,8 @@ static void errors_are_counted_and_shown_in_order(void) {
                                       "  1 | latent a ~ normal(b, 1);\n"
                                       "    |                   ^\n");
     const char *last = strstr(shown, "m.hbm:3:14: error E0206");
-    CHECK(first == shown && last && strstr(last, "help: did you mean `normal`?"), "shown:\n%s", shown);
+    CHECK(first == shown && last && strstr(last, "help: did you mean `normal`?"), "shown:\n%s",
+          shown);
     CHECK(!strchr(shown, '\033'), "coloured without being asked");
     free(shown);
 }
@@ -204,7 +219,8 @@ static void codes_are_explained(void) {
     const char *nearest = NULL;
     CHECK(diag_explain("E0201", NULL) && strlen(diag_explain("E0201", NULL)) > 40, "E0201");
     CHECK(!diag_explain("E0200", &nearest) && nearest && nearest[0] == 'E', "E0200");
-    CHECK(!diag_explain("nonsense", &nearest) && !nearest, "nonsense is near %s", nearest ? nearest : "");
+    CHECK(!diag_explain("nonsense", &nearest) && !nearest, "nonsense is near %s",
+          nearest ? nearest : "");
 }
 
 int main(void) {
