@@ -235,6 +235,16 @@ static void set_facts(Checker *ck, Var *var, bool hyper) {
     ck->facts.data[var->index] = facts;
 }
 
+/* Of a latent or observed variable, its support says where it lies. */
+static void set_random_facts(Checker *ck, Var *var) {
+    Facts *facts = &ck->facts.data[var->index];
+    if (var->kind == VAR_LATENT) facts->latent = var;
+    if (var->support.kind == SUPPORT_POSITIVE) facts->range.lo = 0;
+    if (var->support.kind != SUPPORT_INTERVAL) return;
+    facts->range.lo = range_of(ck, var->support.lo, NULL).lo;
+    facts->range.hi = range_of(ck, var->support.hi, NULL).hi;
+}
+
 static bool check_hyper(Checker *ck, Var *var, const Ast *ast) {
     bool good = check_dims(ck, ast, &var->type);
     ck->constant = arena_printf(ck->arena, "hyper `%s`", ast->name.text);
@@ -439,19 +449,9 @@ static void check_declaration(Checker *ck, const Ast *ast) {
     symbol->broken = !good;
     if (!good) return;
     symbol->var = var;
-    Range range = {0, 0};
-    if (var->dist) { /* what the support says of the value */
-        Range all = {-1.0 / 0.0, 1.0 / 0.0};
-        range = all;
-        if (var->support.kind == SUPPORT_POSITIVE) range.lo = 0;
-        if (var->support.kind == SUPPORT_INTERVAL)
-            range = (Range){range_of(ck, var->support.lo, NULL).lo,
-                            range_of(ck, var->support.hi, NULL).hi};
-    }
     add_var(ck, var);
     if (var->dist)
-        ck->facts.data[var->index] =
-            (Facts){.range = range, .latent = kind == VAR_LATENT ? var : NULL};
+        set_random_facts(ck, var);
     else
         set_facts(ck, var, kind == VAR_HYPER);
 }
