@@ -1,11 +1,13 @@
-/* build.c -- the one door through which operations enter a program, and the builders in front of it.
+/* build.c -- the one door through which operations enter a program, and the builders in front of
+ * it.
  *
- * ir_append checks an operation against its row of ops.def and infers the type and the axes of its result. Parser and
- * verifier report its complaint to the user; the builders are called by the compiler alone, whose misuse is an
- * internal error.
+ * ir_append checks an operation against its row of ops.def and infers the type and the axes of its
+ * result. Parser and verifier report its complaint to the user; the builders are called by the
+ * compiler alone, whose misuse is an internal error.
  *
- * Canonical order of axes: data, draw, plates, events. Plates stand by the number of their original, then their own, so
- * that a parent (always declared first) precedes its children and a copy stands beside what it copies; events by number.
+ * Canonical order of axes: data, draw, plates, events. Plates stand by the number of their
+ * original, then their own, so that a parent (always declared first) precedes its children and a
+ * copy stands beside what it copies; events by number.
  */
 #include "ir/ir.h"
 
@@ -63,10 +65,11 @@ const char *ir_axis_declare(IrProgram *p, IrAxis axis, AxisId *id) {
         return arena_printf(p->arena, "event axis %s needs an extent of at least 1", axis.name);
     if (axis.kind != AXIS_EVENT && axis.extent != 0)
         return arena_printf(p->arena, "axis %s has its extent at run time", axis.name);
-    if (axis.parent != AXIS_NONE && (axis.kind != AXIS_PLATE || axis.parent < 0 ||
-                                     axis.parent >= p->axes.n ||
-                                     p->axes.data[axis.parent].kind != AXIS_PLATE))
-        return arena_printf(p->arena, "axis %s: only a plate has a parent, and it is a plate", axis.name);
+    if (axis.parent != AXIS_NONE &&
+        (axis.kind != AXIS_PLATE || axis.parent < 0 || axis.parent >= p->axes.n ||
+         p->axes.data[axis.parent].kind != AXIS_PLATE))
+        return arena_printf(p->arena, "axis %s: only a plate has a parent, and it is a plate",
+                            axis.name);
     for (int i = 0; axis.kind <= AXIS_DRAW && i < p->axes.n; i++)
         if (p->axes.data[i].kind == axis.kind)
             return arena_printf(p->arena, "a second %s axis, %s",
@@ -79,14 +82,16 @@ const char *ir_axis_declare(IrProgram *p, IrAxis axis, AxisId *id) {
 
 AxisId ir_axis(IrProgram *p, const char *name, AxisKind kind, AxisId parent, int64_t extent) {
     AxisId id = AXIS_NONE;
-    IrAxis axis = {.name = name, .kind = kind, .parent = parent, .copy_of = AXIS_NONE, .extent = extent};
+    IrAxis axis = {
+        .name = name, .kind = kind, .parent = parent, .copy_of = AXIS_NONE, .extent = extent};
     const char *why = ir_axis_declare(p, axis, &id);
     if (why) internal_error("ir", "program %s: %s", p->name, why);
     return id;
 }
 
 AxisId ir_axis_copy(IrProgram *p, AxisId of, const char *name) {
-    if (of < 0 || of >= p->axes.n) internal_error("ir", "program %s: copy of no axis, %s", p->name, name);
+    if (of < 0 || of >= p->axes.n)
+        internal_error("ir", "program %s: copy of no axis, %s", p->name, name);
     AxisId id = AXIS_NONE;
     IrAxis axis = p->axes.data[original(p, of)];
     axis.name = name;
@@ -160,7 +165,8 @@ static const char *infer_leaf(const IrProgram *p, IrOp *op) {
     return NULL;
 }
 
-/* A stable number of a site: 32-bit FNV-1a of its name, so that all programs of a model agree on it. */
+/* A stable number of a site: 32-bit FNV-1a of its name, so that all programs of a model agree on
+ * it. */
 static uint32_t site_number(const char *name) {
     uint32_t hash = 2166136261u;
     for (; *name; name++) hash = (hash ^ (uint8_t)*name) * 16777619u;
@@ -201,9 +207,8 @@ static const char *infer_point_type(const IrProgram *p, IrOp *op) {
         return type[0] == IR_BOOL && (op->n_args == 1 || type[1] == IR_BOOL) ? NULL : "takes bools";
     case OP_SELECT:
         op->type = type[1];
-        return type[0] == IR_BOOL && type[1] == type[2]
-                   ? NULL
-                   : "takes a bool and two values of one type";
+        return type[0] == IR_BOOL && type[1] == type[2] ? NULL
+                                                        : "takes a bool and two values of one type";
     case OP_STOP_GRADIENT:
         op->type = type[0];
         return NULL;
@@ -254,10 +259,11 @@ static const char *check_stretch(const IrProgram *p, AxisId whole, AxisId part, 
 
 static const char *check_position(const IrProgram *p, AxisId axis, int64_t index) {
     const IrAxis *a = &p->axes.data[axis];
-    if (a->kind != AXIS_EVENT) return arena_printf(p->arena, "takes an event axis, not %s", a->name);
+    if (a->kind != AXIS_EVENT)
+        return arena_printf(p->arena, "takes an event axis, not %s", a->name);
     if (index < 0 || index >= a->extent)
-        return arena_printf(p->arena, "position %lld is outside of %s (%lld)", (long long)index, a->name,
-                            (long long)a->extent);
+        return arena_printf(p->arena, "position %lld is outside of %s (%lld)", (long long)index,
+                            a->name, (long long)a->extent);
     return NULL;
 }
 
@@ -298,7 +304,8 @@ static const char *infer_spread(const IrProgram *p, IrOp *op) {
     return add_axes(p, op, arg->axes, arg->n_axes);
 }
 
-/* The numbers an operation does not speak of are zeroed, so that equal operations are equal bit by bit. */
+/* The numbers an operation does not speak of are zeroed, so that equal operations are equal bit by
+ * bit. */
 static void clear_unused(IrOp *op) {
     IrRule rule = ir_op_info[op->opcode].rule;
     bool structural = rule >= RULE_RENAME && rule <= RULE_PAD;
@@ -326,17 +333,29 @@ const char *ir_infer(const IrProgram *p, IrOp *op, int position) {
                                 op->args[i]);
     const char *why = NULL;
     switch (info->rule) {
-    case RULE_LEAF: why = infer_leaf(p, op); break;
-    case RULE_POINT: why = infer_union(p, op); break;
+    case RULE_LEAF:
+        why = infer_leaf(p, op);
+        break;
+    case RULE_POINT:
+        why = infer_union(p, op);
+        break;
     case RULE_REDUCE:
-    case RULE_CONTRACT: why = infer_over(p, op); break;
+    case RULE_CONTRACT:
+        why = infer_over(p, op);
+        break;
     case RULE_RENAME:
     case RULE_PICK:
     case RULE_PLACE:
     case RULE_SLICE:
-    case RULE_PAD: why = infer_structural(p, op, info->rule); break;
-    case RULE_SPREAD: why = infer_spread(p, op); break;
-    case RULE_RANDOM: why = infer_random(p, op); break;
+    case RULE_PAD:
+        why = infer_structural(p, op, info->rule);
+        break;
+    case RULE_SPREAD:
+        why = infer_spread(p, op);
+        break;
+    case RULE_RANDOM:
+        why = infer_random(p, op);
+        break;
     }
     if (why) return arena_printf(p->arena, "%s: %s", info->text, why);
     clear_unused(op);
@@ -376,14 +395,16 @@ IrProgram *ir_program_like(const IrProgram *p) {
 }
 
 static IrOp with_axes(IrProgram *p, IrOp op, const AxisId *axes, int n) {
-    if (n > IR_MAX_AXES) internal_error("ir", "program %s: more than %d axes", p->name, IR_MAX_AXES);
+    if (n > IR_MAX_AXES)
+        internal_error("ir", "program %s: more than %d axes", p->name, IR_MAX_AXES);
     if (n) memcpy(op.axes, axes, sizeof(AxisId) * (size_t)n);
     op.n_axes = n;
     return op;
 }
 
 static IrOp with_over(IrProgram *p, IrOp op, const AxisId *over, int n) {
-    if (n > IR_MAX_OVER) internal_error("ir", "program %s: more than %d axes", p->name, IR_MAX_OVER);
+    if (n > IR_MAX_OVER)
+        internal_error("ir", "program %s: more than %d axes", p->name, IR_MAX_OVER);
     if (n) memcpy(op.over, over, sizeof(AxisId) * (size_t)n);
     op.n_over = n;
     return op;
@@ -468,7 +489,11 @@ IrValue ir_contract(IrProgram *p, IrValue a, IrValue b, const AxisId *over, int 
 
 static IrValue structural(IrProgram *p, IrOpcode opcode, IrValue a, AxisId axis, AxisId axis2,
                           int64_t index) {
-    return must(p, (IrOp){.opcode = opcode, .n_args = 1, .args = {a}, .axis = axis, .axis2 = axis2,
+    return must(p, (IrOp){.opcode = opcode,
+                          .n_args = 1,
+                          .args = {a},
+                          .axis = axis,
+                          .axis2 = axis2,
                           .index = index});
 }
 
@@ -498,6 +523,7 @@ IrValue ir_spread(IrProgram *p, IrValue a, const AxisId *axes, int n_axes) {
 }
 
 void ir_output(IrProgram *p, const char *name, IrValue v) {
-    if (v < 0 || v >= p->ops.n) internal_error("ir", "program %s: output %s of no value", p->name, name);
+    if (v < 0 || v >= p->ops.n)
+        internal_error("ir", "program %s: output %s of no value", p->name, name);
     vec_push(p->arena, &p->outputs, (IrOutput){arena_strdup(p->arena, name), v});
 }

@@ -1,10 +1,10 @@
-/* eval.c -- the interpreter of the tensor IR, in double over whole tensors: the oracle of every back end, so it is
- * meant to be obviously right.
+/* eval.c -- the interpreter of the tensor IR, in double over whole tensors: the oracle of every
+ * back end, so it is meant to be obviously right.
  *
- * Every operation is a walk: the axes of its result (and those it reduces over), each with its extent and the step
- * that every tensor takes along it; an operand that lacks an axis takes step 0. Adjacent axes along which all
- * tensors go evenly are walked as one. A tensor is freed after its last use; values that no output needs are
- * not computed.
+ * Every operation is a walk: the axes of its result (and those it reduces over), each with its
+ * extent and the step that every tensor takes along it; an operand that lacks an axis takes step 0.
+ * Adjacent axes along which all tensors go evenly are walked as one. A tensor is freed after its
+ * last use; values that no output needs are not computed.
  */
 #include "ir/ir.h"
 #include "ir/special.h"
@@ -44,8 +44,7 @@ static int64_t step_along(const IrTensor *t, AxisId axis) {
 static void walk_add(Walk *w, int64_t extent, const int64_t *step) {
     if (extent == 1) return;
     bool even = w->n > 0;
-    for (int k = 0; k < w->n_tensors && even; k++)
-        even = w->step[k][w->n - 1] == step[k] * extent;
+    for (int k = 0; k < w->n_tensors && even; k++) even = w->step[k][w->n - 1] == step[k] * extent;
     if (even)
         w->extent[w->n - 1] *= extent;
     else
@@ -54,8 +53,8 @@ static void walk_add(Walk *w, int64_t extent, const int64_t *step) {
 }
 
 /* The walk over given axes of `n_tensors` tensors. */
-static Walk walk_over(const AxisId *axes, const int64_t *extent, int n, const IrTensor *const *tensors,
-                      int n_tensors) {
+static Walk walk_over(const AxisId *axes, const int64_t *extent, int n,
+                      const IrTensor *const *tensors, int n_tensors) {
     Walk w = {.n_tensors = n_tensors};
     for (int i = 0; i < n; i++) {
         int64_t step[MAX_TENSORS];
@@ -127,13 +126,13 @@ static void point_run(IrOpcode opcode, int64_t n, double *out, const double *con
     const double *pa = arg[0], *pb = arg[1], *pc = arg[2];
     const int64_t so = step[0], sa = step[1], sb = step[2], sc = step[3];
     switch (opcode) {
-#define POINT_LOOP(ENUM, value)                                              \
-    case OP_##ENUM:                                                          \
-        for (int64_t i = 0; i < n; i++) {                                    \
-            const double a = pa[i * sa], b = pb[i * sb], c = pc[i * sc];     \
-            (void)b, (void)c;                                                \
-            out[i * so] = (value);                                           \
-        }                                                                    \
+#define POINT_LOOP(ENUM, value)                                          \
+    case OP_##ENUM:                                                      \
+        for (int64_t i = 0; i < n; i++) {                                \
+            const double a = pa[i * sa], b = pb[i * sb], c = pc[i * sc]; \
+            (void)b, (void)c;                                            \
+            out[i * so] = (value);                                       \
+        }                                                                \
         break;
 #define EVAL_POINT(ENUM, value) POINT_LOOP(ENUM, value)
 #define EVAL_LEAF(ENUM, value)
@@ -149,7 +148,8 @@ static void point_run(IrOpcode opcode, int64_t n, double *out, const double *con
 #define OP(ENUM, text, arity, rule, value, ...) EVAL_##rule(ENUM, value)
 #include "ir/ops.def"
 #undef OP
-    default: internal_error("eval", "%s is not point-wise", ir_op_info[opcode].text);
+    default:
+        internal_error("eval", "%s is not point-wise", ir_op_info[opcode].text);
     }
 }
 
@@ -240,8 +240,9 @@ static const char *eval_max_over(Eval *e, IrValue v) {
 
 /* ---- structural operations: one tensor's entries copied to another's ---- */
 
-/* For every position of the axes of `by`: to[...] = from[...]. `from_axis` renames an axis for `from` (its step along `axis` is
- * from's along `from_axis`), `to_axis` for `to`; the offsets say where each begins. */
+/* For every position of the axes of `by`: to[...] = from[...]. `from_axis` renames an axis for
+ * `from` (its step along `axis` is from's along `from_axis`), `to_axis` for `to`; the offsets say
+ * where each begins. */
 typedef struct Copy {
     const IrTensor *to, *from, *by;
     AxisId axis, to_axis, from_axis;
@@ -272,15 +273,22 @@ static const IrTensor *operand(const Eval *e, IrValue v) {
 static const char *eval_rename(Eval *e, IrValue v) {
     const IrOp *op = &e->p->ops.data[v];
     const IrTensor *t = &e->value[v];
-    copy_entries(&(Copy){.to = t, .from = operand(e, v), .by = t, .axis = op->axis2,
-                         .to_axis = op->axis2, .from_axis = op->axis});
+    copy_entries(&(Copy){.to = t,
+                         .from = operand(e, v),
+                         .by = t,
+                         .axis = op->axis2,
+                         .to_axis = op->axis2,
+                         .from_axis = op->axis});
     return NULL;
 }
 
 static const char *eval_pick(Eval *e, IrValue v) {
     const IrOp *op = &e->p->ops.data[v];
     const IrTensor *t = &e->value[v], *a = operand(e, v);
-    copy_entries(&(Copy){.to = t, .from = a, .by = t, .axis = AXIS_NONE,
+    copy_entries(&(Copy){.to = t,
+                         .from = a,
+                         .by = t,
+                         .axis = AXIS_NONE,
                          .from_offset = op->index * step_along(a, op->axis)});
     return NULL;
 }
@@ -289,7 +297,10 @@ static const char *eval_place(Eval *e, IrValue v) {
     const IrOp *op = &e->p->ops.data[v];
     const IrTensor *t = &e->value[v], *a = operand(e, v);
     memset(t->data, 0, sizeof(double) * (size_t)t->size);
-    copy_entries(&(Copy){.to = t, .from = a, .by = a, .axis = AXIS_NONE,
+    copy_entries(&(Copy){.to = t,
+                         .from = a,
+                         .by = a,
+                         .axis = AXIS_NONE,
                          .to_offset = op->index * step_along(t, op->axis)});
     return NULL;
 }
@@ -297,8 +308,13 @@ static const char *eval_place(Eval *e, IrValue v) {
 static const char *eval_slice(Eval *e, IrValue v) {
     const IrOp *op = &e->p->ops.data[v];
     const IrTensor *t = &e->value[v], *a = operand(e, v);
-    copy_entries(&(Copy){.to = t, .from = a, .by = t, .axis = op->axis2, .to_axis = op->axis2,
-                         .from_axis = op->axis, .from_offset = op->index * step_along(a, op->axis)});
+    copy_entries(&(Copy){.to = t,
+                         .from = a,
+                         .by = t,
+                         .axis = op->axis2,
+                         .to_axis = op->axis2,
+                         .from_axis = op->axis,
+                         .from_offset = op->index * step_along(a, op->axis)});
     return NULL;
 }
 
@@ -306,8 +322,13 @@ static const char *eval_pad(Eval *e, IrValue v) {
     const IrOp *op = &e->p->ops.data[v];
     const IrTensor *t = &e->value[v], *a = operand(e, v);
     memset(t->data, 0, sizeof(double) * (size_t)t->size);
-    copy_entries(&(Copy){.to = t, .from = a, .by = a, .axis = op->axis, .to_axis = op->axis2,
-                         .from_axis = op->axis, .to_offset = op->index * step_along(t, op->axis2)});
+    copy_entries(&(Copy){.to = t,
+                         .from = a,
+                         .by = a,
+                         .axis = op->axis,
+                         .to_axis = op->axis2,
+                         .from_axis = op->axis,
+                         .to_offset = op->index * step_along(t, op->axis2)});
     return NULL;
 }
 
@@ -340,17 +361,22 @@ static const double *look_up(const Eval *e, IrValue v) {
 
 static const char *eval_input(Eval *e, IrValue v) {
     const double *given = look_up(e, v);
-    if (!given) return arena_printf(e->arena, "no numbers for input \"%s\"", e->p->ops.data[v].name);
+    if (!given)
+        return arena_printf(e->arena, "no numbers for input \"%s\"", e->p->ops.data[v].name);
     memcpy(e->value[v].data, given, sizeof(double) * (size_t)e->value[v].size);
     return NULL;
 }
 
 static int av_kind(IrRandom kind) {
     switch (kind) {
-    case RANDOM_NORMAL: return AV_NORMAL;
-    case RANDOM_UNIFORM: return AV_UNIFORM;
-    case RANDOM_EXPONENTIAL: return AV_EXPONENTIAL;
-    case RANDOM_GAMMA: return AV_GAMMA;
+    case RANDOM_NORMAL:
+        return AV_NORMAL;
+    case RANDOM_UNIFORM:
+        return AV_UNIFORM;
+    case RANDOM_EXPONENTIAL:
+        return AV_EXPONENTIAL;
+    case RANDOM_GAMMA:
+        return AV_GAMMA;
     }
     return AV_NORMAL;
 }
@@ -363,19 +389,27 @@ static const char *eval_random(Eval *e, IrValue v) {
         memcpy(t->data, given, sizeof(double) * (size_t)t->size);
         return NULL;
     }
-    av_random r = {.key = {e->env->key[0], e->env->key[1]}, .step = e->env->step,
-                   .data0 = e->env->data0, .site = (uint32_t)op->index, .kind = av_kind(op->random),
-                   .n_data = 1, .n_draw = 1, .n_inst = 1, .s_inst = 1,
+    av_random r = {.key = {e->env->key[0], e->env->key[1]},
+                   .step = e->env->step,
+                   .data0 = e->env->data0,
+                   .site = (uint32_t)op->index,
+                   .kind = av_kind(op->random),
+                   .n_data = 1,
+                   .n_draw = 1,
+                   .n_inst = 1,
+                   .s_inst = 1,
                    .shape = shape ? shape->data : NULL};
     for (int i = 0; i < t->n_axes; i++) {
         AxisKind kind = e->p->axes.data[t->axes[i]].kind;
-        int64_t step = step_along(t, t->axes[i]), p_step = shape ? step_along(shape, t->axes[i]) : 0;
+        int64_t step = step_along(t, t->axes[i]),
+                p_step = shape ? step_along(shape, t->axes[i]) : 0;
         if (kind == AXIS_DATA) {
             r.n_data = t->extent[i], r.s_data = step, r.p_data = p_step;
         } else if (kind == AXIS_DRAW) {
             r.n_draw = t->extent[i], r.s_draw = step, r.p_draw = p_step;
         } else {
-            if (r.n_dims == (int)(sizeof r.dim / sizeof r.dim[0])) return "a random source of too many axes";
+            if (r.n_dims == (int)(sizeof r.dim / sizeof r.dim[0]))
+                return "a random source of too many axes";
             r.n_inst *= t->extent[i];
             r.dim[r.n_dims] = t->extent[i];
             r.p_dim[r.n_dims++] = p_step;

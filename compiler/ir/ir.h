@@ -1,10 +1,11 @@
 /* ir.h -- the tensor IR: SSA values over named axes.
  *
- * A program is a table of axes and a list of operations; an operation yields one value, named by its
- * position in the list (IrValue). Operands always stand before their users. A value has an element type
- * and a set of axes, kept in canonical order: data, draw, plates, events, and within a kind by axis id.
- * There are no transposes, reshapes or paddings: operands are matched by axis, and an operand
- * that lacks an axis of the result is constant along it (implicit broadcast).
+ * A program is a table of axes and a list of operations; an operation yields one value, named by
+ * its position in the list (IrValue). Operands always stand before their users. A value has an
+ * element type and a set of axes, kept in canonical order: data, draw, plates (parents first,
+ * copies beside their original), events by axis id. There are no transposes, reshapes or paddings:
+ * operands are matched by axis, and an operand that lacks an axis of the result is constant along
+ * it (implicit broadcast).
  *
  * Kinds of axis
  *   data   the data sets of a minibatch (run-time extent; at most one such axis in a program)
@@ -13,22 +14,25 @@
  *   event  a static extent: features, heads, inducing points, components of a vector
  * A copy of an axis (`copy_of`) shares its extents, so that a set can attend to itself.
  *
- * Rule of the reduced data axis: a program runs in chunks of data sets, and what it reduces over `data` is a partial
- * sum that the runtime adds up over the chunks at the end. Whatever descends from such a sum must therefore be linear
- * in it: neg, add and sub of partial sums, mul and contract with a value that is not partial, div by one, select
- * between partial sums, and the structural operations; never a non-linear function, never a sum with a value that
- * is not partial (it would be added once a chunk; literal zero excepted), never back along `data`. ir_reduced computes
- * which values are partial; the verifier complains of other uses.
+ * Rule of the reduced data axis: a program runs in chunks of data sets, and what it reduces over
+ * `data` is a partial sum that the runtime adds up over the chunks at the end. Whatever descends
+ * from such a sum must therefore be linear in it: neg, add and sub of partial sums, mul and
+ * contract with a value that is not partial, div by one, select between partial sums, and the
+ * structural operations; never a non-linear function, never a sum with a value that is not partial
+ * (it would be added once a chunk; literal zero excepted), never back along `data`. ir_reduced
+ * computes which values are partial; the verifier complains of other uses.
  *
- * Every operation is one row of ops.def: name, arity, axis rule, value, derivative, emission, documentation.
+ * Every operation is one row of ops.def: name, arity, axis rule, value, derivative, emission,
+ * documentation.
  *
  *     IrProgram *p = ir_program_new(arena, "step");
- *     AxisId data = ir_axis(p, "data", AXIS_DATA, AXIS_NONE, 0), d = ir_axis(p, "d0.2", AXIS_EVENT, AXIS_NONE, 2);
+ *     AxisId data = ir_axis(p, "data", AXIS_DATA, AXIS_NONE, 0);
+ *     AxisId d = ir_axis(p, "d0.2", AXIS_EVENT, AXIS_NONE, 2);
  *     IrValue x = ir_input(p, "x", ROLE_DATA, (AxisId[]){data, d}, 2);
- *     IrValue y = ir_sum(p, ir_square(p, x), &d, 1);              // over [data]
+ *     IrValue y = ir_sum(p, ir_square(p, x), &d, 1); // over [data]
  *     ir_output(p, "y", y);
  *
- * Text form: see print.c (the printer and the parser are inverse to each other), docs/ir.md.
+ * Text form: text.h (the printer and the parser are inverse to each other).
  */
 #ifndef ADAVIC_IR_H
 #define ADAVIC_IR_H
@@ -45,8 +49,9 @@ typedef enum { AXIS_DATA, AXIS_DRAW, AXIS_PLATE, AXIS_EVENT } AxisKind;
 typedef struct IrAxis {
     const char *name; /* unique in the program */
     AxisKind kind;
-    AxisId parent;  /* of a plate: the enclosing plate, or AXIS_NONE */
-    AxisId copy_of; /* the axis whose extents it shares, or AXIS_NONE; copies are of originals only */
+    AxisId parent; /* of a plate: the enclosing plate, or AXIS_NONE */
+    AxisId
+        copy_of; /* the axis whose extents it shares, or AXIS_NONE; copies are of originals only */
     int64_t extent; /* of an event axis; 0 = known at run time */
 } IrAxis;
 
@@ -59,8 +64,10 @@ typedef enum {
     ROLE_HYPER,  /* a hyper of the model */
     ROLE_DATA,   /* an observed variable */
     ROLE_LATENT, /* a latent given from outside (log joint) */
-    ROLE_STAT,   /* a statistic of prior predictive draws, named "<output of program prepare>:median" or ":mad" */
-    ROLE_CONTROL, /* a scalar that the training loop sets, 1 unless it says otherwise (entropy_weight) */
+    ROLE_STAT, /* a statistic of prior predictive draws, named "<output of program prepare>:median"
+                  or ":mad" */
+    ROLE_CONTROL, /* a scalar that the training loop sets, 1 unless it says otherwise
+                     (entropy_weight) */
 } IrRole;
 
 typedef enum { RANDOM_NORMAL, RANDOM_UNIFORM, RANDOM_EXPONENTIAL, RANDOM_GAMMA } IrRandom;
@@ -99,8 +106,8 @@ typedef struct IrOp {
     int n_over; /* RULE_REDUCE, RULE_CONTRACT */
     AxisId over[IR_MAX_OVER];
     AxisId axis, axis2; /* structural operations, extent */
-    int64_t index;      /* pick, place, slice, pad: position; random: 32-bit FNV-1a of the site's name */
-    double number;      /* const */
+    int64_t index; /* pick, place, slice, pad: position; random: 32-bit FNV-1a of the site's name */
+    double number; /* const */
     const double *table; /* table: row-major over its (event) axes */
     const char *name;    /* input, random */
     IrRole role;         /* input */
@@ -158,15 +165,18 @@ IrValue ir_const(IrProgram *p, double number);
 IrValue ir_table(IrProgram *p, const double *data, const AxisId *axes, int n_axes);
 IrValue ir_input(IrProgram *p, const char *name, IrRole role, const AxisId *axes, int n_axes);
 IrValue ir_random(IrProgram *p, IrRandom kind, const char *site, const AxisId *axes, int n_axes);
-IrValue ir_random_gamma(IrProgram *p, IrValue shape, const char *site, const AxisId *axes, int n_axes);
+IrValue ir_random_gamma(IrProgram *p, IrValue shape, const char *site, const AxisId *axes,
+                        int n_axes);
 IrValue ir_extent(IrProgram *p, AxisId axis);
 /* Point-wise: ir_exp(p, a), ir_add(p, a, b), ir_select(p, c, a, b), ... one per row of ops.def. */
 IrValue ir_point(IrProgram *p, IrOpcode opcode, const IrValue *args, int n);
-#define IR_POINT1(OPCODE, name) \
-    static inline IrValue ir_##name(IrProgram *p, IrValue a) { return ir_point(p, OP_##OPCODE, &a, 1); }
-#define IR_POINT2(OPCODE, name)                                                    \
-    static inline IrValue ir_##name(IrProgram *p, IrValue a, IrValue b) {          \
-        return ir_point(p, OP_##OPCODE, (IrValue[]){a, b}, 2);                     \
+#define IR_POINT1(OPCODE, name)                                \
+    static inline IrValue ir_##name(IrProgram *p, IrValue a) { \
+        return ir_point(p, OP_##OPCODE, &a, 1);                \
+    }
+#define IR_POINT2(OPCODE, name)                                           \
+    static inline IrValue ir_##name(IrProgram *p, IrValue a, IrValue b) { \
+        return ir_point(p, OP_##OPCODE, (IrValue[]){a, b}, 2);            \
     }
 #define OP(ENUM, text, arity, rule, ...) IR_BUILD_##rule##_##arity(ENUM, text)
 #define IR_BUILD_LEAF_0(E, t)
@@ -199,13 +209,14 @@ IrValue ir_slice(IrProgram *p, IrValue a, AxisId from, AxisId to, int64_t start)
 IrValue ir_pad(IrProgram *p, IrValue a, AxisId from, AxisId to, int64_t start);
 IrValue ir_spread(IrProgram *p, IrValue a, const AxisId *axes, int n_axes);
 void ir_output(IrProgram *p, const char *name, IrValue v);
-/* Appends `op` after checking it and inferring type and axes; the one door through which operations enter.
- * Returns NULL-terminated complaint through *why (and IR_NONE) instead of ending the program: the parser
- * and the verifier use it. */
+/* Appends `op` after checking it and inferring type and axes; the one door through which operations
+ * enter. Returns NULL-terminated complaint through *why (and IR_NONE) instead of ending the
+ * program: the parser and the verifier use it. */
 IrValue ir_append(IrProgram *p, IrOp op, const char **why);
 /* What ir_append checks and infers, for an operation that stands at `position`. */
 const char *ir_infer(const IrProgram *p, IrOp *op, int position);
-/* Entries over event axes alone; -1 if another axis is among them, or they are more than IR_MAX_TABLE. */
+/* Entries over event axes alone; -1 if another axis is among them, or they are more than
+ * IR_MAX_TABLE. */
 int64_t ir_event_size(const IrProgram *p, const AxisId *axes, int n);
 
 /* ---- print.c, parse.c, verify.c ---- */
@@ -214,8 +225,8 @@ void ir_print(Text *out, const IrProgram *p);
 IrProgram *ir_parse(Arena *arena, const char *text, const char **error);
 /* NULL if sound, else a complaint that names the operation. */
 const char *ir_verify(const IrProgram *p);
-/* For every value, whether it is a partial sum over data sets (see the rule above); NULL and *why where the rule
- * is broken. An output that is partial is what the manifest calls reduced. */
+/* For every value, whether it is a partial sum over data sets (see the rule above); NULL and *why
+ * where the rule is broken. An output that is partial is what the manifest calls reduced. */
 const bool *ir_reduced(Arena *arena, const IrProgram *p, const char **why);
 
 /* ---- eval.c: the interpreter in double, the oracle of every back end ---- */
@@ -226,19 +237,21 @@ typedef struct IrTensor {
     int64_t size;
     double *data; /* row-major over axes; int and bool as 0, 1, 2, ... */
 } IrTensor;
-/* The value of a point-wise operation at numbers a, b, c (operands it lacks are ignored; bools as 0, 1). */
+/* The value of a point-wise operation at numbers a, b, c (operands it lacks are ignored; bools as
+ * 0, 1). */
 double ir_point_value(IrOpcode opcode, double a, double b, double c);
 
 /* Random numbers as the runtime draws them (runtime/random.h): f32 values, widened. */
 typedef struct IrEvalEnv {
     const int64_t *extent; /* by axis id; entries of event axes are ignored */
-    /* The bytes of input or random source `name` (row-major over op->axes), or NULL: inputs must be there,
-     * random sources are then drawn. */
+    /* The bytes of input or random source `name` (row-major over op->axes), or NULL: inputs must be
+     * there, random sources are then drawn. */
     const double *(*lookup)(void *user, const IrProgram *p, const IrOp *op);
     void *user;
     uint32_t key[2], step, data0; /* of the random numbers; data0 = number of the first data set */
 } IrEvalEnv;
-/* Computes all outputs, in order, into result[0..outputs.n). NULL, or a complaint (a missing input). */
+/* Computes all outputs, in order, into result[0..outputs.n). NULL, or a complaint (a missing
+ * input). */
 const char *ir_eval(Arena *arena, const IrProgram *p, const IrEvalEnv *env, IrTensor *result);
 
 #endif

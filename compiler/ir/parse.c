@@ -1,6 +1,6 @@
-/* parse.c -- reads the text form of a program (see text.h): a recursive descent over bytes, one line per
- * declaration. The first error ends it, with its line and what was expected there. Operations enter through
- * ir_append, which judges them.
+/* parse.c -- reads the text form of a program (see text.h): a recursive descent over bytes, one
+ * line per declaration. The first error ends it, with its line and what was expected there.
+ * Operations enter through ir_append, which judges them.
  */
 #include "ir/ir.h"
 #include "ir/text.h"
@@ -19,12 +19,14 @@ typedef struct Parser {
     jmp_buf bail;
 } Parser;
 
-static _Noreturn void fail(Parser *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static _Noreturn void fail(Parser *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 static _Noreturn void fail(Parser *s, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    s->error = arena_printf(s->arena, "line %d: %s", s->line, arena_vprintf(s->arena, format, args));
+    s->error =
+        arena_printf(s->arena, "line %d: %s", s->line, arena_vprintf(s->arena, format, args));
     va_end(args);
     longjmp(s->bail, 1);
 }
@@ -247,9 +249,15 @@ static void table(Parser *s, IrOp *op) {
 static void leaf(Parser *s, IrOp *op) {
     static const char *const roles[] = IR_ROLE_WORDS;
     switch (op->opcode) {
-    case OP_CONST: op->number = number(s); break;
-    case OP_EXTENT: op->axis = axis(s); break;
-    case OP_TABLE: table(s, op); break;
+    case OP_CONST:
+        op->number = number(s);
+        break;
+    case OP_EXTENT:
+        op->axis = axis(s);
+        break;
+    case OP_TABLE:
+        table(s, op);
+        break;
     default:
         op->name = quoted(s);
         op->role = (IrRole)expect_one_of(s, roles, IR_ROLES, "the role of an input");
@@ -268,15 +276,22 @@ static void random_source(Parser *s, IrOp *op) {
 
 static void attributes(Parser *s, IrOp *op) {
     switch (ir_op_info[op->opcode].rule) {
-    case RULE_LEAF: leaf(s, op); break;
-    case RULE_RANDOM: random_source(s, op); break;
-    case RULE_POINT: break;
+    case RULE_LEAF:
+        leaf(s, op);
+        break;
+    case RULE_RANDOM:
+        random_source(s, op);
+        break;
+    case RULE_POINT:
+        break;
     case RULE_REDUCE:
     case RULE_CONTRACT:
         expect_word(s, "over");
         op->n_over = axis_list(s, op->over, IR_MAX_OVER);
         break;
-    case RULE_SPREAD: op->n_axes = axis_list(s, op->axes, IR_MAX_AXES); break;
+    case RULE_SPREAD:
+        op->n_axes = axis_list(s, op->axes, IR_MAX_AXES);
+        break;
     case RULE_PICK:
     case RULE_PLACE:
         op->axis = axis(s);
@@ -335,7 +350,8 @@ static void operation_line(Parser *s) {
 static void output_line(Parser *s) {
     const char *own = quoted(s);
     for (int i = 0; i < s->p->outputs.n; i++)
-        if (strcmp(s->p->outputs.data[i].name, own) == 0) fail(s, "output \"%s\" stands twice", own);
+        if (strcmp(s->p->outputs.data[i].name, own) == 0)
+            fail(s, "output \"%s\" stands twice", own);
     expect_sign(s, "=");
     ir_output(s->p, own, value(s));
 }
@@ -367,7 +383,8 @@ static void program(Parser *s) {
 }
 
 IrProgram *ir_parse(Arena *arena, const char *text, const char **error) {
-    Parser *state = arena_new_of(arena, Parser); /* in memory: it outlives the jump with all its changes */
+    Parser *state =
+        arena_new_of(arena, Parser); /* in memory: it outlives the jump with all its changes */
     state->arena = arena;
     state->at = text;
     state->line = 1;

@@ -113,15 +113,22 @@ static void print_random(Text *out, const IrProgram *p, const IrOp *op) {
 
 static void print_attributes(Text *out, const IrProgram *p, const IrOp *op) {
     switch (ir_op_info[op->opcode].rule) {
-    case RULE_LEAF: print_leaf(out, p, op); break;
-    case RULE_RANDOM: print_random(out, p, op); break;
-    case RULE_POINT: break;
+    case RULE_LEAF:
+        print_leaf(out, p, op);
+        break;
+    case RULE_RANDOM:
+        print_random(out, p, op);
+        break;
+    case RULE_POINT:
+        break;
     case RULE_REDUCE:
     case RULE_CONTRACT:
         text_add(out, " over");
         print_axes(out, p, op->over, op->n_over);
         break;
-    case RULE_SPREAD: print_axes(out, p, op->axes, op->n_axes); break;
+    case RULE_SPREAD:
+        print_axes(out, p, op->axes, op->n_axes);
+        break;
     case RULE_PICK:
     case RULE_PLACE:
         print_axis_name(out, p, op->axis);
@@ -138,7 +145,8 @@ static void print_attributes(Text *out, const IrProgram *p, const IrOp *op) {
     }
 }
 
-/* A note is a comment where it changes; line ends and blanks at its ends would not survive reading. */
+/* A note is a comment where it changes; line ends and blanks at its ends would not survive reading.
+ */
 static void print_note(Text *out, const char *note) {
     text_add(out, note ? "  # " : "  #");
     for (; note && *note; note++) text_printf(out, "%c", *note < 32 && *note >= 0 ? ' ' : *note);

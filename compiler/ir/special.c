@@ -20,11 +20,11 @@ double ev_lgamma(double a) {
     return lgamma_r(a, &sign);
 }
 
-/* digamma(a) = digamma(a + 1) - 1 / a up to a >= 12, then the asymptotic series (Abramowitz and Stegun 6.3.18), whose
- * eighth term is below 1e-17 there. */
+/* digamma(a) = digamma(a + 1) - 1 / a up to a >= 12, then the asymptotic series (Abramowitz and
+ * Stegun 6.3.18), whose eighth term is below 1e-17 there. */
 double ev_digamma(double a) {
     static const double bernoulli[] = {/* B_2k / 2k */
-                                       1.0 / 12,  -1.0 / 120, 1.0 / 252, -1.0 / 240,
+                                       1.0 / 12,  -1.0 / 120,     1.0 / 252, -1.0 / 240,
                                        1.0 / 132, -691.0 / 32760, 1.0 / 12};
     if (isnan(a) || a < 0) return NAN;
     if (a == 0) return -INFINITY;

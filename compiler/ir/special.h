@@ -1,4 +1,5 @@
-/* special.h -- functions of ops.def that C's library lacks or leaves imprecise, in double (about 1e-15). */
+/* special.h -- functions of ops.def that C's library lacks or leaves imprecise, in double (about
+ * 1e-15). */
 #ifndef ADAVIC_SPECIAL_H
 #define ADAVIC_SPECIAL_H
 

@@ -1,4 +1,5 @@
-/* text.h -- the words of the text form that printer and parser share, each list in the order of its enum in ir.h.
+/* text.h -- the words of the text form that printer and parser share, each list in the order of its
+ * enum in ir.h.
  *
  *   program NAME {
  *     axis NAME : data | draw | plate [in NAME] | event N | copy of NAME
@@ -16,17 +17,19 @@
  *     output "NAME" = %N
  *   }
  *
- * N counts operations from 0. `#` opens a comment up to the end of the line: behind an operation it is the note
- * (where the operation came from) from there on, a bare `#` ends it; elsewhere it says nothing. A name that is not letters, digits,
- * `_`, `.`, `:` alone stands in quotes, with \" \\ \n \xHH.
+ * N counts operations from 0. `#` opens a comment up to the end of the line: behind an operation it
+ * is the note (where the operation came from) from there on, a bare `#` ends it; elsewhere it says
+ * nothing. A name that is not letters, digits, `_`, `.`, `:` alone stands in quotes, with \" \\ \n \xHH.
  */
 #ifndef ADAVIC_IR_TEXT_H
 #define ADAVIC_IR_TEXT_H
 
 #include "base/base.h"
 
-#define IR_ROLE_WORDS {"weight", "hyper", "data", "latent", "stat", "control"}
-#define IR_RANDOM_WORDS {"normal", "uniform", "exponential", "gamma"}
+#define IR_ROLE_WORDS \
+    { "weight", "hyper", "data", "latent", "stat", "control" }
+#define IR_RANDOM_WORDS \
+    { "normal", "uniform", "exponential", "gamma" }
 enum { IR_ROLES = 6, IR_RANDOMS = 4 };
 
 static inline bool ir_name_char(char c, bool first) {

@@ -1,6 +1,6 @@
-/* verify.c -- what every sound program satisfies, checked after each pass: axes well declared, every operation as
- * ir_infer would make it, one declaration per input and random source, distinct outputs, and the rule of the reduced
- * data axis (ir.h).
+/* verify.c -- what every sound program satisfies, checked after each pass: axes well declared,
+ * every operation as ir_infer would make it, one declaration per input and random source, distinct
+ * outputs, and the rule of the reduced data axis (ir.h).
  */
 #include "ir/ir.h"
 
@@ -41,12 +41,18 @@ static bool combine(const IrOp *op, const Sum *arg, Sum *out) {
         *out = arg[0];
         return true;
     case OP_ADD:
-    case OP_SUB: return blend(arg[0], arg[1], out) || !partial;
+    case OP_SUB:
+        return blend(arg[0], arg[1], out) || !partial;
     case OP_MUL:
-    case OP_CONTRACT: return scale(arg[0], arg[1], out);
-    case OP_DIV: *out = arg[0] == PARTIAL ? PARTIAL : WHOLE; return arg[1] != PARTIAL;
-    case OP_SELECT: return arg[0] != PARTIAL && (blend(arg[1], arg[2], out) || !partial);
-    default: return !partial;
+    case OP_CONTRACT:
+        return scale(arg[0], arg[1], out);
+    case OP_DIV:
+        *out = arg[0] == PARTIAL ? PARTIAL : WHOLE;
+        return arg[1] != PARTIAL;
+    case OP_SELECT:
+        return arg[0] != PARTIAL && (blend(arg[1], arg[2], out) || !partial);
+    default:
+        return !partial;
     }
 }
 
@@ -73,11 +79,13 @@ const bool *ir_reduced(Arena *arena, const IrProgram *p, const char **why) {
         bool sound = combine(op, arg, &kind[v]);
         if (reduces_data(p, op)) kind[v] = PARTIAL;
         if (op->opcode == OP_MAX_OVER && reduces_data(p, op))
-            *why = arena_printf(arena, "%%%d = max_over: the data axis is reduced by sums alone", v);
+            *why =
+                arena_printf(arena, "%%%d = max_over: the data axis is reduced by sums alone", v);
         if (!sound || (partial && (reduces_data(p, op) || has_data(p, op))))
-            *why = arena_printf(arena, "%%%d = %s uses a partial sum over data sets %s", v,
-                                ir_op_info[op->opcode].text,
-                                sound ? "along the data axis" : "in a way that is not linear in it");
+            *why =
+                arena_printf(arena, "%%%d = %s uses a partial sum over data sets %s", v,
+                             ir_op_info[op->opcode].text,
+                             sound ? "along the data axis" : "in a way that is not linear in it");
         if (*why) return NULL;
         reduced[v] = kind[v] == PARTIAL;
     }
@@ -98,7 +106,9 @@ static const char *verify_axis(const IrProgram *p, AxisId id) {
     bool of_original = a->copy_of >= 0 && a->copy_of < id &&
                        p->axes.data[a->copy_of].copy_of == AXIS_NONE &&
                        ir_axis_same_extent(p, id, a->copy_of);
-    return of_original ? NULL : arena_printf(p->arena, "axis %s: not the copy of an earlier axis", a->name);
+    return of_original
+               ? NULL
+               : arena_printf(p->arena, "axis %s: not the copy of an earlier axis", a->name);
 }
 
 static bool same_axes(const AxisId *a, int n, const AxisId *b, int m) {
@@ -113,8 +123,8 @@ static const char *verify_op(const IrProgram *p, IrValue v) {
     if (fresh.type != op->type || fresh.index != op->index ||
         !same_axes(fresh.axes, fresh.n_axes, op->axes, op->n_axes) ||
         !same_axes(fresh.over, fresh.n_over, op->over, op->n_over))
-        return arena_printf(p->arena, "%%%d = %s: its type or axes are not what its operands give", v,
-                            ir_op_info[op->opcode].text);
+        return arena_printf(p->arena, "%%%d = %s: its type or axes are not what its operands give",
+                            v, ir_op_info[op->opcode].text);
     return NULL;
 }
 

@@ -1,6 +1,7 @@
-/* cse.c -- one value for equal operations on equal operands: value numbering through a hash table, in one sweep since
- * operands stand before their users. Inputs and random sources are equal by name. Operands of commutative
- * operations are compared in sorted order, but stay in theirs. Notes are not compared.
+/* cse.c -- one value for equal operations on equal operands: value numbering through a hash table,
+ * in one sweep since operands stand before their users. Inputs and random sources are equal by
+ * name. Operands of commutative operations are compared in sorted order, but stay in theirs. Notes
+ * are not compared.
  */
 #include "opt/opt.h"
 #include "opt/rewrite.h"
@@ -75,7 +76,8 @@ IrProgram *opt_cse(const IrProgram *p) {
     for (IrValue v = 0; v < p->ops.n; v++) {
         IrOp op = rewrite_operands(&p->ops.data[v], map);
         size_t at = (size_t)hash_op(q, &op) & (slots - 1);
-        while (slot[at] && !same_op(q, &q->ops.data[slot[at] - 1], &op)) at = (at + 1) & (slots - 1);
+        while (slot[at] && !same_op(q, &q->ops.data[slot[at] - 1], &op))
+            at = (at + 1) & (slots - 1);
         if (!slot[at]) slot[at] = rewrite_append(q, op) + 1;
         map[v] = slot[at] - 1;
     }

@@ -1,4 +1,5 @@
-/* dce.c -- drops the operations that no output needs; the order of the others stays, and so do the axes. */
+/* dce.c -- drops the operations that no output needs; the order of the others stays, and so do the
+ * axes. */
 #include "opt/opt.h"
 #include "opt/rewrite.h"
 

@@ -1,9 +1,11 @@
-/* fold.c -- constant operands computed, identities applied, spreads moved behind what they are not needed for.
+/* fold.c -- constant operands computed, identities applied, spreads moved behind what they are not
+ * needed for.
  *
- * One sweep: each operation is rewritten over already folded operands, and what a rule makes is folded in turn, so that
- * a second run finds nothing. Dead operations stay; dce drops them. Values stay the same bit by bit but where a rule is
- * exact in real arithmetic alone (x + 0 at -0, factors gathered); no rule hides a nan or an infinity.
- * A sum over `data` of a constant is kept: it counts the data sets of a chunk, not of the call (ir.h).
+ * One sweep: each operation is rewritten over already folded operands, and what a rule makes is
+ * folded in turn, so that a second run finds nothing. Dead operations stay; dce drops them. Values
+ * stay the same bit by bit but where a rule is exact in real arithmetic alone (x + 0 at -0, factors
+ * gathered); no rule hides a nan or an infinity. A sum over `data` of a constant is kept: it counts
+ * the data sets of a chunk, not of the call (ir.h).
  */
 #include "opt/opt.h"
 #include "opt/rewrite.h"
@@ -85,13 +87,18 @@ static IrValue uniform(Fold *f, double number, const AxisId *axes, int n) {
 
 static IrValue structural(Fold *f, IrOpcode opcode, IrValue a, AxisId axis, AxisId axis2,
                           int64_t index) {
-    return emit(f, (IrOp){.opcode = opcode, .n_args = 1, .args = {a}, .axis = axis, .axis2 = axis2,
+    return emit(f, (IrOp){.opcode = opcode,
+                          .n_args = 1,
+                          .args = {a},
+                          .axis = axis,
+                          .axis2 = axis2,
                           .index = index});
 }
 
 static IrValue reduce(Fold *f, const IrOp *like, IrValue a, const AxisId *over, int n_over) {
     if (n_over == 0) return a;
-    IrOp op = {.opcode = like->opcode == OP_CONTRACT ? OP_SUM : like->opcode, .n_args = 1, .args = {a}};
+    IrOp op = {
+        .opcode = like->opcode == OP_CONTRACT ? OP_SUM : like->opcode, .n_args = 1, .args = {a}};
     memcpy(op.over, over, sizeof(AxisId) * (size_t)n_over);
     op.n_over = n_over;
     return emit(f, op);
@@ -99,7 +106,8 @@ static IrValue reduce(Fold *f, const IrOp *like, IrValue a, const AxisId *over, 
 
 /* ---- constants ---- */
 
-/* All operands literal, a table among them: the interpreter computes the result, a table or a constant. */
+/* All operands literal, a table among them: the interpreter computes the result, a table or a
+ * constant. */
 static IrValue fold_tables(Fold *f, const IrOp *op) {
     int64_t size = ir_event_size(f->q, op->axes, op->n_axes);
     bool random = ir_op_info[op->opcode].rule == RULE_RANDOM;
@@ -119,9 +127,8 @@ static IrValue fold_tables(Fold *f, const IrOp *op) {
     IrOp copy = *op;
     for (int i = 0; i < op->n_args; i++) {
         const IrOp *arg = at(f, op->args[i]);
-        copy.args[i] = arg->opcode == OP_TABLE
-                           ? ir_table(tiny, arg->table, arg->axes, arg->n_axes)
-                           : (known(f, op->args[i], &x), ir_const(tiny, x));
+        copy.args[i] = arg->opcode == OP_TABLE ? ir_table(tiny, arg->table, arg->axes, arg->n_axes)
+                                               : (known(f, op->args[i], &x), ir_const(tiny, x));
         if (arg->n_axes && arg->opcode != OP_TABLE)
             copy.args[i] = ir_spread(tiny, copy.args[i], arg->axes, arg->n_axes);
     }
@@ -212,8 +219,7 @@ static IrValue fold_neg(Fold *f, IrValue a) {
     if (op.opcode == OP_NEG) return op.args[0];
     if (op.opcode == OP_SUB) return point2(f, OP_SUB, op.args[1], op.args[0]);
     for (int i = 0; i < 2 && op.opcode == OP_MUL; i++)
-        if (known(f, op.args[i], &x))
-            return times(f, op.args[1 - i], -x);
+        if (known(f, op.args[i], &x)) return times(f, op.args[1 - i], -x);
     return IR_NONE;
 }
 
@@ -221,11 +227,16 @@ static IrValue identity(Fold *f, const IrOp *op) {
     IrValue a = op->args[0], b = op->args[1], c = op->args[2];
     double x;
     switch (op->opcode) {
-    case OP_NEG: return fold_neg(f, a);
-    case OP_ADD: return fold_add(f, op);
-    case OP_SUB: return fold_sub(f, op);
-    case OP_MUL: return fold_mul(f, op);
-    case OP_DIV: return equals(f, b, 1) ? a : IR_NONE;
+    case OP_NEG:
+        return fold_neg(f, a);
+    case OP_ADD:
+        return fold_add(f, op);
+    case OP_SUB:
+        return fold_sub(f, op);
+    case OP_MUL:
+        return fold_mul(f, op);
+    case OP_DIV:
+        return equals(f, b, 1) ? a : IR_NONE;
     case OP_POW:
         if (equals(f, b, 1)) return a;
         return equals(f, b, 2) ? point1(f, OP_SQUARE, a) : IR_NONE;
@@ -237,7 +248,8 @@ static IrValue identity(Fold *f, const IrOp *op) {
         if (b == c) return b;
         if (known(f, a, &x)) return x != 0 ? b : c;
         return IR_NONE;
-    default: return IR_NONE;
+    default:
+        return IR_NONE;
     }
 }
 
@@ -262,7 +274,8 @@ static IrValue strip(const Fold *f, IrValue v) {
     return is(f, v, OP_SPREAD) ? at(f, v)->args[0] : v;
 }
 
-/* sum and max_over of a spread value: over the axes it has itself; a sum is then counted for the others. */
+/* sum and max_over of a spread value: over the axes it has itself; a sum is then counted for the
+ * others. */
 static IrValue fold_reduce(Fold *f, const IrOp *op) {
     IrValue a = op->args[0], bare = strip(f, a);
     AxisId over[IR_MAX_OVER] = {0};
@@ -291,8 +304,8 @@ static IrValue fold_reduce(Fold *f, const IrOp *op) {
     return over_axes(f, v, op->axes, op->n_axes);
 }
 
-/* A contraction whose operands share none of the axes summed over is a product of sums; spreads that change
- * nothing go. */
+/* A contraction whose operands share none of the axes summed over is a product of sums; spreads
+ * that change nothing go. */
 static IrValue fold_contract(Fold *f, const IrOp *op) {
     AxisId alone[2][IR_MAX_OVER];
     int n_alone[2] = {0, 0}, shared = 0;
@@ -356,7 +369,8 @@ static IrValue fold_pick(Fold *f, const IrOp *op) {
         if (op->index < inner.index || op->index >= inner.index + extent(f, inner.axis))
             return uniform(f, 0, op->axes, op->n_axes);
         return structural(f, OP_PICK, x, inner.axis, AXIS_NONE, op->index - inner.index);
-    default: return IR_NONE;
+    default:
+        return IR_NONE;
     }
 }
 
@@ -364,7 +378,8 @@ static IrValue fold_slice(Fold *f, const IrOp *op) {
     const IrOp inner = *at(f, op->args[0]);
     IrValue x = inner.args[0];
     int64_t n = extent(f, op->axis2), begin = op->index;
-    if (n == extent(f, op->axis)) return structural(f, OP_RENAME, op->args[0], op->axis, op->axis2, 0);
+    if (n == extent(f, op->axis))
+        return structural(f, OP_RENAME, op->args[0], op->axis, op->axis2, 0);
     if (inner.opcode == OP_PLACE && inner.axis == op->axis) {
         if (inner.index < begin || inner.index >= begin + n)
             return uniform(f, 0, op->axes, op->n_axes);
@@ -377,8 +392,9 @@ static IrValue fold_slice(Fold *f, const IrOp *op) {
     int64_t from = inner.index, to = from + extent(f, inner.axis);
     if (begin + n <= from || begin >= to) return uniform(f, 0, op->axes, op->n_axes);
     if (begin < from || begin + n > to) return IR_NONE;
-    return inner.axis == op->axis2 ? x
-                                   : structural(f, OP_SLICE, x, inner.axis, op->axis2, begin - from);
+    return inner.axis == op->axis2
+               ? x
+               : structural(f, OP_SLICE, x, inner.axis, op->axis2, begin - from);
 }
 
 static IrValue fold_structural(Fold *f, const IrOp *op) {
@@ -389,8 +405,10 @@ static IrValue fold_structural(Fold *f, const IrOp *op) {
         return uniform(f, x, op->axes, op->n_axes);
     if (inner.opcode == OP_SPREAD) return fold_view_of_spread(f, op);
     switch (op->opcode) {
-    case OP_PICK: return fold_pick(f, op);
-    case OP_SLICE: return fold_slice(f, op);
+    case OP_PICK:
+        return fold_pick(f, op);
+    case OP_SLICE:
+        return fold_slice(f, op);
     case OP_PLACE:
         return extent(f, op->axis) == 1 ? over_axes(f, op->args[0], &op->axis, 1) : IR_NONE;
     case OP_PAD:
@@ -402,7 +420,8 @@ static IrValue fold_structural(Fold *f, const IrOp *op) {
         return inner.axis == op->axis2
                    ? inner.args[0]
                    : structural(f, OP_RENAME, inner.args[0], inner.axis, op->axis2, 0);
-    default: return IR_NONE;
+    default:
+        return IR_NONE;
     }
 }
 
@@ -423,12 +442,18 @@ static IrValue simplify(Fold *f, const IrOp *op) {
         if (op->opcode == OP_EXTENT && f->q->axes.data[op->axis].kind == AXIS_EVENT)
             return make_const(f, (double)extent(f, op->axis));
         return IR_NONE;
-    case RULE_RANDOM: return IR_NONE;
-    case RULE_POINT: return fold_point(f, op);
-    case RULE_REDUCE: return fold_reduce(f, op);
-    case RULE_CONTRACT: return fold_contract(f, op);
-    case RULE_SPREAD: return fold_spread(f, op);
-    default: return fold_structural(f, op);
+    case RULE_RANDOM:
+        return IR_NONE;
+    case RULE_POINT:
+        return fold_point(f, op);
+    case RULE_REDUCE:
+        return fold_reduce(f, op);
+    case RULE_CONTRACT:
+        return fold_contract(f, op);
+    case RULE_SPREAD:
+        return fold_spread(f, op);
+    default:
+        return fold_structural(f, op);
     }
 }
 

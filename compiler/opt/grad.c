@@ -1,8 +1,10 @@
-/* grad.c -- reverse mode: one sweep from the loss back, visiting what depends on `wrt` and what the loss depends on.
+/* grad.c -- reverse mode: one sweep from the loss back, visiting what depends on `wrt` and what the
+ * loss depends on.
  *
- * Point-wise rules are the derivative column of ops.def, read here as code over the builders; the others are
- * vjp.c. An adjoint may lack axes of its value (it is constant along them), see vjp.h. Every rule is linear in the
- * adjoint that it starts from, so that gradients which were reduced over data sets stay partial sums (ir.h).
+ * Point-wise rules are the derivative column of ops.def, read here as code over the builders; the
+ * others are vjp.c. An adjoint may lack axes of its value (it is constant along them), see vjp.h.
+ * Every rule is linear in the adjoint that it starts from, so that gradients which were reduced
+ * over data sets stay partial sums (ir.h).
  */
 #include "opt/opt.h"
 #include "opt/vjp.h"
@@ -27,7 +29,8 @@
 #define SELECT(x, z, w) ir_select(p, (x), (z), (w))
 #define NIL IR_NONE
 
-/* The adjoint that operand `which` of the point-wise operation gets, before it is brought to the operand's axes. */
+/* The adjoint that operand `which` of the point-wise operation gets, before it is brought to the
+ * operand's axes. */
 static IrValue point_adjoint(const Vjp *v) {
     IrProgram *p = v->p;
     const IrOp op = p->ops.data[v->y];
@@ -40,7 +43,8 @@ static IrValue point_adjoint(const Vjp *v) {
 #define NODIFF return IR_NONE;
 #define VJP(name) return IR_NONE;
 #define OP(ENUM, text, arity, rule, value, derivative, ...) \
-    case OP_##ENUM: derivative
+    case OP_##ENUM:                                         \
+        derivative
 #include "ir/ops.def"
 #undef OP
 #undef ADJ1
@@ -48,7 +52,8 @@ static IrValue point_adjoint(const Vjp *v) {
 #undef ADJ3
 #undef NODIFF
 #undef VJP
-    default: return IR_NONE;
+    default:
+        return IR_NONE;
     }
 }
 
@@ -60,18 +65,24 @@ typedef struct Rule {
 } Rule;
 
 static const Rule rules[OP_COUNT] = {
-#define ADJ1(x) {true, NULL}
-#define ADJ2(x, z) {true, NULL}
-#define ADJ3(x, z, w) {true, NULL}
-#define NODIFF {false, NULL}
-#define VJP(name) {true, vjp_##name}
+#define ADJ1(x) \
+    { true, NULL }
+#define ADJ2(x, z) \
+    { true, NULL }
+#define ADJ3(x, z, w) \
+    { true, NULL }
+#define NODIFF \
+    { false, NULL }
+#define VJP(name) \
+    { true, vjp_##name }
 #define OP(ENUM, text, arity, rule, value, derivative, ...) [OP_##ENUM] = derivative,
 #include "ir/ops.def"
 #undef OP
 };
 
 static bool differentiable(const IrOp *op) {
-    return op->type == IR_REAL && rules[op->opcode].differentiable && rules[op->opcode].vjp != vjp_none;
+    return op->type == IR_REAL && rules[op->opcode].differentiable &&
+           rules[op->opcode].vjp != vjp_none;
 }
 
 /* ---- the sweep ---- */
@@ -84,7 +95,8 @@ typedef struct Sweep {
 
 static const bool *active_values(IrProgram *p, IrValue loss, const IrValue *wrt, int n) {
     int count = p->ops.n;
-    bool *depends = arena_array(p->arena, bool, count), *active = arena_array(p->arena, bool, count);
+    bool *depends = arena_array(p->arena, bool, count),
+         *active = arena_array(p->arena, bool, count);
     for (int i = 0; i < n; i++) depends[wrt[i]] = true;
     for (IrValue v = 0; v < count; v++) {
         const IrOp *op = &p->ops.data[v];

@@ -1,4 +1,5 @@
-/* rewrite.h -- what passes that copy a program share: the old program's values by their place in the new one. */
+/* rewrite.h -- what passes that copy a program share: the old program's values by their place in
+ * the new one. */
 #ifndef ADAVIC_REWRITE_H
 #define ADAVIC_REWRITE_H
 

@@ -1,5 +1,5 @@
-/* vjp.c -- see vjp.h. Products are never built to be summed: a sum of a product that the rule made itself becomes a
- * contraction, whose factors are first summed over the axes that each has alone.
+/* vjp.c -- see vjp.h. Products are never built to be summed: a sum of a product that the rule made
+ * itself becomes a contraction, whose factors are first summed over the axes that each has alone.
  */
 #include "opt/vjp.h"
 
@@ -32,7 +32,8 @@ static IrValue reduce(const Vjp *v, IrValue e, const AxisSet *over) {
     if (over->n == 0) return e;
     const IrOp op = v->p->ops.data[e];
     if (e >= v->fresh && op.opcode == OP_NEG) return ir_neg(v->p, reduce(v, op.args[0], over));
-    if (e >= v->fresh && op.opcode == OP_MUL) return reduce_product(v, op.args[0], op.args[1], over);
+    if (e >= v->fresh && op.opcode == OP_MUL)
+        return reduce_product(v, op.args[0], op.args[1], over);
     if (e >= v->fresh && op.opcode == OP_DIV) {
         AxisSet numerator = {.n = 0}, rest = {.n = 0};
         for (int i = 0; i < over->n; i++)
@@ -45,8 +46,8 @@ static IrValue reduce(const Vjp *v, IrValue e, const AxisSet *over) {
     return ir_sum(v->p, e, over->axes, over->n);
 }
 
-/* e times the number of positions along axes that it lacks. Along `data` it is spread and summed instead: a program
- * sees one chunk of the data sets, whose share of that number the sum is. */
+/* e times the number of positions along axes that it lacks. Along `data` it is spread and summed
+ * instead: a program sees one chunk of the data sets, whose share of that number the sum is. */
 static IrValue times_positions(const Vjp *v, IrValue e, const AxisSet *missing) {
     double events = 1;
     AxisId data = AXIS_NONE;
@@ -94,8 +95,8 @@ IrValue vjp_max_over(const Vjp *v) {
     return ir_select(v->p, attains, v->g, ir_const(v->p, 0));
 }
 
-/* g times the other factor, summed over the axes that only the other factor has. Along axes of the operand that neither
- * g nor the other factor has, the result is constant. */
+/* g times the other factor, summed over the axes that only the other factor has. Along axes of the
+ * operand that neither g nor the other factor has, the result is constant. */
 IrValue vjp_contract(const Vjp *v) {
     const IrOp op = operation(v);
     IrValue other = op.args[1 - v->which], operand = op.args[v->which];
@@ -130,7 +131,8 @@ IrValue vjp_slice(const Vjp *v) {
 
 IrValue vjp_pad(const Vjp *v) {
     const IrOp op = operation(v);
-    return ir_has_axis(v->p, v->g, op.axis2) ? ir_slice(v->p, v->g, op.axis2, op.axis, op.index) : v->g;
+    return ir_has_axis(v->p, v->g, op.axis2) ? ir_slice(v->p, v->g, op.axis2, op.axis, op.index)
+                                             : v->g;
 }
 
 IrValue vjp_spread(const Vjp *v) {

@@ -1,8 +1,9 @@
 /* graddiff.c -- see graddiff.h.
  *
- * A difference is the four-point formula (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12 h, whose error is of order h^4. Steps of several
- * sizes are tried until one agrees: a short one where a kink of the loss is near, a long one where the loss is large or flat and
- * rounding counts. A wrong derivative agrees with none of them.
+ * A difference is the four-point formula (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12 h, whose error
+ * is of order h^4. Steps of several sizes are tried until one agrees: a short one where a kink of
+ * the loss is near, a long one where the loss is large or flat and rounding counts. A wrong
+ * derivative agrees with none of them.
  */
 #include "graddiff.h"
 
@@ -36,7 +37,8 @@ IrProgram *only_output(const IrProgram *p, const char *name) {
 }
 
 /* The loss with the input at x + step * direction. */
-static double loss_at(Probe *probe, const double *x, const double *direction, int64_t n, double step) {
+static double loss_at(Probe *probe, const double *x, const double *direction, int64_t n,
+                      double step) {
     double *moved = malloc(sizeof(double) * (size_t)n);
     for (int64_t i = 0; i < n; i++) moved[i] = x[i] + step * direction[i];
     probe->moved = moved;
@@ -59,7 +61,8 @@ static double error_along(Probe *probe, const double *x, const double *direction
     for (int k = 0; k < 7 && !(best <= tolerance); k++) {
         double h = steps[k];
         double near = loss_at(probe, x, direction, n, h) - loss_at(probe, x, direction, n, -h);
-        double far = loss_at(probe, x, direction, n, 2 * h) - loss_at(probe, x, direction, n, -2 * h);
+        double far =
+            loss_at(probe, x, direction, n, 2 * h) - loss_at(probe, x, direction, n, -2 * h);
         double slope = (8 * near - far) / (12 * h);
         /* what the rounding of the loss alone may do to the slope is no error of the derivative */
         double rounding = h < 1e-4 ? 0 : 64 * DBL_EPSILON * fabs(probe->size) / h;
@@ -78,9 +81,10 @@ static uint64_t next_random(uint64_t *state) {
     return *state >> 33;
 }
 
-/* Directions 0 .. entries are unit vectors (the largest entry of the gradient first), the last one is random. */
-static void make_direction(double *direction, const double *gradient, int64_t n, int which, int entries,
-                           uint64_t *random) {
+/* Directions 0 .. entries are unit vectors (the largest entry of the gradient first), the last one
+ * is random. */
+static void make_direction(double *direction, const double *gradient, int64_t n, int which,
+                           int entries, uint64_t *random) {
     memset(direction, 0, sizeof(double) * (size_t)n);
     int64_t largest = 0;
     for (int64_t i = 0; i < n; i++)
@@ -114,8 +118,9 @@ static int check_tensor(Probe *probe, const double *x, const IrTensor *gradient,
         if (!(error / scale <= *worst)) *worst = error / scale;
         if (error <= 1e-6 * scale) continue;
         wrong++;
-        printf("  gradient of %s, %s: %.12g, by differences %.12g (largest entry %.3g)\n", probe->name,
-               which <= entries ? "one entry" : "a direction", derivative, numeric, largest);
+        printf("  gradient of %s, %s: %.12g, by differences %.12g (largest entry %.3g)\n",
+               probe->name, which <= entries ? "one entry" : "a direction", derivative, numeric,
+               largest);
     }
     free(direction);
     return wrong;

@@ -18,7 +18,7 @@ Values values_new(Arena *arena, const IrProgram *p) {
     Values v = {.arena = arena};
     for (int k = 0; k < 4; k++) v.low[k] = -1, v.high[k] = 1;
     for (int i = 0, next = 2; i < p->axes.n; i++)
-        v.extent[i] = p->axes.data[i].kind == AXIS_EVENT ? p->axes.data[i].extent
+        v.extent[i] = p->axes.data[i].kind == AXIS_EVENT     ? p->axes.data[i].extent
                       : p->axes.data[i].copy_of != AXIS_NONE ? v.extent[p->axes.data[i].copy_of]
                                                              : next++;
     return v;
@@ -32,7 +32,8 @@ static const double *values_lookup(void *user, const IrProgram *p, const IrOp *o
     int64_t n = 1;
     for (int i = 0; i < op->n_axes; i++) n *= v->extent[op->axes[i]];
     double *data = arena_array(v->arena, double, n);
-    int which = op->name[0] == 'x' && op->name[1] >= '0' && op->name[1] <= '3' ? op->name[1] - '0' : -1;
+    int which =
+        op->name[0] == 'x' && op->name[1] >= '0' && op->name[1] <= '3' ? op->name[1] - '0' : -1;
     double low = which < 0 ? -1 : v->low[which], high = which < 0 ? 1 : v->high[which];
     uint64_t state = 99;
     for (const char *c = op->name; *c; c++) state = state * 31 + (uint8_t)*c;
@@ -42,7 +43,7 @@ static const double *values_lookup(void *user, const IrProgram *p, const IrOp *o
         if (v->spaced) u = (double)((i * 101 + 17 * which + 30) % 251) / 251 + 0.001 * (which + 1);
         data[i] = low + (high - low) * u;
     }
-    vec_push(v->arena, &v->known, (struct NamedNumbers){op->name, data});
+    vec_push(v->arena, &v->known, (NamedNumbers){op->name, data});
     return data;
 }
 
@@ -85,10 +86,17 @@ static void make_axes(Maker *m) {
     IrProgram *p = m->p;
     AxisId group = ir_axis(p, "group", AXIS_PLATE, AXIS_NONE, 0);
     AxisId obs = ir_axis(p, "obs", AXIS_PLATE, group, 0);
-    AxisId e2 = ir_axis(p, "e2", AXIS_EVENT, AXIS_NONE, 2), e3 = ir_axis(p, "e3", AXIS_EVENT, AXIS_NONE, 3);
-    AxisId axes[] = {ir_axis(p, "data", AXIS_DATA, AXIS_NONE, 0), ir_axis(p, "draw", AXIS_DRAW, AXIS_NONE, 0),
-                     group, obs, ir_axis_copy(p, obs, "obs.b"), e2, e3,
-                     ir_axis(p, "f3", AXIS_EVENT, AXIS_NONE, 3), ir_axis(p, "e1", AXIS_EVENT, AXIS_NONE, 1)};
+    AxisId e2 = ir_axis(p, "e2", AXIS_EVENT, AXIS_NONE, 2),
+           e3 = ir_axis(p, "e3", AXIS_EVENT, AXIS_NONE, 3);
+    AxisId axes[] = {ir_axis(p, "data", AXIS_DATA, AXIS_NONE, 0),
+                     ir_axis(p, "draw", AXIS_DRAW, AXIS_NONE, 0),
+                     group,
+                     obs,
+                     ir_axis_copy(p, obs, "obs.b"),
+                     e2,
+                     e3,
+                     ir_axis(p, "f3", AXIS_EVENT, AXIS_NONE, 3),
+                     ir_axis(p, "e1", AXIS_EVENT, AXIS_NONE, 1)};
     m->n_axes = (int)(sizeof axes / sizeof axes[0]);
     memcpy(m->axes, axes, sizeof axes);
     m->data = axes[0];
@@ -113,7 +121,10 @@ static IrOp random_leaf(Maker *m) {
     IrOp op = {.number = numbers[values_pick(&m->state, 6)]};
     op.n_axes = some_axes(m, m->axes, m->n_axes, op.axes, 3);
     switch (values_pick(&m->state, 6)) {
-    case 0: op.opcode = OP_CONST; op.n_axes = 0; break;
+    case 0:
+        op.opcode = OP_CONST;
+        op.n_axes = 0;
+        break;
     case 1: {
         op.opcode = OP_TABLE;
         op.n_axes = some_axes(m, m->axes + 5, 4, op.axes, 2);
@@ -140,10 +151,11 @@ static IrOp random_leaf(Maker *m) {
 }
 
 static bool allowed(const Maker *m, IrOpcode opcode) {
-    static const IrOpcode wild[] = {OP_EXP, OP_EXPM1, OP_LOG, OP_LOG1P, OP_SQRT, OP_RECIP, OP_LGAMMA, OP_DIGAMMA,
-                                    OP_DIV, OP_POW, OP_RANDOM_GAMMA};
-    static const IrOpcode kinks[] = {OP_ABS, OP_SIGN, OP_RELU, OP_MIN, OP_MAX, OP_LT, OP_LE, OP_EQ, OP_MAX_OVER,
-                                     OP_STOP_GRADIENT};
+    static const IrOpcode wild[] = {OP_EXP,  OP_EXPM1, OP_LOG,         OP_LOG1P,
+                                    OP_SQRT, OP_RECIP, OP_LGAMMA,      OP_DIGAMMA,
+                                    OP_DIV,  OP_POW,   OP_RANDOM_GAMMA};
+    static const IrOpcode kinks[] = {OP_ABS, OP_SIGN, OP_RELU, OP_MIN,      OP_MAX,
+                                     OP_LT,  OP_LE,   OP_EQ,   OP_MAX_OVER, OP_STOP_GRADIENT};
     for (size_t i = 0; i < sizeof wild / sizeof wild[0]; i++)
         if (wild[i] == opcode) return false;
     for (size_t i = 0; i < sizeof kinks / sizeof kinks[0] && m->smooth; i++)
@@ -154,7 +166,8 @@ static bool allowed(const Maker *m, IrOpcode opcode) {
 static IrOp random_operation(Maker *m) {
     IrOp op = {.opcode = (IrOpcode)values_pick(&m->state, OP_COUNT)};
     const IrOpInfo *info = &ir_op_info[op.opcode];
-    if (info->rule == RULE_LEAF || info->rule == RULE_RANDOM || !allowed(m, op.opcode)) return random_leaf(m);
+    if (info->rule == RULE_LEAF || info->rule == RULE_RANDOM || !allowed(m, op.opcode))
+        return random_leaf(m);
     op.n_args = info->arity;
     for (int i = 0; i < op.n_args; i++) op.args[i] = any_value(m);
     const IrOp *a = &m->p->ops.data[op.args[0]];

@@ -4,15 +4,21 @@
 
 #include "ir/ir.h"
 
-/* Inputs and random sources whose numbers are made when they are first asked for: input K ("x0", "x1", ...) in
- * [low[K], high[K]], all others in [-1, 1]. With `spaced`, the numbers of one input differ by more than 1e-3 (ranges of at
- * least 2), and those of different inputs too: no kink of min, max, abs, max_over, ... is near. */
+typedef struct NamedNumbers {
+    const char *name;
+    double *data;
+} NamedNumbers;
+
+/* Inputs and random sources whose numbers are made when they are first asked for: input K ("x0",
+ * "x1", ...) in [low[K], high[K]], all others in [-1, 1]. With `spaced`, the numbers of one input
+ * differ by more than 1e-3 (ranges of at least 2), and those of different inputs too: no kink of
+ * min, max, abs, max_over, ... is near. */
 typedef struct Values {
     Arena *arena;
     int64_t extent[64]; /* by axis */
     double low[4], high[4];
     bool spaced;
-    VEC(struct NamedNumbers { const char *name; double *data; }) known;
+    VEC(NamedNumbers) known;
 } Values;
 
 /* All ranges [-1, 1]; extents of axes that are known at run time: 2, 3, 4, ... by axis id. */
@@ -23,8 +29,9 @@ IrEvalEnv values_env(Values *values);
 double values_random(uint64_t *state);
 int values_pick(uint64_t *state, int n);
 
-/* A program of about `size` operations over axes data, draw, two nested plates, a copy and event axes, with a few outputs and, if it
- * can be, the scalar output "loss" that depends on all of them, smooth where `smooth`. */
+/* A program of about `size` operations over axes data, draw, two nested plates, a copy and event
+ * axes, with a few outputs and, if it can be, the scalar output "loss" that depends on all of them,
+ * smooth where `smooth`. */
 IrProgram *random_program(Arena *arena, uint64_t seed, int size, bool smooth);
 
 /* Adds "grad:NAME" for every input, from output "loss". */

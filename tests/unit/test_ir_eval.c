@@ -1,5 +1,5 @@
-/* test_ir_eval.c -- the interpreter: axis rules and canonical order, each structural operation and reduction against
- * loops written out here, special functions against known values, random sources.
+/* test_ir_eval.c -- the interpreter: axis rules and canonical order, each structural operation and
+ * reduction against loops written out here, special functions against known values, random sources.
  */
 #include "check.h"
 #include "ir_values.h"
@@ -11,17 +11,22 @@
 static void axes_have_one_order(void) {
     Arena *arena = arena_new();
     IrProgram *p = ir_program_new(arena, "p");
-    AxisId e = ir_axis(p, "e", AXIS_EVENT, AXIS_NONE, 2), draw = ir_axis(p, "draw", AXIS_DRAW, AXIS_NONE, 0);
-    AxisId group = ir_axis(p, "group", AXIS_PLATE, AXIS_NONE, 0), obs = ir_axis(p, "obs", AXIS_PLATE, group, 0);
-    AxisId d = ir_axis(p, "d", AXIS_EVENT, AXIS_NONE, 2), data = ir_axis(p, "data", AXIS_DATA, AXIS_NONE, 0);
+    AxisId e = ir_axis(p, "e", AXIS_EVENT, AXIS_NONE, 2),
+           draw = ir_axis(p, "draw", AXIS_DRAW, AXIS_NONE, 0);
+    AxisId group = ir_axis(p, "group", AXIS_PLATE, AXIS_NONE, 0),
+           obs = ir_axis(p, "obs", AXIS_PLATE, group, 0);
+    AxisId d = ir_axis(p, "d", AXIS_EVENT, AXIS_NONE, 2),
+           data = ir_axis(p, "data", AXIS_DATA, AXIS_NONE, 0);
     AxisId copy = ir_axis_copy(p, group, "group.b");
     AxisId axes[] = {d, obs, e, copy, data, group, draw, obs, e};
     AxisId order[] = {data, draw, group, copy, obs, e, d};
-    CHECK(ir_axes_sort(p, axes, 9) == 7 && memcmp(axes, order, sizeof order) == 0, "canonical order");
+    CHECK(ir_axes_sort(p, axes, 9) == 7 && memcmp(axes, order, sizeof order) == 0,
+          "canonical order");
     CHECK(ir_axis(p, "obs", AXIS_PLATE, group, 0) == obs, "declaring an axis again");
     CHECK(ir_axis_find(p, "obs") == obs && ir_axis_find(p, "no") == AXIS_NONE, "finding axes");
     CHECK(ir_axis_same_extent(p, group, copy) && ir_axis_same_extent(p, d, e), "equal extents");
-    CHECK(!ir_axis_same_extent(p, group, obs) && !ir_axis_same_extent(p, group, d), "unequal extents");
+    CHECK(!ir_axis_same_extent(p, group, obs) && !ir_axis_same_extent(p, group, d),
+          "unequal extents");
     CHECK(ir_axis_copy(p, copy, "group.c") != copy && p->axes.data[p->axes.n - 1].copy_of == group,
           "the copy of a copy is one of the original");
     arena_free(arena);
@@ -30,17 +35,29 @@ static void axes_have_one_order(void) {
 static void results_have_the_axes_of_their_rule(void) {
     Arena *arena = arena_new();
     IrProgram *p = ir_program_new(arena, "p");
-    AxisId data = ir_axis(p, "data", AXIS_DATA, AXIS_NONE, 0), g = ir_axis(p, "g", AXIS_PLATE, AXIS_NONE, 0);
-    AxisId e = ir_axis(p, "e", AXIS_EVENT, AXIS_NONE, 4), f = ir_axis(p, "f", AXIS_EVENT, AXIS_NONE, 2);
-    IrValue x = ir_input(p, "x", ROLE_DATA, (AxisId[]){e, data}, 2), w = ir_input(p, "w", ROLE_WEIGHT, (AxisId[]){f, e}, 2);
-    struct { IrValue v; int n; AxisId axes[4]; } cases[] = {
-        {x, 2, {data, e}}, {ir_mul(p, x, w), 3, {data, e, f}}, {ir_contract(p, w, x, &e, 1), 2, {data, f}},
-        {ir_sum(p, x, (AxisId[]){e, data}, 2), 0, {0}}, {ir_pick(p, x, e, 1), 1, {data}},
-        {ir_place(p, x, f, 1), 3, {data, e, f}}, {ir_slice(p, x, e, f, 1), 2, {data, f}},
-        {ir_pad(p, ir_slice(p, x, e, f, 0), f, e, 2), 2, {data, e}}, {ir_spread(p, x, (AxisId[]){g, e}, 2), 3, {data, g, e}}};
+    AxisId data = ir_axis(p, "data", AXIS_DATA, AXIS_NONE, 0),
+           g = ir_axis(p, "g", AXIS_PLATE, AXIS_NONE, 0);
+    AxisId e = ir_axis(p, "e", AXIS_EVENT, AXIS_NONE, 4),
+           f = ir_axis(p, "f", AXIS_EVENT, AXIS_NONE, 2);
+    IrValue x = ir_input(p, "x", ROLE_DATA, (AxisId[]){e, data}, 2),
+            w = ir_input(p, "w", ROLE_WEIGHT, (AxisId[]){f, e}, 2);
+    struct {
+        IrValue v;
+        int n;
+        AxisId axes[4];
+    } cases[] = {{x, 2, {data, e}},
+                 {ir_mul(p, x, w), 3, {data, e, f}},
+                 {ir_contract(p, w, x, &e, 1), 2, {data, f}},
+                 {ir_sum(p, x, (AxisId[]){e, data}, 2), 0, {0}},
+                 {ir_pick(p, x, e, 1), 1, {data}},
+                 {ir_place(p, x, f, 1), 3, {data, e, f}},
+                 {ir_slice(p, x, e, f, 1), 2, {data, f}},
+                 {ir_pad(p, ir_slice(p, x, e, f, 0), f, e, 2), 2, {data, e}},
+                 {ir_spread(p, x, (AxisId[]){g, e}, 2), 3, {data, g, e}}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const IrOp *op = &p->ops.data[cases[i].v];
-        CHECK(op->n_axes == cases[i].n && memcmp(op->axes, cases[i].axes, sizeof(AxisId) * (size_t)op->n_axes) == 0,
+        CHECK(op->n_axes == cases[i].n &&
+                  memcmp(op->axes, cases[i].axes, sizeof(AxisId) * (size_t)op->n_axes) == 0,
               "axes of %s", ir_op_info[op->opcode].text);
     }
     CHECK(p->ops.data[ir_lt(p, x, w)].type == IR_BOOL, "type of lt");
@@ -113,14 +130,16 @@ static void reductions_run_over_their_axes(void) {
     IrTensor top = value_of(&s, ir_max_over(s.p, s.x, &s.g, 1));
     for (int d = 0; d < 2; d++)
         for (int e = 0; e < 4; e++)
-            CHECK_NEAR(top.data[d * 4 + e], fmax(X(d, 0, e), fmax(X(d, 1, e), X(d, 2, e))), 0, "max_over");
+            CHECK_NEAR(top.data[d * 4 + e], fmax(X(d, 0, e), fmax(X(d, 1, e), X(d, 2, e))), 0,
+                       "max_over");
     arena_free(s.arena);
 }
 
 static void views_take_the_right_entries(void) {
     Small s = small_new();
     IrTensor renamed = value_of(&s, ir_mul(s.p, s.x, ir_rename(s.p, s.x, s.g, s.copy)));
-    IrTensor picked = value_of(&s, ir_pick(s.p, s.x, s.e, 2)), placed = value_of(&s, ir_place(s.p, s.x, s.f, 1));
+    IrTensor picked = value_of(&s, ir_pick(s.p, s.x, s.e, 2)),
+             placed = value_of(&s, ir_place(s.p, s.x, s.f, 1));
     IrTensor sliced = value_of(&s, ir_slice(s.p, s.x, s.e, s.f, 1));
     IrTensor padded = value_of(&s, ir_pad(s.p, ir_slice(s.p, s.x, s.e, s.f, 1), s.f, s.e, 2));
     IrTensor spread = value_of(&s, ir_spread(s.p, s.x, (AxisId[]){s.copy, s.f}, 2));
@@ -130,14 +149,18 @@ static void views_take_the_right_entries(void) {
             CHECK_NEAR(picked.data[dg], X(d, g, 2), 0, "pick");
             for (int e = 0; e < 4; e++) {
                 for (int f = 0; f < 2; f++)
-                    CHECK_NEAR(placed.data[(dg * 4 + e) * 2 + f], f == 1 ? X(d, g, e) : 0, 0, "place");
+                    CHECK_NEAR(placed.data[(dg * 4 + e) * 2 + f], f == 1 ? X(d, g, e) : 0, 0,
+                               "place");
                 CHECK_NEAR(padded.data[dg * 4 + e], e >= 2 ? X(d, g, e - 1) : 0, 0, "pad");
                 for (int b = 0; b < 3; b++) {
-                    CHECK_NEAR(renamed.data[(dg * 3 + b) * 4 + e], X(d, g, e) * X(d, b, e), 0, "rename");
-                    CHECK_NEAR(spread.data[((dg * 3 + b) * 4 + e) * 2 + 1], X(d, g, e), 0, "spread");
+                    CHECK_NEAR(renamed.data[(dg * 3 + b) * 4 + e], X(d, g, e) * X(d, b, e), 0,
+                               "rename");
+                    CHECK_NEAR(spread.data[((dg * 3 + b) * 4 + e) * 2 + 1], X(d, g, e), 0,
+                               "spread");
                 }
             }
-            for (int f = 0; f < 2; f++) CHECK_NEAR(sliced.data[dg * 2 + f], X(d, g, f + 1), 0, "slice");
+            for (int f = 0; f < 2; f++)
+                CHECK_NEAR(sliced.data[dg * 2 + f], X(d, g, f + 1), 0, "slice");
         }
     arena_free(s.arena);
 }
@@ -154,17 +177,20 @@ static void leaves_give_what_they_say(void) {
     s.p->outputs.n = 0;
     ir_output(s.p, "w", s.w);
     const char *why = ir_eval(s.arena, s.p, &none, &result);
-    CHECK(why && strstr(why, "no numbers for input \"w\""), "a missing input: %s", why ? why : "none");
+    CHECK(why && strstr(why, "no numbers for input \"w\""), "a missing input: %s",
+          why ? why : "none");
     arena_free(s.arena);
 }
 
-/* Draws depend on site, data set, draw and instance alone: not on what else the program holds, nor on which data set is the first. */
+/* Draws depend on site, data set, draw and instance alone: not on what else the program holds, nor
+ * on which data set is the first. */
 static void draws_belong_to_their_place(void) {
     double seen[2][4];
     for (int start = 0; start < 2; start++) {
         Arena *arena = arena_new();
         IrProgram *p = ir_program_new(arena, "p");
-        AxisId data = ir_axis(p, "data", AXIS_DATA, AXIS_NONE, 0), e = ir_axis(p, "e", AXIS_EVENT, AXIS_NONE, 4);
+        AxisId data = ir_axis(p, "data", AXIS_DATA, AXIS_NONE, 0),
+               e = ir_axis(p, "e", AXIS_EVENT, AXIS_NONE, 4);
         if (start) ir_random(p, RANDOM_UNIFORM, "another", &e, 1);
         IrValue z = ir_random(p, RANDOM_NORMAL, "site", (AxisId[]){data, e}, 2);
         ir_output(p, "z", z);
@@ -176,11 +202,13 @@ static void draws_belong_to_their_place(void) {
         if (!CHECK(!why, "%s", why)) return;
         memcpy(seen[start], t[0].data + (1 - start) * 4, sizeof seen[start]); /* data set 1 */
         for (int i = 0; i < 12; i++)
-            CHECK(isfinite(t[0].data[i]) && t[1].data[i] > 0, "draws %g, %g", t[0].data[i], t[1].data[i]);
+            CHECK(isfinite(t[0].data[i]) && t[1].data[i] > 0, "draws %g, %g", t[0].data[i],
+                  t[1].data[i]);
         CHECK(t[0].data[0] != t[0].data[1] && t[0].data[0] != t[0].data[4], "draws repeat");
         arena_free(arena);
     }
-    CHECK(memcmp(seen[0], seen[1], sizeof seen[0]) == 0, "data set 1 has other draws in a later chunk");
+    CHECK(memcmp(seen[0], seen[1], sizeof seen[0]) == 0,
+          "data set 1 has other draws in a later chunk");
 }
 
 /* ---- special functions ---- */
@@ -192,9 +220,11 @@ static void special_functions_are_precise(void) {
     CHECK_NEAR(ev_digamma(10), 2.25175258906672110764, 1e-15, "digamma(10)");
     CHECK_NEAR(ev_digamma(1e10) / log(1e10), 1, 1e-10, "digamma(1e10)");
     CHECK_NEAR(ev_digamma(1e-8), -1e8 - euler, 1e-7, "digamma(1e-8)");
-    CHECK(isnan(ev_digamma(-1)) && isnan(ev_lgamma(-0.5)) && isinf(ev_lgamma(0)), "outside of the domain");
+    CHECK(isnan(ev_digamma(-1)) && isnan(ev_lgamma(-0.5)) && isinf(ev_lgamma(0)),
+          "outside of the domain");
     for (double a = 0.05; a < 30; a *= 1.3)
-        CHECK_NEAR(ev_digamma(a + 1) - ev_digamma(a), 1 / a, 1e-14 * (1 + 1 / a), "digamma's recurrence");
+        CHECK_NEAR(ev_digamma(a + 1) - ev_digamma(a), 1 / a, 1e-14 * (1 + 1 / a),
+                   "digamma's recurrence");
     CHECK_NEAR(ev_lgamma(0.5), 0.5 * log(acos(-1)), 1e-15, "lgamma(1/2)");
     CHECK_NEAR(ev_lgamma(11), log(3628800.0), 1e-14, "lgamma(11)");
     CHECK_NEAR(ev_logistic(0), 0.5, 0, "logistic(0)");

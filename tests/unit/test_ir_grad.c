@@ -1,6 +1,7 @@
-/* test_ir_grad.c -- every row of ops.def differentiated and compared with central differences: point-wise rows over
- * all combinations of axes that their operands and the adjoint may have or lack, structural rows likewise. The table
- * is driven by ops.def: a new row that is not tested here fails.
+/* test_ir_grad.c -- every row of ops.def differentiated and compared with central differences:
+ * point-wise rows over all combinations of axes that their operands and the adjoint may have or
+ * lack, structural rows likewise. The table is driven by ops.def: a new row that is not tested here
+ * fails.
  */
 #include "check.h"
 #include "graddiff.h"
@@ -39,7 +40,8 @@ static IrValue input_over(Case *c, const char *name, int mask) {
     return ir_input(c->p, name, ROLE_LATENT, axes, n);
 }
 
-/* The loss weighs y by r, which has those axes of y that `keep` says (bit i: the i-th). Adds all gradients. */
+/* The loss weighs y by r, which has those axes of y that `keep` says (bit i: the i-th). Adds all
+ * gradients. */
 static void finish(Case *c, IrValue y, int keep) {
     IrOp shape = c->p->ops.data[y];
     AxisId axes[IR_MAX_AXES];
@@ -60,38 +62,61 @@ static void judge(Case *c, const char *what, int variant) {
         if (!CHECK(!why, "%s, variant %d: %s", what, variant, why)) return;
         IrEvalEnv env = values_env(&c->values);
         int wrong = check_gradients(p, &env, 3, &worst);
-        CHECK(wrong == 0, "%s, variant %d%s: %d wrong, worst %g", what, variant, pass ? ", folded" : "", wrong,
-              worst);
+        CHECK(wrong == 0, "%s, variant %d%s: %d wrong, worst %g", what, variant,
+              pass ? ", folded" : "", wrong, worst);
     }
 }
 
 /* ---- point-wise rows ---- */
 
-/* Where each operand may lie; rows without an entry fail. `flat`: the derivative is zero by definition. */
+/* Where each operand may lie; rows without an entry fail. `flat`: the derivative is zero by
+ * definition. */
 typedef struct Point {
     bool given, flat;
     double low[3], high[3];
 } Point;
 
-#define ANY {-2, -2, -2}, {2, 2, 2}
-#define POSITIVE {0.3, 0.3, 0.3}, {2.5, 2.5, 2.5}
+#define ANY         \
+    {-2, -2, -2}, { \
+        2, 2, 2     \
+    }
+#define POSITIVE       \
+    {0.3, 0.3, 0.3}, { \
+        2.5, 2.5, 2.5  \
+    }
 static const Point points[OP_COUNT] = {
-    [OP_NEG] = {true, false, ANY},           [OP_ABS] = {true, false, ANY},
-    [OP_SIGN] = {true, true, ANY},           [OP_EXP] = {true, false, ANY},
-    [OP_LOG] = {true, false, POSITIVE},      [OP_LOG1P] = {true, false, POSITIVE},
-    [OP_EXPM1] = {true, false, ANY},         [OP_SQRT] = {true, false, POSITIVE},
-    [OP_SQUARE] = {true, false, ANY},        [OP_RECIP] = {true, false, POSITIVE},
-    [OP_TANH] = {true, false, ANY},          [OP_LOGISTIC] = {true, false, ANY},
-    [OP_SOFTPLUS] = {true, false, ANY},      [OP_RELU] = {true, false, ANY},
-    [OP_SIN] = {true, false, ANY},           [OP_COS] = {true, false, ANY},
-    [OP_LGAMMA] = {true, false, POSITIVE},   [OP_DIGAMMA] = {true, true, POSITIVE},
-    [OP_ADD] = {true, false, ANY},           [OP_SUB] = {true, false, ANY},
-    [OP_MUL] = {true, false, ANY},           [OP_DIV] = {true, false, POSITIVE},
-    [OP_POW] = {true, false, POSITIVE},      [OP_MIN] = {true, false, ANY},
-    [OP_MAX] = {true, false, ANY},           [OP_LT] = {true, true, ANY},
-    [OP_LE] = {true, true, ANY},             [OP_EQ] = {true, true, ANY},
-    [OP_AND] = {true, true, ANY},            [OP_OR] = {true, true, ANY},
-    [OP_NOT] = {true, true, ANY},            [OP_SELECT] = {true, false, ANY},
+    [OP_NEG] = {true, false, ANY},
+    [OP_ABS] = {true, false, ANY},
+    [OP_SIGN] = {true, true, ANY},
+    [OP_EXP] = {true, false, ANY},
+    [OP_LOG] = {true, false, POSITIVE},
+    [OP_LOG1P] = {true, false, POSITIVE},
+    [OP_EXPM1] = {true, false, ANY},
+    [OP_SQRT] = {true, false, POSITIVE},
+    [OP_SQUARE] = {true, false, ANY},
+    [OP_RECIP] = {true, false, POSITIVE},
+    [OP_TANH] = {true, false, ANY},
+    [OP_LOGISTIC] = {true, false, ANY},
+    [OP_SOFTPLUS] = {true, false, ANY},
+    [OP_RELU] = {true, false, ANY},
+    [OP_SIN] = {true, false, ANY},
+    [OP_COS] = {true, false, ANY},
+    [OP_LGAMMA] = {true, false, POSITIVE},
+    [OP_DIGAMMA] = {true, true, POSITIVE},
+    [OP_ADD] = {true, false, ANY},
+    [OP_SUB] = {true, false, ANY},
+    [OP_MUL] = {true, false, ANY},
+    [OP_DIV] = {true, false, POSITIVE},
+    [OP_POW] = {true, false, POSITIVE},
+    [OP_MIN] = {true, false, ANY},
+    [OP_MAX] = {true, false, ANY},
+    [OP_LT] = {true, true, ANY},
+    [OP_LE] = {true, true, ANY},
+    [OP_EQ] = {true, true, ANY},
+    [OP_AND] = {true, true, ANY},
+    [OP_OR] = {true, true, ANY},
+    [OP_NOT] = {true, true, ANY},
+    [OP_SELECT] = {true, false, ANY},
     [OP_STOP_GRADIENT] = {true, true, ANY},
 };
 
@@ -121,7 +146,8 @@ static void all_zero(Case *c, const char *what) {
     const char *why = ir_eval(c->p->arena, c->p, &env, result);
     if (!CHECK(!why, "%s: %s", what, why)) return;
     for (int i = 0; i < c->p->outputs.n; i++)
-        for (int64_t k = 0; strncmp(c->p->outputs.data[i].name, "grad:x", 6) == 0 && k < result[i].size; k++)
+        for (int64_t k = 0;
+             strncmp(c->p->outputs.data[i].name, "grad:x", 6) == 0 && k < result[i].size; k++)
             CHECK(result[i].data[k] == 0, "%s: %s is not zero", what, c->p->outputs.data[i].name);
 }
 
@@ -150,7 +176,8 @@ static void point_rows(void) {
         for (int k = 0; k < combinations; k++) {
             int mask[] = {k & 7, k >> 3 & 7, k >> 6 & 7};
             int tries = arity == 3 ? 1 : 4; /* select: one weighting per combination, in turn */
-            for (int t = 0; t < tries; t++) point_case(opcode, mask, keeps[(t + k) % 4], k * 10 + t);
+            for (int t = 0; t < tries; t++)
+                point_case(opcode, mask, keeps[(t + k) % 4], k * 10 + t);
         }
     }
 }
@@ -240,11 +267,13 @@ static IrValue build_leaves(Case *c, const Shape *s, int variant) {
     IrValue x = over3(c, "x0", s->data, s->group, s->e3);
     IrValue t = ir_table(c->p, numbers, &s->e3, 1), k = ir_const(c->p, 3);
     IrValue r = ir_random(c->p, RANDOM_NORMAL, "site", &s->group, 1);
-    IrValue y = ir_add(c->p, ir_mul(c->p, ir_square(c->p, x), t), ir_mul(c->p, k, ir_mul(c->p, r, x)));
+    IrValue y =
+        ir_add(c->p, ir_mul(c->p, ir_square(c->p, x), t), ir_mul(c->p, k, ir_mul(c->p, r, x)));
     return variant == 0 ? ir_div(c->p, y, ir_extent(c->p, s->group)) : IR_NONE;
 }
 
-/* Draws are not differentiated: the derivative with respect to the shape is that beside the draws. */
+/* Draws are not differentiated: the derivative with respect to the shape is that beside the draws.
+ */
 static IrValue build_random_gamma(Case *c, const Shape *s, int variant) {
     IrValue x = over3(c, "x0", s->data, s->group, s->e3);
     IrValue shape = ir_stop_gradient(c->p, ir_exp(c->p, x));
@@ -255,18 +284,18 @@ static IrValue build_random_gamma(Case *c, const Shape *s, int variant) {
 typedef IrValue Builder(Case *c, const Shape *s, int variant);
 
 static Builder *const builders[OP_COUNT] = {
-    [OP_CONST] = build_leaves,   [OP_TABLE] = build_leaves,
-    [OP_INPUT] = build_leaves,   [OP_EXTENT] = build_leaves,
-    [OP_RANDOM] = build_leaves,  [OP_RANDOM_GAMMA] = build_random_gamma,
-    [OP_SUM] = build_sum,        [OP_MAX_OVER] = build_max_over,
+    [OP_CONST] = build_leaves,      [OP_TABLE] = build_leaves,
+    [OP_INPUT] = build_leaves,      [OP_EXTENT] = build_leaves,
+    [OP_RANDOM] = build_leaves,     [OP_RANDOM_GAMMA] = build_random_gamma,
+    [OP_SUM] = build_sum,           [OP_MAX_OVER] = build_max_over,
     [OP_CONTRACT] = build_contract, [OP_RENAME] = build_rename,
-    [OP_PICK] = build_pick,      [OP_PLACE] = build_place,
-    [OP_SLICE] = build_slice,    [OP_PAD] = build_pad,
+    [OP_PICK] = build_pick,         [OP_PLACE] = build_place,
+    [OP_SLICE] = build_slice,       [OP_PAD] = build_pad,
     [OP_SPREAD] = build_spread,
 };
 
-/* The adjoint of y may lack axes: the loss weighs y by all of its axes, by none, by every second. A y that was reduced
- * over data sets is weighed as it is. */
+/* The adjoint of y may lack axes: the loss weighs y by all of its axes, by none, by every second. A
+ * y that was reduced over data sets is weighed as it is. */
 static bool structural_row(IrOpcode opcode, int variant) {
     static const int keeps[] = {15, 0, 5, 10};
     for (int t = 0; t < 4; t++) {
@@ -310,20 +339,24 @@ static IrValue softmax(IrProgram *p, IrValue score, AxisId over) {
     return ir_div(p, e, ir_sum(p, e, &over, 1));
 }
 
-/* A set that attends to itself: queries, keys and values through weights, softmax over a copy of the plate. */
+/* A set that attends to itself: queries, keys and values through weights, softmax over a copy of
+ * the plate. */
 static void attention(void) {
     Arena *arena = arena_new();
     IrProgram *p = ir_program_new(arena, "attention");
-    AxisId data = ir_axis(p, "data", AXIS_DATA, AXIS_NONE, 0), obs = ir_axis(p, "obs", AXIS_PLATE, AXIS_NONE, 0);
+    AxisId data = ir_axis(p, "data", AXIS_DATA, AXIS_NONE, 0),
+           obs = ir_axis(p, "obs", AXIS_PLATE, AXIS_NONE, 0);
     AxisId copy = ir_axis_copy(p, obs, "obs.b"), in = ir_axis(p, "in", AXIS_EVENT, AXIS_NONE, 2);
-    AxisId heads = ir_axis(p, "heads", AXIS_EVENT, AXIS_NONE, 2), k = ir_axis(p, "k", AXIS_EVENT, AXIS_NONE, 3);
+    AxisId heads = ir_axis(p, "heads", AXIS_EVENT, AXIS_NONE, 2),
+           k = ir_axis(p, "k", AXIS_EVENT, AXIS_NONE, 3);
     IrValue x = ir_input(p, "y", ROLE_DATA, (AxisId[]){data, obs, in}, 3), projected[3];
     static const char *const names[] = {"Q", "K", "V"};
     for (int i = 0; i < 3; i++) {
         IrValue w = ir_input(p, names[i], ROLE_WEIGHT, (AxisId[]){heads, in, k}, 3);
         projected[i] = ir_contract(p, x, w, &in, 1);
     }
-    IrValue keys = ir_rename(p, projected[1], obs, copy), values = ir_rename(p, projected[2], obs, copy);
+    IrValue keys = ir_rename(p, projected[1], obs, copy),
+            values = ir_rename(p, projected[2], obs, copy);
     IrValue score = ir_mul(p, ir_contract(p, projected[0], keys, &k, 1), ir_const(p, 0.5));
     IrValue mixed = ir_contract(p, softmax(p, score, copy), values, &copy, 1);
     AxisId all[] = {data, obs, heads, k};
@@ -334,18 +367,21 @@ static void attention(void) {
 static void layer_norm(void) {
     Arena *arena = arena_new();
     IrProgram *p = ir_program_new(arena, "norm");
-    AxisId data = ir_axis(p, "data", AXIS_DATA, AXIS_NONE, 0), f = ir_axis(p, "f", AXIS_EVENT, AXIS_NONE, 5);
+    AxisId data = ir_axis(p, "data", AXIS_DATA, AXIS_NONE, 0),
+           f = ir_axis(p, "f", AXIS_EVENT, AXIS_NONE, 5);
     AxisId in = ir_axis(p, "in", AXIS_EVENT, AXIS_NONE, 3);
     IrValue x = ir_input(p, "y", ROLE_DATA, (AxisId[]){data, in}, 2);
     IrValue h = ir_contract(p, x, ir_input(p, "W", ROLE_WEIGHT, (AxisId[]){in, f}, 2), &in, 1);
     h = ir_add(p, h, ir_input(p, "b", ROLE_WEIGHT, &f, 1));
-    IrValue n = ir_extent(p, f), mean = ir_div(p, ir_sum(p, h, &f, 1), n), centred = ir_sub(p, h, mean);
+    IrValue n = ir_extent(p, f), mean = ir_div(p, ir_sum(p, h, &f, 1), n),
+            centred = ir_sub(p, h, mean);
     IrValue variance = ir_div(p, ir_sum(p, ir_square(p, centred), &f, 1), n);
     IrValue scaled = ir_div(p, centred, ir_sqrt(p, ir_add(p, variance, ir_const(p, 1e-5))));
     IrValue y = ir_add(p, ir_mul(p, scaled, ir_input(p, "g", ROLE_WEIGHT, &f, 1)),
                        ir_input(p, "c", ROLE_WEIGHT, &f, 1));
     AxisId all[] = {data, f};
-    judge_composite(p, ir_div(p, ir_sum(p, ir_sin(p, y), all, 2), ir_extent(p, data)), "layer norm");
+    judge_composite(p, ir_div(p, ir_sum(p, ir_sin(p, y), all, 2), ir_extent(p, data)),
+                    "layer norm");
     arena_free(arena);
 }
 
@@ -360,15 +396,18 @@ static void weight_penalty_per_data_set(void) {
     arena_free(arena);
 }
 
-/* Bias gradients and weight gradients come from contractions: no tensor over the data sets, the plate and both
- * features is ever made. */
+/* Bias gradients and weight gradients come from contractions: no tensor over the data sets, the
+ * plate and both features is ever made. */
 static void weight_gradients_build_no_product(void) {
     Arena *arena = arena_new();
     IrProgram *p = ir_program_new(arena, "dense");
-    AxisId data = ir_axis(p, "data", AXIS_DATA, AXIS_NONE, 0), obs = ir_axis(p, "obs", AXIS_PLATE, AXIS_NONE, 0);
-    AxisId in = ir_axis(p, "in", AXIS_EVENT, AXIS_NONE, 2), f = ir_axis(p, "f", AXIS_EVENT, AXIS_NONE, 3);
+    AxisId data = ir_axis(p, "data", AXIS_DATA, AXIS_NONE, 0),
+           obs = ir_axis(p, "obs", AXIS_PLATE, AXIS_NONE, 0);
+    AxisId in = ir_axis(p, "in", AXIS_EVENT, AXIS_NONE, 2),
+           f = ir_axis(p, "f", AXIS_EVENT, AXIS_NONE, 3);
     IrValue x = ir_input(p, "y", ROLE_DATA, (AxisId[]){data, obs, in}, 3);
-    IrValue w = ir_input(p, "W", ROLE_WEIGHT, (AxisId[]){in, f}, 2), s = ir_input(p, "s", ROLE_WEIGHT, &f, 1);
+    IrValue w = ir_input(p, "W", ROLE_WEIGHT, (AxisId[]){in, f}, 2),
+            s = ir_input(p, "s", ROLE_WEIGHT, &f, 1);
     IrValue h = ir_mul(p, s, ir_tanh(p, ir_contract(p, x, w, &in, 1)));
     AxisId all[] = {data, obs, f};
     ir_output(p, "loss", ir_sum(p, ir_square(p, h), all, 3));
@@ -376,13 +415,15 @@ static void weight_gradients_build_no_product(void) {
     const IrProgram *q = opt_dce(p);
     int contractions = 0;
     for (int v = 0; v < q->ops.n; v++) {
-        contractions += q->ops.data[v].opcode == OP_CONTRACT && ir_has_axis(q, q->ops.data[v].args[0], data);
+        contractions +=
+            q->ops.data[v].opcode == OP_CONTRACT && ir_has_axis(q, q->ops.data[v].args[0], data);
         CHECK(q->ops.data[v].n_axes < 4, "%%%d has %d axes", v, q->ops.data[v].n_axes);
         bool sums_a_product = q->ops.data[v].opcode == OP_SUM && v > 8 &&
                               q->ops.data[q->ops.data[v].args[0]].opcode == OP_MUL;
         CHECK(!sums_a_product, "%%%d sums a product", v);
     }
-    CHECK(contractions == 4, "%d contractions, not 4 (forward, and the adjoints of y, W and s)", contractions);
+    CHECK(contractions == 4, "%d contractions, not 4 (forward, and the adjoints of y, W and s)",
+          contractions);
     arena_free(arena);
 }
 

@@ -1,5 +1,5 @@
-/* test_ir_passes.c -- fold, cse and dce: the values of all outputs stay, the rules of the IR hold, a second run finds
- * nothing. What each rule does is in tests/ir.
+/* test_ir_passes.c -- fold, cse and dce: the values of all outputs stay, the rules of the IR hold,
+ * a second run finds nothing. What each rule does is in tests/ir.
  */
 #include "check.h"
 #include "ir_values.h"
@@ -17,17 +17,21 @@ static IrProgram *all(const IrProgram *p) {
 static void same_values(const IrProgram *p, const IrProgram *q, const char *what, uint64_t seed) {
     Values values = values_new(p->arena, p);
     IrEvalEnv env = values_env(&values);
-    IrTensor *a = arena_array(p->arena, IrTensor, p->outputs.n), *b = arena_array(p->arena, IrTensor, p->outputs.n);
+    IrTensor *a = arena_array(p->arena, IrTensor, p->outputs.n),
+             *b = arena_array(p->arena, IrTensor, p->outputs.n);
     const char *why = ir_eval(p->arena, p, &env, a);
     if (!why) why = ir_eval(p->arena, q, &env, b);
-    if (!CHECK(!why && p->outputs.n == q->outputs.n, "%s, seed %d: %s", what, (int)seed, why)) return;
+    if (!CHECK(!why && p->outputs.n == q->outputs.n, "%s, seed %d: %s", what, (int)seed, why))
+        return;
     for (int i = 0; i < p->outputs.n; i++) {
         bool same = a[i].n_axes == b[i].n_axes && a[i].size == b[i].size;
         double largest = 1;
         for (int64_t k = 0; same && k < a[i].size; k++) largest = fmax(largest, fabs(a[i].data[k]));
         for (int64_t k = 0; same && k < a[i].size; k++)
             same = fabs(a[i].data[k] - b[i].data[k]) <= 1e-12 * largest;
-        if (!CHECK(same, "%s, seed %d: output %s differs", what, (int)seed, p->outputs.data[i].name)) return;
+        if (!CHECK(same, "%s, seed %d: output %s differs", what, (int)seed,
+                   p->outputs.data[i].name))
+            return;
     }
 }
 
@@ -40,7 +44,8 @@ static void judge(Pass *pass, const char *what) {
         const char *why = ir_verify(q);
         CHECK(!why, "%s, seed %d: %s", what, (int)seed, why);
         if (!why) same_values(p, q, what, seed);
-        CHECK(strcmp(ir_text(q), ir_text(pass(q))) == 0, "%s, seed %d: a second run changes more", what, (int)seed);
+        CHECK(strcmp(ir_text(q), ir_text(pass(q))) == 0, "%s, seed %d: a second run changes more",
+              what, (int)seed);
         arena_free(arena);
     }
 }
@@ -61,18 +66,24 @@ static void all_three_keep_values(void) {
     judge(all, "fold, cse, dce");
 }
 
-/* Structural operations on one another, at every position: what fold makes of them is the same tensor. */
+/* Structural operations on one another, at every position: what fold makes of them is the same
+ * tensor. */
 static void views_of_views_keep_values(void) {
     static const char *const text =
-        "program views {\n  axis g : plate\n  axis e1 : event 1\n  axis e2 : event 2\n  axis f2 : event 2\n"
+        "program views {\n  axis g : plate\n  axis e1 : event 1\n  axis e2 : event 2\n  axis f2 : "
+        "event 2\n"
         "  axis e3 : event 3\n  axis e5 : event 5\n  axis f5 : event 5\n"
-        "  %%0 = input \"x\" latent [g %s]\n  %%1 = %s %%0%s%s%s at %d\n  %%2 = %s %%1%s%s%s at %d\n"
+        "  %%0 = input \"x\" latent [g %s]\n  %%1 = %s %%0%s%s%s at %d\n  %%2 = %s %%1%s%s%s at "
+        "%d\n"
         "  output \"y\" = %%2\n}\n";
-    static const char *const inner[] = {"pick", "place", "slice", "pad"}, *const outer[] = {"pick", "slice", "pad", "place"};
+    static const char *const inner[] = {"pick", "place", "slice", "pad"}, *const outer[] = {
+                                                                              "pick", "slice",
+                                                                              "pad", "place"};
     static const char *const axes[] = {"e1", "e2", "f2", "e3", "e5", "f5"};
     int tried = 0;
     for (int k = 0; k < 4 * 4 * 6 * 6 * 6 * 6; k++) {
-        int a = k % 6, b = k / 6 % 6, c = k / 36 % 6, d = k / 216 % 6, in = k / 1296 % 4, out = k / 5184;
+        int a = k % 6, b = k / 6 % 6, c = k / 36 % 6, d = k / 216 % 6, in = k / 1296 % 4,
+            out = k / 5184;
         bool in_two = in >= 2, out_two = out == 1 || out == 2;
         if ((!in_two && d) || (!out_two && c)) continue; /* the second axis plays no part */
         for (int at = 0; at < 25; at++) {
@@ -80,9 +91,12 @@ static void views_of_views_keep_values(void) {
             const char *error, *own = in == 1 ? axes[b] : axes[a], *result = in_two ? axes[d] : own;
             IrProgram *p = ir_parse(
                 arena,
-                arena_printf(arena, text, axes[a], inner[in], arena_printf(arena, " %s", own), in_two ? " -> " : "",
-                             in_two ? axes[d] : "", at / 5, outer[out],
-                             arena_printf(arena, " %s", out == 3 ? axes[b] : in == 0 ? axes[b] : result),
+                arena_printf(arena, text, axes[a], inner[in], arena_printf(arena, " %s", own),
+                             in_two ? " -> " : "", in_two ? axes[d] : "", at / 5, outer[out],
+                             arena_printf(arena, " %s",
+                                          out == 3  ? axes[b]
+                                          : in == 0 ? axes[b]
+                                                    : result),
                              out_two ? " -> " : "", out_two ? axes[c] : "", at % 5),
                 &error);
             if (p) {
@@ -95,28 +109,47 @@ static void views_of_views_keep_values(void) {
     CHECK(tried > 500, "only %d pairs of views are sound", tried);
 }
 
-/* Expressions that a rule of fold fits: %0 varies, %1 = 3, %2 = -2. They change, and their values do not. */
+/* Expressions that a rule of fold fits: %0 varies, %1 = 3, %2 = -2. They change, and their values
+ * do not. */
 static void identities_keep_values(void) {
-    static const char *const lines[] = {
-        "mul %0 %1;mul %3 %2", "mul %0 %2;neg %3", "neg %0;mul %3 %2", "neg %0;sub %1 %3", "neg %0;add %3 %1",
-        "neg %0;add %1 %3", "neg %0;square %3", "abs %0;square %3", "neg %0;abs %3", "sub %0 %1;neg %3",
-        "spread %0 [e2];sum %3 over [e2 e3]", "spread %0 [g];sum %3 over [g]", "spread %0 [g e2];max_over %3 over [g e3]",
-        "spread %1 [e3];contract %3 %0 over [e3]", "spread %1 [data];contract %3 %0 over [data]",
-        "contract %0 %2 over [e3];neg %3", "lt %1 %2;select %3 %0 %1", "lt %2 %1;select %3 %0 %1", "lt %2 %1;not %3",
-        "mul %0 %2;mul %3 %2", "extent e3;mul %3 %0", "spread %0 [g];exp %3"};
+    static const char *const lines[] = {"mul %0 %1;mul %3 %2",
+                                        "mul %0 %2;neg %3",
+                                        "neg %0;mul %3 %2",
+                                        "neg %0;sub %1 %3",
+                                        "neg %0;add %3 %1",
+                                        "neg %0;add %1 %3",
+                                        "neg %0;square %3",
+                                        "abs %0;square %3",
+                                        "neg %0;abs %3",
+                                        "sub %0 %1;neg %3",
+                                        "spread %0 [e2];sum %3 over [e2 e3]",
+                                        "spread %0 [g];sum %3 over [g]",
+                                        "spread %0 [g e2];max_over %3 over [g e3]",
+                                        "spread %1 [e3];contract %3 %0 over [e3]",
+                                        "spread %1 [data];contract %3 %0 over [data]",
+                                        "contract %0 %2 over [e3];neg %3",
+                                        "lt %1 %2;select %3 %0 %1",
+                                        "lt %2 %1;select %3 %0 %1",
+                                        "lt %2 %1;not %3",
+                                        "mul %0 %2;mul %3 %2",
+                                        "extent e3;mul %3 %0",
+                                        "spread %0 [g];exp %3"};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         Arena *arena = arena_new();
         const char *error, *second = strchr(lines[i], ';') + 1;
         char *first = arena_strndup(arena, lines[i], (size_t)(second - 1 - lines[i]));
         bool boolean = strstr(second, "not") != NULL;
-        IrProgram *p = ir_parse(
-            arena,
-            arena_printf(arena,
-                         "program p {\n  axis data : data\n  axis g : plate\n  axis e2 : event 2\n  axis e3 : event 3\n"
-                         "  %%0 = input \"x\" latent [data e3]\n  %%1 = const 3\n  %%2 = const -2\n  %%3 = %s\n"
-                         "  %%4 = %s\n%s  output \"y\" = %s\n}\n",
-                         first, second, boolean ? "  %5 = select %4 %0 %1\n" : "", boolean ? "%5" : "%4"),
-            &error);
+        IrProgram *p =
+            ir_parse(arena,
+                     arena_printf(arena,
+                                  "program p {\n  axis data : data\n  axis g : plate\n  axis e2 : "
+                                  "event 2\n  axis e3 : event 3\n"
+                                  "  %%0 = input \"x\" latent [data e3]\n  %%1 = const 3\n  %%2 = "
+                                  "const -2\n  %%3 = %s\n"
+                                  "  %%4 = %s\n%s  output \"y\" = %s\n}\n",
+                                  first, second, boolean ? "  %5 = select %4 %0 %1\n" : "",
+                                  boolean ? "%5" : "%4"),
+                     &error);
         if (CHECK(p, "%s: %s", lines[i], error)) {
             const IrProgram *q = opt_dce(opt_fold(p));
             same_values(p, q, lines[i], 0);

@@ -1,5 +1,5 @@
-/* test_ir_text.c -- printer and parser are inverse to each other; bad text is refused with its line; no bytes crash
- * the parser or the passes behind it; the verifier's complaints.
+/* test_ir_text.c -- printer and parser are inverse to each other; bad text is refused with its
+ * line; no bytes crash the parser or the passes behind it; the verifier's complaints.
  */
 #include "check.h"
 #include "ir_values.h"
@@ -12,7 +12,8 @@ static void round_trip(const IrProgram *p, const char *what) {
     IrProgram *again = ir_parse(p->arena, text, &error);
     if (!CHECK(again, "%s: %s", what, error)) return;
     CHECK(strcmp(text, ir_text(again)) == 0, "%s: prints differently after reading", what);
-    CHECK(again->ops.n == p->ops.n && again->axes.n == p->axes.n && again->outputs.n == p->outputs.n,
+    CHECK(again->ops.n == p->ops.n && again->axes.n == p->axes.n &&
+              again->outputs.n == p->outputs.n,
           "%s: %d operations became %d", what, p->ops.n, again->ops.n);
     for (int v = 0; v < p->ops.n && v < again->ops.n; v++) {
         const char *a = p->ops.data[v].note, *b = again->ops.data[v].note;
@@ -33,10 +34,12 @@ static void printing_and_reading_are_inverse(void) {
 }
 
 static void numbers_and_names_survive(void) {
-    static const double numbers[] = {0.1, -0.0, 1e308, 5e-324, 1.0 / 3, 2.2250738585072014e-308, 1e15, 123456789012345678.0};
+    static const double numbers[] = {
+        0.1, -0.0, 1e308, 5e-324, 1.0 / 3, 2.2250738585072014e-308, 1e15, 123456789012345678.0};
     Arena *arena = arena_new();
     IrProgram *p = ir_program_new(arena, "odd \"name\"\\\n\x01");
-    AxisId e = ir_axis(p, "over", AXIS_EVENT, AXIS_NONE, 8), f = ir_axis(p, "a b]", AXIS_EVENT, AXIS_NONE, 1);
+    AxisId e = ir_axis(p, "over", AXIS_EVENT, AXIS_NONE, 8),
+           f = ir_axis(p, "a b]", AXIS_EVENT, AXIS_NONE, 1);
     ir_table(p, numbers, &e, 1);
     p->note = " a note # with marks\t";
     ir_const(p, INFINITY);
@@ -108,33 +111,50 @@ static void errors_name_line_and_expectation(void) {
     refuses("  axis h : event 0", "needs an extent of at least 1");
     refuses("  axis h : event 99999999999", "a number above");
     refuses("  axis h : copy of g\n  axis i : copy of h", "not of another copy");
-    refuses("  axis h : plain", "expected a kind of axis (data, draw, plate, event, copy), found 'plain'");
+    refuses("  axis h : plain",
+            "expected a kind of axis (data, draw, plate, event, copy), found 'plain'");
     refuses("} x", "expected the end of the text, found 'x'");
     Arena *arena = arena_new();
     const char *error;
     CHECK(!ir_parse(arena, "", &error) && strstr(error, "line 1: expected 'program'"), "%s", error);
-    CHECK(!ir_parse(arena, "program p {\n", &error) && strstr(error, "the end of the text"), "%s", error);
+    CHECK(!ir_parse(arena, "program p {\n", &error) && strstr(error, "the end of the text"), "%s",
+          error);
     arena_free(arena);
 }
 
-/* What is reduced over data sets is a partial sum: linear uses alone, nothing added that is not one. */
+/* What is reduced over data sets is a partial sum: linear uses alone, nothing added that is not
+ * one. */
 static void partial_sums_are_used_linearly(void) {
 #define S X "  %1 = sum %0 over [data g e3]\n  %2 = const 3\n"
-    static const struct { const char *line, *complaint; } uses[] = {
-        {"neg %1", NULL}, {"add %1 %1", NULL}, {"sub %1 %1", NULL}, {"mul %1 %2", NULL}, {"div %1 %2", NULL},
-        {"spread %1 [e2]", NULL}, {"stop_gradient %1", NULL}, {"place %1 e2 at 1", NULL},
-        {"square %1", "not linear"}, {"exp %1", "not linear"}, {"mul %1 %1", "not linear"},
-        {"div %2 %1", "not linear"}, {"add %1 %2", "not linear"}, {"lt %1 %2", "not linear"},
-        {"mul %1 %0", "along the data axis"}, {"spread %1 [data]", "along the data axis"},
-        {"max_over %0 over [data]", "sums alone"}};
+    static const struct {
+        const char *line, *complaint;
+    } uses[] = {{"neg %1", NULL},
+                {"add %1 %1", NULL},
+                {"sub %1 %1", NULL},
+                {"mul %1 %2", NULL},
+                {"div %1 %2", NULL},
+                {"spread %1 [e2]", NULL},
+                {"stop_gradient %1", NULL},
+                {"place %1 e2 at 1", NULL},
+                {"square %1", "not linear"},
+                {"exp %1", "not linear"},
+                {"mul %1 %1", "not linear"},
+                {"div %2 %1", "not linear"},
+                {"add %1 %2", "not linear"},
+                {"lt %1 %2", "not linear"},
+                {"mul %1 %0", "along the data axis"},
+                {"spread %1 [data]", "along the data axis"},
+                {"max_over %0 over [data]", "sums alone"}};
     for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++) {
         Arena *arena = arena_new();
-        const char *error, *text = arena_printf(arena, "program p {\n%s  %%3 = %s\n}\n", AXES S, uses[i].line);
+        const char *error,
+            *text = arena_printf(arena, "program p {\n%s  %%3 = %s\n}\n", AXES S, uses[i].line);
         IrProgram *p = ir_parse(arena, text, &error);
         if (!uses[i].complaint) {
             const char *why = error;
             const bool *reduced = p ? ir_reduced(arena, p, &why) : NULL;
-            CHECK(reduced && !reduced[0] && reduced[1] && !reduced[2] && reduced[3], "%s: %s", uses[i].line, why);
+            CHECK(reduced && !reduced[0] && reduced[1] && !reduced[2] && reduced[3], "%s: %s",
+                  uses[i].line, why);
         } else if (CHECK(!p, "%s is accepted", uses[i].line)) {
             CHECK(strstr(error, uses[i].complaint), "%s: %s", uses[i].line, error);
         }
@@ -144,13 +164,18 @@ static void partial_sums_are_used_linearly(void) {
 
 /* Programs that no builder makes: broken in memory. */
 static void verifier_sees_broken_programs(void) {
-    static const char *const expected[] = {"does not stand before it", "not what its operands give",
-                                           "not what its operands give", "is no value", "two outputs",
-                                           "no earlier plate", "takes 1 operands"};
+    static const char *const expected[] = {"does not stand before it",
+                                           "not what its operands give",
+                                           "not what its operands give",
+                                           "is no value",
+                                           "two outputs",
+                                           "no earlier plate",
+                                           "takes 1 operands"};
     for (int k = 0; k < 7; k++) {
         Arena *arena = arena_new();
         IrProgram *p = ir_program_new(arena, "p");
-        AxisId e = ir_axis(p, "e", AXIS_EVENT, AXIS_NONE, 4), g = ir_axis(p, "g", AXIS_PLATE, AXIS_NONE, 0);
+        AxisId e = ir_axis(p, "e", AXIS_EVENT, AXIS_NONE, 4),
+               g = ir_axis(p, "g", AXIS_PLATE, AXIS_NONE, 0);
         IrValue x = ir_input(p, "x", ROLE_DATA, (AxisId[]){g, e}, 2), y = ir_exp(p, x);
         ir_output(p, "y", y);
         CHECK(!ir_verify(p), "a sound program: %s", ir_verify(p));
@@ -170,8 +195,10 @@ static void verifier_sees_broken_programs(void) {
 /* ---- random mutations ---- */
 
 static char *mutated(Arena *arena, const char *text, uint64_t *state) {
-    static const char *const words[] = {"%0", "data", "[", "]", "->", "at", "2147483648", "-1", "over", "\"", "}", "#", "\n",
-                                        "e2", "copy of", "nan", "= ", "\\x", "axis", "sum", "{", "0x", "plate in"};
+    static const char *const words[] = {"%0",         "data", "[",       "]",   "->",      "at",
+                                        "2147483648", "-1",   "over",    "\"",  "}",       "#",
+                                        "\n",         "e2",   "copy of", "nan", "= ",      "\\x",
+                                        "axis",       "sum",  "{",       "0x",  "plate in"};
     size_t n = strlen(text);
     char *out = arena_alloc(arena, 2 * n + 100);
     memcpy(out, text, n + 1);
@@ -180,7 +207,9 @@ static char *mutated(Arena *arena, const char *text, uint64_t *state) {
         size_t stretch = (size_t)values_pick(state, 12);
         if (at + stretch > n) stretch = n - at;
         switch (values_pick(state, 4)) {
-        case 0: out[at] = (char)(1 + values_pick(state, 255)); break;
+        case 0:
+            out[at] = (char)(1 + values_pick(state, 255));
+            break;
         case 1: /* cut a stretch */
             memmove(out + at, out + at + stretch, n - at - stretch + 1);
             n -= stretch;
