@@ -1,19 +1,22 @@
 /* flow.c -- the guide: one conditional flow per latent template, shared by all instances of its
  * plates.
  *
- * For a template with flat unconstrained event v of size D: u ~ N(0, I), v = F(u; E, K), value =
- * link(v), where E encodes the instance's data and K are the earlier latents of Analysis.order. log
- * q = log N(u) - log|dv/du| - log|d value/dv|. Everything outside all plates shares one joint flow,
- * in which bounded supports come first: given the scales a location is close to Gaussian, while
- * without them it is not.
+ * For a template with flat unconstrained event v of size D: u ~ N(0, I), v = F(u; E, K),
+ * value = link(v), where E encodes the instance's data and K are the earlier latents of
+ * Analysis.order. log q = log N(u) - log|dv/du| - log|d value/dv|. Everything outside all plates
+ * shares one joint flow, in which bounded supports come first: given the scales a location is close
+ * to Gaussian, while without them it is not.
  *
- * The affine part starts as a fusion of two Gaussians that the compiler knows: the prior of the
- * latent given K, N(v0, s0^2), and, where the latent is the location of an observed variable, the
- * instance's own moment with its squared standard error: gate  = logistic(log s0^2 - log se^2 +
- * correction) shift = v0 + gate (moment - v0) + scale * correction,    log scale = log s0 + log(1 -
- * gate)/2 + correction All corrections come from a network of E and K whose last layer starts at
- * zero, so training starts from a proper guide. For D > 1 an autoregressive flow acts on u first.
- * --paper has its own affine map and order (ADAVI, appendix).
+ * F = affine . skew . autoregressive (the last for D > 1 only). The affine map starts as a fusion
+ * of two Gaussians that the compiler knows: the prior of the latent given K, N(v0, s0^2), and,
+ * where the data has a moment that speaks of the latent, that moment with its standard error:
+ *
+ *     gate      = logistic(log s0^2 - log se^2 + correction)
+ *     shift     = v0 + gate (moment - v0) + scale * correction
+ *     log scale = log s0 + log(1 - gate) / 2 + correction
+ *
+ * All corrections come from a network of E and K whose last layer starts at zero, so training
+ * starts from a proper guide. --paper has its own affine map and order (ADAVI, appendix).
  */
 #include "dual/internal.h"
 
@@ -215,7 +218,7 @@ static Gaussian start_of(GuideState *g, const Var *var) {
 /* ------------------------------------------------------------------ affine maps */
 
 typedef struct Affine {
-    IrValue shift, log_scale; /* over the flat axis */
+    IrValue shift, log_scale, skew; /* over the flat axis */
 } Affine;
 
 static void add_flat(Build *b, const Template *t, IrValue *sum, int i, Val val) {
@@ -229,16 +232,16 @@ static void add_flat(Build *b, const Template *t, IrValue *sum, int i, Val val) 
     *sum = *sum == IR_NONE ? v : ir_add(b->p, *sum, v);
 }
 
-/* The three corrections (gate, shift, log scale), zero at the start, each over the flat axis. */
+/* The corrections (gate, shift, log scale, skew), zero at the start, each over the flat axis. */
 static void corrections(Build *b, const Template *t, const Blocks *context, IrValue hidden,
-                        IrValue out[3]) {
+                        IrValue out[4]) {
     Blocks in = *context;
     AxisId f = feature_axis(b, HIDDEN);
     blocks_add(&in, block_of(hidden, 1, &f, "hidden"));
     const char *name = arena_printf(b->arena, "%s.affine", t->name);
-    IrValue all = dense(b, name, &in, 3 * t->size, 0);
-    AxisId three = feature_axis(b, 3 * t->size);
-    for (int i = 0; i < 3; i++) out[i] = ir_slice(b->p, all, three, t->flat, i * t->size);
+    IrValue all = dense(b, name, &in, 4 * t->size, 0);
+    AxisId four = feature_axis(b, 4 * t->size);
+    for (int i = 0; i < 4; i++) out[i] = ir_slice(b->p, all, four, t->flat, i * t->size);
 }
 
 static IrValue clipped(Build *b, IrValue x, double at) {
@@ -263,9 +266,9 @@ static Affine fused_affine(GuideState *g, const Template *t, const Blocks *conte
         add_flat(b, t, &moment, i, own.centre);
         add_flat(b, t, &error, i, own.spread);
     }
-    IrValue correct[3];
+    IrValue correct[4];
     corrections(b, t, context, hidden, correct);
-    Affine a = {.shift = v0, .log_scale = ir_log(p, s0)};
+    Affine a = {.shift = v0, .log_scale = ir_log(p, s0), .skew = correct[3]};
     if (n_moments) {
         IrValue where = ir_table(p, has, &t->flat, 1);
         IrValue ratio = ir_mul(
@@ -467,6 +470,18 @@ static IrValue paper_flow(GuideState *g, const Template *t, const Blocks *contex
     return maf(g->b, t->name, &PAPER_MAF, z, t->size, &context->at[0], log_det);
 }
 
+/* y + a (sqrt(1 + y^2) - 1), |a| < 1: slope 1 - a far to the left, 1 + a far to the right.
+ * Posteriors of scales near zero have such tails, which no affine map gives. The inverse is the
+ * root of a quadratic. */
+static IrValue skewed(Build *b, IrValue y, IrValue raw, AxisId flat, IrValue *log_det) {
+    IrProgram *p = b->p;
+    IrValue a = ir_mul(p, number(b, 0.95), ir_tanh(p, raw)), one = number(b, 1);
+    IrValue root = ir_sqrt(p, ir_add(p, ir_square(p, y), one));
+    IrValue slope = ir_add(p, one, ir_div(p, ir_mul(p, a, y), root));
+    *log_det = ir_add(p, *log_det, ir_sum(p, ir_log(p, slope), &flat, 1));
+    return ir_add(p, y, ir_mul(p, a, ir_sub(p, root, one)));
+}
+
 static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *context, IrValue u,
                             IrValue *log_det) {
     static const Maf RESIDUAL = {.n_layers = 2, .width = MAF_HIDDEN, .clip = 4, .last_gain = 0};
@@ -480,6 +495,7 @@ static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *cont
         y = maf(b, t->name, &RESIDUAL, u, t->size, &of_hidden, log_det);
     }
     Affine a = fused_affine(g, t, context, hidden);
+    y = skewed(b, y, a.skew, t->flat, log_det);
     IrValue sum =
         ir_has_axis(p, a.log_scale, t->flat) ? ir_sum(p, a.log_scale, &t->flat, 1) : a.log_scale;
     *log_det = ir_add(p, *log_det, sum);
