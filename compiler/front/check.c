@@ -63,7 +63,22 @@ bool add_definition(Checker *ck, DefinitionKind kind, const Ast *ast, bool libra
     return true;
 }
 
+/* Names that compiled models use for themselves (runtime/abi.h), among axes and among inputs and
+ * outputs. */
+static bool is_reserved(SymbolKind kind, const char *name) {
+    static const char *const axes[] = {"data", "draw"};
+    static const char *const values[] = {"loss",      "set_loss",       "log_q",
+                                         "log_prior", "log_likelihood", "entropy_weight"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof axes / sizeof *axes; i++)
+        found |= kind == SYMBOL_PLATE && strcmp(axes[i], name) == 0;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        found |= kind == SYMBOL_VAR && strcmp(values[i], name) == 0;
+    return found;
+}
+
 static void add_symbol(Checker *ck, SymbolKind kind, const Ast *ast, AstWord name) {
+    if (is_reserved(kind, name.text)) FAIL(ck, DIAG_RESERVED_NAME, name.span, name.text);
     const Symbol *old = find_symbol(ck, name.text);
     if (old) {
         FAIL(ck, DIAG_DUPLICATE_NAME, name.span, name.text);
