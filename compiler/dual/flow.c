@@ -333,7 +333,7 @@ typedef struct MafNet {
     AxisId in, feature, out, last;
     int64_t d;
     int64_t n_blocks, start[64], length[64]; /* hidden units by degree 1, 2, ... */
-    IrValue hidden[8][64]; /* by layer and degree, once computed, on axis "u<length>" */
+    IrValue hidden[8][64]; /* by layer and degree, once computed, on axis "u.<length>" */
 } MafNet;
 
 /* Degrees as in the published network: ceil(linspace(1, D - 1, width)), sorted, so that each degree

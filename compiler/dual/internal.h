@@ -3,7 +3,7 @@
  *
  * Axes. Component i of a variable's event lives on the event axis "d<i>.<extent>" (equal shapes
  * share axes, so that broadcasting by name is broadcasting by shape). Activations of width n live
- * on "f<n>"; a weight's output axis is "o<n>", renamed to "f<n>" after use. Weights are stored [in,
+ * on "f.<n>"; a weight's output axis is "o.<n>", renamed to "f.<n>" after use. Weights are stored [in,
  * out] row-major, so every axis that can be an input is declared before any that is an output
  * (build_start).
  */
@@ -90,9 +90,9 @@ bool is_location_of(const Var *latent, const Var *observed);
 const Var *scaled_by(const Var *latent, const Var *observed);
 
 /* ---- layers.c: dense layers, layer norm, attention, set transformers ---- */
-AxisId named_axis(Build *b, const char *prefix, int64_t n); /* the event axis "<prefix><n>" */
-AxisId feature_axis(Build *b, int64_t width);               /* "f<width>" */
-AxisId output_axis(Build *b, int64_t width);                /* "o<width>" */
+AxisId named_axis(Build *b, const char *prefix, int64_t n); /* the event axis "<prefix>.<n>" */
+AxisId feature_axis(Build *b, int64_t width);               /* "f.<width>" */
+AxisId output_axis(Build *b, int64_t width);                /* "o.<width>" */
 IrValue weight(Build *b, const char *name, const AxisId *axes, int n, IrInit init);
 /* sum over blocks of block . W + bias, on feature_axis(width). Glorot-uniform times gain; gain 0
  * starts at zero. */
@@ -107,7 +107,7 @@ typedef struct SetTransformer {
     bool pre_norm; /* LN before attention: the residual stream carries means linearly; false: the
                       paper's post-norm */
 } SetTransformer;
-/* Pools the elements `in` over plate axis `plate` into [.., f<width>]; same weights for every
+/* Pools the elements `in` over plate axis `plate` into [.., f.<width>]; same weights for every
  * instance. */
 IrValue set_transformer(Build *b, const char *name, const SetTransformer *shape, const Blocks *in,
                         AxisId plate);

@@ -13,7 +13,7 @@
 static const double LAYER_NORM_EPSILON = 1e-3;
 
 AxisId named_axis(Build *b, const char *prefix, int64_t n) {
-    const char *name = arena_printf(b->arena, "%s%lld", prefix, (long long)n);
+    const char *name = arena_printf(b->arena, "%s.%lld", prefix, (long long)n);
     return ir_axis(b->p, name, AXIS_EVENT, AXIS_NONE, n);
 }
 
@@ -198,7 +198,7 @@ IrValue set_transformer(Build *b, const char *name, const SetTransformer *shape,
     IrValue keys = shape->pre_norm ? ir_add(p, x, ir_relu(p, fed)) : ir_relu(p, fed);
     IrValue pooled = mab(b, arena_printf(b->arena, "%s.pma.mab", name), seeds, keys, plate, shape);
     AxisId others =
-        ir_axis_copy(p, seed, arena_printf(b->arena, "seed%lld.k", (long long)shape->seeds));
+        ir_axis_copy(p, seed, arena_printf(b->arena, "seed.%lld.k", (long long)shape->seeds));
     pooled = mab(b, arena_printf(b->arena, "%s.sab", name), pooled,
                  ir_rename(p, pooled, seed, others), others, shape);
     AxisId f = feature_axis(b, shape->width);
