@@ -58,10 +58,13 @@ int rt_command_infer(RtSession *s);
 int rt_command_elbo(RtSession *s);
 int rt_command_simulate(RtSession *s);
 int rt_command_info(RtSession *s);
+/* Bytes that training allocates before its first step, for `info`. */
+int64_t rt_train_bytes(RtSession *s);
 
 /* ---- state.c ---- */
-/* Declared sizes and hypers, no weights yet. */
+/* Declared sizes and hypers; weights and statistics are 0. */
 RtState *rt_state_new(RtMem *mem, const RtModel *m);
+RtStat *rt_stat(const RtState *state, const char *name); /* or NULL */
 bool rt_state_apply_sizes(const RtModel *m, const RtOptions *o, int64_t *sizes, bool *given, RtError *error);
 bool rt_state_apply_hypers(const RtModel *m, const RtOptions *o, double **hypers, RtError *error);
 void rt_state_init_weights(const RtModel *m, RtState *state, uint32_t seed);
@@ -76,7 +79,7 @@ typedef struct RtFeed RtFeed;
 RtFeed *rt_feed_new(RtMem *mem, const RtModel *m, RtCall *call, const int64_t *sizes, int64_t n);
 void rt_feed_load(RtFeed *f, const RtData *d, int64_t first, int64_t n);
 
-/* ---- stats.c: medians and MADs of program `prepare`'s outputs ---- */
+/* ---- stats.c: fills the state's statistics from draws of program `prepare` ---- */
 bool rt_stats(RtSession *s, RtError *error);
 
 /* ---- weights.c ---- */

@@ -6,6 +6,27 @@
 #include <math.h>
 #include <string.h>
 
+/* Statistics that some program reads, each name once, with no values yet. */
+static void declare_stats(RtMem *mem, const RtModel *m, RtState *s) {
+    int most = 0;
+    for (int i = 0; i < m->n_programs; i++) most += m->programs[i].n_inputs;
+    s->stats = rt_alloc(mem, most, sizeof *s->stats);
+    for (int i = 0; i < m->n_programs; i++)
+        for (int k = 0; k < m->programs[i].n_inputs; k++) {
+            const RtTensor *t = &m->programs[i].inputs[k];
+            if (t->role != RT_IN_STAT || rt_stat(s, t->name)) continue;
+            int64_t size = 1;
+            for (int a = 0; a < t->n_axes; a++) size *= m->programs[i].axes[t->axes[a]].extent;
+            s->stats[s->n_stats++] = (RtStat){t->name, size, rt_alloc(mem, size, sizeof(float))};
+        }
+}
+
+RtStat *rt_stat(const RtState *s, const char *name) {
+    for (int i = 0; i < s->n_stats; i++)
+        if (!strcmp(s->stats[i].name, name)) return &s->stats[i];
+    return NULL;
+}
+
 RtState *rt_state_new(RtMem *mem, const RtModel *m) {
     RtState *s = rt_alloc(mem, 1, sizeof *s);
     for (int i = 0; i < m->n_plates; i++) s->sizes[i] = m->plates[i].size;
@@ -21,6 +42,7 @@ RtState *rt_state_new(RtMem *mem, const RtModel *m) {
     s->moment1 = rt_alloc(mem, m->flat, sizeof *s->moment1);
     s->moment2 = rt_alloc(mem, m->flat, sizeof *s->moment2);
     s->validation = NAN;
+    declare_stats(mem, m, s);
     return s;
 }
 

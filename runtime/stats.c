@@ -69,7 +69,7 @@ typedef struct Stats {
 } Stats;
 
 static const RtTensor *find_output(const RtProgram *p, const char *name, size_t n) {
-    for (int i = 0; i < p->n_outputs; i++)
+    for (int i = 0; p && i < p->n_outputs; i++)
         if (strlen(p->outputs[i].name) == n && !strncmp(p->outputs[i].name, name, n)) return &p->outputs[i];
     return NULL;
 }
@@ -94,24 +94,18 @@ static Source *add_source(Stats *st, const RtTensor *output) {
     return source;
 }
 
-/* Notes one input of role stat; each name once. */
-static bool add_stat(Stats *st, const RtProgram *p, const RtTensor *t, RtError *error) {
-    RtState *state = st->s->state;
-    for (int i = 0; i < state->n_stats; i++)
-        if (!strcmp(state->stats[i].name, t->name)) return true;
-    const char *colon = strrchr(t->name, ':');
+/* Finds the output that a statistic is of, and notes what is wanted of it. */
+static bool add_stat(Stats *st, RtStat *stat, RtError *error) {
+    const char *colon = strrchr(stat->name, ':');
     const RtProgram *prepare = rt_program(st->s->model, "prepare");
-    const RtTensor *output = colon ? find_output(prepare, t->name, (size_t)(colon - t->name)) : NULL;
+    const RtTensor *output = colon ? find_output(prepare, stat->name, (size_t)(colon - stat->name)) : NULL;
     bool is_mad = colon && !strcmp(colon, ":mad");
     if (!output || (!is_mad && strcmp(colon, ":median")))
-        return rt_error(error, "program %s reads the statistic %s, which program prepare does not yield", p->name, t->name);
+        return rt_error(error, "the program reads the statistic %s, which nothing yields", stat->name);
     Source *source = add_source(st, output);
-    int64_t n = event_entries(p, t);
-    if (n != source->entries)
-        return rt_error(error, "the statistic %s has %lld entries, program prepare yields %lld", t->name, (long long)n,
+    if (stat->size != source->entries)
+        return rt_error(error, "the statistic %s has %lld entries, its draws have %lld", stat->name, (long long)stat->size,
                         (long long)source->entries);
-    RtStat *stat = &state->stats[state->n_stats++];
-    *stat = (RtStat){t->name, n, rt_alloc(st->s->mem, n, sizeof(float))};
     if (is_mad) source->mad = stat;
     else source->median = stat;
     return true;
@@ -147,20 +141,11 @@ static bool finish_source(Source *source, RtError *error) {
 static bool take_stats(Stats *st, RtError *error) {
     RtSession *s = st->s;
     const RtModel *m = s->model;
-    static const char *const readers[] = {"step", "posterior", "logjoint", "simulate"};
-    int most = 0;
-    for (int r = 0; r < 4; r++) most += rt_program(m, readers[r]) ? rt_program(m, readers[r])->n_inputs : 0;
-    s->state->stats = rt_alloc(s->mem, most, sizeof *s->state->stats);
-    s->state->n_stats = 0;
-    if (!rt_program(m, "prepare")) return true;
-    st->call = rt_call_new(st->mem, m, "prepare", s->pool, s->state->sizes, BATCH, 1);
-    st->sources = rt_alloc(st->mem, most, sizeof *st->sources);
-    for (int r = 0; r < 4; r++) {
-        const RtProgram *p = rt_program(m, readers[r]);
-        for (int i = 0; p && i < p->n_inputs; i++)
-            if (p->inputs[i].role == RT_IN_STAT && !add_stat(st, p, &p->inputs[i], error)) return false;
-    }
-    if (!st->n_sources) return true;
+    if (!s->state->n_stats) return true;
+    if (rt_program(m, "prepare")) st->call = rt_call_new(st->mem, m, "prepare", s->pool, s->state->sizes, BATCH, 1);
+    st->sources = rt_alloc(st->mem, s->state->n_stats, sizeof *st->sources);
+    for (int i = 0; i < s->state->n_stats; i++)
+        if (!add_stat(st, &s->state->stats[i], error)) return false;
     rt_bind_state(st->mem, m, s->state, s->state->iterate, st->call);
     rt_call_ready(st->call);
     const uint32_t key[2] = {0, RT_FOR_PREPARE};

@@ -97,7 +97,7 @@ typedef struct Load {
     RtError *error;
     RtState *state;
     const char *body, *body_end; /* the numbers */
-    int64_t n_tensors;
+    int64_t n_tensors, n_stats;
     int n, at; /* words of the line in hand */
     char **words;
 } Load;
@@ -150,9 +150,9 @@ static bool read_tensor(Load *l) {
     int64_t size = rt_product(dims, n);
     if (size < 0 || l->at < l->n) return refuse(l, "a tensor's shape is damaged");
     if (!strcmp(kind, "stat")) {
-        RtStat *stat = &l->state->stats[l->state->n_stats++];
-        if (size > (l->body_end - l->body) / 4) return refuse(l, "the file is cut short");
-        *stat = (RtStat){rt_copy_text(l->mem, name, strlen(name)), size, rt_alloc(l->mem, size, sizeof(float))};
+        RtStat *stat = rt_stat(l->state, name);
+        if (!stat || stat->size != size) return refuse(l, "the statistics are not this program's");
+        l->n_stats++;
         return take_floats(l, stat->values, size);
     }
     const char *kinds[4];
@@ -251,9 +251,6 @@ RtState *rt_weights_parse(RtMem *mem, const RtModel *m, const char *name, const 
     l.body_end = bytes->data + bytes->n - 4;
     l.state = rt_state_new(mem, m);
     const char *text = rt_copy_text(mem, bytes->data, (size_t)(end - bytes->data)), *at = text + strlen(magic);
-    int64_t lines = 0;
-    for (const char *c = at; *c; c++) lines += *c == '\n';
-    l.state->stats = rt_alloc(mem, lines, sizeof *l.state->stats);
     while (*at) {
         l.at = 0;
         l.n = rt_words(mem, &at, &l.words);
@@ -261,7 +258,7 @@ RtState *rt_weights_parse(RtMem *mem, const RtModel *m, const char *name, const 
         if (l.n == 1 && !strcmp(l.words[0], "end")) break;
         if (!read_line(&l)) return NULL;
     }
-    if (l.n_tensors != 4 * (int64_t)m->n_weights || l.body != l.body_end)
+    if (l.n_tensors != 4 * (int64_t)m->n_weights || l.n_stats != l.state->n_stats || l.body != l.body_end)
         return refuse(&l, "the file does not hold exactly this program's weights"), NULL;
     return l.state;
 }

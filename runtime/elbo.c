@@ -1,0 +1,68 @@
+/* elbo.c -- the command `elbo`: ELBO, importance-weighted evidence and k-hat of each data set.
+ *
+ * With w = log p(x, z) - log q(z | x) over S draws of q: ELBO = mean w, standard error sd(w) / sqrt S, log evidence =
+ * log mean exp w, ess = (sum exp w)^2 / sum exp 2w. */
+#include "runtime/posterior.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+enum { SHOWN_SETS = 20 };
+
+static void json_set(RtBytes *out, const RtElbo *e, bool first) {
+    const char *const names[] = {"elbo", "elbo_se", "log_evidence", "ess", "khat"};
+    const double values[] = {e->elbo, e->se, e->evidence, e->ess, e->khat};
+    rt_bytes_printf(out, "%s{", first ? "" : ", ");
+    for (int i = 0; i < 5; i++) {
+        rt_bytes_printf(out, "%s\"%s\": ", i ? ", " : "", names[i]);
+        rt_json_number(out, values[i]);
+    }
+    rt_bytes_printf(out, "}");
+}
+
+static void show_set(int64_t set, const RtElbo *e) {
+    if (!set) printf("%8s %14s %9s %14s %9s %7s\n", "data set", "ELBO", "se", "log evidence", "ess", "k-hat");
+    printf("%8" PRId64 " %14.4f %9.4f %14.4f %9.1f %7.2f\n", set, e->elbo, e->se, e->evidence, e->ess, e->khat);
+}
+
+static void footer(const RtPosterior *p, double sum, double squares, double worst) {
+    int64_t n = p->data.n_sets;
+    const char *why, *verdict = rt_verdict(worst, p->n_draws, &why);
+    if (n > SHOWN_SETS) printf("... %" PRId64 " more data sets: --json has them\n", n - SHOWN_SETS);
+    if (n > 1) {
+        double mean = sum / (double)n, var = (squares - (double)n * mean * mean) / (double)(n - 1);
+        printf("mean ELBO %.4f +- %.4f over %" PRId64 " data sets\n", mean, sqrt(fmax(var, 0) / (double)n), n);
+    }
+    printf("%s k-hat %.2f (trust up to %.2f): %s, %s\n%" PRId64 " draws, seed %" PRIu32 "\n", n > 1 ? "largest" : "", worst,
+           rt_khat_limit(p->n_draws), verdict, why, p->n_draws, p->s->seed);
+}
+
+int rt_command_elbo(RtSession *s) {
+    RtError error;
+    RtPosterior p;
+    RtBytes json = {0};
+    double sum = 0, squares = 0, worst = -INFINITY;
+    if (!rt_posterior_open(s, false, &p, &error)) return rt_complain(&error);
+    rt_bytes_printf(&json, "{\"draws\": %" PRId64 ", \"sets\": [", p.n_draws);
+    for (int64_t first = 0, n; first < p.data.n_sets; first += n) {
+        n = rt_posterior_run(&p, first);
+        for (int64_t set = 0; set < n; set++) {
+            rt_posterior_weights(&p, set);
+            RtElbo e = rt_elbo(p.log_weights, p.n_draws);
+            sum += e.elbo;
+            squares += e.elbo * e.elbo;
+            if (isnan(e.khat) || e.khat > worst) worst = e.khat;
+            if (s->options->json) json_set(&json, &e, first + set == 0);
+            else if (first + set < SHOWN_SETS) show_set(first + set, &e);
+        }
+    }
+    if (s->options->json) {
+        rt_bytes_printf(&json, "], ");
+        rt_json_settings(&json, s, p.n_draws);
+        printf("%s}\n", json.data);
+    } else {
+        footer(&p, sum, squares, worst);
+    }
+    rt_bytes_free(&json);
+    return 0;
+}

@@ -1,0 +1,234 @@
+/* infer.c -- the command `infer`: the posterior of every latent and quantity, as a table, as JSON, as files of draws.
+ *
+ *                        mean      sd    mcse      5%     50%     95%
+ *     mu_batch[0]  A    62.81   0.412  0.0130   62.13   62.81   63.48 */
+#include "runtime/posterior.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+enum { SHOWN_SETS = 3 };
+
+typedef struct Infer {
+    RtPosterior p;
+    bool colour;
+    RtBytes json;
+    double *column; /* the draws of one scalar */
+    int64_t shown_rows; /* of one variable on screen */
+} Infer;
+
+static RtSummary summarise(Infer *f, int variable, int64_t set, int64_t k) {
+    const RtModel *m = f->p.s->model;
+    int64_t size = rt_var_size(&m->vars[variable], f->p.data.sizes), n = f->p.n_draws;
+    for (int64_t j = 0; j < n; j++) f->column[j] = rt_real_get(m, f->p.draws[variable], (set * n + j) * size + k);
+    return rt_summary(f->column, n);
+}
+
+/* The CSV's keys of element k, one per plate, joined by `between`; each through `add`. Nothing without labels. */
+static void add_labels(const Infer *f, const RtVar *v, int64_t k, const char *between,
+                       void (*add)(RtBytes *out, const char *text), RtBytes *out) {
+    int64_t instance = k / v->event, size = rt_var_size(v, f->p.data.sizes) / v->event;
+    int64_t flat = 0;
+    bool first = true;
+    for (int i = 0; i < v->n_plates; i++) {
+        int64_t extent = f->p.data.sizes[v->plates[i]];
+        size /= extent;
+        flat = flat * extent + instance / size % extent;
+        char *const *labels = f->p.data.labels[v->plates[i]];
+        if (!labels) continue;
+        if (!first) rt_bytes_printf(out, "%s", between);
+        add(out, labels[flat]);
+        first = false;
+    }
+}
+
+static void add_plain(RtBytes *out, const char *text) {
+    rt_bytes_printf(out, "%.24s", text);
+}
+
+/* ---- JSON ---- */
+
+static void json_field(RtBytes *out, const char *name, double x) {
+    rt_bytes_printf(out, "\"%s\": ", name);
+    rt_json_number(out, x);
+}
+
+static void json_scalar(Infer *f, int variable, int64_t set, int64_t k) {
+    const RtVar *v = &f->p.s->model->vars[variable];
+    RtSummary s = summarise(f, variable, set, k);
+    RtBytes name = {0}, labels = {0};
+    rt_element_name(v, f->p.data.sizes, k, &name);
+    rt_json_string(&f->json, name.data);
+    rt_bytes_printf(&f->json, ": {");
+    json_field(&f->json, "mean", s.mean);
+    rt_bytes_printf(&f->json, ", ");
+    json_field(&f->json, "sd", s.sd);
+    rt_bytes_printf(&f->json, ", ");
+    json_field(&f->json, "q5", s.q5);
+    rt_bytes_printf(&f->json, ", ");
+    json_field(&f->json, "q50", s.q50);
+    rt_bytes_printf(&f->json, ", ");
+    json_field(&f->json, "q95", s.q95);
+    add_labels(f, v, k, ", ", rt_json_string, &labels);
+    if (labels.n) rt_bytes_printf(&f->json, ", \"labels\": [%s]", labels.data);
+    rt_bytes_printf(&f->json, "}");
+    rt_bytes_free(&name);
+    rt_bytes_free(&labels);
+}
+
+static void json_kind(Infer *f, RtVarKind kind, int64_t set) {
+    const RtModel *m = f->p.s->model;
+    bool first = true;
+    for (int i = 0; i < m->n_vars; i++) {
+        if (m->vars[i].kind != kind || !f->p.draws[i]) continue;
+        for (int64_t k = 0; k < rt_var_size(&m->vars[i], f->p.data.sizes); k++) {
+            rt_bytes_printf(&f->json, "%s", first ? "" : ", ");
+            json_scalar(f, i, set, k);
+            first = false;
+        }
+    }
+}
+
+static bool has_kind(const Infer *f, RtVarKind kind) {
+    for (int i = 0; i < f->p.s->model->n_vars; i++)
+        if (f->p.s->model->vars[i].kind == kind && f->p.draws[i]) return true;
+    return false;
+}
+
+static void json_set(Infer *f, int64_t set, double khat) {
+    rt_bytes_printf(&f->json, "{");
+    json_field(&f->json, "khat", khat);
+    rt_bytes_printf(&f->json, ", \"latents\": {");
+    json_kind(f, RT_LATENT, set);
+    rt_bytes_printf(&f->json, "}");
+    if (has_kind(f, RT_QUANTITY)) {
+        rt_bytes_printf(&f->json, ", \"quantities\": {");
+        json_kind(f, RT_QUANTITY, set);
+        rt_bytes_printf(&f->json, "}");
+    }
+    rt_bytes_printf(&f->json, "}");
+}
+
+/* ---- the screen ---- */
+
+/* Name and labels of element k, as the first two columns. */
+static void row_name(const Infer *f, const RtVar *v, int64_t k, RtBytes *out) {
+    RtBytes labels = {0};
+    rt_element_name(v, f->p.data.sizes, k, out);
+    add_labels(f, v, k, "/", add_plain, &labels);
+    if (labels.n) rt_bytes_printf(out, "  %s", labels.data);
+    rt_bytes_free(&labels);
+}
+
+/* Of a variable with more than shown_rows scalars, the first ones and the last are shown. */
+static bool is_shown(const Infer *f, int64_t k, int64_t size) {
+    return size <= f->shown_rows || k < f->shown_rows - 2 || k == size - 1;
+}
+
+static int name_width(const Infer *f) {
+    const RtModel *m = f->p.s->model;
+    size_t width = 4;
+    for (int i = 0; i < m->n_vars; i++) {
+        int64_t size = f->p.draws[i] ? rt_var_size(&m->vars[i], f->p.data.sizes) : 0;
+        for (int64_t k = 0; k < size; k++) {
+            RtBytes name = {0};
+            if (!is_shown(f, k, size)) continue;
+            row_name(f, &m->vars[i], k, &name);
+            if (name.n > width) width = name.n;
+            rt_bytes_free(&name);
+        }
+    }
+    return width > 60 ? 60 : (int)width;
+}
+
+static void show_variable(Infer *f, int variable, int64_t set, int width) {
+    const RtVar *v = &f->p.s->model->vars[variable];
+    int64_t size = rt_var_size(v, f->p.data.sizes);
+    for (int64_t k = 0; k < size; k++) {
+        if (!is_shown(f, k, size)) {
+            if (k + 2 == size) printf("%-*s  ... %" PRId64 " more\n", width, "", size - f->shown_rows + 1);
+            continue;
+        }
+        RtBytes name = {0};
+        row_name(f, v, k, &name);
+        RtSummary s = summarise(f, variable, set, k);
+        printf("%-*s %10.5g %9.4g %9.3g %10.5g %10.5g %10.5g %7.0f\n", width, name.data, s.mean, s.sd, s.mcse, s.q5, s.q50,
+               s.q95, s.ess);
+        rt_bytes_free(&name);
+    }
+}
+
+static void show_set(Infer *f, int64_t first, int64_t set, double khat) {
+    const RtModel *m = f->p.s->model;
+    const char *why, *verdict = rt_verdict(khat, f->p.n_draws, &why);
+    int width = name_width(f);
+    bool bad = !strcmp(verdict, "do not trust");
+    const char *on = !f->colour ? "" : bad ? "\033[1;31m" : "\033[1;32m", *off = f->colour ? "\033[0m" : "";
+    if (f->p.data.n_sets > 1) printf("data set %" PRId64 "\n", first + set);
+    printf("%s%-*s %10s %9s %9s %10s %10s %10s %7s%s\n", f->colour ? "\033[1m" : "", width, "", "mean", "sd", "mcse", "5%",
+           "50%", "95%", "ess", off);
+    for (int i = 0; i < m->n_vars; i++)
+        if (f->p.draws[i]) show_variable(f, i, set, width);
+    printf("k-hat %.2f (trust up to %.2f): %s%s%s, %s\n", khat, rt_khat_limit(f->p.n_draws), on, verdict, off, why);
+}
+
+/* A long plate gives way first: enough rows that all variables fit on about one screen. */
+static int64_t rows_per_variable(const RtModel *m) {
+    int variables = 0;
+    for (int i = 0; i < m->n_vars; i++) variables += m->vars[i].kind == RT_LATENT || m->vars[i].kind == RT_QUANTITY;
+    int64_t rows = variables ? 48 / variables : 48;
+    return rows < 6 ? 6 : rows > 16 ? 16 : rows;
+}
+
+static void footer(const Infer *f) {
+    const RtSession *s = f->p.s;
+    if (f->p.data.n_sets > SHOWN_SETS)
+        printf("... %" PRId64 " more data sets: --json or --out FILE.npz has them\n", f->p.data.n_sets - SHOWN_SETS);
+    printf("%" PRId64 " draws, seed %" PRIu32 ", trained %" PRId64 " steps, %.1f s\n", f->p.n_draws, s->seed, s->state->steps,
+           rt_seconds() - s->started);
+}
+
+static bool known_output(const char *path) {
+    size_t n = strlen(path);
+    return n > 4 && (!strcmp(path + n - 4, ".npz") || !strcmp(path + n - 4, ".csv"));
+}
+
+int rt_command_infer(RtSession *s) {
+    RtError error;
+    Infer f = {.colour = rt_colour(stdout), .shown_rows = rows_per_variable(s->model)};
+    const char *out = s->options->out;
+    if (out && !known_output(out)) {
+        rt_error(&error, "--out %s: draws are written as .npz or .csv", out);
+        rt_complain(&error);
+        return 2;
+    }
+    if (!rt_posterior_open(s, true, &f.p, &error)) return rt_complain(&error);
+    f.column = rt_alloc(s->mem, f.p.n_draws, sizeof *f.column);
+    RtDraws *draws = out ? rt_draws_new(&f.p, out) : NULL;
+    rt_bytes_printf(&f.json, "{\"draws\": %" PRId64 ", \"sets\": [", f.p.n_draws);
+    for (int64_t first = 0, n; first < f.p.data.n_sets; first += n) {
+        n = rt_posterior_run(&f.p, first);
+        if (draws) rt_draws_add(draws, first, n);
+        for (int64_t set = 0; set < n; set++) {
+            rt_posterior_weights(&f.p, set);
+            double khat = rt_elbo(f.p.log_weights, f.p.n_draws).khat;
+            if (s->options->json) {
+                if (first + set) rt_bytes_printf(&f.json, ", ");
+                json_set(&f, set, khat);
+            } else if (first + set < SHOWN_SETS && !s->options->quiet) {
+                show_set(&f, first, set, khat);
+            }
+        }
+    }
+    bool ok = !draws || rt_draws_write(draws, &error);
+    if (ok && s->options->json) {
+        rt_bytes_printf(&f.json, "], ");
+        rt_json_settings(&f.json, s, f.p.n_draws);
+        printf("%s}\n", f.json.data);
+    } else if (ok && !s->options->quiet) {
+        footer(&f);
+    }
+    rt_bytes_free(&f.json);
+    return ok ? 0 : rt_complain(&error);
+}

@@ -1,0 +1,39 @@
+/* posterior.h -- running program `posterior` on the data sets of a file, block by block; shared by infer and elbo.
+ *
+ *     RtPosterior p;
+ *     if (!rt_posterior_open(s, true, &p, &error)) return rt_complain(&error);
+ *     for (int64_t first = 0; first < p.data.n_sets; first += p.block) {
+ *         int64_t n = rt_posterior_run(&p, first);
+ *         ... p.draws[variable]: [n, S, plates, dims] in the model's real type
+ *     } */
+#ifndef ADAVIC_POSTERIOR_H
+#define ADAVIC_POSTERIOR_H
+
+#include "runtime/session.h"
+
+typedef struct RtPosterior {
+    RtSession *s;
+    RtData data;
+    int64_t n_draws, block; /* data sets per run */
+    const void **draws;     /* by variable: latents and quantities; NULL if not wanted */
+    const void *log_q, *log_prior, *log_likelihood; /* [n, S] */
+    double *log_weights;    /* [S] of one data set, see rt_posterior_weights */
+    RtCall *call;
+    RtFeed *feed;
+} RtPosterior;
+
+/* Loads weights and data; afterwards s->state->sizes are the data's. Warns of sizes that were not trained. */
+bool rt_posterior_open(RtSession *s, bool want_draws, RtPosterior *p, RtError *error);
+/* Runs data sets first, first + 1, ...; returns how many. */
+int64_t rt_posterior_run(RtPosterior *p, int64_t first);
+/* log p - log q of data set `set` of the block, in p->log_weights. */
+void rt_posterior_weights(RtPosterior *p, int64_t set);
+/* "good", "usable" or "do not trust", and why. */
+const char *rt_verdict(double khat, int64_t draws, const char **why);
+/* Writes draws of all data sets as .npz or .csv. */
+typedef struct RtDraws RtDraws;
+RtDraws *rt_draws_new(RtPosterior *p, const char *path);
+void rt_draws_add(RtDraws *d, int64_t first, int64_t n);
+bool rt_draws_write(RtDraws *d, RtError *error);
+
+#endif

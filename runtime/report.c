@@ -1,0 +1,102 @@
+/* report.c -- numbers for people and for programs: summaries of draws, JSON, what a terminal can show. */
+#include "runtime/session.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+int rt_complain(const RtError *error) {
+    bool colour = rt_colour(stderr);
+    fprintf(stderr, "%serror:%s %s\n", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "", error->text);
+    return 1;
+}
+
+bool rt_colour(FILE *f) {
+    const char *term = getenv("TERM");
+    return isatty(fileno(f)) && !getenv("NO_COLOR") && (!term || strcmp(term, "dumb"));
+}
+
+int rt_columns(FILE *f) {
+    struct winsize size;
+    if (isatty(fileno(f)) && !ioctl(fileno(f), TIOCGWINSZ, &size) && size.ws_col > 20) return size.ws_col;
+    return 100;
+}
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Quantile of ascending draws, linear between them. */
+static double quantile(const double *x, int64_t n, double p) {
+    double at = p * (double)(n - 1);
+    int64_t i = (int64_t)at;
+    return i + 1 < n ? x[i] + (at - (double)i) * (x[i + 1] - x[i]) : x[n - 1];
+}
+
+/* Draws of the guide are independent: their effective number is their number. */
+RtSummary rt_summary(double *draws, int64_t n) {
+    double mean = 0, squares = 0;
+    for (int64_t i = 0; i < n; i++) mean += draws[i] / (double)n;
+    for (int64_t i = 0; i < n; i++) squares += (draws[i] - mean) * (draws[i] - mean);
+    qsort(draws, (size_t)n, sizeof *draws, ascending);
+    double sd = n > 1 ? sqrt(squares / (double)(n - 1)) : NAN;
+    return (RtSummary){.mean = mean,
+                       .sd = sd,
+                       .mcse = sd / sqrt((double)n),
+                       .q5 = quantile(draws, n, 0.05),
+                       .q50 = quantile(draws, n, 0.5),
+                       .q95 = quantile(draws, n, 0.95),
+                       .ess = (double)n};
+}
+
+/* The shortest text that reads back as the same double. */
+void rt_json_number(RtBytes *out, double x) {
+    char text[40];
+    if (!isfinite(x)) {
+        rt_bytes_printf(out, "null");
+        return;
+    }
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, x);
+        if (strtod(text, NULL) == x) break;
+    }
+    rt_bytes_printf(out, "%s", text);
+}
+
+void rt_json_string(RtBytes *out, const char *text) {
+    rt_bytes_printf(out, "\"");
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\') rt_bytes_printf(out, "\\%c", c);
+        else if (c == '\n') rt_bytes_printf(out, "\\n");
+        else if (c == '\t') rt_bytes_printf(out, "\\t");
+        else if (c < 0x20) rt_bytes_printf(out, "\\u%04x", c);
+        else rt_bytes_add(out, text, 1);
+    }
+    rt_bytes_printf(out, "\"");
+}
+
+void rt_json_settings(RtBytes *out, const RtSession *s, int64_t draws) {
+    const RtModel *m = s->model;
+    rt_bytes_printf(out, "\"seed\": %" PRIu32 ", \"settings\": {\"draws\": %" PRId64 ", \"sizes\": {", s->seed, draws);
+    for (int i = 0; i < m->n_plates; i++)
+        rt_bytes_printf(out, "%s\"%s\": %" PRId64, i ? ", " : "", m->plates[i].name, s->state->sizes[i]);
+    rt_bytes_printf(out, "}, \"hypers\": {");
+    bool first = true;
+    for (int i = 0; i < m->n_vars; i++) {
+        const RtVar *v = &m->vars[i];
+        if (v->kind != RT_HYPER) continue;
+        rt_bytes_printf(out, "%s\"%s\": %s", first ? "" : ", ", v->name, v->n_dims ? "[" : "");
+        for (int64_t k = 0; k < v->event; k++) {
+            if (k) rt_bytes_printf(out, ", ");
+            rt_json_number(out, s->state->hypers[i][k]);
+        }
+        rt_bytes_printf(out, "%s", v->n_dims ? "]" : "");
+        first = false;
+    }
+    rt_bytes_printf(out, "}}");
+}

@@ -1,0 +1,139 @@
+/* simulate.c -- the command `simulate`: data sets from the prior, with their latents (.npz) or without (.bin).
+ *
+ * Data set i of a seed is the same whatever --count is. */
+#include "runtime/session.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK = 64 };
+
+typedef struct Simulated {
+    RtSession *s;
+    int64_t count;
+    char **values;  /* by variable: [count, plates, dims], the model's real type; NULL: not a result */
+    int64_t *bytes; /* of one data set */
+} Simulated;
+
+static void simulate(Simulated *r) {
+    RtSession *s = r->s;
+    const RtModel *m = s->model;
+    const uint32_t key[2] = {s->seed, RT_FOR_SIMULATE};
+    RtCall *call = rt_call_new(s->mem, m, "simulate", s->pool, s->state->sizes, BLOCK, 1);
+    const void **block = rt_alloc(s->mem, m->n_vars, sizeof *block);
+    for (int i = 0; i < m->n_vars; i++) {
+        if (m->vars[i].kind != RT_LATENT && m->vars[i].kind != RT_OBSERVED) continue;
+        block[i] = rt_call_want(call, m->vars[i].name);
+        r->bytes[i] = rt_var_size(&m->vars[i], s->state->sizes) * (int64_t)m->real;
+        if (block[i]) r->values[i] = rt_alloc(s->mem, r->count, (size_t)r->bytes[i]);
+    }
+    rt_bind_state(s->mem, m, s->state, s->state->average, call);
+    rt_call_ready(call);
+    for (int64_t first = 0; first < r->count; first += BLOCK) {
+        int64_t n = r->count - first < BLOCK ? r->count - first : BLOCK;
+        rt_call_run(call, key, 0, (uint32_t)first, n);
+        for (int i = 0; i < m->n_vars; i++)
+            if (block[i]) memcpy(r->values[i] + first * r->bytes[i], block[i], (size_t)(n * r->bytes[i]));
+    }
+}
+
+static bool write_npz(const Simulated *r, const char *path, RtError *error) {
+    const RtModel *m = r->s->model;
+    RtBytes archive = {0}, directory = {0};
+    bool ok = true;
+    for (int i = 0; ok && i < m->n_vars; i++) {
+        if (!r->values[i]) continue;
+        const RtVar *v = &m->vars[i];
+        int64_t dims[RT_MAX_PLATES + RT_MAX_DIMS + 1];
+        int n = 0;
+        dims[n++] = r->count;
+        for (int k = 0; k < v->n_plates; k++) dims[n++] = r->s->state->sizes[v->plates[k]];
+        for (int k = 0; k < v->n_dims; k++) dims[n++] = v->dims[k];
+        RtBytes file = {0}, entry = {0};
+        rt_npy_write(&file, r->values[i], m->f64, dims, n);
+        rt_bytes_printf(&entry, "%s.npy", v->name);
+        ok = rt_zip_add(&archive, &directory, entry.data, &file, error);
+        rt_bytes_free(&file);
+        rt_bytes_free(&entry);
+    }
+    rt_zip_end(&archive, &directory);
+    ok = ok && rt_write_file(path, archive.data, archive.n, error);
+    rt_bytes_free(&archive);
+    rt_bytes_free(&directory);
+    return ok;
+}
+
+/* Per data set the whole array of each observed variable, float32. */
+static bool write_bin(const Simulated *r, const char *path, RtError *error) {
+    const RtModel *m = r->s->model;
+    RtBytes out = {0};
+    for (int64_t set = 0; set < r->count; set++)
+        for (int i = 0; i < m->n_vars; i++) {
+            if (m->vars[i].kind != RT_OBSERVED || !r->values[i]) continue;
+            int64_t n = r->bytes[i] / (int64_t)m->real;
+            for (int64_t k = 0; k < n; k++) {
+                float x = (float)rt_real_get(m, r->values[i], set * n + k);
+                uint32_t bits;
+                memcpy(&bits, &x, 4);
+                rt_bytes_add(&out, (unsigned char[4]){(unsigned char)bits, (unsigned char)(bits >> 8),
+                                                      (unsigned char)(bits >> 16), (unsigned char)(bits >> 24)}, 4);
+            }
+        }
+    bool ok = rt_write_file(path, out.data, out.n, error);
+    rt_bytes_free(&out);
+    return ok;
+}
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Prior predictive quantiles, so that a prior that cannot be meant is seen. */
+static void show(const Simulated *r) {
+    const RtModel *m = r->s->model;
+    printf("%-20s %12s %12s %12s\n", "", "5%", "50%", "95%");
+    for (int i = 0; i < m->n_vars; i++) {
+        if (!r->values[i]) continue;
+        int64_t n = r->count * (r->bytes[i] / (int64_t)m->real);
+        double *x = rt_alloc(r->s->mem, n, sizeof *x);
+        for (int64_t k = 0; k < n; k++) x[k] = rt_real_get(m, r->values[i], k);
+        qsort(x, (size_t)n, sizeof *x, ascending);
+        printf("%-20s %12.5g %12.5g %12.5g\n", m->vars[i].name, x[n / 20], x[n / 2], x[n - 1 - n / 20]);
+    }
+    printf("%" PRId64 " data sets from the prior, seed %" PRIu32 "\n", r->count, r->s->seed);
+}
+
+static void show_json(const Simulated *r, const char *path) {
+    RtBytes out = {0};
+    rt_bytes_printf(&out, "{\"count\": %" PRId64 ", \"file\": ", r->count);
+    if (path) rt_json_string(&out, path);
+    else rt_bytes_printf(&out, "null");
+    rt_bytes_printf(&out, ", ");
+    rt_json_settings(&out, r->s, 0);
+    printf("%s}\n", out.data);
+    rt_bytes_free(&out);
+}
+
+int rt_command_simulate(RtSession *s) {
+    RtError error;
+    const RtOptions *o = s->options;
+    Simulated r = {.s = s, .count = o->count > 0 ? o->count : 1};
+    size_t n = o->out ? strlen(o->out) : 0;
+    bool bin = n > 4 && !strcmp(o->out + n - 4, ".bin"), npz = n > 4 && !strcmp(o->out + n - 4, ".npz");
+    if (o->out && !bin && !npz) {
+        rt_error(&error, "--out %s: data sets are written as .npz or .bin", o->out);
+        rt_complain(&error);
+        return 2;
+    }
+    r.values = rt_alloc(s->mem, s->model->n_vars, sizeof *r.values);
+    r.bytes = rt_alloc(s->mem, s->model->n_vars, sizeof *r.bytes);
+    simulate(&r);
+    bool ok = bin ? write_bin(&r, o->out, &error) : npz ? write_npz(&r, o->out, &error) : true;
+    if (!ok) return rt_complain(&error);
+    if (o->json) show_json(&r, o->out);
+    else if (!o->quiet) show(&r);
+    return 0;
+}

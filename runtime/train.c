@@ -1,0 +1,408 @@
+/* train.c -- the command `train`: simulate, optimise, validate, save.
+ *
+ * Invariants
+ * - Everything is allocated before step 1.
+ * - What a step does depends on its number, the horizon and the seed, never on time, thread count or validation: `--steps N`
+ *   repeats a run of horizon N bit for bit. A run by time learns its horizon from the rate over the
+ *   first 5 %; the schedule is the same for every horizon until a tenth of it is over, so those steps repeat too.
+ * - A step whose loss or gradient is not finite changes nothing. */
+#include "runtime/session.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <signal.h>
+#include <string.h>
+
+/* Defaults of training, in one place. */
+static const struct {
+    int64_t sets, draws;
+    double minutes;          /* at most, unless told otherwise */
+    double learning_rate;    /* peak */
+    int64_t warm_up;         /* steps of linear warm-up */
+    double hold;             /* share of the horizon at the peak; then half a cosine ... */
+    double last;             /* ... down to this share of the peak */
+    double clip;             /* gradients longer than this many typical norms are scaled back */
+    double averaging;        /* least weight of a new iterate in the average; early on 9 / t */
+    int64_t validation_sets, validation_draws;
+    int validations;         /* over the horizon */
+    double settled;          /* nats gained over `patience` validations below which training is over */
+    int patience;
+    double skipped;          /* largest share of skipped steps, after `skips_from` of them */
+    int64_t skips_from;
+} defaults = {.sets = 32, .draws = 32, .minutes = 10, .learning_rate = 1e-3, .warm_up = 50, .hold = 0.1,
+              .last = 0.01, .clip = 5, .averaging = 5e-4, .validation_sets = 64, .validation_draws = 32,
+              .validations = 40, .settled = 0.02, .patience = 8, .skipped = 0.01, .skips_from = 200};
+
+typedef struct Phase {
+    double entropy, until; /* weight of log q; share of the horizon at which the phase ends */
+} Phase;
+
+enum { MAX_PHASES = 8 };
+
+typedef struct Train {
+    RtSession *s;
+    RtState *state;
+    RtProgress *progress;
+    int n_phases;
+    Phase phases[MAX_PHASES];
+    RtCall *step, *simulate, *posterior;
+    RtBinding *step_inputs, *posterior_inputs;
+    RtAdam *adam;
+    const double *loss;
+    const void *set_loss;
+    double **gradient;
+    RtFeed *feed;
+    RtData validation;
+    const void **simulated; /* outputs of `simulate`, by variable */
+    const void *log_q, *log_prior, *log_likelihood;
+    double limit;          /* seconds from start to saved weights; 0: none */
+    bool may_settle;
+    int64_t horizon;       /* 0: not known yet */
+    int64_t updates;       /* steps that were not skipped */
+    int64_t cooldown_from; /* step at which training was found settled; 0: not */
+    double mean_loss, loss_variance, log_norm; /* running */
+    double validated[64];
+    int n_validated;
+    double validation_seconds, loop_started;
+    FILE *log;
+} Train;
+
+static volatile sig_atomic_t caught;
+
+static void on_signal(int number) {
+    caught = number;
+}
+
+/* ---- objectives ---- */
+
+static const struct {
+    const char *name;
+    double entropy;
+} objectives[] = {{"reverse-kl", 1}, {"unregularised", 0}};
+
+/* "reverse-kl" or "unregularised:1,reverse-kl:1": names with shares of the horizon. */
+static bool parse_objective(Train *t, const char *text, RtError *error) {
+    double total = 0;
+    for (const char *at = text; t->n_phases < MAX_PHASES; at++) {
+        size_t n = strcspn(at, ","), name = strcspn(at, ":,");
+        double share = 1;
+        Phase phase = {.entropy = -1};
+        for (size_t i = 0; i < sizeof objectives / sizeof *objectives; i++)
+            if (strlen(objectives[i].name) == name && !strncmp(at, objectives[i].name, name))
+                phase.entropy = objectives[i].entropy;
+        if (phase.entropy < 0 || (name < n && !rt_parse_number(at + name + 1, n - name - 1, &share)) || !(share > 0) ||
+            share > 1e6)
+            return rt_error(error, "--objective %s: at \"%.*s\"\n  expected  reverse-kl, unregularised, or a schedule such as "
+                            "unregularised:1,reverse-kl:20", text, (int)n, at);
+        total += share;
+        phase.until = total;
+        t->phases[t->n_phases++] = phase;
+        at += n;
+        if (!*at) break;
+    }
+    for (int i = 0; i < t->n_phases; i++) t->phases[i].until /= total;
+    if (t->phases[0].until < defaults.hold)
+        return rt_error(error, "--objective %s: the first phase needs at least a tenth of the steps", text);
+    return true;
+}
+
+static double entropy_weight(const Train *t, int64_t step) {
+    int i = 0;
+    while (i + 1 < t->n_phases && t->horizon && (double)step >= t->phases[i].until * (double)t->horizon) i++;
+    return t->phases[i].entropy;
+}
+
+/* ---- preparation ---- */
+
+static void prepare_validation(Train *t) {
+    RtSession *s = t->s;
+    const RtModel *m = s->model;
+    int64_t n = defaults.validation_sets;
+    t->simulate = rt_call_new(s->mem, m, "simulate", s->pool, t->state->sizes, n, 1);
+    t->simulated = rt_alloc(s->mem, m->n_vars, sizeof *t->simulated);
+    t->validation = (RtData){.n_sets = n, .values = rt_alloc(s->mem, m->n_vars, sizeof(double *))};
+    for (int i = 0; i < m->n_vars; i++) {
+        if (m->vars[i].kind != RT_OBSERVED) continue;
+        t->simulated[i] = rt_call_want(t->simulate, m->vars[i].name);
+        t->validation.values[i] = rt_alloc(s->mem, n * rt_var_size(&m->vars[i], t->state->sizes), sizeof(double));
+    }
+    rt_bind_state(s->mem, m, t->state, t->state->average, t->simulate);
+    rt_call_ready(t->simulate);
+    t->posterior = rt_call_new(s->mem, m, "posterior", s->pool, t->state->sizes, n, defaults.validation_draws);
+    t->log_q = rt_call_want(t->posterior, "log_q");
+    t->log_prior = rt_call_want(t->posterior, "log_prior");
+    t->log_likelihood = rt_call_want(t->posterior, "log_likelihood");
+    t->posterior_inputs = rt_bind_state(s->mem, m, t->state, t->state->average, t->posterior);
+    t->feed = rt_feed_new(s->mem, m, t->posterior, t->state->sizes, n);
+    rt_call_ready(t->posterior);
+}
+
+static void simulate_validation(Train *t) {
+    const RtModel *m = t->s->model;
+    const uint32_t key[2] = {t->s->seed, RT_FOR_VALIDATION};
+    rt_call_run(t->simulate, key, 0, 0, defaults.validation_sets);
+    for (int i = 0; i < m->n_vars; i++) {
+        if (m->vars[i].kind != RT_OBSERVED) continue;
+        int64_t size = rt_var_size(&m->vars[i], t->state->sizes) * defaults.validation_sets;
+        for (int64_t k = 0; k < size; k++) t->validation.values[i][k] = rt_real_get(m, t->simulated[i], k);
+    }
+    rt_feed_load(t->feed, &t->validation, 0, defaults.validation_sets);
+}
+
+static void prepare_step(Train *t) {
+    RtSession *s = t->s;
+    const RtModel *m = s->model;
+    t->step = rt_call_new(s->mem, m, "step", s->pool, t->state->sizes, t->state->sets, t->state->draws);
+    t->loss = rt_call_want(t->step, "loss");
+    t->set_loss = rt_call_want(t->step, "set_loss");
+    t->gradient = rt_alloc(s->mem, m->n_weights, sizeof *t->gradient);
+    for (int i = 0; i < m->n_weights; i++) {
+        t->gradient[i] = rt_call_want(t->step, rt_printf(s->mem, "grad:%s", m->weights[i].name));
+        if (!t->gradient[i]) t->gradient[i] = rt_alloc(s->mem, m->weights[i].size, sizeof(double)); /* unused: stays */
+    }
+    t->step_inputs = rt_bind_state(s->mem, m, t->state, t->state->iterate, t->step);
+    rt_call_ready(t->step);
+    t->adam = rt_adam_new(s->mem, m, s->pool, t->state);
+}
+
+static bool read_settings(Train *t, RtError *error) {
+    const RtSession *s = t->s;
+    const RtOptions *o = s->options;
+    const char *objective = o->objective ? o->objective : rt_text(s->model, "objective");
+    if (!objective) objective = "reverse-kl";
+    t->state->sets = o->sets > 0 ? o->sets : defaults.sets;
+    t->state->draws = o->draws > 0 ? o->draws : defaults.draws;
+    t->state->learning_rate = o->learning_rate > 0 ? o->learning_rate : defaults.learning_rate;
+    t->state->seed = s->seed;
+    snprintf(t->state->objective, sizeof t->state->objective, "%s", objective);
+    t->horizon = o->steps > 0 ? o->steps : 0;
+    t->limit = o->steps > 0 ? 0 : o->seconds > 0 ? o->seconds : 60 * defaults.minutes;
+    t->may_settle = o->steps <= 0 && o->seconds <= 0;
+    return strlen(objective) < sizeof t->state->objective ? parse_objective(t, objective, error)
+                                                          : rt_error(error, "--objective: too long");
+}
+
+/* ---- the schedule ---- */
+
+/* The learning rate of a step, as a share of the peak. */
+static double rate(const Train *t, int64_t step) {
+    double warm = fmin(1, (double)(step + 1) / (double)defaults.warm_up);
+    if (!t->horizon) return warm;
+    double from = defaults.hold * (double)t->horizon, whole = (double)t->horizon - from;
+    double along = fmax(0, ((double)step - from) / fmax(whole, 1));
+    return warm * (defaults.last + (1 - defaults.last) * 0.5 * (1 + cos(M_PI * along)));
+}
+
+/* Fixes the horizon of a run by time once 5 % of it are over. */
+static void fix_horizon(Train *t, int64_t done) {
+    double now = rt_seconds(), in_loop = now - t->loop_started;
+    if (t->horizon || done < 3 || now - t->s->started < 0.05 * t->limit || in_loop <= 0) return;
+    double left = 0.97 * t->limit - (now - t->s->started) - (defaults.validations + 1) * t->validation_seconds;
+    double steps = (double)done + fmax(left, 0) * (double)done / in_loop;
+    int64_t least = (int64_t)ceil((double)done / defaults.hold); /* the schedule so far must be this horizon's */
+    t->horizon = steps > (double)least ? (int64_t)steps : least;
+    rt_progress_line(t->progress, "%" PRId64 " steps fit into %.0f s (--steps %" PRId64 " repeats this run)", t->horizon,
+                     t->limit, t->horizon);
+}
+
+/* Mean over data sets and draws of log p - log q under the averaged weights. */
+static double validate(Train *t) {
+    const RtModel *m = t->s->model;
+    const uint32_t key[2] = {t->s->seed, RT_FOR_VALIDATION};
+    double began = rt_seconds(), sum = 0;
+    int64_t n = defaults.validation_sets * defaults.validation_draws;
+    rt_binding_refresh(t->posterior_inputs);
+    rt_call_run(t->posterior, key, 1, 0, defaults.validation_sets);
+    for (int64_t i = 0; i < n; i++)
+        sum += rt_real_get(m, t->log_prior, i) + rt_real_get(m, t->log_likelihood, i) - rt_real_get(m, t->log_q, i);
+    t->validation_seconds = rt_seconds() - began;
+    return sum / (double)n;
+}
+
+/* True if the last `patience` validations brought less than `settled` nats. */
+static bool has_settled(const Train *t, int64_t done) {
+    int n = t->n_validated, p = defaults.patience;
+    double last_phase = t->n_phases > 1 ? t->phases[t->n_phases - 2].until : 0;
+    if (n < 2 * p || (double)done < (last_phase + 0.2) * (double)t->horizon) return false;
+    double before = -INFINITY, now = -INFINITY;
+    for (int i = 0; i < n; i++) {
+        double *best = i < n - p ? &before : &now;
+        if (t->validated[i] > *best) *best = t->validated[i];
+    }
+    return now - before < defaults.settled;
+}
+
+/* A settled run keeps what it has and anneals: the rest of the schedule is shortened to a quarter of the steps so far. */
+static void shorten(Train *t, int64_t done) {
+    int64_t shorter = done + done / 4;
+    if (!t->may_settle || t->cooldown_from || !has_settled(t, done) || shorter >= t->horizon) return;
+    t->cooldown_from = done;
+    t->horizon = shorter;
+    rt_progress_line(t->progress, "the validation ELBO has settled: ending at step %" PRId64, shorter);
+}
+
+static void validate_on_the_way(Train *t, int64_t done) {
+    int64_t every = t->horizon / defaults.validations;
+    if (!t->horizon || done == t->horizon || done % (every ? every : 1)) return;
+    double elbo = validate(t);
+    if (t->n_validated < 64) t->validated[t->n_validated++] = elbo;
+    rt_progress_line(t->progress, "step %" PRId64 "  validation ELBO %.3f", done, elbo);
+    if (t->log) fprintf(t->log, "{\"step\": %" PRId64 ", \"validation_elbo\": %.9g}\n", done, elbo);
+    shorten(t, done);
+}
+
+/* ---- one step ---- */
+
+static bool skip_step(Train *t, int64_t step, RtError *error) {
+    const RtModel *m = t->s->model;
+    int64_t set = 0;
+    while (t->set_loss && set < t->state->sets && isfinite(rt_real_get(m, t->set_loss, set))) set++;
+    t->state->skipped++;
+    char where[100] = "its gradient";
+    if (t->set_loss && set < t->state->sets) snprintf(where, sizeof where, "the loss of its data set %" PRId64, set);
+    if (t->state->skipped <= 5)
+        rt_progress_line(t->progress, "step %" PRId64 " skipped: %s is not finite (seed %" PRIu32 ")", step, where,
+                         t->s->seed);
+    bool hopeless = t->state->skipped > 20 && t->updates == 0;
+    bool too_many = step + 1 >= defaults.skips_from &&
+                    (double)t->state->skipped > defaults.skipped * (double)(step + 1);
+    if (!hopeless && !too_many) return true;
+    return rt_error(error,
+                    "%" PRId64 " of %" PRId64 " steps gave a loss or gradient that is not finite (the last: step %" PRId64
+                    ", %s, seed %" PRIu32 ")\n  a prior whose draws overflow, or a scale that reaches 0, does this: look at "
+                    "simulate --seed %" PRIu32, t->state->skipped, step + 1, step, where, t->s->seed, t->s->seed);
+}
+
+static void note_loss(Train *t, double loss) {
+    double share = fmax(0.02, 1.0 / (double)t->updates), d = loss - t->mean_loss;
+    t->mean_loss += share * d;
+    t->loss_variance = (1 - share) * (t->loss_variance + share * d * d);
+}
+
+/* The factor that shortens an outlying gradient. Typical norms are learned in the first steps, never before. */
+static double clip(Train *t, double norm) {
+    double log_norm = log(fmax(norm, 1e-300)), scale = 1;
+    if (t->updates > 10 && log_norm > t->log_norm + log(defaults.clip)) {
+        log_norm = t->log_norm + log(defaults.clip);
+        scale = exp(log_norm) / norm;
+    }
+    t->log_norm += fmax(0.02, 1.0 / (double)t->updates) * (log_norm - t->log_norm);
+    return scale;
+}
+
+static bool train_step(Train *t, int64_t step, RtError *error) {
+    const uint32_t key[2] = {t->s->seed, RT_FOR_STEP};
+    rt_binding_refresh(t->step_inputs);
+    rt_binding_control(t->step_inputs, "entropy_weight", entropy_weight(t, step));
+    rt_call_run(t->step, key, (uint32_t)step, 0, t->state->sets);
+    double norm = rt_adam_norm(t->adam, t->gradient);
+    if (!isfinite(*t->loss) || !isfinite(norm)) return skip_step(t, step, error);
+    t->updates++;
+    note_loss(t, *t->loss);
+    double averaging = fmax(defaults.averaging, fmin(1, 9.0 / (double)(t->updates + 8)));
+    double lr = t->state->learning_rate * rate(t, step);
+    rt_adam_step(t->adam, t->gradient, clip(t, norm), lr, t->updates, averaging);
+    double per_second = (double)((step + 1) * t->state->sets) / (rt_seconds() - t->loop_started);
+    rt_progress_step(t->progress, step, t->horizon, t->mean_loss, sqrt(t->loss_variance), norm, per_second);
+    int64_t every = t->horizon / 1000;
+    if (t->log && step % (every ? every : 1) == 0)
+        fprintf(t->log, "{\"step\": %" PRId64 ", \"loss\": %.9g, \"gradient_norm\": %.9g, \"learning_rate\": %.6g, "
+                        "\"seconds\": %.3f}\n", step, *t->loss, norm, lr, rt_seconds() - t->s->started);
+    return true;
+}
+
+static bool out_of_time(const Train *t) {
+    return t->limit > 0 && rt_seconds() - t->s->started > 1.25 * t->limit;
+}
+
+static bool train_loop(Train *t, RtError *error) {
+    t->loop_started = rt_seconds();
+    for (int64_t step = 0; !t->horizon || step < t->horizon; step++) {
+        if (!train_step(t, step, error)) return false;
+        t->state->steps = step + 1;
+        if (caught) break;
+        fix_horizon(t, step + 1);
+        validate_on_the_way(t, step + 1);
+        if (out_of_time(t)) {
+            rt_progress_line(t->progress, "the machine became slower: ending at step %" PRId64, step + 1);
+            break;
+        }
+    }
+    rt_progress_end(t->progress);
+    return true;
+}
+
+/* ---- the command ---- */
+
+static void report(Train *t, const char *path) {
+    const RtState *state = t->state;
+    double seconds = rt_seconds() - t->s->started;
+    rt_progress_line(t->progress, "%" PRId64 " steps in %.1f s (%" PRId64 " skipped), validation ELBO %.3f nats, seed %" PRIu32
+                     "; weights in %s", state->steps, seconds, state->skipped, state->validation, state->seed, path);
+    if (!t->s->options->json) return;
+    RtBytes out = {0};
+    rt_bytes_printf(&out, "{\"steps\": %" PRId64 ", \"seconds\": %.3f, \"loss\": ", state->steps, seconds);
+    rt_json_number(&out, t->mean_loss);
+    rt_bytes_printf(&out, ", \"validation_elbo\": ");
+    rt_json_number(&out, state->validation);
+    rt_bytes_printf(&out, ", \"skipped_steps\": %" PRId64 ", \"weights_file\": ", state->skipped);
+    rt_json_string(&out, path);
+    rt_bytes_printf(&out, ", \"sets\": %" PRId64 ", \"learning_rate\": ", state->sets);
+    rt_json_number(&out, state->learning_rate);
+    rt_bytes_printf(&out, ", \"objective\": ");
+    rt_json_string(&out, state->objective);
+    rt_bytes_printf(&out, ", ");
+    rt_json_settings(&out, t->s, state->draws);
+    printf("%s}\n", out.data);
+    rt_bytes_free(&out);
+}
+
+static void catch_signals(void) {
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND}; /* a second one ends at once */
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static bool prepare(Train *t, RtError *error) {
+    RtSession *s = t->s;
+    if (!read_settings(t, error) || !rt_stats(s, error)) return false;
+    rt_state_init_weights(s->model, t->state, s->seed);
+    prepare_step(t);
+    prepare_validation(t);
+    simulate_validation(t);
+    double start = validate(t);
+    if (s->options->verbose)
+        rt_progress_line(t->progress, "%" PRId64 " weights, %.1f MiB, %d threads", s->model->n_parameters,
+                         (double)rt_mem_bytes(s->mem) / 1048576, rt_pool_threads(s->pool));
+    rt_progress_line(t->progress, "step 0  validation ELBO %.3f", start);
+    return true;
+}
+
+int rt_command_train(RtSession *s) {
+    RtError error;
+    Train t = {.s = s, .state = s->state, .progress = rt_progress_new(s->mem, s->options->quiet)};
+    char *path = rt_weights_path(s->mem, s->options);
+    if (!prepare(&t, &error)) return rt_complain(&error);
+    if (s->options->log && !(t.log = fopen(s->options->log, "w"))) {
+        rt_error(&error, "cannot write %s: %s", s->options->log, strerror(errno));
+        return rt_complain(&error);
+    }
+    catch_signals();
+    bool ok = train_loop(&t, &error);
+    if (t.log) fclose(t.log);
+    if (!ok) return rt_complain(&error);
+    t.state->validation = validate(&t);
+    if (!rt_weights_save(s->model, t.state, path, &error)) return rt_complain(&error);
+    report(&t, path);
+    return caught ? 128 + caught : 0;
+}
+
+int64_t rt_train_bytes(RtSession *s) {
+    RtError error;
+    Train t = {.s = s, .state = s->state};
+    if (!read_settings(&t, &error)) return 0;
+    prepare_step(&t);
+    prepare_validation(&t);
+    return rt_mem_bytes(s->mem);
+}
