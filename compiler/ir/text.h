@@ -19,7 +19,8 @@
  *
  * N counts operations from 0. `#` opens a comment up to the end of the line: behind an operation it
  * is the note (where the operation came from) from there on, a bare `#` ends it; elsewhere it says
- * nothing. A name that is not letters, digits, `_`, `.`, `:` alone stands in quotes, with \" \\ \n \xHH.
+ * nothing. A name that is not letters, digits, `_`, `.`, `:` alone stands in quotes, with \" \\ \n
+ * \xHH.
  */
 #ifndef ADAVIC_IR_TEXT_H
 #define ADAVIC_IR_TEXT_H

@@ -274,6 +274,19 @@ static IrValue strip(const Fold *f, IrValue v) {
     return is(f, v, OP_SPREAD) ? at(f, v)->args[0] : v;
 }
 
+/* sum and max_over along an axis that a rename made: along what it was before. */
+static IrValue fold_reduce_renamed(Fold *f, const IrOp *op) {
+    const IrOp inner = *at(f, op->args[0]);
+    AxisId over[IR_MAX_OVER] = {0};
+    bool made = false;
+    for (int i = 0; i < op->n_over; i++) {
+        bool same = inner.opcode == OP_RENAME && inner.axis2 == op->over[i];
+        over[i] = same ? inner.axis : op->over[i];
+        made = made || same;
+    }
+    return made ? reduce(f, op, inner.args[0], over, op->n_over) : IR_NONE;
+}
+
 /* sum and max_over of a spread value: over the axes it has itself; a sum is then counted for the
  * others. */
 static IrValue fold_reduce(Fold *f, const IrOp *op) {
@@ -281,7 +294,7 @@ static IrValue fold_reduce(Fold *f, const IrOp *op) {
     AxisId over[IR_MAX_OVER] = {0};
     int n_over = 0;
     double count = 1;
-    if (bare == a) return IR_NONE;
+    if (bare == a) return fold_reduce_renamed(f, op);
     VEC(AxisId) plates = {0};
     for (int i = 0; i < op->n_over; i++) {
         AxisId axis = op->over[i];

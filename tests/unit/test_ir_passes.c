@@ -132,6 +132,7 @@ static void identities_keep_values(void) {
                                         "lt %2 %1;select %3 %0 %1",
                                         "lt %2 %1;not %3",
                                         "mul %0 %2;mul %3 %2",
+                                        "rename %0 e3 -> f3;sum %3 over [data f3]",
                                         "extent e3;mul %3 %0",
                                         "spread %0 [g];exp %3"};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
@@ -143,7 +144,7 @@ static void identities_keep_values(void) {
             ir_parse(arena,
                      arena_printf(arena,
                                   "program p {\n  axis data : data\n  axis g : plate\n  axis e2 : "
-                                  "event 2\n  axis e3 : event 3\n"
+                                  "event 2\n  axis e3 : event 3\n  axis f3 : event 3\n"
                                   "  %%0 = input \"x\" latent [data e3]\n  %%1 = const 3\n  %%2 = "
                                   "const -2\n  %%3 = %s\n"
                                   "  %%4 = %s\n%s  output \"y\" = %s\n}\n",
