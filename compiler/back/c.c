@@ -1,0 +1,444 @@
+/* c.c -- loop IR as C text, one statement per instruction: readable, compiled by any gcc or clang, the
+ * differential test of the LLVM back end. Varying registers are GCC vectors. The text stands alone. */
+#include "opt/loop.h"
+
+#include <math.h>
+
+typedef struct CPrinter {
+    Text *out;
+    const LoopProgram *p;
+    const LoopNest *nest;
+} CPrinter;
+
+/* ---- what every program needs, by element type and lanes ---- */
+
+static const char preamble[] =
+    "#include <math.h>\n"
+    "#include <stdint.h>\n"
+    "#include <string.h>\n"
+    "#pragma GCC diagnostic ignored \"-Wpsabi\"\n"
+    "\n"
+    "typedef struct av_call {\n"
+    "    const int64_t *extent, *total;\n"
+    "    const void *const *in;\n"
+    "    void *const *out;\n"
+    "    char *scratch;\n"
+    "    uint32_t key[2], step, data0;\n"
+    "} av_call;\n"
+    "typedef struct av_entry {\n"
+    "    const char *name;\n"
+    "    void (*run)(const av_call *call);\n"
+    "    int64_t (*scratch)(const int64_t *extent);\n"
+    "} av_entry;\n"
+    "typedef struct av_random {\n"
+    "    uint32_t key[2], step, data0, site;\n"
+    "    int32_t kind;\n"
+    "    int64_t n_data, n_draw, n_inst, s_data, s_draw, s_inst;\n"
+    "    const void *replace, *shape;\n"
+    "    int64_t p_data, p_draw;\n"
+    "    int32_t n_dims;\n"
+    "    int64_t dim[12], p_dim[12];\n"
+    "} av_random;\n"
+    "void av_fill_f32(const av_random *r, float *out);\n"
+    "void av_fill_f64(const av_random *r, double *out);\n"
+    "\n"
+    "#define LANES(n) for (int l = 0; l < n; l++)\n"
+    "#define inline static inline __attribute__((always_inline, unused))\n";
+
+/* $R real, $I int of its width, $B its bytes, $S suffix of C's functions, $T suffix of the types */
+static const char scalar_types[] =
+    "typedef $R real$T;\n"
+    "typedef $I int$T;\n"
+    "inline int$T bits$T(real$T a) { int$T b; memcpy(&b, &a, sizeof b); return b; }\n"
+    "inline real$T unbits$T(int$T a) { real$T b; memcpy(&b, &a, sizeof b); return b; }\n"
+    "inline real$T sqrt$T(real$T a) { return sqrt$S(a); }\n"
+    "inline real$T abs$T(real$T a) { return fabs$S(a); }\n"
+    "inline real$T fma$T(real$T a, real$T b, real$T c) { return __builtin_fma$S(a, b, c); }\n"
+    "inline real$T sel$T(int$T m, real$T a, real$T b) { return m ? a : b; }\n"
+    "inline int$T imin$T(int64_t a, int64_t b) { return a < b ? a : b; }\n"
+    "inline int$T lt$T(real$T a, real$T b) { return -(a < b); }\n"
+    "inline int$T le$T(real$T a, real$T b) { return -(a <= b); }\n"
+    "inline int$T eq$T(real$T a, real$T b) { return -(a == b); }\n";
+
+/* $L lanes, $V suffix of the vector types, $Q alignment in memory */
+static const char vector_types[] =
+    "typedef real$T real$V __attribute__((vector_size($L * $B)));\n"
+    "typedef int$T int$V __attribute__((vector_size($L * $B)));\n"
+    "inline real$V splat$V(real$T a) { real$V r; LANES($L) r[l] = a; return r; }\n"
+    "inline int$V isplat$V(int$T a) { int$V r; LANES($L) r[l] = a; return r; }\n"
+    "inline int$V bits$V(real$V a) { return (int$V)a; }\n"
+    "inline real$V unbits$V(int$V a) { return (real$V)a; }\n"
+    "inline real$V sqrt$V(real$V a) { LANES($L) a[l] = sqrt$S(a[l]); return a; }\n"
+    "inline real$V abs$V(real$V a) { LANES($L) a[l] = fabs$S(a[l]); return a; }\n"
+    "inline real$V fma$V(real$V a, real$V b, real$V c) {\n"
+    "    LANES($L) c[l] = __builtin_fma$S(a[l], b[l], c[l]);\n"
+    "    return c;\n"
+    "}\n"
+    "inline real$V sel$V(int$V m, real$V a, real$V b) {\n"
+    "    return (real$V)(((int$V)a & m) | ((int$V)b & ~m));\n"
+    "}\n"
+    "inline int$V lt$V(real$V a, real$V b) { return a < b; }\n"
+    "inline int$V le$V(real$V a, real$V b) { return a <= b; }\n"
+    "inline int$V eq$V(real$V a, real$V b) { return a == b; }\n"
+    "inline real$V load$V(const real$T *p) { real$V r; memcpy(&r, p, sizeof r); return r; }\n"
+    "inline void store$V(real$T *p, real$V a) { memcpy(p, &a, sizeof a); }\n"
+    "/* n: lanes that exist */\n"
+    "inline real$V gather$V(const real$T *p, int64_t stride, int64_t n) {\n"
+    "    real$V r;\n"
+    "    LANES($L) r[l] = p[(l < n ? l : n - 1) * stride];\n"
+    "    return r;\n"
+    "}\n"
+    "inline void scatter$V(real$T *p, int64_t stride, int64_t n, real$V a) {\n"
+    "    LANES($L) if (l < n) p[l * stride] = a[l];\n"
+    "}\n"
+    "inline real$V tail$V(real$V a, int64_t n, real$T rest) {\n"
+    "    LANES($L) if (l >= n) a[l] = rest;\n"
+    "    return a;\n"
+    "}\n"
+    "inline real$T lane_sum$V(real$V a) {\n"
+    "    for (int n = $L / 2; n; n /= 2) LANES(n) a[l] += a[l + n];\n"
+    "    return a[0];\n"
+    "}\n"
+    "inline real$T lane_max$V(real$V a) {\n"
+    "    for (int n = $L / 2; n; n /= 2) LANES(n) a[l] = a[l] > a[l + n] ? a[l] : a[l + n];\n"
+    "    return a[0];\n"
+    "}\n";
+
+static const char *suffix(const LoopProgram *p, bool varying) {
+    static const char *const names[2][5] = {{"32", "32x2", "32x4", "32x8", "32x16"},
+                                            {"64", "64x2", "64x4", "64x8", "64x16"}};
+    int log2 = 0;
+    while (varying && 1 << log2 < p->lanes) log2++;
+    return names[p->f64][log2];
+}
+
+static void expand(Text *out, const char *text, const LoopProgram *p) {
+    for (const char *at = text; *at; at++) {
+        if (*at != '$') {
+            text_printf(out, "%c", *at);
+            continue;
+        }
+        switch (*++at) {
+        case 'R': text_add(out, p->f64 ? "double" : "float"); break;
+        case 'I': text_add(out, p->f64 ? "int64_t" : "int32_t"); break;
+        case 'B': text_add(out, p->f64 ? "8" : "4"); break;
+        case 'S': text_add(out, p->f64 ? "" : "f"); break;
+        case 'T': text_add(out, suffix(p, false)); break;
+        case 'V': text_add(out, suffix(p, true)); break;
+        default: text_printf(out, "%d", p->lanes); break;
+        }
+    }
+}
+
+/* ---- sizes and addresses ---- */
+
+static void size_text(CPrinter *c, LoopSize size) {
+    text_printf(c->out, "%lld", (long long)size.coef);
+    for (int i = 0; i < size.n; i++) {
+        if (size.factor[i] == LOOP_LANE_BLOCKS)
+            text_printf(c->out, " * ((extent[%d] + %d) / %d)", c->p->lane, c->p->lanes - 1,
+                        c->p->lanes);
+        else text_printf(c->out, " * extent[%d]", size.factor[i]);
+    }
+}
+
+static void buffer_text(CPrinter *c, int buffer) {
+    const LoopBuffer *b = &c->p->buffers.data[buffer];
+    if (b->kind == BUFFER_TABLE) text_printf(c->out, "%s_table%d", c->p->name, buffer);
+    else if (b->kind == BUFFER_FRAME)
+        text_printf(c->out, "((real%s *)base[%d] + %lld)", suffix(c->p, false),
+                    c->p->inputs.n + c->p->ir->outputs.n, (long long)b->offset);
+    else if (b->kind == BUFFER_SCRATCH)
+        text_printf(c->out, "((real%s *)base[%d])", suffix(c->p, false),
+                    c->p->inputs.n + c->p->ir->outputs.n + b->slot);
+    else text_printf(c->out, "((real%s *)base[%d])", suffix(c->p, false), buffer);
+}
+
+static void address(CPrinter *c, const LoopInst *inst) {
+    const LoopIndex *index = inst->index;
+    text_add(c->out, "&");
+    buffer_text(c, inst->buffer);
+    text_printf(c->out, "[%lld", (long long)index->base);
+    for (int i = 0; i < index->n; i++) {
+        if (index->term[i].var < 0) text_add(c->out, " + (");
+        else text_printf(c->out, " + i%d * (", index->term[i].var);
+        size_text(c, index->term[i].stride);
+        text_add(c->out, ")");
+    }
+    text_add(c->out, "]");
+}
+
+/* Lanes that exist in the block that `inst` names. */
+static void valid_lanes(CPrinter *c, const LoopInst *inst) {
+    text_printf(c->out, "extent[%d]", c->p->lane);
+    if (inst->integer >= 0)
+        text_printf(c->out, " - i%lld * %d", (long long)inst->integer, c->p->lanes);
+}
+
+static void number(CPrinter *c, double x) {
+    if (isnan(x)) text_add(c->out, "NAN");
+    else if (isinf(x)) text_add(c->out, x < 0 ? "-INFINITY" : "INFINITY");
+    else if (c->p->f64) text_printf(c->out, "%a", x);
+    else text_printf(c->out, "%af", (double)(float)x);
+}
+
+/* ---- instructions ---- */
+
+static bool varying(const CPrinter *c, int reg) {
+    return c->nest->regs.data[reg].varying;
+}
+
+/* `name` with the type's suffix, then the operands in parentheses. */
+static void call(CPrinter *c, const char *name, const LoopInst *inst) {
+    text_printf(c->out, "%s%s(", name, suffix(c->p, varying(c, inst->arg[0])));
+    for (int i = 0; i < loop_op_arity[inst->op]; i++)
+        text_printf(c->out, "%sr%d", i ? ", " : "", inst->arg[i]);
+    text_add(c->out, ")");
+}
+
+static void infix(CPrinter *c, const char *op, const LoopInst *inst) {
+    text_printf(c->out, "r%d %s r%d", inst->arg[0], op, inst->arg[1]);
+}
+
+static void value(CPrinter *c, const LoopInst *inst) {
+    const char *vector = suffix(c->p, true);
+    bool mask = inst->dst >= 0 && c->nest->regs.data[inst->dst].type == LOOP_MASK;
+    switch (inst->op) {
+    case LOOP_number: number(c, inst->number); break;
+    case LOOP_integer: text_printf(c->out, "INT64_C(%lld)", (long long)inst->integer); break;
+    case LOOP_total: text_printf(c->out, "call->total[%lld]", (long long)inst->integer); break;
+    case LOOP_load:
+        text_add(c->out, varying(c, inst->dst) ? "load" : "*(");
+        if (varying(c, inst->dst)) text_printf(c->out, "%s(", vector);
+        address(c, inst);
+        text_add(c->out, ")");
+        break;
+    case LOOP_gather:
+        text_printf(c->out, "gather%s(", vector);
+        address(c, inst);
+        text_add(c->out, ", ");
+        size_text(c, inst->index->lane_stride);
+        text_add(c->out, ", ");
+        valid_lanes(c, inst);
+        text_add(c->out, ")");
+        break;
+    case LOOP_broadcast:
+        text_printf(c->out, "%s%s(r%d)",
+                    c->nest->regs.data[inst->dst].type == LOOP_REAL ? "splat" : "isplat", vector,
+                    inst->arg[0]);
+        break;
+    case LOOP_tail:
+        text_printf(c->out, "tail%s(r%d, ", vector, inst->arg[0]);
+        valid_lanes(c, inst);
+        text_add(c->out, ", ");
+        number(c, inst->number);
+        text_add(c->out, ")");
+        break;
+    case LOOP_lane_sum: call(c, "lane_sum", inst); break;
+    case LOOP_lane_max: call(c, "lane_max", inst); break;
+    case LOOP_variable: text_printf(c->out, "r%d", inst->arg[0]); break;
+    case LOOP_neg: text_printf(c->out, "-r%d", inst->arg[0]); break;
+    case LOOP_abs: call(c, "abs", inst); break;
+    case LOOP_sqrt: call(c, "sqrt", inst); break;
+    case LOOP_add:
+    case LOOP_iadd: infix(c, "+", inst); break;
+    case LOOP_sub:
+    case LOOP_isub: infix(c, "-", inst); break;
+    case LOOP_mul: infix(c, "*", inst); break;
+    case LOOP_div: infix(c, "/", inst); break;
+    case LOOP_and:
+    case LOOP_iand: infix(c, "&", inst); break;
+    case LOOP_or: infix(c, "|", inst); break;
+    case LOOP_not: text_printf(c->out, "~r%d", inst->arg[0]); break;
+    case LOOP_fma: call(c, "fma", inst); break;
+    case LOOP_lt: call(c, "lt", inst); break;
+    case LOOP_le: call(c, "le", inst); break;
+    case LOOP_eq: call(c, "eq", inst); break;
+    case LOOP_min:
+    case LOOP_max: {
+        const char *t = suffix(c->p, varying(c, inst->dst));
+        int a = inst->arg[0], b = inst->arg[1];
+        if (inst->op == LOOP_min) text_printf(c->out, "sel%s(lt%s(r%d, r%d), r%d, r%d)", t, t, a, b, a, b);
+        else text_printf(c->out, "sel%s(lt%s(r%d, r%d), r%d, r%d)", t, t, b, a, a, b);
+        break;
+    }
+    case LOOP_select:
+        if (mask)
+            text_printf(c->out, "(r%d & r%d) | (~r%d & r%d)", inst->arg[0], inst->arg[1],
+                        inst->arg[0], inst->arg[2]);
+        else
+            text_printf(c->out, "sel%s(r%d, r%d, r%d)", suffix(c->p, varying(c, inst->dst)),
+                        inst->arg[0], inst->arg[1], inst->arg[2]);
+        break;
+    case LOOP_bits: call(c, "bits", inst); break;
+    case LOOP_unbits: call(c, "unbits", inst); break;
+    case LOOP_ishl: text_printf(c->out, "r%d << %lld", inst->arg[0], (long long)inst->integer); break;
+    case LOOP_ishr: text_printf(c->out, "r%d >> %lld", inst->arg[0], (long long)inst->integer); break;
+    default: internal_error("emit c", "no text for %s", loop_op_text[inst->op]);
+    }
+}
+
+static void statement(CPrinter *c, const LoopInst *inst) {
+    switch (inst->op) {
+    case LOOP_loop:
+        text_printf(c->out, "for (int64_t i%d = 0; i%d < ", inst->dst, inst->dst);
+        size_text(c, inst->count);
+        text_printf(c->out, "; i%d++) {\n", inst->dst);
+        return;
+    case LOOP_end: text_add(c->out, "}\n"); return;
+    case LOOP_store:
+        text_add(c->out, varying(c, inst->arg[0]) ? "store" : "*");
+        if (varying(c, inst->arg[0])) text_printf(c->out, "%s(", suffix(c->p, true));
+        address(c, inst);
+        text_printf(c->out, varying(c, inst->arg[0]) ? ", r%d);\n" : " = r%d;\n", inst->arg[0]);
+        return;
+    case LOOP_scatter:
+        text_printf(c->out, "scatter%s(", suffix(c->p, true));
+        address(c, inst);
+        text_add(c->out, ", ");
+        size_text(c, inst->index->lane_stride);
+        text_add(c->out, ", ");
+        valid_lanes(c, inst);
+        text_printf(c->out, ", r%d);\n", inst->arg[0]);
+        return;
+    case LOOP_set: text_printf(c->out, "r%d = r%d;\n", inst->arg[0], inst->arg[1]); return;
+    default: break;
+    }
+    const LoopReg *reg = &c->nest->regs.data[inst->dst];
+    text_printf(c->out, "%s%s r%d = ", reg->type == LOOP_REAL ? "real" : "int",
+                suffix(c->p, reg->varying), inst->dst);
+    value(c, inst);
+    text_add(c->out, ";\n");
+}
+
+static void fill_field(CPrinter *c, const char *name, LoopSize size) {
+    text_printf(c->out, "    r.%s = ", name);
+    size_text(c, size);
+    text_add(c->out, ";\n");
+}
+
+static void fill(CPrinter *c, const LoopFill *f) {
+    static const char *const kinds[] = {"0", "1", "2", "3"};
+    text_printf(c->out, "    av_random r = {.key = {call->key[0], call->key[1]}, .step = call->step, "
+                        ".data0 = call->data0,\n        .site = %lld, .kind = %s, .replace = "
+                        "call->in[%d]};\n",
+                (long long)f->site, kinds[f->kind], f->input);
+    fill_field(c, "n_data", f->n_data);
+    fill_field(c, "n_draw", f->n_draw);
+    fill_field(c, "n_inst", f->n_inst);
+    fill_field(c, "s_data", f->s_data);
+    fill_field(c, "s_draw", f->s_draw);
+    fill_field(c, "s_inst", f->s_inst);
+    if (f->shape >= 0) {
+        text_add(c->out, "    r.shape = ");
+        buffer_text(c, f->shape);
+        text_add(c->out, ";\n");
+        fill_field(c, "p_data", f->p_data);
+        fill_field(c, "p_draw", f->p_draw);
+        text_printf(c->out, "    r.n_dims = %d;\n", f->n_dims);
+        for (int i = 0; i < f->n_dims; i++) {
+            fill_field(c, arena_printf(c->out->arena, "dim[%d]", i), f->dim[i]);
+            fill_field(c, arena_printf(c->out->arena, "p_dim[%d]", i), f->p_dim[i]);
+        }
+    }
+    text_printf(c->out, "    av_fill_%s(&r, ", c->p->f64 ? "f64" : "f32");
+    buffer_text(c, f->buffer);
+    text_add(c->out, ");\n");
+}
+
+/* ---- programs ---- */
+
+static void nest_function(CPrinter *c, int number) {
+    c->nest = c->p->nests.data[number];
+    text_printf(c->out, "\n/* %s */\nstatic void %s_nest%d(const av_call *call, void *const *base) {\n",
+                c->nest->title, c->p->name, number);
+    text_add(c->out, "    const int64_t *extent = call->extent;\n    (void)extent, (void)base;\n");
+    if (c->nest->fill) fill(c, c->nest->fill);
+    for (int i = 0, depth = 1; i < c->nest->code.n; i++) {
+        const LoopInst *inst = &c->nest->code.data[i];
+        depth -= inst->op == LOOP_end;
+        text_printf(c->out, "%*s", 4 * depth, "");
+        statement(c, inst);
+        depth += inst->op == LOOP_loop;
+    }
+    text_add(c->out, "}\n");
+}
+
+static void tables(CPrinter *c) {
+    for (int i = 0; i < c->p->buffers.n; i++) {
+        const LoopBuffer *b = &c->p->buffers.data[i];
+        if (b->kind != BUFFER_TABLE) continue;
+        text_printf(c->out, "\nstatic const real%s %s_table%d[] = {", suffix(c->p, false), c->p->name, i);
+        for (int64_t k = 0; k < b->size.coef; k++) {
+            text_add(c->out, k % 8 ? " " : "\n    ");
+            number(c, b->table[k]);
+            text_add(c->out, ",");
+        }
+        text_add(c->out, "\n};\n");
+    }
+}
+
+static void program(CPrinter *c) {
+    const LoopProgram *p = c->p;
+    text_printf(c->out, "\n/* ---- program %s ---- */\n", p->name);
+    tables(c);
+    for (int i = 0; i < p->nests.n; i++) nest_function(c, i);
+    text_printf(c->out, "\nstatic int64_t %s_scratch(const int64_t *extent) {\n    (void)extent;\n"
+                        "    int64_t bytes = 0;\n", p->name);
+    for (int i = 0; i < p->slots.n; i++) {
+        text_add(c->out, "    bytes += ((");
+        size_text(c, p->slots.data[i]);
+        text_printf(c->out, ") * %d + 63) / 64 * 64;\n", p->f64 ? 8 : 4);
+    }
+    text_add(c->out, "    return bytes;\n}\n");
+    int n_in = p->inputs.n, n_out = p->ir->outputs.n;
+    text_printf(c->out, "\nstatic void %s_run(const av_call *call) {\n"
+                        "    const int64_t *extent = call->extent;\n    (void)extent;\n"
+                        "    void *base[%d];\n    char *at = call->scratch;\n",
+                p->name, n_in + n_out + p->slots.n);
+    for (int i = 0; i < n_in; i++) text_printf(c->out, "    base[%d] = (void *)call->in[%d];\n", i, i);
+    for (int i = 0; i < p->slots.n; i++) {
+        text_printf(c->out, "    base[%d] = at, at += ((", n_in + n_out + i);
+        size_text(c, p->slots.data[i]);
+        text_printf(c->out, ") * %d + 63) / 64 * 64;\n", p->f64 ? 8 : 4);
+    }
+    for (int i = 0; i < n_out; i++)
+        text_printf(c->out, "    base[%d] = call->out[%d] ? call->out[%d] : base[%d];\n", n_in + i, i,
+                    i, n_in + n_out + p->buffers.data[n_in + i].slot);
+    for (int i = 0; i < p->nests.n; i++)
+        text_printf(c->out, "    %s_nest%d(call, base);\n", p->name, i);
+    text_add(c->out, "}\n");
+}
+
+static void string_literal(Text *out, const char *text) {
+    text_add(out, "\"");
+    for (; *text; text++) {
+        if (*text == '\n') text_add(out, text[1] ? "\\n\"\n    \"" : "\\n");
+        else if (*text == '"' || *text == '\\') text_printf(out, "\\%c", *text);
+        else text_printf(out, "%c", *text);
+    }
+    text_add(out, "\"");
+}
+
+void back_c(Text *out, const Unit *unit) {
+    bool scalars[2] = {false, false}, vectors[2][65] = {{false}};
+    text_add(out, preamble);
+    for (int i = 0; i < unit->n_programs; i++) {
+        const LoopProgram *p = unit->programs[i];
+        if (!scalars[p->f64]) expand(out, scalar_types, p);
+        scalars[p->f64] = true;
+        if (p->lanes > 1 && !vectors[p->f64][p->lanes]) expand(out, vector_types, p);
+        vectors[p->f64][p->lanes] = true;
+    }
+    for (int i = 0; i < unit->n_programs; i++)
+        program(&(CPrinter){.out = out, .p = unit->programs[i]});
+    text_add(out, "\nconst av_entry adavic_entries[] = {\n");
+    for (int i = 0; i < unit->n_programs; i++) {
+        const char *name = unit->programs[i]->name;
+        text_printf(out, "    {\"%s\", %s_run, %s_scratch},\n", name, name, name);
+    }
+    text_printf(out, "};\nconst int64_t adavic_entry_count = %d;\nconst char adavic_manifest[] =\n    ",
+                unit->n_programs);
+    string_literal(out, unit->manifest ? unit->manifest : "");
+    text_add(out, ";\n");
+}

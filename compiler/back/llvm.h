@@ -1,0 +1,47 @@
+/* llvm.h -- shared by the files of the LLVM back end (C API, LLVM 19). Private to back/llvm_*.c.
+ *
+ * LLVM is used as assembler and register allocator: the schedule has been made. One module per unit, one internal
+ * function per nest, explicit vectors, no fast-math flags, few passes (see llvm_object.c for why).
+ */
+#ifndef ADAVIC_LLVM_H
+#define ADAVIC_LLVM_H
+
+#include "opt/loop.h"
+
+#include <llvm-c/Core.h>
+
+typedef struct Llvm {
+    Arena *arena;
+    LLVMContextRef context;
+    LLVMModuleRef module;
+    LLVMBuilderRef builder;
+    LLVMTypeRef void_t, i1, i8, i32, i64, ptr;
+    LLVMTypeRef call_t, random_t; /* struct av_call, struct av_random */
+    LLVMTypeRef nest_t, run_t, scratch_t;
+    int vector_bits; /* of the widest vectors in use, an attribute of every function */
+} Llvm;
+
+/* One program of the unit. */
+typedef struct LlvmProgram {
+    Llvm *m;
+    const LoopProgram *p;
+    LLVMTypeRef real, integer, vreal, vinteger, vmask;
+    LLVMValueRef gather, scatter, fill; /* helpers */
+    LLVMValueRef *tables;               /* by buffer */
+} LlvmProgram;
+
+/* Where sizes are computed: `extent` points at the extents; `memo` (by nest) keeps what was computed before. */
+LLVMValueRef llvm_size(LlvmProgram *lp, LLVMValueRef extent, LoopSize size);
+
+/* llvm_nest.c */
+LLVMValueRef llvm_nest(LlvmProgram *lp, int number);
+
+/* llvm_program.c: the functions and tables of all programs, the entry table, the manifest */
+void llvm_unit(Llvm *m, const Unit *unit);
+LLVMValueRef llvm_function(Llvm *m, const char *name, LLVMTypeRef type, bool internal);
+LLVMValueRef llvm_field(Llvm *m, LLVMTypeRef type, LLVMValueRef object, unsigned field);
+
+/* Fields of struct av_call. */
+enum { CALL_EXTENT, CALL_TOTAL, CALL_IN, CALL_OUT, CALL_SCRATCH, CALL_KEY, CALL_STEP, CALL_DATA0 };
+
+#endif

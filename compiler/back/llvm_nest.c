@@ -1,0 +1,414 @@
+/* llvm_nest.c -- the instructions of a nest as LLVM instructions, one by one.
+ *
+ * What is decided here is where addresses are computed: LLVM's loop-invariant code motion is not run (it hoists weight
+ * broadcasts and spills them), so each address is built up term by term, the terms of a loop's variable just before
+ * the next inner loop. Extents and the base pointers of buffers are loaded at the function's entry.
+ */
+#include "back/llvm.h"
+
+#include <math.h>
+
+enum { MAX_DEPTH = 64 };
+
+typedef struct Moved {
+    LLVMValueRef from, to;
+    int var;
+    LoopSize stride;
+} Moved;
+
+/* An open loop; level 0 is the function. */
+typedef struct Level {
+    int var;
+    LLVMBasicBlockRef before, body, after; /* `before` ends in a branch: addresses go in front of it */
+    LLVMValueRef phi, count;
+    VEC(Moved) moved; /* addresses computed before this loop */
+} Level;
+
+typedef struct NestEmitter {
+    LlvmProgram *lp;
+    Llvm *m;
+    LLVMBuilderRef b;
+    const LoopNest *nest;
+    LLVMValueRef function, call, base, extent, total;
+    LLVMBasicBlockRef entry;
+    LLVMValueRef *reg, *base_of;
+    LLVMValueRef *var;   /* loop variables */
+    bool *mutable_reg;
+    int depth;
+    Level level[MAX_DEPTH];
+    VEC(struct KnownSize { LoopSize size; LLVMValueRef value; }) sizes;
+} NestEmitter;
+
+/* ---- the entry block ---- */
+
+/* Moves to the end of the entry block; returns where to go back to. */
+static LLVMBasicBlockRef enter_entry(NestEmitter *e) {
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
+    LLVMPositionBuilderBefore(e->b, LLVMGetBasicBlockTerminator(e->entry));
+    return here;
+}
+
+static LLVMValueRef size_of(NestEmitter *e, LoopSize size) {
+    if (size.n == 0) return LLVMConstInt(e->m->i64, (unsigned long long)size.coef, true);
+    for (int i = 0; i < e->sizes.n; i++)
+        if (e->sizes.data[i].size.coef == size.coef &&
+            loop_size_same_factors(e->sizes.data[i].size, size))
+            return e->sizes.data[i].value;
+    LLVMBasicBlockRef here = enter_entry(e);
+    LLVMValueRef value = llvm_size(e->lp, e->extent, size);
+    LLVMPositionBuilderAtEnd(e->b, here);
+    vec_push(e->m->arena, &e->sizes, (struct KnownSize){size, value});
+    return value;
+}
+
+static LLVMValueRef load_pointer(NestEmitter *e, int number) {
+    LLVMValueRef at = LLVMConstInt(e->m->i64, (unsigned long long)number, false);
+    LLVMValueRef slot = LLVMBuildInBoundsGEP2(e->b, e->m->ptr, e->base, &at, 1, "");
+    return LLVMBuildLoad2(e->b, e->m->ptr, slot, "");
+}
+
+static LLVMValueRef buffer_base(NestEmitter *e, int buffer) {
+    const LoopProgram *p = e->lp->p;
+    const LoopBuffer *b = &p->buffers.data[buffer];
+    if (e->base_of[buffer]) return e->base_of[buffer];
+    int fixed = p->inputs.n + p->ir->outputs.n;
+    LLVMBasicBlockRef here = enter_entry(e);
+    LLVMValueRef base;
+    if (b->kind == BUFFER_TABLE) base = e->lp->tables[buffer];
+    else if (b->kind == BUFFER_SCRATCH) base = load_pointer(e, fixed + b->slot);
+    else if (b->kind == BUFFER_FRAME) base = load_pointer(e, fixed);
+    else base = load_pointer(e, buffer);
+    LLVMPositionBuilderAtEnd(e->b, here);
+    return e->base_of[buffer] = base;
+}
+
+/* ---- addresses ---- */
+
+/* `from` plus var * stride numbers; with `level`, before that loop and remembered there. */
+static LLVMValueRef move(NestEmitter *e, LLVMValueRef from, const LoopTerm *term, Level *level) {
+    if (level)
+        for (int i = level->moved.n - 1; i >= 0; i--) {
+            const Moved *known = &level->moved.data[i];
+            if (known->from == from && known->var == term->var &&
+                known->stride.coef == term->stride.coef &&
+                loop_size_same_factors(known->stride, term->stride))
+                return known->to;
+        }
+    LLVMValueRef stride = size_of(e, term->stride);
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
+    if (level) LLVMPositionBuilderBefore(e->b, LLVMGetBasicBlockTerminator(level->before));
+    LLVMValueRef offset = term->var < 0 ? stride : LLVMBuildMul(e->b, e->var[term->var], stride, "");
+    LLVMValueRef to = LLVMBuildInBoundsGEP2(e->b, e->lp->real, from, &offset, 1, "");
+    if (level) {
+        LLVMPositionBuilderAtEnd(e->b, here);
+        vec_push(e->m->arena, &level->moved, (Moved){from, to, term->var, term->stride});
+    }
+    return to;
+}
+
+static LLVMValueRef address(NestEmitter *e, const LoopInst *inst) {
+    const LoopIndex *index = inst->index;
+    const LoopBuffer *b = &e->lp->p->buffers.data[inst->buffer];
+    LLVMValueRef at = buffer_base(e, inst->buffer);
+    for (int depth = 0, i = 0; depth <= e->depth; depth++)
+        for (; i < index->n && index->term[i].var <= e->level[depth].var; i++)
+            at = move(e, at, &index->term[i], depth < e->depth ? &e->level[depth + 1] : NULL);
+    int64_t base = index->base + (b->kind == BUFFER_FRAME ? b->offset : 0);
+    if (!base) return at;
+    LLVMValueRef offset = LLVMConstInt(e->m->i64, (unsigned long long)base, true);
+    return LLVMBuildInBoundsGEP2(e->b, e->lp->real, at, &offset, 1, "");
+}
+
+static unsigned vector_alignment(const NestEmitter *e) {
+    unsigned bytes = (unsigned)e->lp->p->lanes * (e->lp->p->f64 ? 8 : 4);
+    return bytes < 64 ? bytes : 64;
+}
+
+/* ---- loops ---- */
+
+/* Bottom-tested; a run-time count is tested for zero first. */
+static void open_loop(NestEmitter *e, const LoopInst *inst) {
+    if (++e->depth == MAX_DEPTH) internal_error("emit llvm", "loops nest too deeply");
+    Level *level = &e->level[e->depth];
+    *level = (Level){.var = inst->dst, .count = size_of(e, inst->count)};
+    level->before = LLVMGetInsertBlock(e->b);
+    level->body = LLVMAppendBasicBlockInContext(e->m->context, e->function, "body");
+    level->after = LLVMAppendBasicBlockInContext(e->m->context, e->function, "after");
+    LLVMValueRef zero = LLVMConstInt(e->m->i64, 0, false);
+    if (inst->count.n) {
+        LLVMValueRef some = LLVMBuildICmp(e->b, LLVMIntSGT, level->count, zero, "");
+        LLVMBuildCondBr(e->b, some, level->body, level->after);
+    } else LLVMBuildBr(e->b, level->body);
+    LLVMPositionBuilderAtEnd(e->b, level->body);
+    level->phi = LLVMBuildPhi(e->b, e->m->i64, "");
+    LLVMAddIncoming(level->phi, &zero, &level->before, 1);
+    e->var[inst->dst] = level->phi;
+}
+
+static void close_loop(NestEmitter *e) {
+    Level *level = &e->level[e->depth--];
+    LLVMValueRef one = LLVMConstInt(e->m->i64, 1, false);
+    LLVMValueRef next = LLVMBuildNUWAdd(e->b, level->phi, one, "");
+    LLVMBasicBlockRef latch = LLVMGetInsertBlock(e->b);
+    LLVMAddIncoming(level->phi, &next, &latch, 1);
+    LLVMValueRef more = LLVMBuildICmp(e->b, LLVMIntULT, next, level->count, "");
+    LLVMBuildCondBr(e->b, more, level->body, level->after);
+    /* blocks in program order */
+    LLVMMoveBasicBlockAfter(level->after, latch);
+    LLVMPositionBuilderAtEnd(e->b, level->after);
+}
+
+/* ---- values ---- */
+
+static LLVMTypeRef type_of(const NestEmitter *e, const LoopReg *reg) {
+    const LlvmProgram *lp = e->lp;
+    switch (reg->type) {
+    case LOOP_REAL: return reg->varying ? lp->vreal : lp->real;
+    case LOOP_INT: return reg->varying ? lp->vinteger : lp->integer;
+    default: return reg->varying ? lp->vmask : e->m->i1;
+    }
+}
+
+static LLVMValueRef operand(NestEmitter *e, const LoopInst *inst, int k) {
+    int reg = inst->arg[k];
+    if (!e->mutable_reg[reg]) return e->reg[reg];
+    return LLVMBuildLoad2(e->b, type_of(e, &e->nest->regs.data[reg]), e->reg[reg], "");
+}
+
+static LLVMValueRef splat(NestEmitter *e, LLVMValueRef x) {
+    unsigned lanes = (unsigned)e->lp->p->lanes;
+    LLVMTypeRef vector = LLVMVectorType(LLVMTypeOf(x), lanes);
+    if (LLVMIsConstant(x)) {
+        LLVMValueRef all[64];
+        for (unsigned i = 0; i < lanes; i++) all[i] = x;
+        return LLVMConstVector(all, lanes);
+    }
+    LLVMValueRef zero = LLVMConstInt(e->m->i32, 0, false);
+    LLVMValueRef first = LLVMBuildInsertElement(e->b, LLVMGetPoison(vector), x, zero, "");
+    return LLVMBuildShuffleVector(e->b, first, LLVMGetPoison(vector),
+                                  LLVMConstNull(LLVMVectorType(e->m->i32, lanes)), "");
+}
+
+static LLVMValueRef intrinsic(NestEmitter *e, const char *name, LLVMValueRef *args, unsigned n) {
+    LLVMTypeRef type = LLVMTypeOf(args[0]);
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    LLVMValueRef f = LLVMGetIntrinsicDeclaration(e->m->module, id, &type, 1);
+    return LLVMBuildCall2(e->b, LLVMIntrinsicGetType(e->m->context, id, &type, 1), f, args, n, "");
+}
+
+/* Lanes that exist in the block that `inst` names. */
+static LLVMValueRef valid_lanes(NestEmitter *e, const LoopInst *inst) {
+    const LoopProgram *p = e->lp->p;
+    LoopSize extent = {.coef = 1, .n = 1, .factor = {(int16_t)p->lane}};
+    LLVMValueRef n = size_of(e, extent);
+    if (inst->integer < 0) return n;
+    LLVMValueRef lanes = LLVMConstInt(e->m->i64, (unsigned long long)p->lanes, false);
+    return LLVMBuildSub(e->b, n, LLVMBuildMul(e->b, e->var[inst->integer], lanes, ""), "");
+}
+
+static LLVMValueRef tail(NestEmitter *e, const LoopInst *inst) {
+    unsigned lanes = (unsigned)e->lp->p->lanes;
+    LLVMValueRef number[64];
+    for (unsigned i = 0; i < lanes; i++) number[i] = LLVMConstInt(e->m->i32, i, false);
+    LLVMValueRef n = LLVMBuildTrunc(e->b, valid_lanes(e, inst), e->m->i32, "");
+    LLVMValueRef mask =
+        LLVMBuildICmp(e->b, LLVMIntSLT, LLVMConstVector(number, lanes), splat(e, n), "");
+    LLVMValueRef rest = splat(e, LLVMConstReal(e->lp->real, inst->number));
+    return LLVMBuildSelect(e->b, mask, operand(e, inst, 0), rest, "");
+}
+
+/* Halves added (or compared) until one number is left: always the same order. */
+static LLVMValueRef across_lanes(NestEmitter *e, const LoopInst *inst) {
+    LLVMValueRef x = operand(e, inst, 0);
+    for (unsigned n = (unsigned)e->lp->p->lanes / 2; n; n /= 2) {
+        LLVMValueRef low[64], high[64];
+        for (unsigned i = 0; i < n; i++) {
+            low[i] = LLVMConstInt(e->m->i32, i, false);
+            high[i] = LLVMConstInt(e->m->i32, i + n, false);
+        }
+        LLVMValueRef undefined = LLVMGetPoison(LLVMTypeOf(x));
+        LLVMValueRef a = LLVMBuildShuffleVector(e->b, x, undefined, LLVMConstVector(low, n), "");
+        LLVMValueRef b = LLVMBuildShuffleVector(e->b, x, undefined, LLVMConstVector(high, n), "");
+        x = inst->op == LOOP_lane_sum
+                ? LLVMBuildFAdd(e->b, a, b, "")
+                : LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, LLVMRealOGT, a, b, ""), a, b, "");
+    }
+    return LLVMBuildExtractElement(e->b, x, LLVMConstInt(e->m->i32, 0, false), "");
+}
+
+static LLVMValueRef load(NestEmitter *e, const LoopInst *inst) {
+    bool varying = e->nest->regs.data[inst->dst].varying;
+    LLVMValueRef x = LLVMBuildLoad2(e->b, varying ? e->lp->vreal : e->lp->real, address(e, inst), "");
+    if (varying) LLVMSetAlignment(x, vector_alignment(e));
+    return x;
+}
+
+static LLVMValueRef gather(NestEmitter *e, const LoopInst *inst) {
+    LLVMValueRef args[] = {address(e, inst), size_of(e, inst->index->lane_stride),
+                           valid_lanes(e, inst)};
+    return LLVMBuildCall2(e->b, LLVMGlobalGetValueType(e->lp->gather), e->lp->gather, args, 3, "");
+}
+
+static LLVMValueRef compare(NestEmitter *e, LLVMRealPredicate how, LLVMValueRef a, LLVMValueRef b) {
+    return LLVMBuildFCmp(e->b, how, a, b, "");
+}
+
+static LLVMValueRef shift(NestEmitter *e, const LoopInst *inst, LLVMValueRef a) {
+    LLVMValueRef by = LLVMConstInt(e->lp->integer, (unsigned long long)inst->integer, false);
+    if (e->nest->regs.data[inst->dst].varying) by = splat(e, by);
+    return inst->op == LOOP_ishl ? LLVMBuildShl(e->b, a, by, "") : LLVMBuildAShr(e->b, a, by, "");
+}
+
+static LLVMValueRef value(NestEmitter *e, const LoopInst *inst) {
+    LLVMBuilderRef b = e->b;
+    LLVMTypeRef type = type_of(e, &e->nest->regs.data[inst->dst]);
+    LLVMValueRef x[3] = {0};
+    for (int i = 0; i < loop_op_arity[inst->op]; i++) x[i] = operand(e, inst, i);
+    switch (inst->op) {
+    case LOOP_number: return LLVMConstReal(type, inst->number);
+    case LOOP_integer: return LLVMConstInt(type, (unsigned long long)inst->integer, true);
+    case LOOP_total: {
+        LLVMValueRef at = LLVMConstInt(e->m->i64, (unsigned long long)inst->integer, false);
+        at = LLVMBuildInBoundsGEP2(b, e->m->i64, e->total, &at, 1, "");
+        return LLVMBuildSIToFP(b, LLVMBuildLoad2(b, e->m->i64, at, ""), type, "");
+    }
+    case LOOP_load: return load(e, inst);
+    case LOOP_gather: return gather(e, inst);
+    case LOOP_broadcast: return splat(e, x[0]);
+    case LOOP_tail: return tail(e, inst);
+    case LOOP_lane_sum:
+    case LOOP_lane_max: return across_lanes(e, inst);
+    case LOOP_neg: return LLVMBuildFNeg(b, x[0], "");
+    case LOOP_abs: return intrinsic(e, "llvm.fabs", x, 1);
+    case LOOP_sqrt: return intrinsic(e, "llvm.sqrt", x, 1);
+    case LOOP_add: return LLVMBuildFAdd(b, x[0], x[1], "");
+    case LOOP_sub: return LLVMBuildFSub(b, x[0], x[1], "");
+    case LOOP_mul: return LLVMBuildFMul(b, x[0], x[1], "");
+    case LOOP_div: return LLVMBuildFDiv(b, x[0], x[1], "");
+    case LOOP_fma: return intrinsic(e, "llvm.fma", x, 3);
+    case LOOP_min: return LLVMBuildSelect(b, compare(e, LLVMRealOLT, x[0], x[1]), x[0], x[1], "");
+    case LOOP_max: return LLVMBuildSelect(b, compare(e, LLVMRealOGT, x[0], x[1]), x[0], x[1], "");
+    case LOOP_lt: return compare(e, LLVMRealOLT, x[0], x[1]);
+    case LOOP_le: return compare(e, LLVMRealOLE, x[0], x[1]);
+    case LOOP_eq: return compare(e, LLVMRealOEQ, x[0], x[1]);
+    case LOOP_and:
+    case LOOP_iand: return LLVMBuildAnd(b, x[0], x[1], "");
+    case LOOP_or: return LLVMBuildOr(b, x[0], x[1], "");
+    case LOOP_not: return LLVMBuildNot(b, x[0], "");
+    case LOOP_select: return LLVMBuildSelect(b, x[0], x[1], x[2], "");
+    case LOOP_bits:
+    case LOOP_unbits: return LLVMBuildBitCast(b, x[0], type, "");
+    case LOOP_iadd: return LLVMBuildAdd(b, x[0], x[1], "");
+    case LOOP_isub: return LLVMBuildSub(b, x[0], x[1], "");
+    case LOOP_ishl:
+    case LOOP_ishr: return shift(e, inst, x[0]);
+    default: internal_error("emit llvm", "no instruction for %s", loop_op_text[inst->op]);
+    }
+}
+
+/* Variables are memory until the pass `sroa` makes registers of them. */
+static void variable(NestEmitter *e, const LoopInst *inst) {
+    LLVMValueRef start = operand(e, inst, 0);
+    LLVMBasicBlockRef here = enter_entry(e);
+    LLVMValueRef at = LLVMBuildAlloca(e->b, LLVMTypeOf(start), "");
+    LLVMPositionBuilderAtEnd(e->b, here);
+    LLVMBuildStore(e->b, start, at);
+    e->reg[inst->dst] = at;
+    e->mutable_reg[inst->dst] = true;
+}
+
+static void instruction(NestEmitter *e, const LoopInst *inst) {
+    switch (inst->op) {
+    case LOOP_loop: open_loop(e, inst); return;
+    case LOOP_end: close_loop(e); return;
+    case LOOP_variable: variable(e, inst); return;
+    case LOOP_set: LLVMBuildStore(e->b, operand(e, inst, 1), e->reg[inst->arg[0]]); return;
+    case LOOP_store: {
+        LLVMValueRef store = LLVMBuildStore(e->b, operand(e, inst, 0), address(e, inst));
+        if (e->nest->regs.data[inst->arg[0]].varying) LLVMSetAlignment(store, vector_alignment(e));
+        return;
+    }
+    case LOOP_scatter: {
+        LLVMValueRef args[] = {address(e, inst), size_of(e, inst->index->lane_stride),
+                               valid_lanes(e, inst), operand(e, inst, 0)};
+        LLVMBuildCall2(e->b, LLVMGlobalGetValueType(e->lp->scatter), e->lp->scatter, args, 4, "");
+        return;
+    }
+    default: e->reg[inst->dst] = value(e, inst);
+    }
+}
+
+/* ---- random numbers ---- */
+
+/* Fields of struct av_random. */
+enum { RANDOM_KEY, RANDOM_STEP, RANDOM_DATA0, RANDOM_SITE, RANDOM_KIND, RANDOM_N_DATA,
+       RANDOM_REPLACE = RANDOM_N_DATA + 6, RANDOM_SHAPE, RANDOM_P_DATA, RANDOM_P_DRAW, RANDOM_N_DIMS,
+       RANDOM_DIM, RANDOM_P_DIM };
+
+static void set_field(NestEmitter *e, LLVMValueRef object, unsigned field, LLVMValueRef x) {
+    LLVMBuildStore(e->b, x, llvm_field(e->m, e->m->random_t, object, field));
+}
+
+static LLVMValueRef call_field(NestEmitter *e, LLVMTypeRef type, unsigned field) {
+    return LLVMBuildLoad2(e->b, type, llvm_field(e->m, e->m->call_t, e->call, field), "");
+}
+
+static void fill(NestEmitter *e, const LoopFill *f) {
+    Llvm *m = e->m;
+    LLVMValueRef r = LLVMBuildAlloca(e->b, m->random_t, "random");
+    LLVMBuildStore(e->b, LLVMConstNull(m->random_t), r);
+    set_field(e, r, RANDOM_KEY, call_field(e, LLVMArrayType2(m->i32, 2), CALL_KEY));
+    set_field(e, r, RANDOM_STEP, call_field(e, m->i32, CALL_STEP));
+    set_field(e, r, RANDOM_DATA0, call_field(e, m->i32, CALL_DATA0));
+    set_field(e, r, RANDOM_SITE, LLVMConstInt(m->i32, (uint32_t)f->site, false));
+    set_field(e, r, RANDOM_KIND, LLVMConstInt(m->i32, f->kind, false));
+    const LoopSize sizes[] = {f->n_data, f->n_draw, f->n_inst, f->s_data, f->s_draw, f->s_inst};
+    for (unsigned i = 0; i < 6; i++) set_field(e, r, RANDOM_N_DATA + i, size_of(e, sizes[i]));
+    set_field(e, r, RANDOM_REPLACE, buffer_base(e, f->input));
+    if (f->shape >= 0) {
+        set_field(e, r, RANDOM_SHAPE, buffer_base(e, f->shape));
+        set_field(e, r, RANDOM_P_DATA, size_of(e, f->p_data));
+        set_field(e, r, RANDOM_P_DRAW, size_of(e, f->p_draw));
+        set_field(e, r, RANDOM_N_DIMS, LLVMConstInt(m->i32, (unsigned)f->n_dims, false));
+        for (int i = 0; i < f->n_dims; i++) {
+            LLVMValueRef at = LLVMConstInt(m->i64, (unsigned)i, false);
+            LLVMValueRef dim = llvm_field(m, m->random_t, r, RANDOM_DIM);
+            LLVMValueRef p_dim = llvm_field(m, m->random_t, r, RANDOM_P_DIM);
+            LLVMBuildStore(e->b, size_of(e, f->dim[i]),
+                           LLVMBuildInBoundsGEP2(e->b, m->i64, dim, &at, 1, ""));
+            LLVMBuildStore(e->b, size_of(e, f->p_dim[i]),
+                           LLVMBuildInBoundsGEP2(e->b, m->i64, p_dim, &at, 1, ""));
+        }
+    }
+    LLVMValueRef args[] = {r, buffer_base(e, f->buffer)};
+    LLVMBuildCall2(e->b, LLVMGlobalGetValueType(e->lp->fill), e->lp->fill, args, 2, "");
+}
+
+/* ---- the function ---- */
+
+LLVMValueRef llvm_nest(LlvmProgram *lp, int number) {
+    Llvm *m = lp->m;
+    const LoopNest *nest = lp->p->nests.data[number];
+    NestEmitter *e = arena_new_of(m->arena, NestEmitter);
+    *e = (NestEmitter){.lp = lp, .m = m, .b = m->builder, .nest = nest};
+    e->function = llvm_function(m, arena_printf(m->arena, "%s_nest%d", lp->p->name, number), m->nest_t,
+                                true);
+    e->call = LLVMGetParam(e->function, 0);
+    e->base = LLVMGetParam(e->function, 1);
+    e->reg = arena_array(m->arena, LLVMValueRef, nest->regs.n + 1);
+    e->mutable_reg = arena_array(m->arena, bool, nest->regs.n + 1);
+    e->var = arena_array(m->arena, LLVMValueRef, nest->n_vars + 1);
+    e->base_of = arena_array(m->arena, LLVMValueRef, lp->p->buffers.n + 1);
+    e->entry = LLVMAppendBasicBlockInContext(m->context, e->function, "entry");
+    LLVMBasicBlockRef code = LLVMAppendBasicBlockInContext(m->context, e->function, "code");
+    e->level[0] = (Level){.var = -1};
+    LLVMPositionBuilderAtEnd(e->b, e->entry);
+    e->extent = call_field(e, m->ptr, CALL_EXTENT);
+    e->total = call_field(e, m->ptr, CALL_TOTAL);
+    LLVMBuildBr(e->b, code);
+    LLVMPositionBuilderAtEnd(e->b, code);
+    if (nest->fill) fill(e, nest->fill);
+    for (int i = 0; i < nest->code.n; i++) instruction(e, &nest->code.data[i]);
+    LLVMBuildRetVoid(e->b);
+    return e->function;
+}

@@ -1,0 +1,93 @@
+/* llvm_object.c -- target machine, passes, object file or assembly.
+ *
+ * Passes are few, for the schedule has done their work, and measured: a default -O2 pipeline hoists weight broadcasts out
+ * of loops and spills them (an 8 x 8 product gets 85 spills, none with these).
+ */
+#include "back/llvm.h"
+
+#include <llvm-c/Analysis.h>
+#include <llvm-c/Target.h>
+#include <llvm-c/TargetMachine.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+
+static const char passes[] = "function(sroa,early-cse,instcombine)";
+
+/* Takes over a message of LLVM's. */
+static const char *keep(Arena *arena, const char *what, char *message) {
+    const char *text = arena_printf(arena, "LLVM cannot %s: %s", what, message ? message : "no reason given");
+    LLVMDisposeMessage(message);
+    return text;
+}
+
+static const char *target_machine(Arena *arena, const Target *target, LLVMTargetMachineRef *out) {
+    bool host = !target->cpu || !strcmp(target->cpu, "host");
+    char *triple = LLVMGetDefaultTargetTriple();
+    char *name = host ? LLVMGetHostCPUName() : NULL, *features = host ? LLVMGetHostCPUFeatures() : NULL;
+    char *message = NULL;
+    LLVMTargetRef machine;
+    const char *why = NULL;
+    if (LLVMGetTargetFromTriple(triple, &machine, &message)) why = keep(arena, "find the target", message);
+    else {
+        *out = LLVMCreateTargetMachine(machine, triple, host ? name : target->cpu, host ? features : "",
+                                       LLVMCodeGenLevelLess, LLVMRelocPIC, LLVMCodeModelDefault);
+        if (!*out) why = "LLVM cannot make a target machine";
+    }
+    LLVMDisposeMessage(triple);
+    if (host) LLVMDisposeMessage(name), LLVMDisposeMessage(features);
+    return why;
+}
+
+static const char *run_passes(Llvm *m, LLVMTargetMachineRef machine) {
+    LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
+    LLVMErrorRef error = LLVMRunPasses(m->module, passes, machine, options);
+    LLVMDisposePassBuilderOptions(options);
+    if (!error) return NULL;
+    char *message = LLVMGetErrorMessage(error);
+    const char *why = arena_printf(m->arena, "LLVM cannot run its passes: %s", message);
+    LLVMDisposeErrorMessage(message);
+    return why;
+}
+
+static const char *write_out(Llvm *m, LLVMTargetMachineRef machine, const char *path, Text *text) {
+    char *message = NULL;
+    if (text) {
+        char *assembly = LLVMPrintModuleToString(m->module);
+        text_add(text, assembly);
+        LLVMDisposeMessage(assembly);
+        return NULL;
+    }
+    if (LLVMTargetMachineEmitToFile(machine, m->module, path, LLVMObjectFile, &message))
+        return keep(m->arena, "write the object file", message);
+    return NULL;
+}
+
+const char *back_llvm(Arena *arena, const Unit *unit, const Target *target, const char *object_path,
+                      Text *text) {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+    LLVMTargetMachineRef machine = NULL;
+    const char *why = target_machine(arena, target, &machine);
+    if (why) return why;
+    Llvm *m = &(Llvm){.arena = arena, .context = LLVMContextCreate()};
+    m->module = LLVMModuleCreateWithNameInContext("adavic", m->context);
+    m->builder = LLVMCreateBuilderInContext(m->context);
+    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
+    LLVMSetModuleDataLayout(m->module, layout);
+    LLVMDisposeTargetData(layout);
+    char *triple = LLVMGetTargetMachineTriple(machine), *message = NULL;
+    LLVMSetTarget(m->module, triple);
+    LLVMDisposeMessage(triple);
+    llvm_unit(m, unit);
+    if (LLVMVerifyModule(m->module, LLVMReturnStatusAction, &message))
+        why = keep(arena, "accept what adavic wrote", message);
+    else LLVMDisposeMessage(message);
+    if (!why) why = run_passes(m, machine);
+    if (!why) why = write_out(m, machine, object_path, text);
+    LLVMDisposeBuilder(m->builder);
+    LLVMDisposeModule(m->module);
+    LLVMContextDispose(m->context);
+    LLVMDisposeTargetMachine(machine);
+    return why;
+}

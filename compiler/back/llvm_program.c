@@ -1,0 +1,264 @@
+/* llvm_program.c -- everything of a unit but the nests' instructions: types, helpers, each program's `run` and
+ * `scratch`, literal tables, the entry table and the manifest. Layouts are those of runtime/abi.h and random.h. */
+#include "back/llvm.h"
+
+/* ---- functions and types ---- */
+
+static void attribute(Llvm *m, LLVMValueRef f, const char *key, const char *text) {
+    LLVMAttributeRef a = LLVMCreateStringAttribute(m->context, key, (unsigned)strlen(key), text,
+                                                   (unsigned)strlen(text));
+    LLVMAddAttributeAtIndex(f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, a);
+}
+
+LLVMValueRef llvm_function(Llvm *m, const char *name, LLVMTypeRef type, bool internal) {
+    LLVMValueRef f = LLVMAddFunction(m->module, name, type);
+    static const char *const marks[] = {"noinline", "nounwind"};
+    for (int i = 0; i < 2; i++) {
+        unsigned kind = LLVMGetEnumAttributeKindForName(marks[i], strlen(marks[i]));
+        LLVMAddAttributeAtIndex(f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                                LLVMCreateEnumAttribute(m->context, kind, 0));
+    }
+    const char *bits = arena_printf(m->arena, "%d", m->vector_bits);
+    attribute(m, f, "min-legal-vector-width", bits);
+    attribute(m, f, "prefer-vector-width", bits);
+    if (internal) LLVMSetLinkage(f, LLVMInternalLinkage);
+    return f;
+}
+
+LLVMValueRef llvm_field(Llvm *m, LLVMTypeRef type, LLVMValueRef object, unsigned field) {
+    return LLVMBuildStructGEP2(m->builder, type, object, field, "");
+}
+
+static LLVMTypeRef struct_of(Llvm *m, LLVMTypeRef *fields, unsigned n) {
+    return LLVMStructTypeInContext(m->context, fields, n, false);
+}
+
+static void unit_types(Llvm *m) {
+    m->void_t = LLVMVoidTypeInContext(m->context);
+    m->i1 = LLVMInt1TypeInContext(m->context);
+    m->i8 = LLVMInt8TypeInContext(m->context);
+    m->i32 = LLVMInt32TypeInContext(m->context);
+    m->i64 = LLVMInt64TypeInContext(m->context);
+    m->ptr = LLVMPointerTypeInContext(m->context, 0);
+    LLVMTypeRef key = LLVMArrayType2(m->i32, 2), dims = LLVMArrayType2(m->i64, LOOP_MAX_DIMS);
+    LLVMTypeRef call[] = {m->ptr, m->ptr, m->ptr, m->ptr, m->ptr, key, m->i32, m->i32};
+    m->call_t = struct_of(m, call, 8);
+    LLVMTypeRef random[] = {key,    m->i32, m->i32, m->i32, m->i32, m->i64, m->i64, m->i64, m->i64,
+                            m->i64, m->i64, m->ptr, m->ptr, m->i64, m->i64, m->i32, dims,   dims};
+    m->random_t = struct_of(m, random, 18);
+    m->nest_t = LLVMFunctionType(m->void_t, (LLVMTypeRef[]){m->ptr, m->ptr}, 2, false);
+    m->run_t = LLVMFunctionType(m->void_t, &m->ptr, 1, false);
+    m->scratch_t = LLVMFunctionType(m->i64, &m->ptr, 1, false);
+}
+
+LLVMValueRef llvm_size(LlvmProgram *lp, LLVMValueRef extent, LoopSize size) {
+    Llvm *m = lp->m;
+    LLVMBuilderRef b = m->builder;
+    LLVMValueRef value = LLVMConstInt(m->i64, (unsigned long long)size.coef, true);
+    for (int i = 0; i < size.n; i++) {
+        bool blocks = size.factor[i] == LOOP_LANE_BLOCKS;
+        int axis = blocks ? lp->p->lane : size.factor[i];
+        LLVMValueRef at = LLVMConstInt(m->i64, (unsigned long long)axis, false);
+        at = LLVMBuildInBoundsGEP2(b, m->i64, extent, &at, 1, "");
+        LLVMValueRef n = LLVMBuildLoad2(b, m->i64, at, "");
+        if (blocks) {
+            unsigned lanes = (unsigned)lp->p->lanes;
+            n = LLVMBuildAdd(b, n, LLVMConstInt(m->i64, lanes - 1, false), "");
+            n = LLVMBuildUDiv(b, n, LLVMConstInt(m->i64, lanes, false), "");
+        }
+        value = LLVMBuildMul(b, value, n, "");
+    }
+    return value;
+}
+
+/* ---- helpers of a program ---- */
+
+static LLVMValueRef element(LlvmProgram *lp, LLVMValueRef p, LLVMValueRef at) {
+    return LLVMBuildInBoundsGEP2(lp->m->builder, lp->real, p, &at, 1, "");
+}
+
+/* (pointer, stride, lanes that exist) -> vector; the last one stands for those that do not. */
+static void make_gather(LlvmProgram *lp) {
+    Llvm *m = lp->m;
+    LLVMBuilderRef b = m->builder;
+    LLVMTypeRef args[] = {m->ptr, m->i64, m->i64};
+    LLVMValueRef f = llvm_function(m, arena_printf(m->arena, "%s_gather", lp->p->name),
+                                   LLVMFunctionType(lp->vreal, args, 3, false), true);
+    LLVMPositionBuilderAtEnd(b, LLVMAppendBasicBlockInContext(m->context, f, ""));
+    LLVMValueRef last = LLVMBuildSub(b, LLVMGetParam(f, 2), LLVMConstInt(m->i64, 1, false), "");
+    LLVMValueRef out = LLVMGetPoison(lp->vreal);
+    for (int i = 0; i < lp->p->lanes; i++) {
+        LLVMValueRef lane = LLVMConstInt(m->i64, (unsigned)i, false);
+        LLVMValueRef there = LLVMBuildICmp(b, LLVMIntSLT, lane, last, "");
+        LLVMValueRef at = LLVMBuildSelect(b, there, lane, last, "");
+        at = LLVMBuildMul(b, at, LLVMGetParam(f, 1), "");
+        LLVMValueRef x = LLVMBuildLoad2(b, lp->real, element(lp, LLVMGetParam(f, 0), at), "");
+        out = LLVMBuildInsertElement(b, out, x, lane, "");
+    }
+    LLVMBuildRet(b, out);
+    lp->gather = f;
+}
+
+/* (pointer, stride, lanes that exist, vector) */
+static void make_scatter(LlvmProgram *lp) {
+    Llvm *m = lp->m;
+    LLVMBuilderRef b = m->builder;
+    LLVMTypeRef args[] = {m->ptr, m->i64, m->i64, lp->vreal};
+    LLVMValueRef f = llvm_function(m, arena_printf(m->arena, "%s_scatter", lp->p->name),
+                                   LLVMFunctionType(m->void_t, args, 4, false), true);
+    LLVMPositionBuilderAtEnd(b, LLVMAppendBasicBlockInContext(m->context, f, ""));
+    LLVMBasicBlockRef done = LLVMAppendBasicBlockInContext(m->context, f, "done");
+    for (int i = 0; i < lp->p->lanes; i++) {
+        LLVMValueRef lane = LLVMConstInt(m->i64, (unsigned)i, false);
+        LLVMBasicBlockRef some = LLVMInsertBasicBlockInContext(m->context, done, "");
+        LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, lane, LLVMGetParam(f, 2), ""), some, done);
+        LLVMPositionBuilderAtEnd(b, some);
+        LLVMValueRef at = LLVMBuildMul(b, lane, LLVMGetParam(f, 1), "");
+        LLVMValueRef x = LLVMBuildExtractElement(b, LLVMGetParam(f, 3), lane, "");
+        LLVMBuildStore(b, x, element(lp, LLVMGetParam(f, 0), at));
+    }
+    LLVMBuildBr(b, done);
+    LLVMPositionBuilderAtEnd(b, done);
+    LLVMBuildRetVoid(b);
+    lp->scatter = f;
+}
+
+static void program_types(LlvmProgram *lp) {
+    Llvm *m = lp->m;
+    unsigned lanes = (unsigned)lp->p->lanes;
+    lp->real = lp->p->f64 ? LLVMDoubleTypeInContext(m->context) : LLVMFloatTypeInContext(m->context);
+    lp->integer = lp->p->f64 ? m->i64 : m->i32;
+    lp->vreal = LLVMVectorType(lp->real, lanes);
+    lp->vinteger = LLVMVectorType(lp->integer, lanes);
+    lp->vmask = LLVMVectorType(m->i1, lanes);
+    const char *fill = lp->p->f64 ? "av_fill_f64" : "av_fill_f32";
+    lp->fill = LLVMGetNamedFunction(m->module, fill);
+    if (!lp->fill) lp->fill = LLVMAddFunction(m->module, fill, m->nest_t);
+    if (lanes == 1) return;
+    make_gather(lp);
+    make_scatter(lp);
+}
+
+static void tables(LlvmProgram *lp) {
+    Llvm *m = lp->m;
+    lp->tables = arena_array(m->arena, LLVMValueRef, lp->p->buffers.n + 1);
+    for (int i = 0; i < lp->p->buffers.n; i++) {
+        const LoopBuffer *buffer = &lp->p->buffers.data[i];
+        if (buffer->kind != BUFFER_TABLE) continue;
+        unsigned n = (unsigned)buffer->size.coef;
+        LLVMValueRef *numbers = arena_array(m->arena, LLVMValueRef, n);
+        for (unsigned k = 0; k < n; k++) numbers[k] = LLVMConstReal(lp->real, buffer->table[k]);
+        LLVMValueRef all = LLVMConstArray2(lp->real, numbers, n);
+        lp->tables[i] = LLVMAddGlobal(m->module, LLVMTypeOf(all), buffer->name);
+        LLVMSetInitializer(lp->tables[i], all);
+        LLVMSetGlobalConstant(lp->tables[i], true);
+        LLVMSetLinkage(lp->tables[i], LLVMPrivateLinkage);
+    }
+}
+
+/* ---- scratch and run ---- */
+
+static LLVMValueRef slot_bytes(LlvmProgram *lp, LLVMValueRef extent, int slot) {
+    Llvm *m = lp->m;
+    LoopSize bytes = loop_size_times(lp->p->slots.data[slot], loop_size(lp->p->f64 ? 8 : 4));
+    LLVMValueRef n = llvm_size(lp, extent, bytes);
+    n = LLVMBuildAdd(m->builder, n, LLVMConstInt(m->i64, 63, false), "");
+    return LLVMBuildAnd(m->builder, n, LLVMConstInt(m->i64, (unsigned long long)-64, true), "");
+}
+
+static LLVMValueRef scratch_function(LlvmProgram *lp) {
+    Llvm *m = lp->m;
+    LLVMValueRef f = llvm_function(m, arena_printf(m->arena, "%s_scratch", lp->p->name), m->scratch_t,
+                                   true);
+    LLVMPositionBuilderAtEnd(m->builder, LLVMAppendBasicBlockInContext(m->context, f, ""));
+    LLVMValueRef sum = LLVMConstInt(m->i64, 0, false);
+    for (int i = 0; i < lp->p->slots.n; i++)
+        sum = LLVMBuildAdd(m->builder, sum, slot_bytes(lp, LLVMGetParam(f, 0), i), "");
+    LLVMBuildRet(m->builder, sum);
+    return f;
+}
+
+static LLVMValueRef pointer_at(Llvm *m, LLVMValueRef array, int i) {
+    LLVMValueRef at = LLVMConstInt(m->i64, (unsigned)i, false);
+    return LLVMBuildInBoundsGEP2(m->builder, m->ptr, array, &at, 1, "");
+}
+
+/* Pointers to all buffers (inputs, outputs, slots; an unwanted output goes to its slot), then the nests. */
+static LLVMValueRef run_function(LlvmProgram *lp, const LLVMValueRef *nests) {
+    Llvm *m = lp->m;
+    LLVMBuilderRef b = m->builder;
+    const LoopProgram *p = lp->p;
+    int n_in = p->inputs.n, n_out = p->ir->outputs.n;
+    LLVMValueRef f = llvm_function(m, arena_printf(m->arena, "%s_run", p->name), m->run_t, true);
+    LLVMPositionBuilderAtEnd(b, LLVMAppendBasicBlockInContext(m->context, f, ""));
+    LLVMValueRef call = LLVMGetParam(f, 0), field[5];
+    for (unsigned i = 0; i < 5; i++)
+        field[i] = LLVMBuildLoad2(b, m->ptr, llvm_field(m, m->call_t, call, i), "");
+    LLVMTypeRef table = LLVMArrayType2(m->ptr, (unsigned)(n_in + n_out + p->slots.n));
+    LLVMValueRef base = LLVMBuildAlloca(b, table, "base"), at = field[CALL_SCRATCH];
+    LLVMValueRef *slots = arena_array(m->arena, LLVMValueRef, p->slots.n + 1);
+    for (int i = 0; i < n_in; i++) {
+        LLVMValueRef x = LLVMBuildLoad2(b, m->ptr, pointer_at(m, field[CALL_IN], i), "");
+        LLVMBuildStore(b, x, pointer_at(m, base, i));
+    }
+    for (int i = 0; i < p->slots.n; i++) {
+        slots[i] = at;
+        LLVMBuildStore(b, at, pointer_at(m, base, n_in + n_out + i));
+        LLVMValueRef bytes = slot_bytes(lp, field[CALL_EXTENT], i);
+        at = LLVMBuildInBoundsGEP2(b, m->i8, at, &bytes, 1, "");
+    }
+    for (int i = 0; i < n_out; i++) {
+        LLVMValueRef x = LLVMBuildLoad2(b, m->ptr, pointer_at(m, field[CALL_OUT], i), "");
+        LLVMValueRef unwanted = LLVMBuildIsNull(b, x, "");
+        x = LLVMBuildSelect(b, unwanted, slots[p->buffers.data[n_in + i].slot], x, "");
+        LLVMBuildStore(b, x, pointer_at(m, base, n_in + i));
+    }
+    LLVMValueRef args[] = {call, base};
+    for (int i = 0; i < p->nests.n; i++) LLVMBuildCall2(b, m->nest_t, nests[i], args, 2, "");
+    LLVMBuildRetVoid(b);
+    return f;
+}
+
+/* ---- the unit ---- */
+
+static LLVMValueRef text_constant(Llvm *m, const char *name, const char *text) {
+    LLVMValueRef x = LLVMConstStringInContext2(m->context, text, strlen(text), false);
+    LLVMValueRef global = LLVMAddGlobal(m->module, LLVMTypeOf(x), name);
+    LLVMSetInitializer(global, x);
+    LLVMSetGlobalConstant(global, true);
+    return global;
+}
+
+static LLVMValueRef program(Llvm *m, const LoopProgram *p) {
+    LlvmProgram *lp = arena_new_of(m->arena, LlvmProgram);
+    *lp = (LlvmProgram){.m = m, .p = p};
+    program_types(lp);
+    tables(lp);
+    LLVMValueRef *nests = arena_array(m->arena, LLVMValueRef, p->nests.n + 1);
+    for (int i = 0; i < p->nests.n; i++) nests[i] = llvm_nest(lp, i);
+    LLVMValueRef name = text_constant(m, arena_printf(m->arena, "%s_name", p->name), p->name);
+    LLVMSetLinkage(name, LLVMPrivateLinkage);
+    LLVMValueRef entry[] = {name, run_function(lp, nests), scratch_function(lp)};
+    return LLVMConstStructInContext(m->context, entry, 3, false);
+}
+
+void llvm_unit(Llvm *m, const Unit *unit) {
+    for (int i = 0; i < unit->n_programs; i++) {
+        const LoopProgram *p = unit->programs[i];
+        int bits = p->lanes * (p->f64 ? 64 : 32);
+        if (bits > m->vector_bits) m->vector_bits = bits;
+    }
+    unit_types(m);
+    unsigned n = (unsigned)unit->n_programs;
+    LLVMValueRef *rows = arena_array(m->arena, LLVMValueRef, n + 1);
+    for (unsigned i = 0; i < n; i++) rows[i] = program(m, unit->programs[i]);
+    LLVMTypeRef row = struct_of(m, (LLVMTypeRef[]){m->ptr, m->ptr, m->ptr}, 3);
+    LLVMValueRef table = LLVMConstArray2(row, rows, n);
+    LLVMValueRef entries = LLVMAddGlobal(m->module, LLVMTypeOf(table), "adavic_entries");
+    LLVMSetInitializer(entries, table);
+    LLVMSetGlobalConstant(entries, true);
+    LLVMValueRef count = LLVMAddGlobal(m->module, m->i64, "adavic_entry_count");
+    LLVMSetInitializer(count, LLVMConstInt(m->i64, n, false));
+    LLVMSetGlobalConstant(count, true);
+    text_constant(m, "adavic_manifest", unit->manifest ? unit->manifest : "");
+}

@@ -1,0 +1,155 @@
+/* loop.c -- building loop IR: sizes and instructions. See loop.h. */
+#include "opt/loop.h"
+
+const char *const loop_op_text[LOOP_OP_COUNT] = {
+#define X(name, arity, doc) [LOOP_##name] = #name,
+    LOOP_OPS(X)
+#undef X
+};
+
+const int loop_op_arity[LOOP_OP_COUNT] = {
+#define X(name, arity, doc) [LOOP_##name] = arity,
+    LOOP_OPS(X)
+#undef X
+};
+
+/* ---- sizes ---- */
+
+LoopSize loop_size(int64_t coef) {
+    return (LoopSize){.coef = coef};
+}
+
+LoopSize loop_size_times(LoopSize a, LoopSize b) {
+    LoopSize out = {.coef = a.coef * b.coef};
+    if (a.n + b.n > LOOP_MAX_FACTORS) internal_error("schedule", "a tensor over too many axes");
+    for (int i = 0, j = 0; i < a.n || j < b.n;) {
+        bool from_a = j == b.n || (i < a.n && a.factor[i] <= b.factor[j]);
+        out.factor[out.n++] = from_a ? a.factor[i++] : b.factor[j++];
+    }
+    return out;
+}
+
+LoopSize loop_size_extent(const LoopProgram *p, AxisId axis) {
+    const IrAxis *a = &p->ir->axes.data[axis];
+    if (a->copy_of != AXIS_NONE) return loop_size_extent(p, a->copy_of);
+    if (a->extent > 0) return loop_size(a->extent);
+    LoopSize out = {.coef = 1, .n = 1};
+    out.factor[0] = (int16_t)axis;
+    return out;
+}
+
+bool loop_size_same_factors(LoopSize a, LoopSize b) {
+    return a.n == b.n && !memcmp(a.factor, b.factor, sizeof a.factor[0] * (size_t)a.n);
+}
+
+/* ---- instructions ---- */
+
+int loop_push(LoopCode *code, LoopInst inst, LoopType type, bool varying) {
+    LoopNest *nest = code->nest;
+    inst.dst = nest->regs.n;
+    vec_push(code->arena, &nest->regs, (LoopReg){type, varying});
+    vec_push(code->arena, &nest->code, inst);
+    return inst.dst;
+}
+
+int loop_number(LoopCode *code, double number) {
+    return loop_push(code, (LoopInst){.op = LOOP_number, .number = number}, LOOP_REAL, false);
+}
+
+int loop_integer(LoopCode *code, int64_t integer) {
+    return loop_push(code, (LoopInst){.op = LOOP_integer, .integer = integer}, LOOP_INT, false);
+}
+
+static const LoopReg *reg_of(const LoopCode *code, int reg) {
+    return &code->nest->regs.data[reg];
+}
+
+int loop_varying(LoopCode *code, int reg) {
+    if (reg_of(code, reg)->varying) return reg;
+    LoopInst inst = {.op = LOOP_broadcast, .arg = {reg}};
+    return loop_push(code, inst, reg_of(code, reg)->type, true);
+}
+
+static LoopType result_type(const LoopCode *code, LoopOp op, const int *args) {
+    switch (op) {
+    case LOOP_lt:
+    case LOOP_le:
+    case LOOP_eq:
+    case LOOP_and:
+    case LOOP_or:
+    case LOOP_not: return LOOP_MASK;
+    case LOOP_bits:
+    case LOOP_iadd:
+    case LOOP_isub:
+    case LOOP_iand:
+    case LOOP_ishl:
+    case LOOP_ishr: return LOOP_INT;
+    case LOOP_select: return reg_of(code, args[1])->type;
+    case LOOP_variable: return reg_of(code, args[0])->type;
+    default: return LOOP_REAL;
+    }
+}
+
+int loop_emit(LoopCode *code, LoopOp op, int a, int b, int c) {
+    LoopInst inst = {.op = op, .arg = {a, b, c}};
+    bool varying = false;
+    for (int i = 0; i < loop_op_arity[op]; i++) varying |= reg_of(code, inst.arg[i])->varying;
+    if (varying)
+        for (int i = 0; i < loop_op_arity[op]; i++) inst.arg[i] = loop_varying(code, inst.arg[i]);
+    if (op == LOOP_lane_sum || op == LOOP_lane_max) varying = false;
+    return loop_push(code, inst, result_type(code, op, inst.arg), varying);
+}
+
+int loop_shift(LoopCode *code, LoopOp op, int a, int64_t by) {
+    LoopInst inst = {.op = op, .arg = {a}, .integer = by};
+    return loop_push(code, inst, LOOP_INT, reg_of(code, a)->varying);
+}
+
+int loop_begin(LoopCode *code, LoopSize count) {
+    int var = code->nest->n_vars++;
+    vec_push(code->arena, &code->nest->code,
+             (LoopInst){.op = LOOP_loop, .dst = var, .count = count});
+    return var;
+}
+
+void loop_end(LoopCode *code) {
+    vec_push(code->arena, &code->nest->code, (LoopInst){.op = LOOP_end, .dst = -1});
+}
+
+void loop_set(LoopCode *code, int variable, int value) {
+    if (reg_of(code, variable)->varying) value = loop_varying(code, value);
+    vec_push(code->arena, &code->nest->code,
+             (LoopInst){.op = LOOP_set, .dst = -1, .arg = {variable, value}});
+}
+
+static bool same_index(const LoopIndex *a, const LoopIndex *b) {
+    if (a == b) return true;
+    if (a->base != b->base || a->n != b->n) return false;
+    for (int i = 0; i < a->n; i++) {
+        const LoopTerm *x = &a->term[i], *y = &b->term[i];
+        if (x->var != y->var || x->stride.coef != y->stride.coef ||
+            !loop_size_same_factors(x->stride, y->stride))
+            return false;
+    }
+    return true;
+}
+
+/* Looks back within straight-line code for the same load: register blocks read each operand once. */
+int loop_load(LoopCode *code, int buffer, const LoopIndex *index, bool varying) {
+    const LoopNest *nest = code->nest;
+    for (int i = nest->code.n - 1, seen = 0; i >= 0 && seen < 96; i--, seen++) {
+        const LoopInst *inst = &nest->code.data[i];
+        if (inst->op == LOOP_loop || inst->op == LOOP_end) break;
+        if (inst->op == LOOP_store && inst->buffer == buffer) break;
+        if (inst->op == LOOP_load && inst->buffer == buffer &&
+            reg_of(code, inst->dst)->varying == varying && same_index(inst->index, index))
+            return inst->dst;
+    }
+    LoopInst inst = {.op = LOOP_load, .buffer = buffer, .index = index};
+    return loop_push(code, inst, LOOP_REAL, varying);
+}
+
+void loop_store(LoopCode *code, int buffer, const LoopIndex *index, int value) {
+    LoopInst inst = {.op = LOOP_store, .dst = -1, .arg = {value}, .buffer = buffer, .index = index};
+    vec_push(code->arena, &code->nest->code, inst);
+}

@@ -1,0 +1,196 @@
+/* loop.h -- the loop IR: explicit loops, registers, memory. What schedule() makes of a tensor program, and
+ * what both back ends translate instruction by instruction.
+ *
+ * A program is a sequence of NESTS, run one after another for a chunk of data sets. A nest is either code or
+ * one call that fills a buffer with random numbers. Code is a flat list of instructions; `loop` ... `end` bracket each other.
+ *
+ * Registers are uniform (one number) or varying (one number per lane: `lanes` of them); types are real (float or
+ * double, by the program), int (as wide as real, for bit tricks) and mask. Every register is assigned once, by
+ * the instruction of its `dst`, except those of `variable`, which `set` assigns again: accumulators.
+ *
+ * Memory is a table of BUFFERS: inputs, outputs, scratch, frame (scratch of one nest) and literal tables, all of
+ * reals. Masks are stored as 0 and 1. An address is `base + sum of variable * stride` numbers; strides are products of
+ * extents. A varying load or store touches `lanes` neighbouring numbers. Inputs and outputs have the caller's layout:
+ * varying reads of them are `gather`, varying writes `scatter`; both touch valid lanes only (a gather repeats
+ * the last one).
+ *
+ * Layout of scratch buffers: [lane block][loop axes][event axes][lane]; `rows` buffers, which random
+ * numbers are drawn into, have the lane axis as one row instead: [loop axes][event axes][lane block, lane].
+ */
+#ifndef ADAVIC_LOOP_H
+#define ADAVIC_LOOP_H
+
+#include "back/back.h"
+
+enum { LOOP_MAX_FACTORS = 12, LOOP_MAX_DIMS = 12 };
+
+/* A number known when the program is called: coef * product of factors. A factor is the extent of an axis
+ * (its id) or the number of lane blocks. */
+enum { LOOP_LANE_BLOCKS = -2 };
+typedef struct LoopSize {
+    int64_t coef;
+    int n;
+    int16_t factor[LOOP_MAX_FACTORS]; /* ascending */
+} LoopSize;
+
+typedef struct LoopTerm {
+    int var; /* loop variable, or -1: the stride itself */
+    LoopSize stride;
+} LoopTerm;
+
+typedef struct LoopIndex {
+    int64_t base;
+    int n;
+    LoopTerm *term;       /* outer loops first */
+    LoopSize lane_stride; /* gather and scatter: from lane to lane */
+} LoopIndex;
+
+typedef enum { LOOP_REAL, LOOP_INT, LOOP_MASK } LoopType;
+
+/* X(name, number of register operands, doc) */
+#define LOOP_OPS(X)                                                                     \
+    X(loop, 0, "for dst = 0 .. count - 1")                                              \
+    X(end, 0, "of the innermost open loop")                                             \
+    X(number, 0, "a real constant")                                                     \
+    X(integer, 0, "an int constant")                                                    \
+    X(total, 0, "extent of an axis in the whole call, as a real")                       \
+    X(load, 0, "from a buffer")                                                         \
+    X(store, 1, "to a buffer")                                                          \
+    X(gather, 0, "a varying value from an input, lane by lane")                         \
+    X(scatter, 1, "a varying value to an output, lane by lane")                         \
+    X(broadcast, 1, "uniform to varying")                                               \
+    X(tail, 1, "a in lanes that exist, `number` beyond the extent of the lane axis")    \
+    X(lane_sum, 1, "sum over lanes, by a tree")                                         \
+    X(lane_max, 1, "largest over lanes, by a tree")                                     \
+    X(variable, 1, "a register that `set` may assign again; starts as a")               \
+    X(set, 2, "a = b, a being a variable")                                              \
+    X(neg, 1, "-a") X(abs, 1, "|a|") X(sqrt, 1, "square root")                          \
+    X(add, 2, "a + b") X(sub, 2, "a - b") X(mul, 2, "a * b") X(div, 2, "a / b")         \
+    X(fma, 3, "a * b + c, rounded once")                                                \
+    X(min, 2, "a < b ? a : b") X(max, 2, "a > b ? a : b")                               \
+    X(lt, 2, "a < b") X(le, 2, "a <= b") X(eq, 2, "a == b")                             \
+    X(and, 2, "of masks") X(or, 2, "of masks") X(not, 1, "of a mask")                   \
+    X(select, 3, "a ? b : c, a being a mask")                                           \
+    X(bits, 1, "the bits of a real, as an int") X(unbits, 1, "the real of these bits")  \
+    X(iadd, 2, "a + b") X(isub, 2, "a - b") X(iand, 2, "a & b")                         \
+    X(ishl, 1, "a << integer") X(ishr, 1, "a >> integer, arithmetic")
+
+typedef enum {
+#define X(name, arity, doc) LOOP_##name,
+    LOOP_OPS(X)
+#undef X
+        LOOP_OP_COUNT
+} LoopOp;
+
+typedef struct LoopInst {
+    LoopOp op;
+    int dst;         /* register, or the loop variable of `loop`; -1 */
+    int arg[3];      /* registers */
+    double number;   /* number, tail */
+    int64_t integer; /* integer, shifts; axis of total; tail, gather, scatter: the loop variable of the lane
+                        block, or -1 where the lane axis has one block */
+    int buffer;      /* load, store, gather, scatter */
+    const LoopIndex *index;
+    LoopSize count; /* loop */
+} LoopInst;
+
+typedef struct LoopReg {
+    LoopType type;
+    bool varying;
+} LoopReg;
+
+/* Random numbers into a buffer: the fields of struct av_random (runtime/random.h) as sizes. */
+typedef struct LoopFill {
+    int buffer;
+    int64_t site;
+    IrRandom kind;
+    LoopSize n_data, n_draw, n_inst, s_data, s_draw, s_inst;
+    int input; /* the input that replaces the numbers */
+    int shape; /* gamma: buffer of the shape parameter, else -1 */
+    LoopSize p_data, p_draw;
+    int n_dims;
+    LoopSize dim[LOOP_MAX_DIMS], p_dim[LOOP_MAX_DIMS];
+} LoopFill;
+
+typedef struct LoopNest {
+    const char *title;    /* axes and purpose, for people */
+    const LoopFill *fill; /* or NULL: code */
+    VEC(LoopInst) code;
+    VEC(LoopReg) regs;
+    int n_vars;
+} LoopNest;
+
+typedef enum { BUFFER_INPUT, BUFFER_OUTPUT, BUFFER_SCRATCH, BUFFER_FRAME, BUFFER_TABLE } LoopBufferKind;
+
+typedef struct LoopBuffer {
+    LoopBufferKind kind;
+    const char *name;
+    int number;          /* of the input or output */
+    LoopSize size;       /* in reals; 0 for inputs */
+    int first, last;     /* scratch: nests that write and read it; frame: groups of its nest */
+    int slot;            /* scratch; output: where an unwanted one goes */
+    int64_t offset;      /* frame: in reals */
+    const double *table; /* size.coef of them */
+} LoopBuffer;
+
+typedef struct LoopInput {
+    const char *name;
+    int op; /* in the tensor program: an input or a random source */
+} LoopInput;
+
+struct LoopProgram {
+    const char *name;
+    const IrProgram *ir;
+    bool f64;
+    int lanes;
+    AxisId lane;   /* AXIS_NONE: everything is uniform */
+    int64_t chunk; /* data sets per call */
+    VEC(LoopInput) inputs;
+    VEC(LoopBuffer) buffers;
+    VEC(LoopSize) slots; /* of scratch, in reals; each is rounded up to 64 bytes. Slot 0 is the frame */
+    VEC(LoopNest *) nests;
+};
+
+/* Whether an output holds partial sums over the chunk's data sets. */
+bool loop_output_reduced(const LoopProgram *p, int output);
+
+extern const char *const loop_op_text[LOOP_OP_COUNT];
+extern const int loop_op_arity[LOOP_OP_COUNT];
+
+/* ---- sizes ---- */
+LoopSize loop_size(int64_t coef);
+LoopSize loop_size_times(LoopSize a, LoopSize b);
+/* The extent of an axis: a constant for event axes, else a factor. Copies count as their original. */
+LoopSize loop_size_extent(const LoopProgram *p, AxisId axis);
+bool loop_size_same_factors(LoopSize a, LoopSize b);
+
+/* ---- writing code ---- */
+typedef struct LoopCode {
+    Arena *arena;
+    LoopProgram *program;
+    LoopNest *nest;
+} LoopCode;
+
+/* Registers are returned; a uniform operand beside a varying one is broadcast. */
+int loop_number(LoopCode *code, double number);
+int loop_integer(LoopCode *code, int64_t integer);
+int loop_emit(LoopCode *code, LoopOp op, int a, int b, int c);
+int loop_shift(LoopCode *code, LoopOp op, int a, int64_t by);
+int loop_varying(LoopCode *code, int reg); /* broadcast where it is uniform */
+int loop_begin(LoopCode *code, LoopSize count); /* the variable */
+void loop_end(LoopCode *code);
+void loop_set(LoopCode *code, int variable, int value);
+int loop_load(LoopCode *code, int buffer, const LoopIndex *index, bool varying);
+void loop_store(LoopCode *code, int buffer, const LoopIndex *index, int value);
+int loop_push(LoopCode *code, LoopInst inst, LoopType type, bool varying);
+
+/* ---- elementary.c: a point-wise operation of the tensor IR on registers ---- */
+int loop_point(LoopCode *code, IrOpcode opcode, const int *args);
+
+/* ---- plan.c: memory ---- */
+/* Gives frame buffers of nest-private lifetimes [first, last] their offsets; returns the frame's size. */
+int64_t plan_frame(LoopProgram *p, const int *buffers, int n);
+/* Gives scratch buffers their slots. */
+void plan_scratch(Arena *arena, LoopProgram *p, int64_t frame);
+
+#endif

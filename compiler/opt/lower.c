@@ -1,0 +1,225 @@
+/* lower.c -- writes the instructions of a nest: its loops, its groups, the start and end of its reductions, and
+ * the description of random fills. See schedule.h and lower.h. */
+#include "opt/lower.h"
+
+#include <math.h>
+
+static LoopSize blocks_size(void) {
+    return (LoopSize){.coef = 1, .n = 1, .factor = {LOOP_LANE_BLOCKS}};
+}
+
+/* ---- groups ---- */
+
+/* All nodes of a group at one point. */
+static void point(Lower *l, const Group *g, const Env *env) {
+    l->iteration--;
+    for (int i = 0; i < g->nodes.n; i++) {
+        int v = g->nodes.data[i];
+        const Node *node = &l->s->nodes.data[v];
+        if (!node->live) continue;
+        int reg = lower_compute(l, v, env);
+        if (reg == READ_ZERO) reg = lower_number(l, reg);
+        lower_remember(l, v, env, reg);
+        if (node->buffer >= 0) lower_store(l, v, env, reg);
+        if (node->output >= 0) lower_output(l, v, env, reg);
+    }
+}
+
+static void point_axes(Lower *l, const Group *g, int k, const Env *env) {
+    if (k == g->n_events) {
+        point(l, g, env);
+        return;
+    }
+    Stretch *stretch;
+    int n = lower_stretches(l, g->nodes.data, g->nodes.n, g->events[k], &stretch);
+    for (int i = 0; i < n; i++) {
+        int64_t low = stretch[i].low, high = stretch[i].high;
+        bool loop = high - low > 1;
+        AxisIndex index = index_const(low);
+        if (loop)
+            index = (AxisIndex){loop_begin(&l->code, loop_size(high - low)), 1, low, low, high};
+        point_axes(l, g, k + 1, &(Env){env, g->events[k], index});
+        if (loop) loop_end(&l->code);
+    }
+}
+
+static void groups(Lower *l, const Env *env) {
+    for (int i = 0; i < l->nest->groups.n; i++) {
+        const Group *g = &l->nest->groups.data[i];
+        l->group = i;
+        l->iteration--;
+        if (g->reduce) lower_reduction(l, g->nodes.data[0], env);
+        else point_axes(l, g, 0, env);
+    }
+}
+
+/* ---- the loops of a nest ---- */
+
+static void loops(Lower *l, uint32_t space, int k, const Env *env) {
+    const Schedule *s = l->s;
+    while (k < s->n_loop_axes && !(space >> k & 1)) k++;
+    if (k == s->n_loop_axes) {
+        if (l->nest->kind == NEST_KERNEL) lower_reduction(l, l->nest->nodes.data[0], env);
+        else groups(l, env);
+        return;
+    }
+    AxisId axis = s->loop_axes[k];
+    int var = loop_begin(&l->code, loop_size_extent(s->out, axis));
+    loops(l, space, k + 1, &(Env){env, axis, {var, 1, 0, 0, INT64_MAX}});
+    loop_end(&l->code);
+}
+
+static void nest_loops(Lower *l) {
+    const Node *first = &l->s->nodes.data[l->nest->nodes.data[0]];
+    bool kernel = l->nest->kind == NEST_KERNEL;
+    bool varying = kernel ? first->varying : l->nest->varying;
+    bool blocks = varying && l->many_blocks;
+    if (blocks) l->block = loop_begin(&l->code, blocks_size());
+    loops(l, kernel ? first->loops : l->nest->space, 0, NULL);
+    if (blocks) loop_end(&l->code);
+    l->block = -1;
+}
+
+/* ---- reductions over loop axes and lanes: before and after the loops ---- */
+
+static bool accumulates(const Lower *l, const Node *node) {
+    return node->live && node->class == NODE_REDUCE && l->nest->kind == NEST_POINT &&
+           (node->space != node->loops || schedule_lane_reduced(node));
+}
+
+static void clear_sums(Lower *l, const Node *node) {
+    LoopCode *code = &l->code;
+    bool lanes = schedule_lane_reduced(node) || node->varying;
+    int buffer = schedule_lane_reduced(node) ? node->sums : node->buffer;
+    int width = lanes ? l->s->out->lanes : 1;
+    LoopSize count = l->s->out->buffers.data[buffer].size;
+    count.coef /= width;
+    int var = loop_begin(code, count);
+    int zero = loop_number(code, node->op.opcode == OP_MAX_OVER ? -INFINITY : 0);
+    loop_store(code, buffer, lower_flat(l, var, width), lanes ? loop_varying(code, zero) : zero);
+    loop_end(code);
+}
+
+static void sum_lanes(Lower *l, const Node *node) {
+    LoopCode *code = &l->code;
+    int lanes = l->s->out->lanes;
+    bool max = node->op.opcode == OP_MAX_OVER;
+    LoopSize count = l->s->out->buffers.data[node->sums].size;
+    count.coef /= lanes;
+    int var = loop_begin(code, count);
+    int reg = loop_load(code, node->sums, lower_flat(l, var, lanes), true);
+    if (!l->many_blocks)
+        reg = loop_push(code,
+                        (LoopInst){.op = LOOP_tail, .arg = {reg}, .integer = -1,
+                                   .number = max ? -INFINITY : 0},
+                        LOOP_REAL, true);
+    reg = loop_emit(code, max ? LOOP_lane_max : LOOP_lane_sum, reg, 0, 0);
+    loop_store(code, node->buffer, lower_flat(l, var, 1), reg);
+    loop_end(code);
+}
+
+/* ---- random numbers ---- */
+
+static bool has(const IrOp *op, AxisId axis) {
+    for (int i = 0; i < op->n_axes; i++)
+        if (op->axes[i] == axis) return true;
+    return false;
+}
+
+static AxisKind kind_of(const Lower *l, AxisId axis) {
+    return l->s->ir->axes.data[axis].kind;
+}
+
+/* Stride of an axis in a node's own buffer; 0 where the node is constant along it. */
+static LoopSize own_stride(const Lower *l, const Node *node, AxisId axis) {
+    const Schedule *s = l->s;
+    if (!has(&node->op, axis)) return loop_size(0);
+    if (axis == s->out->lane) return loop_size(1);
+    LoopSize stride = loop_size(node->varying ? s->out->lanes : 1);
+    if (node->varying && l->many_blocks) stride = loop_size_times(stride, blocks_size());
+    bool inside = false;
+    for (int i = 0; i < node->op.n_axes; i++) {
+        AxisId other = node->op.axes[i];
+        if (inside && other != s->out->lane)
+            stride = loop_size_times(stride, loop_size_extent(s->out, other));
+        if (other == axis) inside = true;
+    }
+    return kind_of(l, axis) == AXIS_DATA ? loop_size(0) : stride;
+}
+
+static void fill(Lower *l) {
+    Schedule *s = l->s;
+    const Node *node = &s->nodes.data[l->nest->nodes.data[0]];
+    const IrOp *op = &node->op;
+    LoopFill *f = arena_new_of(s->arena, LoopFill);
+    *f = (LoopFill){.buffer = node->buffer, .site = op->index, .input = node->input, .shape = -1,
+                    .kind = op->opcode == OP_RANDOM_GAMMA ? RANDOM_GAMMA : op->random};
+    f->n_data = f->n_draw = f->n_inst = loop_size(1);
+    f->s_inst = loop_size(node->varying ? s->out->lanes : 1);
+    if (node->varying && l->many_blocks) f->s_inst = loop_size_times(f->s_inst, blocks_size());
+    const Node *shape = op->n_args ? &s->nodes.data[op->args[0]] : NULL;
+    if (shape) f->shape = shape->buffer;
+    for (int i = 0; i < op->n_axes; i++) {
+        AxisId axis = op->axes[i];
+        LoopSize extent = loop_size_extent(s->out, axis);
+        LoopSize stride = shape ? own_stride(l, shape, axis) : loop_size(0);
+        if (kind_of(l, axis) == AXIS_DATA) {
+            f->n_data = extent;
+            f->s_data = own_stride(l, node, axis);
+            f->p_data = stride;
+        } else if (kind_of(l, axis) == AXIS_DRAW) {
+            f->n_draw = extent;
+            f->s_draw = own_stride(l, node, axis);
+            f->p_draw = stride;
+        } else {
+            if (f->n_dims == LOOP_MAX_DIMS) internal_error("lower", "random numbers over too many axes");
+            f->dim[f->n_dims] = extent;
+            f->p_dim[f->n_dims++] = stride;
+            f->n_inst = loop_size_times(f->n_inst, extent);
+        }
+    }
+    l->code.nest->fill = f;
+}
+
+/* ---- the whole nest ---- */
+
+static const char *title(const Lower *l) {
+    const Schedule *s = l->s;
+    Text text;
+    text_init(&text, s->arena);
+    static const char *const kinds[] = {"points", "kernel", "random numbers"};
+    text_printf(&text, "%s over", kinds[l->nest->kind]);
+    for (int i = 0; i < s->n_loop_axes; i++)
+        if (l->nest->space >> i & 1)
+            text_printf(&text, " %s", s->ir->axes.data[s->loop_axes[i]].name);
+    if (l->nest->varying) text_printf(&text, " lanes(%s)", s->ir->axes.data[s->out->lane].name);
+    if (l->nest->kind == NEST_POINT) text_printf(&text, ", %d operations", l->nest->nodes.n);
+    else {
+        const IrOp *op = &s->nodes.data[l->nest->nodes.data[0]].op;
+        text_printf(&text, ": %s", op->name ? op->name : op->note ? op->note : "");
+    }
+    return text.data;
+}
+
+void lower_nest(Schedule *s, int number) {
+    LoopNest *out = arena_new_of(s->arena, LoopNest);
+    bool lanes = s->out->lane != AXIS_NONE;
+    Lower *l = &(Lower){.s = s, .nest = &s->nests.data[number], .number = number, .block = -1,
+                        .iteration = -2, .code = {s->arena, s->out, out},
+                        .many_blocks = lanes && s->ir->axes.data[s->out->lane].kind != AXIS_DATA};
+    out->title = title(l);
+    vec_push(s->arena, &s->out->nests, out);
+    if (l->nest->kind == NEST_FILL) {
+        fill(l);
+        return;
+    }
+    const Node *nodes = s->nodes.data;
+    for (int i = 0; i < l->nest->nodes.n; i++)
+        if (accumulates(l, &nodes[l->nest->nodes.data[i]]))
+            clear_sums(l, &nodes[l->nest->nodes.data[i]]);
+    nest_loops(l);
+    for (int i = 0; i < l->nest->nodes.n; i++) {
+        const Node *node = &nodes[l->nest->nodes.data[i]];
+        if (accumulates(l, node) && schedule_lane_reduced(node)) sum_lanes(l, node);
+    }
+}

@@ -1,0 +1,60 @@
+/* lower.h -- what the files that write a nest's instructions share. Private to opt/lower*.c. */
+#ifndef ADAVIC_LOWER_H
+#define ADAVIC_LOWER_H
+
+#include "opt/schedule.h"
+
+/* Where along an axis: var * scale + offset, which lies in [low, high). var == -1: the constant `offset`. */
+typedef struct AxisIndex {
+    int var;
+    int64_t scale, offset, low, high;
+} AxisIndex;
+
+/* Indices of all axes at the present point; the innermost binding of an axis counts. */
+typedef struct Env {
+    const struct Env *outer;
+    AxisId axis;
+    AxisIndex index;
+} Env;
+
+typedef struct Lower {
+    Schedule *s;
+    const Nest *nest;
+    int number; /* of the nest */
+    int group;
+    LoopCode code;
+    int block; /* loop variable of the lane block, or -1 */
+    int iteration; /* stamps registers that live in one iteration of a group: below -1, falling */
+    bool many_blocks; /* the lane axis may have several blocks */
+} Lower;
+
+enum { READ_ZERO = -1 };
+
+AxisIndex index_const(int64_t value);
+AxisIndex index_of(const Env *env, AxisId axis);
+
+/* lower_read.c: the register that holds `v` at `env`, or READ_ZERO */
+int lower_value(Lower *l, int v, const Env *env);
+int lower_number(Lower *l, int reg); /* zero and masks as numbers */
+int lower_compute(Lower *l, int v, const Env *env); /* evaluates a point-wise node */
+/* Stores a value of node `v` to its buffer. */
+void lower_store(Lower *l, int v, const Env *env, int reg);
+void lower_store_sums(Lower *l, int v, const Env *env, int reg);
+int lower_load_own(Lower *l, int v, const Env *env);
+int lower_load_sums(Lower *l, int v, const Env *env);
+void lower_output(Lower *l, int v, const Env *env, int reg);
+void lower_remember(Lower *l, int v, const Env *env, int reg);
+/* `size` numbers of `buffer` from the beginning: *index of element i * width */
+const LoopIndex *lower_flat(Lower *l, int var, int width);
+
+/* Stretches of an event axis between which no place or pad read by `v` changes sides. */
+typedef struct Stretch {
+    int64_t low, high;
+} Stretch;
+/* In ascending order; *stretches of the unrolled axes are single positions. Returns their number. */
+int lower_stretches(Lower *l, const int *nodes, int n, AxisId axis, Stretch **stretches);
+
+/* lower_reduce.c */
+void lower_reduction(Lower *l, int v, const Env *env);
+
+#endif

@@ -1,0 +1,479 @@
+/* schedule.c -- decides what is computed where: classes of nodes, nests, groups, storage. See schedule.h.
+ *
+ * Order of decisions: nodes and their axes; nests; swallowed producers; groups; who is read from where; buffers.
+ * Everything is greedy and linear in the number of operations and nests.
+ */
+#include "opt/schedule.h"
+
+enum { UNROLL = 4, UNROLL_POINTS = 16, FUSED_CONTRACT = 8 };
+
+Base schedule_base(const Schedule *s, int v) {
+    Base base = {v, true, true};
+    while (s->nodes.data[base.node].class == NODE_VIEW) {
+        const Node *node = &s->nodes.data[base.node];
+        IrRule rule = ir_op_info[node->op.opcode].rule;
+        bool moves = rule == RULE_RENAME || rule == RULE_PICK || rule == RULE_PLACE ||
+                     rule == RULE_SLICE || rule == RULE_PAD;
+        if (moves && s->loop_bit[node->op.axis] >= 0) base.same_loops = false;
+        else if (moves) base.same_events = false;
+        base.node = node->op.args[0];
+    }
+    return base;
+}
+
+void schedule_reads(Schedule *s, int reader, int v, ScheduleVisit *visit) {
+    const IrOp *op = &s->nodes.data[v].op;
+    for (int i = 0; i < op->n_args; i++) {
+        Base base = schedule_base(s, op->args[i]);
+        const Node *node = &s->nodes.data[base.node];
+        if (node->class == NODE_LEAF) continue;
+        if (node->inlined) schedule_reads(s, reader, base.node, visit);
+        else visit(s, reader, base);
+    }
+}
+
+bool schedule_lane_reduced(const Node *node) {
+    return node->class == NODE_REDUCE && node->space_varying && !node->varying;
+}
+
+int64_t schedule_event_count(const Schedule *s, const AxisId *axes, int n) {
+    int64_t count = 1;
+    for (int i = 0; i < n; i++) count *= s->ir->axes.data[axes[i]].extent;
+    return count;
+}
+
+bool schedule_in_registers(const Schedule *s, const Node *node) {
+    for (int i = 0; i < node->n_events; i++)
+        if (!s->unrolled[node->events[i]]) return false;
+    return true;
+}
+
+int schedule_buffer(Schedule *s, LoopBuffer buffer) {
+    vec_push(s->arena, &s->out->buffers, buffer);
+    return s->out->buffers.n - 1;
+}
+
+/* ---- axes ---- */
+
+/* Lanes along a plate serve where no copy of the axis meets them and no random numbers lie along them. */
+static AxisId lane_axis(const IrProgram *ir, const char *name) {
+    AxisId axis = name ? ir_axis_find(ir, name) : AXIS_NONE;
+    if (axis == AXIS_NONE || ir->axes.data[axis].kind == AXIS_EVENT) return AXIS_NONE;
+    for (int i = 0; i < ir->axes.n; i++)
+        if (ir->axes.data[i].copy_of == axis || ir->axes.data[axis].copy_of != AXIS_NONE)
+            return AXIS_NONE;
+    for (int i = 0; i < ir->ops.n && ir->axes.data[axis].kind == AXIS_PLATE; i++)
+        if (ir_op_info[ir->ops.data[i].opcode].rule == RULE_RANDOM && ir_has_axis(ir, i, axis))
+            return AXIS_NONE;
+    return axis;
+}
+
+static void find_loop_axes(Schedule *s) {
+    int n = s->ir->axes.n;
+    s->loop_bit = arena_array(s->arena, int8_t, n + 1);
+    AxisId axes[IR_MAX_AXES * 4];
+    int found = 0;
+    for (int i = 0; i < n; i++) {
+        AxisKind kind = s->ir->axes.data[i].kind;
+        s->loop_bit[i] = -1;
+        if ((kind == AXIS_DRAW || kind == AXIS_PLATE) && i != s->out->lane) {
+            if (found == 32) internal_error("schedule", "more than 32 plates");
+            axes[found++] = i;
+        }
+    }
+    found = ir_axes_sort(s->ir, axes, found);
+    for (int i = 0; i < found; i++) {
+        s->loop_axes[i] = axes[i];
+        s->loop_bit[axes[i]] = (int8_t)i;
+    }
+    s->n_loop_axes = found;
+}
+
+static bool is_event(const Schedule *s, AxisId axis) {
+    return s->ir->axes.data[axis].kind == AXIS_EVENT;
+}
+
+static void add_axes(Schedule *s, const AxisId *axes, int n, uint32_t *loops, bool *varying,
+                     AxisId *events, int *n_events) {
+    for (int i = 0; i < n; i++) {
+        if (axes[i] == s->out->lane) *varying = true;
+        else if (s->loop_bit[axes[i]] >= 0) *loops |= UINT32_C(1) << s->loop_bit[axes[i]];
+        else if (is_event(s, axes[i])) events[(*n_events)++] = axes[i];
+    }
+}
+
+static void set_axes(Schedule *s, Node *node) {
+    const IrOp *op = &node->op;
+    add_axes(s, op->axes, op->n_axes, &node->loops, &node->varying, node->events, &node->n_events);
+    node->space = node->loops;
+    node->space_varying = node->varying;
+    memcpy(node->space_events, node->events, sizeof node->events);
+    node->n_space_events = node->n_events;
+    if (node->class == NODE_REDUCE)
+        add_axes(s, op->over, op->n_over, &node->space, &node->space_varying, node->space_events,
+                 &node->n_space_events);
+}
+
+/* ---- nodes ---- */
+
+static NodeClass class_of(const Schedule *s, const IrOp *op) {
+    switch (ir_op_info[op->opcode].rule) {
+    case RULE_LEAF:
+        if (op->opcode == OP_INPUT && s->out->lane != AXIS_NONE)
+            for (int i = 0; i < op->n_axes; i++)
+                if (op->axes[i] == s->out->lane) return NODE_POINT; /* gathered */
+        return NODE_LEAF;
+    case RULE_POINT: return op->opcode == OP_STOP_GRADIENT ? NODE_VIEW : NODE_POINT;
+    case RULE_REDUCE:
+    case RULE_CONTRACT: return NODE_REDUCE;
+    case RULE_RANDOM: return NODE_RANDOM;
+    default: return NODE_VIEW;
+    }
+}
+
+static int add_node(Schedule *s, IrOp op, NodeClass class) {
+    Node node = {.op = op, .class = class, .input = -1, .output = -1, .buffer = -1, .sums = -1,
+                 .nest = -1, .group = -1, .user = -1, .stamp = -1};
+    set_axes(s, &node);
+    vec_push(s->arena, &s->nodes, node);
+    return s->nodes.n - 1;
+}
+
+static int add_copy(Schedule *s, int of) {
+    IrOp op = s->nodes.data[of].op;
+    op.opcode = OP_STOP_GRADIENT;
+    op.n_args = 1;
+    op.args[0] = of;
+    return add_node(s, op, NODE_POINT);
+}
+
+static int input_number(const LoopProgram *out, int op) {
+    for (int i = 0; i < out->inputs.n; i++)
+        if (out->inputs.data[i].op == op) return i;
+    return -1;
+}
+
+static void mark_live(Schedule *s) {
+    for (int i = s->nodes.n - 1; i >= 0; i--) {
+        Node *node = &s->nodes.data[i];
+        if (node->output >= 0) node->live = true;
+        if (!node->live) continue;
+        for (int k = 0; k < node->op.n_args; k++) s->nodes.data[node->op.args[k]].live = true;
+    }
+}
+
+/* Random sources come first: they wait for nothing, and nests after them can fuse. */
+static void add_nodes(Schedule *s) {
+    const IrProgram *ir = s->ir;
+    int *map = arena_array(s->arena, int, ir->ops.n + 1);
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < ir->ops.n; i++) {
+            IrOp op = ir->ops.data[i];
+            if ((op.opcode == OP_RANDOM) != (pass == 0)) continue;
+            for (int k = 0; k < op.n_args; k++) op.args[k] = map[op.args[k]];
+            if (op.opcode == OP_RANDOM_GAMMA) {
+                op.args[0] = add_copy(s, op.args[0]);
+                s->nodes.data[op.args[0]].rows = s->nodes.data[op.args[0]].shared = true;
+            }
+            map[i] = add_node(s, op, class_of(s, &op));
+            s->nodes.data[map[i]].input = input_number(s->out, i);
+        }
+    for (int i = 0; i < ir->outputs.n; i++) {
+        int copy = add_copy(s, map[ir->outputs.data[i].value]);
+        s->nodes.data[copy].output = i;
+    }
+    mark_live(s);
+}
+
+/* An axis is unrolled if it is short, unless some operation sweeps too many short axes at once; and if what
+ * is read along it (renames, slices) is unrolled too, for registers have no run-time index. */
+static void choose_unrolled(Schedule *s) {
+    const IrProgram *ir = s->ir;
+    s->unrolled = arena_array(s->arena, bool, ir->axes.n + 1);
+    for (int i = 0; i < ir->axes.n; i++)
+        s->unrolled[i] = is_event(s, i) && ir->axes.data[i].extent <= UNROLL;
+    for (int i = 0; i < s->nodes.n; i++) {
+        const Node *node = &s->nodes.data[i];
+        int64_t points = 1;
+        for (int k = node->n_space_events - 1; k >= 0; k--) {
+            AxisId axis = node->space_events[k];
+            if (!s->unrolled[axis]) continue;
+            points *= ir->axes.data[axis].extent;
+            if (points <= UNROLL_POINTS) continue;
+            points /= ir->axes.data[axis].extent;
+            s->unrolled[axis] = false;
+        }
+    }
+    for (bool again = true; again;) {
+        again = false;
+        for (int i = 0; i < s->nodes.n; i++) {
+            const IrOp *op = &s->nodes.data[i].op;
+            IrRule rule = ir_op_info[op->opcode].rule;
+            if (rule != RULE_RENAME && rule != RULE_SLICE) continue;
+            if (!s->unrolled[op->axis2] && s->unrolled[op->axis] && is_event(s, op->axis)) {
+                s->unrolled[op->axis] = false;
+                again = true;
+            }
+        }
+    }
+}
+
+/* ---- nests ---- */
+
+/* Whether `b` is there at the same point of the nest that computes it. */
+static bool pointwise_in_nest(const Schedule *s, const Node *reader, Base read) {
+    const Node *b = &s->nodes.data[read.node];
+    return b->class != NODE_RANDOM && s->nests.data[b->nest].kind == NEST_POINT &&
+           b->space == reader->space && b->space_varying == reader->space_varying &&
+           b->loops == b->space && b->varying == b->space_varying && read.same_loops;
+}
+
+static int new_nest(Schedule *s, NestKind kind, const Node *node) {
+    Nest nest = {.kind = kind, .space = node->space, .varying = node->space_varying};
+    vec_push(s->arena, &s->nests, nest);
+    return s->nests.n - 1;
+}
+
+/* Big products over instances (weights' gradients, pooling) are kernels: their loops run inside the event
+ * axes, so that sums stay in registers. */
+static bool is_kernel(const Schedule *s, const Node *node) {
+    return node->op.opcode == OP_CONTRACT &&
+           (node->space != node->loops || schedule_lane_reduced(node)) &&
+           schedule_event_count(s, node->events, node->n_events) > FUSED_CONTRACT;
+}
+
+static void place_in_nest(Schedule *s, int v) {
+    Node *node = &s->nodes.data[v];
+    int bound = 0;
+    for (int i = 0; i < node->op.n_args; i++) {
+        Base read = schedule_base(s, node->op.args[i]);
+        Node *b = &s->nodes.data[read.node];
+        if (b->class == NODE_LEAF) continue;
+        b->n_uses++;
+        b->user = v;
+        int after = b->nest + !pointwise_in_nest(s, node, read);
+        if (after > bound) bound = after;
+    }
+    int nest = bound;
+    if (node->class == NODE_RANDOM) nest = new_nest(s, NEST_FILL, node);
+    else if (is_kernel(s, node)) nest = new_nest(s, NEST_KERNEL, node);
+    else {
+        while (nest < s->nests.n && (s->nests.data[nest].kind != NEST_POINT ||
+                                     s->nests.data[nest].space != node->space ||
+                                     s->nests.data[nest].varying != node->space_varying))
+            nest++;
+        if (nest == s->nests.n) nest = new_nest(s, NEST_POINT, node);
+    }
+    node->nest = nest;
+    vec_push(s->arena, &s->nests.data[nest].nodes, v);
+}
+
+static bool computes(const Node *node) {
+    return node->live && node->class != NODE_LEAF && node->class != NODE_VIEW;
+}
+
+static bool same_axes(const AxisId *a, int n, const AxisId *b, int m) {
+    return n == m && !memcmp(a, b, sizeof *a * (size_t)n);
+}
+
+/* A producer that a single reduction reads, element by element once, is computed there. */
+static void choose_inlined(Schedule *s) {
+    for (int v = s->nodes.n - 1; v >= 0; v--) {
+        Node *node = &s->nodes.data[v];
+        if (!computes(node) || node->class != NODE_POINT || node->n_uses != 1) continue;
+        if (node->output >= 0 || node->shared) continue;
+        const Node *user = &s->nodes.data[node->user];
+        if (user->nest != node->nest || s->nests.data[node->nest].kind != NEST_POINT) continue;
+        if (user->class != NODE_REDUCE && !user->inlined) continue;
+        if (schedule_event_count(s, node->events, node->n_events) !=
+            schedule_event_count(s, user->space_events, user->n_space_events))
+            continue;
+        bool same = true;
+        for (int i = 0; i < user->op.n_args; i++) {
+            Base read = schedule_base(s, user->op.args[i]);
+            if (read.node == v) same = read.same_events && read.same_loops;
+        }
+        node->inlined = same;
+    }
+}
+
+/* ---- groups ---- */
+
+static int group_bound(Schedule *s, const Node *node, int v) {
+    int bound = 0;
+    for (int i = 0; i < s->nodes.data[v].op.n_args; i++) {
+        Base read = schedule_base(s, s->nodes.data[v].op.args[i]);
+        const Node *b = &s->nodes.data[read.node];
+        if (b->class == NODE_LEAF || b->nest != node->nest) continue;
+        bool same = b->class == NODE_POINT && read.same_events &&
+                    same_axes(b->events, b->n_events, node->events, node->n_events);
+        int after = b->group + !same;
+        if (after > bound) bound = after;
+    }
+    return bound;
+}
+
+static void place_in_group(Schedule *s, int v) {
+    Node *node = &s->nodes.data[v];
+    Nest *nest = &s->nests.data[node->nest];
+    int group = nest->groups.n;
+    if (node->class == NODE_POINT) {
+        group = group_bound(s, node, v);
+        while (group < nest->groups.n) {
+            const Group *g = &nest->groups.data[group];
+            if (!g->reduce && same_axes(g->events, g->n_events, node->events, node->n_events)) break;
+            group++;
+        }
+    }
+    if (group == nest->groups.n) {
+        AxisId *events = arena_array(s->arena, AxisId, node->n_events + 1);
+        memcpy(events, node->events, sizeof *events * (size_t)node->n_events);
+        Group g = {.reduce = node->class == NODE_REDUCE, .n_events = node->n_events, .events = events};
+        vec_push(s->arena, &nest->groups, g);
+    }
+    node->group = group;
+    vec_push(s->arena, &nest->groups.data[group].nodes, v);
+}
+
+/* ---- storage ---- */
+
+static void note_read(Schedule *s, int reader, Base read) {
+    const Node *r = &s->nodes.data[reader];
+    Node *b = &s->nodes.data[read.node];
+    if (b->nest != r->nest) b->shared = true;
+    else if (b->group != r->group) b->kept = true;
+    if (b->nest == r->nest && r->group > b->last_group) b->last_group = r->group;
+    if (r->nest > b->last_nest) b->last_nest = r->nest;
+}
+
+static LoopSize node_size(const Schedule *s, const Node *node, bool with_loops) {
+    LoopSize size = loop_size(schedule_event_count(s, node->events, node->n_events));
+    if (node->varying) size.coef *= s->out->lanes;
+    if (!with_loops) return size;
+    if (node->varying && s->ir->axes.data[s->out->lane].kind != AXIS_DATA) {
+        LoopSize blocks = {.coef = 1, .n = 1, .factor = {LOOP_LANE_BLOCKS}};
+        size = loop_size_times(size, blocks);
+    }
+    for (int i = 0; i < s->n_loop_axes; i++)
+        if (node->loops >> i & 1)
+            size = loop_size_times(size, loop_size_extent(s->out, s->loop_axes[i]));
+    return size;
+}
+
+/* A reduced result that only an output wants goes there at once: the layouts agree. */
+static bool reduces_to_output(Schedule *s, Node *node) {
+    if (node->varying || node->n_uses != 1) return false;
+    if (node->space == node->loops && !schedule_lane_reduced(node)) return false;
+    Node *user = &s->nodes.data[node->user];
+    if (user->output < 0 || &s->nodes.data[user->op.args[0]] != node) return false;
+    node->buffer = s->out->inputs.n + user->output;
+    user->live = false;
+    return true;
+}
+
+static const char *node_name(const Schedule *s, int v) {
+    const IrOp *op = &s->nodes.data[v].op;
+    if (op->name) return arena_printf(s->arena, "%s", op->name);
+    return arena_printf(s->arena, "%s%d", ir_op_info[op->opcode].text, v);
+}
+
+static void choose_storage(Schedule *s, int v) {
+    Node *node = &s->nodes.data[v];
+    bool reduced = node->class == NODE_REDUCE &&
+                   (node->space != node->loops || schedule_lane_reduced(node));
+    int last = node->last_nest > node->nest ? node->last_nest : node->nest;
+    if (schedule_lane_reduced(node) && s->nests.data[node->nest].kind == NEST_POINT) {
+        Node sums = *node;
+        sums.varying = true;
+        LoopSize size = node_size(s, &sums, false);
+        for (int i = 0; i < s->n_loop_axes; i++)
+            if (node->loops >> i & 1)
+                size = loop_size_times(size, loop_size_extent(s->out, s->loop_axes[i]));
+        node->sums = schedule_buffer(s, (LoopBuffer){.kind = BUFFER_SCRATCH, .size = size,
+                                                     .name = arena_printf(s->arena, "lanes%d", v),
+                                                     .first = node->nest, .last = node->nest});
+    }
+    if (reduced && reduces_to_output(s, node)) return;
+    if (reduced || node->class == NODE_RANDOM || node->shared) {
+        node->shared = true;
+        if (node->class == NODE_RANDOM) node->rows = true;
+        node->buffer = schedule_buffer(
+            s, (LoopBuffer){.kind = BUFFER_SCRATCH, .size = node_size(s, node, true),
+                            .name = node_name(s, v), .first = node->nest, .last = last});
+    } else if (node->kept && !schedule_in_registers(s, node)) {
+        node->buffer = schedule_buffer(
+            s, (LoopBuffer){.kind = BUFFER_FRAME, .size = node_size(s, node, false),
+                            .name = node_name(s, v), .first = node->group,
+                            .last = node->last_group});
+    }
+}
+
+/* ---- the whole ---- */
+
+static void list_inputs(Schedule *s) {
+    const IrProgram *ir = s->ir;
+    for (int random = 0; random < 2; random++)
+        for (int i = 0; i < ir->ops.n; i++) {
+            const IrOp *op = &ir->ops.data[i];
+            bool drawn = op->opcode == OP_RANDOM || op->opcode == OP_RANDOM_GAMMA;
+            if (drawn ? !random : random || op->opcode != OP_INPUT) continue;
+            vec_push(s->arena, &s->out->inputs, (LoopInput){op->name, i});
+        }
+    /* buffers: inputs, then outputs, then all others */
+    for (int i = 0; i < s->out->inputs.n; i++)
+        schedule_buffer(s, (LoopBuffer){.kind = BUFFER_INPUT, .name = s->out->inputs.data[i].name,
+                                        .number = i});
+    for (int i = 0; i < ir->outputs.n; i++) {
+        const IrOp *op = &ir->ops.data[ir->outputs.data[i].value];
+        LoopSize size = loop_size(1);
+        for (int k = 0; k < op->n_axes; k++)
+            size = loop_size_times(size, loop_size_extent(s->out, op->axes[k]));
+        schedule_buffer(s, (LoopBuffer){.kind = BUFFER_OUTPUT, .name = ir->outputs.data[i].name,
+                                        .number = i, .size = size});
+    }
+}
+
+static void plan_frames(Schedule *s) {
+    int64_t frame = 0;
+    int *list = arena_array(s->arena, int, s->out->buffers.n + 1);
+    for (int n = 0; n < s->nests.n; n++) {
+        int found = 0;
+        for (int i = 0; i < s->nests.data[n].nodes.n; i++) {
+            int buffer = s->nodes.data[s->nests.data[n].nodes.data[i]].buffer;
+            if (buffer >= 0 && s->out->buffers.data[buffer].kind == BUFFER_FRAME)
+                list[found++] = buffer;
+        }
+        int64_t size = plan_frame(s->out, list, found);
+        if (size > frame) frame = size;
+    }
+    plan_scratch(s->arena, s->out, frame);
+}
+
+LoopProgram *schedule(Arena *arena, const IrProgram *ir, const ScheduleOptions *options) {
+    LoopProgram *out = arena_new_of(arena, LoopProgram);
+    Schedule *s = &(Schedule){.arena = arena, .ir = ir, .out = out};
+    out->name = ir->name;
+    out->ir = ir;
+    out->f64 = options->f64;
+    out->lane = options->lanes > 1 ? lane_axis(ir, options->lane_axis) : AXIS_NONE;
+    out->lanes = out->lane == AXIS_NONE ? 1 : options->lanes;
+    bool data = out->lane != AXIS_NONE && ir->axes.data[out->lane].kind == AXIS_DATA;
+    out->chunk = data ? out->lanes : 1;
+    find_loop_axes(s);
+    list_inputs(s);
+    add_nodes(s);
+    choose_unrolled(s);
+    for (int v = 0; v < s->nodes.n; v++)
+        if (computes(&s->nodes.data[v])) place_in_nest(s, v);
+    choose_inlined(s);
+    for (int v = 0; v < s->nodes.n; v++)
+        if (computes(&s->nodes.data[v]) && !s->nodes.data[v].inlined) place_in_group(s, v);
+    for (int v = 0; v < s->nodes.n; v++)
+        if (computes(&s->nodes.data[v]) && !s->nodes.data[v].inlined)
+            schedule_reads(s, v, v, note_read);
+    for (int v = 0; v < s->nodes.n; v++)
+        if (computes(&s->nodes.data[v]) && !s->nodes.data[v].inlined) choose_storage(s, v);
+    for (int n = 0; n < s->nests.n; n++) lower_nest(s, n);
+    plan_frames(s);
+    return out;
+}

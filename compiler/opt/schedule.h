@@ -1,0 +1,91 @@
+/* schedule.h -- what schedule.c decides and lower*.c writes out: nodes, nests, groups. Private to them.
+ *
+ * A NODE is an operation of the tensor program, or a copy added for an output or for a gamma shape. Leaves (constants,
+ * weights) and views (pick, slice, rename, place, pad, spread) are read in place: they compute nothing.
+ *
+ * A NEST iterates over a set of loop axes (draws and plates; and the blocks of the lane axis). A node joins the earliest
+ * nest over its axes in which all it reads is there already, computed in an earlier nest or point by point in the
+ * same one. Reductions over loop axes or lanes are complete after their nest.
+ *
+ * A GROUP is one sweep over event axes within a nest's body. Nodes join groups by the same rule one level down;
+ * reductions are groups of their own, and swallow a producer that nobody else reads.
+ */
+#ifndef ADAVIC_SCHEDULE_H
+#define ADAVIC_SCHEDULE_H
+
+#include "opt/loop.h"
+
+typedef enum { NODE_LEAF, NODE_VIEW, NODE_POINT, NODE_REDUCE, NODE_RANDOM } NodeClass;
+
+typedef struct Node {
+    IrOp op; /* args are nodes */
+    NodeClass class;
+    bool live;
+    int input, output;   /* numbers of the program's, or -1 */
+    uint32_t loops;      /* loop axes of the result, */
+    uint32_t space;      /* and of the iteration, as sets of bits (Schedule.loop_axes) */
+    bool varying, space_varying;
+    int n_events, n_space_events;
+    AxisId events[IR_MAX_AXES], space_events[2 * IR_MAX_AXES];
+    int n_uses, user; /* reads by nodes that compute; the last of them */
+    int nest, group;
+    bool inlined; /* computed where it is read */
+    bool shared;  /* read in other nests: in `buffer` */
+    bool kept;    /* read in other groups of its nest: in registers, or in `buffer` of the frame */
+    bool rows;    /* layout, see loop.h */
+    int buffer;
+    int sums; /* buffer of per-lane sums where lanes are reduced, else -1 */
+    int last_nest, last_group;
+    int *regs; /* by position in unrolled events; valid in the nest or iteration `stamp` */
+    int stamp;
+} Node;
+
+typedef struct Group {
+    bool reduce;
+    int n_events;
+    const AxisId *events;
+    VEC(int) nodes;
+} Group;
+
+typedef enum { NEST_POINT, NEST_KERNEL, NEST_FILL } NestKind;
+
+typedef struct Nest {
+    NestKind kind;
+    uint32_t space;
+    bool varying;
+    VEC(int) nodes;
+    VEC(Group) groups;
+} Nest;
+
+typedef struct Schedule {
+    Arena *arena;
+    const IrProgram *ir;
+    LoopProgram *out;
+    VEC(Node) nodes;
+    VEC(Nest) nests;
+    int n_loop_axes;
+    AxisId loop_axes[32]; /* canonical order: outermost first */
+    int8_t *loop_bit;     /* by axis; -1: not a loop axis */
+    bool *unrolled;       /* by axis: its positions are written out, every index to it is constant */
+} Schedule;
+
+/* The node that `v` takes its numbers from, through views. */
+typedef struct Base {
+    int node;
+    bool same_loops, same_events; /* no view on the way moves an index */
+} Base;
+Base schedule_base(const Schedule *s, int v);
+
+/* All nodes that compute and that `v` reads, swallowed producers looked through. */
+typedef void ScheduleVisit(Schedule *s, int reader, Base read);
+void schedule_reads(Schedule *s, int reader, int v, ScheduleVisit *visit);
+
+bool schedule_lane_reduced(const Node *node);
+int64_t schedule_event_count(const Schedule *s, const AxisId *axes, int n);
+bool schedule_in_registers(const Schedule *s, const Node *node);
+int schedule_buffer(Schedule *s, LoopBuffer buffer);
+
+/* lower.c */
+void lower_nest(Schedule *s, int nest);
+
+#endif
