@@ -376,10 +376,10 @@ static void program(Parser *s) {
         else
             fail(s, "expected axis, %%%d, output or '}', found %s", s->p->ops.n, found(s));
     }
-    skip_lines(s);
-    if (*s->at) fail(s, "expected the end of the text, found %s", found(s));
     const char *why = ir_verify(s->p);
     if (why) fail(s, "%s", why);
+    skip_lines(s);
+    if (*s->at) fail(s, "expected the end of the text, found %s", found(s));
 }
 
 IrProgram *ir_parse(Arena *arena, const char *text, const char **error) {
