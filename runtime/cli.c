@@ -202,8 +202,9 @@ static bool parse_option(Cli *c, int argc, char **argv, int *i, const char *name
 
 static bool parse_letter(Cli *c, int argc, char **argv, int *i) {
     const Option *o = find_option("", 0, argv[*i][1]);
-    if (!o || argv[*i][2]) return unknown_option(c, argv[*i] + 1, strlen(argv[*i] + 1));
-    return parse_option(c, argc, argv, i, o->name, strlen(o->name), NULL);
+    const char *value = o && argv[*i][2] ? argv[*i] + 2 : NULL; /* -j4 */
+    if (!o) return unknown_option(c, argv[*i] + 1, strlen(argv[*i] + 1));
+    return parse_option(c, argc, argv, i, o->name, strlen(o->name), value);
 }
 
 static bool parse_data(Cli *c, const char *argument) {

@@ -226,24 +226,31 @@ bool rt_read_file(const char *path, RtBytes *out, RtError *error) {
     return rt_error(error, "cannot read %s: %s", path, strerror(EIO));
 }
 
+static bool write_all(FILE *f, const void *data, size_t n) {
+    bool ok = fwrite(data, 1, n, f) == n && !fflush(f);
+    if (ok && fsync(fileno(f)) && errno != EINVAL && errno != EROFS) ok = false; /* pipes cannot be synced */
+    int why = errno;
+    if (fclose(f)) return false;
+    errno = why;
+    return ok;
+}
+
 bool rt_write_file(const char *path, const void *data, size_t n, RtError *error) {
-    char *temporary = malloc(strlen(path) + 32);
+    struct stat info;
+    bool exists = !stat(path, &info), plain = !exists || S_ISREG(info.st_mode);
+    char *real = exists ? realpath(path, NULL) : NULL; /* a link stays a link */
+    const char *target = real ? real : path;
+    char *temporary = malloc(strlen(target) + 32);
     if (!temporary) no_memory(32);
-    sprintf(temporary, "%s.%ld.tmp", path, (long)getpid());
+    sprintf(temporary, plain ? "%s.%ld.tmp" : "%s", target, (long)getpid());
     FILE *f = fopen(temporary, "wb");
-    bool ok = f != NULL;
-    if (f) {
-        ok = fwrite(data, 1, n, f) == n && !fflush(f) && !fsync(fileno(f));
-        int why = errno;
-        ok = !fclose(f) && ok;
-        if (!ok && why) errno = why;
-        ok = ok && !rename(temporary, path);
-    }
+    bool ok = f && write_all(f, data, n) && (!plain || !rename(temporary, target));
     if (!ok) {
         rt_error(error, "cannot write %s: %s%s", path, strerror(errno),
-                 access(path, F_OK) ? "" : " (the file that was there is unchanged)");
-        if (f) remove(temporary);
+                 exists ? " (the file that was there is unchanged)" : "");
+        if (f && plain) remove(temporary);
     }
     free(temporary);
+    free(real);
     return ok;
 }
