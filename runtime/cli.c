@@ -114,7 +114,7 @@ static const Option *find_option(const char *name, size_t n, char letter) {
 }
 
 static bool unknown_option(const Cli *c, const char *text, size_t n) {
-    const char *names[N_OPTIONS];
+    const char *names[N_OPTIONS] = {0};
     int known = 0;
     char name[64];
     for (int i = 0; i < N_OPTIONS; i++)
@@ -246,7 +246,7 @@ static bool parse(Cli *c, int argc, char **argv, bool *help) {
 }
 
 static const Command *find_command(const char *program, const char *name) {
-    const char *names[N_COMMANDS];
+    const char *names[N_COMMANDS] = {0};
     for (int i = 0; i < N_COMMANDS; i++) {
         if (!strcmp(commands[i].name, name)) return &commands[i];
         names[i] = commands[i].name;

@@ -57,7 +57,7 @@ static bool split(const char *setting, char name[64], const char **value) {
 }
 
 static bool no_such(const RtModel *m, const char *option, const char *name, bool plates, RtError *error) {
-    const char *names[256], *near;
+    const char *names[256] = {0}, *near;
     RtBytes have = {0};
     int n = 0;
     for (int i = 0; plates && i < m->n_plates; i++) names[n++] = m->plates[i].name;
