@@ -1,0 +1,362 @@
+/* The commands of a compiled program as a user runs them: each run is a process of its own, in an empty folder. The model is
+ * the hand-made one of rt_fake_model.c, whose evidence and posterior are known in closed form. */
+#include "check.h"
+#include "rt_fake_model.h"
+#include "runtime/abi.h"
+#include "runtime/cli.h"
+#include "runtime/session.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char text_out[1 << 20], text_err[1 << 16]; /* of the last run */
+
+static void read_back(const char *path, char *to, size_t room) {
+    FILE *f = fopen(path, "r");
+    size_t n = f ? fread(to, 1, room - 1, f) : 0;
+    to[n] = 0;
+    if (f) fclose(f);
+}
+
+static void redirect(const char *path, int fd) {
+    int file = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+    dup2(file, fd);
+    close(file);
+}
+
+/* Starts "model" with the words of `line`. */
+static pid_t start(const char *line, rlim_t largest_file) {
+    fflush(stdout);
+    pid_t child = fork();
+    if (child) return child;
+    char words[1000], *argv[40] = {"./model"};
+    int argc = 1;
+    snprintf(words, sizeof words, "%s", line);
+    for (char *w = strtok(words, " "); w && argc < 39; w = strtok(NULL, " ")) argv[argc++] = w;
+    redirect("stdout", 1);
+    redirect("stderr", 2);
+    if (largest_file) {
+        struct rlimit limit = {largest_file, largest_file};
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &limit);
+    }
+    exit(rt_main(argc, argv));
+}
+
+static int finish(pid_t child) {
+    int status;
+    waitpid(child, &status, 0);
+    read_back("stdout", text_out, sizeof text_out);
+    read_back("stderr", text_err, sizeof text_err);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int run(const char *line) {
+    return finish(start(line, 0));
+}
+
+/* The number after the n-th `"key": `; NAN if there is none. */
+static double json(const char *key, int n) {
+    char quoted[64];
+    const char *at = text_out;
+    snprintf(quoted, sizeof quoted, "\"%s\": ", key);
+    for (int i = 0; i <= n; i++) {
+        at = strstr(i ? at + 1 : at, quoted);
+        if (!at) return NAN;
+    }
+    return atof(at + strlen(quoted));
+}
+
+static bool same_files(const char *a, const char *b) {
+    RtBytes x = {0}, y = {0};
+    RtError error;
+    bool same = rt_read_file(a, &x, &error) && rt_read_file(b, &y, &error) && x.n == y.n && !memcmp(x.data, y.data, x.n);
+    rt_bytes_free(&x);
+    rt_bytes_free(&y);
+    return same;
+}
+
+#define EXPECT(line, code)                                                                                                     \
+    do {                                                                                                                       \
+        int got = run(line);                                                                                                   \
+        CHECK(got == (code), "%s: exit %d, not %d: %.300s", line, got, code, text_err);                                        \
+    } while (0)
+
+/* ---- exact answers: x_k ~ N(a_g + shift, 1), a_g ~ N(mu, 0.5), mu ~ N(0, 1); K = 10 numbers a group ---- */
+
+typedef struct Exact {
+    double evidence, mu_mean, mu_sd;
+} Exact;
+
+static Exact exact(const double *x, int G, int N) {
+    double K = 2.0 * N, t = 0.25 + 1 / K, sum = 0, squares = 0, m = 0, log2pi = 1.8378770664093453;
+    double *means = malloc((size_t)G * sizeof *means);
+    for (int g = 0; g < G; g++) {
+        double mean = 0, w = 0;
+        for (int k = 0; k < 2 * N; k++) mean += (x[g * 2 * N + k] - k % 2) / K;
+        for (int k = 0; k < 2 * N; k++) w += pow(x[g * 2 * N + k] - k % 2 - mean, 2);
+        sum += -0.5 * w - 0.5 * (K - 1) * log2pi - 0.5 * log(K);
+        means[g] = mean;
+        m += mean / G;
+    }
+    for (int g = 0; g < G; g++) squares += (means[g] - m) * (means[g] - m);
+    free(means);
+    double vt = 1 + t / G;
+    sum += -0.5 * squares / t - 0.5 * (G - 1) * (log2pi + log(t)) - 0.5 * log(G);
+    sum += -0.5 * m * m / vt - 0.5 * (log2pi + log(vt));
+    double precision = 1 + G / t;
+    return (Exact){sum, m * G / t / precision, 1 / sqrt(precision)};
+}
+
+static RtData simulated(RtMem *mem, const char *path) {
+    RtError error;
+    const RtModel *m = rt_model_new(mem, adavic_manifest, &error);
+    RtDataOptions o = {.sizes = {4, 5}};
+    RtData d = {0};
+    CHECK(rt_data_read(mem, m, path, &o, &d, &error), "%s", error.text);
+    return d;
+}
+
+/* ---- tests ---- */
+
+static void training_reaches_the_evidence(void) {
+    EXPECT("train --steps 2500 --learning-rate 0.02 --json", 0);
+    CHECK(json("steps", 0) == 2500 && json("skipped_steps", 0) == 0 && json("seed", 0) == 1, "%s", text_out);
+    EXPECT("simulate --count 20 --seed 9 --out sets.npz -q", 0);
+    EXPECT("elbo sets.npz --draws 2000 --json", 0);
+    RtMem *mem = rt_mem_new();
+    RtData d = simulated(mem, "sets.npz");
+    const double *x = d.values[5];
+    for (int i = 0; x && i < 20; i++) {
+        Exact e = exact(x + i * 40, 4, 5);
+        double elbo = json("elbo", i), se = json("elbo_se", i);
+        CHECK(elbo <= e.evidence + 4.75 * se + 1e-3, "set %d: ELBO %.4f above the evidence %.4f", i, elbo, e.evidence);
+        CHECK_NEAR(elbo, e.evidence, 0.1, "ELBO and evidence");
+        CHECK_NEAR(json("log_evidence", i), e.evidence, 0.02, "importance-weighted evidence");
+        CHECK(json("khat", i) < 0.6, "set %d: k-hat %.2f", i, json("khat", i));
+    }
+    EXPECT("infer sets.npz --json", 0);
+    for (int i = 0; x && i < 3; i++) {
+        Exact e = exact(x + i * 40, 4, 5);
+        CHECK_NEAR(json("mean", 9 * i), e.mu_mean, 0.2 * e.mu_sd, "posterior mean of mu"); /* se of the mean: 0.03 sd */
+        CHECK_NEAR(json("sd", 9 * i), e.mu_sd, 0.15 * e.mu_sd, "posterior sd of mu");
+    }
+    rt_mem_free(mem);
+}
+
+static void threads_and_seeds(void) {
+    EXPECT("train --steps 120 --threads 1 --weights w1 -q", 0);
+    EXPECT("train --steps 120 --threads 2 --weights w2 -q", 0);
+    EXPECT("train steps=120 threads=3 weights=w3 -q", 0);
+    EXPECT("train --steps 120 --seed 2 --weights w4 -q", 0);
+    CHECK(same_files("w1", "w2") && same_files("w1", "w3"), "weights depend on the number of threads");
+    CHECK(!same_files("w1", "w4"), "weights do not depend on the seed");
+    EXPECT("simulate --count 5 --out a.npz -j1 -q", 0);
+    EXPECT("infer a.npz --weights w1 --out d1.npz -j1 -q", 0);
+    EXPECT("infer a.npz --weights w1 --out d3.npz -j3 -q", 0);
+    CHECK(same_files("d1.npz", "d3.npz"), "draws depend on the number of threads");
+}
+
+static void time_is_kept_and_repeats_as_steps(void) {
+    EXPECT("train --time 2s --weights wt --json -q", 0);
+    double steps = json("steps", 0), seconds = json("seconds", 0);
+    CHECK(seconds < 3 && steps > 20, "%g steps in %g s", steps, seconds);
+    char line[100];
+    snprintf(line, sizeof line, "train --steps %.0f --weights ws -q", steps);
+    EXPECT(line, 0);
+    if (seconds < 2.4) CHECK(same_files("wt", "ws"), "a run by time is not repeated by its --steps"); /* else it was cut off */
+}
+
+static void schedule_of_objectives(void) {
+    EXPECT("train --steps 40 --objective unregularised:1,reverse-kl:1 --weights w1 -q", 0);
+    EXPECT("train --steps 40 --objective reverse-kl --weights w2 -q", 0);
+    CHECK(!same_files("w1", "w2"), "the schedule changes nothing");
+    EXPECT("train --steps 40 --objective reverse -q", 1);
+    EXPECT("train --steps 40 --objective reverse-kl:0 -q", 1);
+    EXPECT("train --steps 40 --objective reverse-kl:1,unregularised:99 -q", 1);
+}
+
+static void steps_that_are_not_finite(void) {
+    fake_overflow = 3.6f; /* one step in 200 */
+    EXPECT("train --steps 1200 --weights wf --json", 0);
+    double skipped = json("skipped_steps", 0);
+    CHECK(skipped >= 1 && skipped <= 12, "%g steps were skipped", skipped);
+    CHECK(strstr(text_err, "skipped: the loss of its data set") && strstr(text_err, "seed 1"), "%s", text_err);
+    CHECK(isfinite(json("validation_elbo", 0)), "%s", text_out);
+    fake_overflow = 2.5f; /* one in six */
+    EXPECT("train --steps 900 --weights wg", 1);
+    CHECK(strstr(text_err, "not finite") && access("wg", F_OK), "%s", text_err);
+    fake_overflow = -100;
+    EXPECT("train --steps 900 --weights wg", 1);
+    fake_overflow = INFINITY;
+}
+
+static void signals_save(void) {
+    const int signals[] = {SIGINT, SIGTERM};
+    for (int i = 0; i < 2; i++) {
+        remove("wi");
+        pid_t child = start("train --time 60s --weights wi", 0);
+        usleep(700000);
+        kill(child, signals[i]);
+        int status = finish(child);
+        CHECK(status == 128 + signals[i], "exit %d: %s", status, text_err);
+        EXPECT("info --weights wi --json", 0);
+        CHECK(json("steps", 0) > 0, "nothing was saved: %s", text_out);
+    }
+}
+
+static void a_full_disk_keeps_the_old_weights(void) {
+    EXPECT("train --steps 10 --weights wd -q", 0);
+    EXPECT("train --steps 10 --weights copy -q", 0);
+    int status = finish(start("train --steps 20 --weights wd -q", 600));
+    CHECK(status == 1 && strstr(text_err, "unchanged"), "exit %d: %s", status, text_err);
+    CHECK(same_files("wd", "copy"), "the previous weights are gone");
+    EXPECT("train --steps 10 --weights no/such/folder -q", 1);
+}
+
+static void hypers_and_sizes_are_stored(void) {
+    EXPECT("train --steps 30 --set s_a=0.25 --set shift=2,3 --size group=6 --weights wh -q", 0);
+    EXPECT("info --weights wh --json", 0);
+    CHECK(strstr(text_out, "\"sizes\": {\"group\": 6, \"obs\": 5}"), "%s", text_out);
+    EXPECT("simulate --count 1 --size group=3 --out three.bin -q", 0);
+    EXPECT("infer three.bin --weights wh --json", 0);
+    CHECK(strstr(text_out, "\"s_a\": 0.25") && strstr(text_out, "\"shift\": [2, 3]"), "%s", text_out);
+    CHECK(strstr(text_err, "warning: plate group has 3 instances here, 6 in training"), "%s", text_err);
+    EXPECT("info --size group=300 --json", 0);
+    CHECK(json("weights", 0) == 7 && json("bytes", 0) > 1000 && strstr(text_out, "\"size\": [300, 300]"), "%s", text_out);
+}
+
+static void draws_files(void) {
+    EXPECT("train --steps 30 -q", 0);
+    EXPECT("simulate --count 1 --out one.npz -q", 0);
+    EXPECT("infer one.npz --draws 7 --out draws.csv -q", 0);
+    char csv[20000];
+    read_back("draws.csv", csv, sizeof csv);
+    CHECK(strstr(csv, "\nlog_q,log_prior,log_likelihood,mu,a.1,a.2,a.3,a.4,offset.1"), "%.300s", csv);
+    int lines = 0;
+    for (char *c = csv; *c; c++) lines += *c == '\n';
+    CHECK(lines == 9, "%d lines", lines);
+    EXPECT("infer one.npz --draws 7 --out draws.npz --json", 0);
+    RtMem *mem = rt_mem_new();
+    RtBytes b = {0};
+    RtError error;
+    RtZipFile *files;
+    RtArray a;
+    int n = 0;
+    CHECK(rt_read_file("draws.npz", &b, &error) && rt_zip_read(mem, "draws.npz", &b, &files, &n, &error), "%s", error.text);
+    CHECK(n == 6 && !strcmp(files[1].name, "a.npy"), "%d arrays", n);
+    CHECK(n == 6 && rt_npy_read(mem, "a", files[1].bytes, files[1].n, &a, &error) && a.n_dims == 2 && a.dims[0] == 7 &&
+              a.dims[1] == 4, "draws first");
+    rt_bytes_free(&b);
+    rt_mem_free(mem);
+}
+
+static void labels_of_a_csv(void) {
+    FILE *f = fopen("d.csv", "w");
+    fputs("group,x[0],x[1]\nnorth,1,2\nsouth,1,2\nnorth,2,2\nsouth,0,1\n", f);
+    fclose(f);
+    EXPECT("infer d.csv --json", 0);
+    CHECK(strstr(text_out, "\"a[1]\": {\"mean\""), "%s", text_out);
+    CHECK(strstr(text_out, "\"labels\": [\"south\"]"), "%s", text_out);
+    EXPECT("infer d.csv", 0);
+    CHECK(strstr(text_out, "a[0]  north") && strstr(text_out, "k-hat"), "%s", text_out);
+}
+
+static void usage_errors(void) {
+    static const struct {
+        const char *line, *says;
+    } wrong[] = {
+        {"trian", "did you mean train?"},
+        {"train --stps 3", "did you mean --steps?"},
+        {"train --steps", "needs N"},
+        {"train --steps 0", "an integer from 1"},
+        {"train --steps 1e3", "an integer from 1"},
+        {"train --time soon", "a time such as"},
+        {"train --seed -1", "an integer from 0"},
+        {"train --count 3", "simulate has it"},
+        {"train data.csv", "takes no file"},
+        {"train --size grp=3", "did you mean group?"},
+        {"train --size group=0", "out of range"},
+        {"train --size group", "a plate and a number"},
+        {"train --set s_b=1", "did you mean"},
+        {"train --set s_a=nan", "finite"},
+        {"train --set shift=1", "expected  2"},
+        {"train --json=1", "nothing"},
+        {"train stps=3", "did you mean --steps?"},
+        {"infer", "needs a data file"},
+        {"infer a.csv b.csv", "one data file"},
+        {"infer one.npz --out draws.txt", ".npz or .csv"},
+        {"infer one.npz --set s_a=1", "train has it"},
+        {"simulate --out x.csv", ".npz or .bin"},
+        {"", "usage:"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        EXPECT(wrong[i].line, 2);
+        CHECK(strstr(text_err, wrong[i].says), "%s: no \"%s\" in: %s", wrong[i].line, wrong[i].says, text_err);
+        CHECK(!*text_out, "%s: writes to stdout", wrong[i].line);
+    }
+}
+
+static void help_teaches(void) {
+    static const char *const commands[] = {"train", "infer", "elbo", "simulate", "info"};
+    EXPECT("--help", 0);
+    for (int i = 0; i < 5; i++) {
+        char line[40];
+        CHECK(strstr(text_out, commands[i]) || i, "no %s", commands[i]);
+        snprintf(line, sizeof line, i % 2 ? "%s --help" : "help %s", commands[i]);
+        EXPECT(line, 0);
+        CHECK(strstr(text_out, "example:") && strstr(text_out, "--json"), "%s: %s", line, text_out);
+    }
+    EXPECT("--version", 0);
+    CHECK(strstr(text_out, "fake, compiled by adavic"), "%s", text_out);
+}
+
+static void data_errors(void) {
+    EXPECT("infer one.npz --weights missing", 1);
+    CHECK(strstr(text_err, "no weights at missing") && strstr(text_err, "train"), "%s", text_err);
+    EXPECT("elbo one.npz --weights d.csv", 1);
+    CHECK(strstr(text_err, "not a file of adavic weights"), "%s", text_err);
+    EXPECT("infer nothing.npz --out bad.npz", 1);
+    EXPECT("infer one.xyz", 1);
+    FILE *f = fopen("bad.bin", "w");
+    fputs("12345678", f);
+    fclose(f);
+    EXPECT("infer bad.bin --out bad.npz", 1);
+    CHECK(strstr(text_err, "the nearest that fits is group = 1") && access("bad.npz", F_OK), "%s", text_err);
+    CHECK(!*text_out, "%s", text_out);
+}
+
+static void enter_empty_folder(char *path) {
+    if (!mkdtemp(path) || chdir(path)) exit(1);
+}
+
+static void leave_folder(const char *path) {
+    char command[100];
+    snprintf(command, sizeof command, "rm -rf %s", path);
+    if (chdir("/") || system(command)) exit(1);
+}
+
+int main(void) {
+    char folder[] = "/tmp/adavic-commands-XXXXXX";
+    enter_empty_folder(folder);
+    RUN(training_reaches_the_evidence);
+    RUN(threads_and_seeds);
+    RUN(time_is_kept_and_repeats_as_steps);
+    RUN(schedule_of_objectives);
+    RUN(steps_that_are_not_finite);
+    RUN(signals_save);
+    RUN(a_full_disk_keeps_the_old_weights);
+    RUN(hypers_and_sizes_are_stored);
+    RUN(draws_files);
+    RUN(labels_of_a_csv);
+    RUN(usage_errors);
+    RUN(help_teaches);
+    RUN(data_errors);
+    leave_folder(folder);
+    return check_done();
+}

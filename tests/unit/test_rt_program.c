@@ -1,0 +1,192 @@
+/* Manifests, calls over threads, and Pareto smoothing, on the hand-made model of rt_fake_model.c. */
+#include "check.h"
+#include "rt_fake_model.h"
+#include "runtime/random.h"
+#include "runtime/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Every function that generated code may call exists with the type that abi.def states. */
+#define ABI_CALL(name, result, parameters, doc)                                                                                \
+    static result (*const check_##name) parameters = name;
+#include "runtime/abi.def"
+#undef ABI_CALL
+
+static RtError error;
+
+static void abi_is_complete(void) {
+    CHECK(check_av_fill_f32 && check_av_fill_f64, "null");
+}
+
+static void manifest_is_read(void) {
+    RtMem *mem = rt_mem_new();
+    const RtModel *m = rt_model_new(mem, adavic_manifest, &error);
+    fake_overflow = INFINITY;
+    if (!CHECK(m, "%s", error.text)) return;
+    CHECK(!strcmp(m->target, "by \"hand\"") && !strcmp(m->hash, "00c0ffee00c0ffee") && !m->f64, "words");
+    CHECK(m->n_plates == 2 && m->plates[1].parent == 0 && m->plates[1].depth == 1, "plates");
+    CHECK(m->n_parameters == 7 && m->flat == 64 && m->weights[1].offset == 16, "weights");
+    CHECK(!strcmp(rt_text(m, "analysis"), "two lines,\nboth shown"), "text");
+    const RtProgram *step = rt_program(m, "step");
+    CHECK(step->chunk == 3 && step->n_axes == 8 && step->axes[3].plate == 0, "a copy belongs to its plate");
+    CHECK(rt_var(m, "shift")->values[1] == 1 && rt_var(m, "x")->n_plates == 2, "variables");
+    rt_mem_free(mem);
+}
+
+static void malformed_manifests(void) {
+    static const char *const bad[] = {
+        "adavic-manifest 2\n",
+        "nonsense\n",
+        "plate g parent h size 3 exchangeable 1 \"\"\n",
+        "plate g parent - size x exchangeable 1 \"\"\n",
+        "hyper a dims 2 values 1\n",
+        "latent z plates q dims\n",
+        "weight w dims 2 init maybe 1\n",
+        "weight w dims 1099511627776 1099511627776 init constant 1\n",
+        "text key \"open\n",
+        "program unheard lane - lanes 1 chunk 1\nend\n",
+        "program step lane - lanes 1 chunk 0\nend\n",
+        "program step lane - lanes 1 chunk 1\n axis a kind plate parent - extent 0 copy -\nend\n",
+        "program step lane - lanes 1 chunk 1\n input w role weight axes q\nend\n",
+        "program step lane - lanes 1 chunk 1\n",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        RtMem *mem = rt_mem_new();
+        CHECK(!rt_model_new(mem, bad[i], &error), "case %zu was accepted", i);
+        CHECK(strstr(error.text, "line "), "case %zu: no line in: %s", i, error.text);
+        rt_mem_free(mem);
+    }
+}
+
+static void count_item(void *context, int64_t item, int worker) {
+    (void)worker;
+    ((int *)context)[item]++;
+}
+
+static void pool_runs_every_item_once(void) {
+    for (int threads = 1; threads <= 5; threads++) {
+        RtMem *mem = rt_mem_new();
+        RtPool *pool = rt_pool_new(mem, threads);
+        for (int round = 0; round < 300; round++) {
+            int seen[40] = {0}, n = round % 40;
+            rt_pool_run(pool, count_item, seen, n);
+            for (int i = 0; i < 40; i++)
+                if (!CHECK(seen[i] == (i < n), "%d threads: item %d ran %d times", threads, i, seen[i])) break;
+        }
+        rt_pool_free(pool);
+        rt_mem_free(mem);
+    }
+}
+
+/* Loss, gradient and per-set losses of one step; 10 data sets in chunks of 3 leave a remainder. */
+static void run_step(int threads, double gradient[2], float set_loss[10], double *loss) {
+    RtMem *mem = rt_mem_new();
+    const RtModel *m = rt_model_new(mem, adavic_manifest, &error);
+    RtPool *pool = rt_pool_new(mem, threads);
+    RtState *state = rt_state_new(mem, m);
+    rt_state_init_weights(m, state, 3);
+    for (int i = 0; i < state->n_stats; i++)
+        for (int64_t k = 0; k < state->stats[i].size; k++) state->stats[i].values[k] = 1;
+    RtCall *call = rt_call_new(mem, m, "step", pool, state->sizes, 10, 4);
+    const double *l = rt_call_want(call, "loss"), *g = rt_call_want(call, "grad:loc");
+    const float *s = rt_call_want(call, "set_loss");
+    CHECK(!rt_call_want(call, "grad:nothing"), "an output that does not exist");
+    rt_bind_state(mem, m, state, state->iterate, call);
+    rt_call_ready(call);
+    rt_call_run(call, (const uint32_t[2]){1, 0}, 7, 0, 10);
+    *loss = *l;
+    memcpy(gradient, g, 2 * sizeof *g);
+    memcpy(set_loss, s, 10 * sizeof *s);
+    rt_pool_free(pool);
+    rt_mem_free(mem);
+}
+
+static void calls_do_not_depend_on_threads(void) {
+    double g1[2], l1;
+    float s1[10];
+    run_step(1, g1, s1, &l1);
+    for (int threads = 2; threads <= 4; threads++) {
+        double g[2], l;
+        float s[10];
+        run_step(threads, g, s, &l);
+        CHECK(!memcmp(g, g1, sizeof g) && !memcmp(s, s1, sizeof s) && l == l1, "%d threads differ from one", threads);
+    }
+    double sum = 0;
+    for (int i = 0; i < 10; i++) sum += s1[i] / 10;
+    CHECK_NEAR(sum, l1, 1e-4 * fabs(l1), "loss, and the mean over data sets");
+}
+
+/* The statistics are those of the prior: x = mu + s_a z + shift + s_x e, symmetric about shift. */
+static void statistics_of_the_prior(void) {
+    RtMem *mem = rt_mem_new();
+    const RtModel *m = rt_model_new(mem, adavic_manifest, &error);
+    RtOptions o = {0};
+    RtSession s = {.mem = mem, .model = m, .pool = rt_pool_new(mem, 2), .options = &o, .state = rt_state_new(mem, m)};
+    if (CHECK(rt_stats(&s, &error), "%s", error.text)) {
+        const RtStat *median = rt_stat(s.state, "x:median"), *mad = rt_stat(s.state, "x:mad");
+        /* 4,096 independent sets limit it: se of the median = 1.25 / 64 = 0.02; of the MAD about 0.015. 5 se. */
+        CHECK_NEAR(median->values[0], 0, 0.1, "median of x[0]");
+        CHECK_NEAR(median->values[1], 1, 0.1, "median of x[1]");
+        CHECK_NEAR(mad->values[0], 0.67449 * sqrt(1 + 0.25 + 1), 0.075, "MAD of x[0]");
+    }
+    rt_pool_free(s.pool);
+    rt_mem_free(mem);
+}
+
+/* Largest weights of a Pareto law of shape k: log w = k e, e exponential. The fit's standard error at 3 sqrt(S) = 300
+ * exceedances is about (1 + k) / sqrt(300) = 0.06 .. 0.12; the bound is 5 of them, with the prior's pull to 1/2. */
+static void khat_of_pareto_weights(void) {
+    enum { N = 10000 };
+    static const double shapes[] = {0.1, 0.4, 0.7, 1.2};
+    RtMem *mem = rt_mem_new();
+    float *e = rt_alloc(mem, N, sizeof *e);
+    double *w = rt_alloc(mem, N, sizeof *w);
+    for (int k = 0; k < 4; k++) {
+        av_random r = {.key = {77, 1}, .site = (uint32_t)k, .kind = AV_EXPONENTIAL, .n_data = 1, .n_draw = 1, .n_inst = N, .s_inst = 1};
+        av_fill_f32(&r, e);
+        for (int i = 0; i < N; i++) w[i] = shapes[k] * e[i] - 300;
+        CHECK_NEAR(rt_khat(mem, w, N), shapes[k], 5 * (1 + shapes[k]) / sqrt(300), "k-hat");
+    }
+    for (int i = 0; i < N; i++) w[i] = -5;
+    CHECK(rt_khat(mem, w, N) == 0, "equal weights: k-hat %g", rt_khat(mem, w, N));
+    RtElbo exact = rt_elbo(w, N);
+    CHECK(fabs(exact.elbo + 5) < 1e-9 && fabs(exact.evidence + 5) < 1e-12 && fabs(exact.ess - N) < 1e-6, "equal weights");
+    w[3] = NAN;
+    CHECK(rt_khat(mem, w, N) > 1e9, "NaN among the weights");
+    CHECK(isnan(rt_khat(mem, w, 10)), "ten draws are too few");
+    rt_mem_free(mem);
+}
+
+static void summaries(void) {
+    double x[101];
+    for (int i = 0; i < 101; i++) x[i] = (i * 37) % 101;
+    RtSummary s = rt_summary(x, 101);
+    CHECK_NEAR(s.mean, 50, 1e-12, "mean");
+    CHECK_NEAR(s.q5, 5, 1e-12, "5 %");
+    CHECK_NEAR(s.q95, 95, 1e-12, "95 %");
+    CHECK_NEAR(s.sd, sqrt(101.0 * 102 / 12), 1e-9, "sd");
+    CHECK_NEAR(s.mcse, s.sd / sqrt(101), 1e-12, "mcse");
+}
+
+static void json_is_valid(void) {
+    RtBytes out = {0};
+    rt_json_string(&out, "a\"b\\c\nd\001");
+    rt_json_number(&out, 0.1);
+    rt_json_number(&out, INFINITY);
+    CHECK(!strcmp(out.data, "\"a\\\"b\\\\c\\nd\\u0001\"0.1null"), "%s", out.data);
+    rt_bytes_free(&out);
+}
+
+int main(void) {
+    RUN(abi_is_complete);
+    RUN(manifest_is_read);
+    RUN(malformed_manifests);
+    RUN(pool_runs_every_item_once);
+    RUN(calls_do_not_depend_on_threads);
+    RUN(statistics_of_the_prior);
+    RUN(khat_of_pareto_weights);
+    RUN(summaries);
+    RUN(json_is_valid);
+    return check_done();
+}
