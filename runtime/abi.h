@@ -1,45 +1,43 @@
-/* abi.h -- what generated code and the runtime agree on. Written into every compiled model; both sides
- * include it (the C back end by text, the LLVM back end builds the same layouts).
+/* abi.h -- what generated code and the runtime agree on. Written into every compiled model; both
+ * sides include it (the C back end by text, the LLVM back end builds the same layouts).
  *
  * A compiled model consists of
  *   adavic_entries[]    one row per program: its function and its need of scratch memory
  *   adavic_manifest     text that describes the programs, their axes and tensors, and the model
  *   libadavi_rt.a       everything else: command line, files, threads, optimiser, random numbers
  *
- * A program is called per CHUNK: a run of consecutive data sets, `chunk` of them at most (a constant of the
- * program, in the manifest: the number of lanes where the lane axis is `data`, else 1). Chunks are independent; the
- * runtime runs them on any number of threads and adds reduced outputs in chunk order, in double: the same bits for
- * any thread count.
+ * A program is called per CHUNK: a run of consecutive data sets, `chunk` of them at most (a
+ * constant of the program, in the manifest: the number of lanes where the lane axis is `data`, else
+ * 1). Chunks are independent; the runtime runs them on any number of threads and adds reduced
+ * outputs in chunk order, in double: the same bits for any thread count.
  *
- * Tensors are row-major over their axes in canonical order (data, draw, plates outermost to innermost, events), real = float
- * or double (`real` in the manifest).
- *   input   with a data axis: in[k] points at the chunk's first data set. Weights, hypers, statistics: whole.
- *           A random source: NULL, or numbers that replace its draws.
- *   output  with a data axis: out[k] points at the chunk's first data set. Without one (reduced over data, or independent
- *           of it): a buffer of the chunk's own, overwritten. out[k] may be NULL: not wanted.
+ * Tensors are row-major over their axes in canonical order (data, draw, plates outermost to
+ * innermost, events), real = float or double (`real` in the manifest). input   with a data axis:
+ * in[k] points at the chunk's first data set. Weights, hypers, statistics: whole. A random source:
+ * NULL, or numbers that replace its draws. output  with a data axis: out[k] points at the chunk's
+ * first data set. Without one (reduced over data, or independent of it): a buffer of the chunk's
+ * own, overwritten. out[k] may be NULL: not wanted.
  *
  * Manifest: lines of space-separated words, strings quoted with \" \\ \n escapes:
  *   adavic-manifest 1
- *   model NAME            source-hash HEX16       real f32|f64        family NAME      target "TEXT"
- *   plate NAME parent NAME|- size N exchangeable 0|1 "reason" [from "COLUMN"]
- *   hyper NAME dims K1 K2 ... values V1 V2 ...            (dims may be none; values row-major)
- *   latent NAME plates P1 P2 ... dims K1 ...              (in model order; also: observed, quantity)
- *   weight NAME dims ... init constant|uniform|normal SCALE
- *   text KEY "TEXT"                                      (descriptors, analysis: shown by info)
- *   program NAME lane data|draw|- lanes L chunk C flop-scale 1
- *     axis NAME kind data|draw|plate|event parent NAME|- extent N copy NAME|-
- *     input NAME role weight|hyper|data|latent|stat|control|random axes A1 A2 ...
- *     output NAME reduced 0|1 axes A1 A2 ...
- *   end
- * Orders of axis, input and output lines are the orders of extent[], in[], out[].
+ *   model NAME            source-hash HEX16       real f32|f64        family NAME      target
+ * "TEXT" plate NAME parent NAME|- size N exchangeable 0|1 "reason" [from "COLUMN"] hyper NAME dims
+ * K1 K2 ... values V1 V2 ...            (dims may be none; values row-major) latent NAME plates P1
+ * P2 ... dims K1 ...              (in model order; also: observed, quantity) weight NAME dims ...
+ * init constant|uniform|normal SCALE text KEY "TEXT" (descriptors, analysis: shown by info) program
+ * NAME lane data|draw|- lanes L chunk C flop-scale 1 axis NAME kind data|draw|plate|event parent
+ * NAME|- extent N copy NAME|- input NAME role weight|hyper|data|latent|stat|control|random axes A1
+ * A2 ... output NAME reduced 0|1 axes A1 A2 ... end Orders of axis, input and output lines are the
+ * orders of extent[], in[], out[].
  *
  * Programs of a model (dual/programs.c builds them):
- *   simulate   (hyper; random)                 -> latents, observed                     [data, plates, dims]
- *   prepare    (hyper; random)                 -> what statistics are taken of
- *   step       (weights, hyper, stats; random) -> loss (reduced), set_loss [data], grad:W per weight (reduced)
- *   posterior  (weights, hyper, stats, data; random) -> latents, quantities [data, draw, ...], log_q, log_prior,
- *              log_likelihood [data, draw], encodings "enc:PLATE" and flow parameters "flow:LATENT:..."
- *   logjoint   (hyper, data, latents)          -> log_prior, log_likelihood [data, draw], d:LATENT (gradient)
+ *   simulate   (hyper; random)                 -> latents, observed                     [data,
+ * plates, dims] prepare    (hyper; random)                 -> what statistics are taken of step
+ * (weights, hyper, stats; random) -> loss (reduced), set_loss [data], grad:W per weight (reduced)
+ *   posterior  (weights, hyper, stats, data; random) -> latents, quantities [data, draw, ...],
+ * log_q, log_prior, log_likelihood [data, draw], encodings "enc:PLATE" and flow parameters
+ * "flow:LATENT:..." logjoint   (hyper, data, latents)          -> log_prior, log_likelihood [data,
+ * draw], d:LATENT (gradient)
  */
 #ifndef ADAVIC_ABI_H
 #define ADAVIC_ABI_H
@@ -47,14 +45,15 @@
 #include <stdint.h>
 
 typedef struct av_call {
-    const int64_t *extent;  /* by axis of the program: extents of this chunk (data: <= chunk; event axes: their extents) */
-    const int64_t *total;   /* the same for the whole call: `extent` operations read these */
-    const void *const *in;  /* by input */
-    void *const *out;       /* by output */
-    char *scratch;          /* scratch(extent) bytes, aligned to 64 */
-    uint32_t key[2];        /* random numbers: (seed, purpose) */
-    uint32_t step;          /* and the position of this call in them */
-    uint32_t data0;         /* number of the chunk's first data set within the step */
+    const int64_t *extent; /* by axis of the program: extents of this chunk (data: <= chunk; event
+                              axes: their extents) */
+    const int64_t *total;  /* the same for the whole call: `extent` operations read these */
+    const void *const *in; /* by input */
+    void *const *out;      /* by output */
+    char *scratch;         /* scratch(extent) bytes, aligned to 64 */
+    uint32_t key[2];       /* random numbers: (seed, purpose) */
+    uint32_t step;         /* and the position of this call in them */
+    uint32_t data0;        /* number of the chunk's first data set within the step */
 } av_call;
 
 typedef struct av_entry {

@@ -1,7 +1,9 @@
-/* adam.c -- Adam (Kingma and Ba, 2015) on the flat vector of weights, with a running average of the iterates.
+/* adam.c -- Adam (Kingma and Ba, 2015) on the flat vector of weights, with a running average of the
+ * iterates.
  *
- * Elements are independent, so threads share them out in blocks; the norm adds blocks in order. Moments and
- * weights are float32 (they are what a weights file holds), the arithmetic of one step is double. */
+ * Elements are independent, so threads share them out in blocks; the norm adds blocks in order.
+ * Moments and weights are float32 (they are what a weights file holds), the arithmetic of one step
+ * is double. */
 #include "runtime/session.h"
 
 #include <math.h>
@@ -78,7 +80,8 @@ static void step_part(void *context, int64_t item, int worker) {
     }
 }
 
-void rt_adam_step(RtAdam *a, double *const *gradient, double scale, double rate, int64_t t, double averaging) {
+void rt_adam_step(RtAdam *a, double *const *gradient, double scale, double rate, int64_t t,
+                  double averaging) {
     a->gradient = gradient;
     a->scale = scale;
     a->rate = rate;

@@ -22,7 +22,7 @@ typedef struct Option {
 } Option;
 
 static const Option options[] = {
-#define OPTION(name, letter, kind, field, argument, commands, text)                                                            \
+#define OPTION(name, letter, kind, field, argument, commands, text) \
     {name, letter, kind, offsetof(RtOptions, field), argument, commands, text},
 #include "runtime/options.def"
 #undef OPTION
@@ -37,26 +37,35 @@ static const struct Command {
     const char *summary, *text;
     const char *example; /* after the program's name */
 } commands[] = {
-    {"train", TRAIN, false, rt_command_train, "learn to infer, from simulated data; writes the weights",
-     "Simulates data sets from the model, trains the inference network on them, checks it on a fixed\n"
-     "validation set and saves the weights. --steps N or --time T says how long; without them training ends\n"
-     "when the validation ELBO has settled, after 10 minutes at most. Interrupting (Ctrl-C) saves, too.",
+    {"train", TRAIN, false, rt_command_train,
+     "learn to infer, from simulated data; writes the weights",
+     "Simulates data sets from the model, trains the inference network on them, checks it on a "
+     "fixed\n"
+     "validation set and saves the weights. --steps N or --time T says how long; without them "
+     "training ends\n"
+     "when the validation ELBO has settled, after 10 minutes at most. Interrupting (Ctrl-C) saves, "
+     "too.",
      "train --time 60s --size group=30"},
     {"infer", INFER, true, rt_command_infer, "the posterior of every latent, given data",
-     "DATA is a .csv (a row per observation, a key column per plate), .npz or .npy (arrays by name) or .bin\n"
-     "(float32) file. Prints mean, sd and quantiles; --out keeps the draws with log_q, log_prior and\n"
+     "DATA is a .csv (a row per observation, a key column per plate), .npz or .npy (arrays by "
+     "name) or .bin\n"
+     "(float32) file. Prints mean, sd and quantiles; --out keeps the draws with log_q, log_prior "
+     "and\n"
      "log_likelihood. k-hat says how far the answer can be trusted.",
      "infer data.csv --draws 4000 --out draws.npz"},
     {"elbo", ELBO, true, rt_command_elbo, "ELBO and evidence of data sets, with k-hat",
-     "The evidence lower bound, the importance-weighted evidence, their standard error, the effective number\n"
+     "The evidence lower bound, the importance-weighted evidence, their standard error, the "
+     "effective number\n"
      "of draws and k-hat, per data set.",
      "elbo sets.npz --draws 1000 --json"},
     {"simulate", SIMULATE, false, rt_command_simulate, "data sets from the prior",
-     "Draws latents from the prior and data given them. A .npz file holds both, a .bin file the data only.\n"
+     "Draws latents from the prior and data given them. A .npz file holds both, a .bin file the "
+     "data only.\n"
      "Without --out, quantiles of every variable are printed.",
      "simulate --count 100 --out sets.npz"},
     {"info", INFO, false, rt_command_info, "what this program is and how it was trained",
-     "The model's plates and variables, the size of the network, the analysis that it was derived from, and\n"
+     "The model's plates and variables, the size of the network, the analysis that it was derived "
+     "from, and\n"
      "where the weights come from.",
      "info --json"},
 };
@@ -74,23 +83,30 @@ typedef struct Cli {
 static void print_commands(const char *program, FILE *f) {
     fprintf(f, "usage: %s COMMAND [options]\n\n", program);
     for (int i = 0; i < N_COMMANDS; i++)
-        fprintf(f, "  %-8s %-5s %s\n", commands[i].name, commands[i].data ? "DATA" : "", commands[i].summary);
-    fprintf(f, "\n  %s COMMAND --help    explains a command\n  %s --version\n\nexample:\n  %s train && %s infer data.csv\n",
+        fprintf(f, "  %-8s %-5s %s\n", commands[i].name, commands[i].data ? "DATA" : "",
+                commands[i].summary);
+    fprintf(f,
+            "\n  %s COMMAND --help    explains a command\n  %s --version\n\nexample:\n  %s train "
+            "&& %s infer data.csv\n",
             program, program, program, program);
 }
 
 static void print_help(const Cli *c) {
-    printf("usage: %s %s%s [options]\n\n%s\n\noptions:\n", c->program, c->command->name, c->command->data ? " DATA" : "",
-           c->command->text);
+    printf("usage: %s %s%s [options]\n\n%s\n\noptions:\n", c->program, c->command->name,
+           c->command->data ? " DATA" : "", c->command->text);
     for (int i = 0; i < N_OPTIONS; i++) {
         const Option *o = &options[i];
         char left[64];
         if (!(o->commands & c->command->bit)) continue;
-        snprintf(left, sizeof left, "--%s%s%s", o->name, o->argument ? " " : "", o->argument ? o->argument : "");
-        if (o->letter) printf("  -%c, %-22s %s\n", o->letter, left, o->text);
-        else printf("      %-22s %s\n", left, o->text);
+        snprintf(left, sizeof left, "--%s%s%s", o->name, o->argument ? " " : "",
+                 o->argument ? o->argument : "");
+        if (o->letter)
+            printf("  -%c, %-22s %s\n", o->letter, left, o->text);
+        else
+            printf("      %-22s %s\n", left, o->text);
     }
-    printf("      %-22s %s\n\nexample:\n  %s %s\n", "--help", "this text", c->program, c->command->example);
+    printf("      %-22s %s\n\nexample:\n  %s %s\n", "--help", "this text", c->program,
+           c->command->example);
 }
 
 static void print_version(void) {
@@ -99,8 +115,9 @@ static void print_version(void) {
     const RtModel *m = rt_model_new(mem, adavic_manifest, &error);
     const char *version = m ? rt_text(m, "version") : NULL;
     if (m)
-        printf("%s, compiled by adavic%s%s (source hash %s, family %s, %s)\n", m->name, version ? " " : "",
-               version ? version : "", m->hash, m->family, m->f64 ? "float64" : "float32");
+        printf("%s, compiled by adavic%s%s (source hash %s, family %s, %s)\n", m->name,
+               version ? " " : "", version ? version : "", m->hash, m->family,
+               m->f64 ? "float64" : "float32");
     rt_mem_free(mem);
 }
 
@@ -108,7 +125,8 @@ static void print_version(void) {
 
 static const Option *find_option(const char *name, size_t n, char letter) {
     for (int i = 0; i < N_OPTIONS; i++)
-        if (letter ? options[i].letter == letter : strlen(options[i].name) == n && !strncmp(options[i].name, name, n))
+        if (letter ? options[i].letter == letter
+                   : strlen(options[i].name) == n && !strncmp(options[i].name, name, n))
             return &options[i];
     return NULL;
 }
@@ -166,24 +184,33 @@ static bool store(RtOptions *r, const Option *o, const char *value) {
         memcpy(field, &n, sizeof n);
         return true;
     case SEED:
-        if (!rt_parse_int(value, &n) || n < 0 || n > UINT32_MAX) return bad_value(o, value, "an integer from 0 to 4294967295");
+        if (!rt_parse_int(value, &n) || n < 0 || n > UINT32_MAX)
+            return bad_value(o, value, "an integer from 0 to 4294967295");
         memcpy(field, &n, sizeof n);
         return true;
     case TIME:
-        return parse_time(value, (double *)field) || bad_value(o, value, "a time such as 60s, 5m or 1h");
+        return parse_time(value, (double *)field) ||
+               bad_value(o, value, "a time such as 60s, 5m or 1h");
     case RATE:
-        if (!rt_parse_number(value, strlen(value), (double *)field) || !(*(double *)field > 0) || *(double *)field > 10)
+        if (!rt_parse_number(value, strlen(value), (double *)field) || !(*(double *)field > 0) ||
+            *(double *)field > 10)
             return bad_value(o, value, "a number above 0, such as 1e-3");
         return true;
-    case TEXT: memcpy(field, &value, sizeof value); return true;
-    case FLAG: *(bool *)field = true; return true;
-    case LIST: return add_to_list(r, o, value);
+    case TEXT:
+        memcpy(field, &value, sizeof value);
+        return true;
+    case FLAG:
+        *(bool *)field = true;
+        return true;
+    case LIST:
+        return add_to_list(r, o, value);
     }
     return false;
 }
 
 /* One argument, and the next where it is an option's. *i moves over what was used. */
-static bool parse_option(Cli *c, int argc, char **argv, int *i, const char *name, size_t n, const char *value) {
+static bool parse_option(Cli *c, int argc, char **argv, int *i, const char *name, size_t n,
+                         const char *value) {
     const Option *o = find_option(name, n, 0);
     if (!o || !(o->commands & c->command->bit)) return unknown_option(c, name, n);
     if (o->kind == FLAG) {
@@ -208,8 +235,10 @@ static bool parse_letter(Cli *c, int argc, char **argv, int *i) {
 }
 
 static bool parse_data(Cli *c, const char *argument) {
-    if (!c->command->data) fprintf(stderr, "error: %s takes no file: %s\n", c->command->name, argument);
-    else if (c->o->data) fprintf(stderr, "error: one data file at a time: %s and %s\n", c->o->data, argument);
+    if (!c->command->data)
+        fprintf(stderr, "error: %s takes no file: %s\n", c->command->name, argument);
+    else if (c->o->data)
+        fprintf(stderr, "error: one data file at a time: %s and %s\n", c->o->data, argument);
     else {
         c->o->data = argument;
         return true;
@@ -231,7 +260,8 @@ static bool parse(Cli *c, int argc, char **argv, bool *help) {
         } else if (!strcmp(a, "--")) {
             options_end = true;
         } else if (!strncmp(a, "--", 2)) {
-            if (!parse_option(c, argc, argv, &i, a + 2, n - 2, equals ? equals + 1 : NULL)) return false;
+            if (!parse_option(c, argc, argv, &i, a + 2, n - 2, equals ? equals + 1 : NULL))
+                return false;
         } else if (a[0] == '-') {
             if (!parse_letter(c, argc, argv, &i)) return false;
         } else if (equals && (find_option(a, n, 0) || access(a, F_OK))) {
@@ -241,7 +271,8 @@ static bool parse(Cli *c, int argc, char **argv, bool *help) {
         }
     }
     if (!c->command->data || c->o->data) return true;
-    fprintf(stderr, "error: %s needs a data file\n  %s %s\n", c->command->name, c->program, c->command->example);
+    fprintf(stderr, "error: %s needs a data file\n  %s %s\n", c->command->name, c->program,
+            c->command->example);
     return false;
 }
 
@@ -310,14 +341,21 @@ static int run(const Command *command, RtOptions *o, const char *argv0) {
 }
 
 int rt_main(int argc, char **argv) {
-    RtOptions o = {.steps = -1, .sets = -1, .draws = -1, .threads = -1, .count = -1, .seed = -1, .seconds = -1,
+    RtOptions o = {.steps = -1,
+                   .sets = -1,
+                   .draws = -1,
+                   .threads = -1,
+                   .count = -1,
+                   .seed = -1,
+                   .seconds = -1,
                    .learning_rate = -1};
     const char *program = argc > 0 ? argv[0] : "model";
     if (argc < 2) {
         print_commands(program, stderr);
         return 2;
     }
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || (!strcmp(argv[1], "help") && argc == 2)) {
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
+        (!strcmp(argv[1], "help") && argc == 2)) {
         print_commands(program, stdout);
         return 0;
     }

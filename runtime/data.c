@@ -1,4 +1,5 @@
-/* data.c -- reading data sets: by extension to the reader of the format; .bin and .npz here. See data.h. */
+/* data.c -- reading data sets: by extension to the reader of the format; .bin and .npz here. See
+ * data.h. */
 #include "runtime/data.h"
 
 #include <math.h>
@@ -8,7 +9,8 @@
 void rt_shape_text(const RtModel *m, const RtVar *v, const int64_t *sizes, RtBytes *out) {
     rt_bytes_printf(out, "%s", v->name);
     for (int i = 0; i < v->n_plates; i++)
-        rt_bytes_printf(out, "%s%s = %lld", i ? ", " : "[", m->plates[v->plates[i]].name, (long long)sizes[v->plates[i]]);
+        rt_bytes_printf(out, "%s%s = %lld", i ? ", " : "[", m->plates[v->plates[i]].name,
+                        (long long)sizes[v->plates[i]]);
     for (int i = 0; i < v->n_dims; i++)
         rt_bytes_printf(out, "%s%lld", i || v->n_plates ? ", " : "[", (long long)v->dims[i]);
     if (v->n_plates + v->n_dims) rt_bytes_printf(out, "]");
@@ -29,7 +31,8 @@ void rt_element_name(const RtVar *v, const int64_t *sizes, int64_t flat, RtBytes
 }
 
 /* Every number finite; otherwise an error that names the first one that is not. */
-static bool check_finite(const RtModel *m, const RtVar *v, const char *file, const RtData *d, RtError *error) {
+static bool check_finite(const RtModel *m, const RtVar *v, const char *file, const RtData *d,
+                         RtError *error) {
     int64_t size = rt_var_size(v, d->sizes);
     const double *values = d->values[v - m->vars];
     for (int64_t i = 0; i < size * d->n_sets; i++) {
@@ -37,8 +40,8 @@ static bool check_finite(const RtModel *m, const RtVar *v, const char *file, con
         RtBytes name = {0};
         rt_element_name(v, d->sizes, i % size, &name);
         if (d->n_sets > 1) rt_bytes_printf(&name, " of data set %lld", (long long)(i / size));
-        rt_error(error, "%s: %s is %s: this program needs a finite number in every cell", file, name.data,
-                 isnan(values[i]) ? "NaN (missing)" : "infinite");
+        rt_error(error, "%s: %s is %s: this program needs a finite number in every cell", file,
+                 name.data, isnan(values[i]) ? "NaN (missing)" : "infinite");
         rt_bytes_free(&name);
         return false;
     }
@@ -85,8 +88,9 @@ static int free_plate(const RtModel *m, const RtDataOptions *options) {
     return best;
 }
 
-static bool wrong_length(const RtModel *m, const char *name, const RtBytes *bytes, const RtDataOptions *options,
-                         int solved, int64_t per_set, RtError *error) {
+static bool wrong_length(const RtModel *m, const char *name, const RtBytes *bytes,
+                         const RtDataOptions *options, int solved, int64_t per_set,
+                         RtError *error) {
     RtBytes text = {0};
     int64_t sizes[RT_MAX_PLATES], found = (int64_t)bytes->n / 4, shown = 0;
     memcpy(sizes, options->sizes, sizeof sizes);
@@ -96,8 +100,9 @@ static bool wrong_length(const RtModel *m, const char *name, const RtBytes *byte
         if (shown++) rt_bytes_printf(&text, " then ");
         rt_shape_text(m, v, sizes, &text);
     }
-    rt_bytes_printf(&text, " in float32: 4 x %lld = %lld bytes%s\n  found     %lld numbers%s\n", (long long)per_set,
-                    (long long)(4 * per_set), options->batch ? " per data set" : "", (long long)found,
+    rt_bytes_printf(&text, " in float32: 4 x %lld = %lld bytes%s\n  found     %lld numbers%s\n",
+                    (long long)per_set, (long long)(4 * per_set),
+                    options->batch ? " per data set" : "", (long long)found,
                     bytes->n % 4 ? " and a broken one (the length is no multiple of 4)" : "");
     if (solved >= 0) {
         sizes[solved] = 1;
@@ -106,11 +111,14 @@ static bool wrong_length(const RtModel *m, const char *name, const RtBytes *byte
         int64_t each = numbers_per_set(m, sizes) - one, fixed = one - each;
         int64_t n = each > 0 ? (found - fixed + each / 2) / each : 1;
         if (n < 1) n = 1;
-        rt_bytes_printf(&text, "  each instance of %s takes %lld numbers: the nearest that fits is %s = %lld, with %lld bytes\n",
-                        m->plates[solved].name, (long long)each, m->plates[solved].name, (long long)n,
-                        (long long)(4 * (fixed + n * each)));
+        rt_bytes_printf(&text,
+                        "  each instance of %s takes %lld numbers: the nearest that fits is %s = "
+                        "%lld, with %lld bytes\n",
+                        m->plates[solved].name, (long long)each, m->plates[solved].name,
+                        (long long)n, (long long)(4 * (fixed + n * each)));
     }
-    rt_bytes_printf(&text, "  state other sizes with --size PLATE=N%s", options->batch ? "" : "; several data sets back to back need --batch");
+    rt_bytes_printf(&text, "  state other sizes with --size PLATE=N%s",
+                    options->batch ? "" : "; several data sets back to back need --batch");
     rt_error(error, "%s", text.data);
     rt_bytes_free(&text);
     return false;
@@ -130,7 +138,8 @@ bool rt_data_bin(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
     int64_t found = (int64_t)(bytes->n / 4), per_set = numbers_per_set(m, out->sizes);
     int solved = options->batch ? -1 : free_plate(m, options);
     if (per_set <= 0) return rt_error(error, "%s: the plates are too large", name);
-    if (bytes->n % 4 || !found) return wrong_length(m, name, bytes, options, solved, per_set, error);
+    if (bytes->n % 4 || !found)
+        return wrong_length(m, name, bytes, options, solved, per_set, error);
     if (options->batch) {
         if (found % per_set) return wrong_length(m, name, bytes, options, -1, per_set, error);
         out->n_sets = found / per_set;
@@ -152,7 +161,8 @@ bool rt_data_bin(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
         int64_t size = rt_var_size(v, out->sizes);
         double *to = rt_alloc(mem, out->n_sets * size, sizeof *to);
         for (int64_t s = 0; s < out->n_sets; s++)
-            for (int64_t i = 0; i < size; i++) to[s * size + i] = float_at(bytes, s * per_set + before + i);
+            for (int64_t i = 0; i < size; i++)
+                to[s * size + i] = float_at(bytes, s * per_set + before + i);
         out->values[v - m->vars] = to;
         before += size;
         if (!check_finite(m, v, name, out, error)) return false;
@@ -164,56 +174,64 @@ bool rt_data_bin(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
 
 static void array_shape(const RtArray *a, RtBytes *out) {
     rt_bytes_printf(out, "(");
-    for (int i = 0; i < a->n_dims; i++) rt_bytes_printf(out, "%s%lld", i ? ", " : "", (long long)a->dims[i]);
+    for (int i = 0; i < a->n_dims; i++)
+        rt_bytes_printf(out, "%s%lld", i ? ", " : "", (long long)a->dims[i]);
     rt_bytes_printf(out, ")");
 }
 
-static bool wrong_shape(const RtModel *m, const RtVar *v, const char *name, const RtArray *a, const int64_t *sizes,
-                        const char *why, RtError *error) {
+static bool wrong_shape(const RtModel *m, const RtVar *v, const char *name, const RtArray *a,
+                        const int64_t *sizes, const char *why, RtError *error) {
     RtBytes want = {0}, got = {0};
     rt_shape_text(m, v, sizes, &want);
     array_shape(a, &got);
-    rt_error(error, "%s: array %s has another shape than the model's\n  expected  %s (plate sizes may differ), or the "
-                    "same behind one axis of data sets\n  found     %s%s%s", name, v->name, want.data, got.data,
-             why ? ": " : "", why ? why : "");
+    rt_error(error,
+             "%s: array %s has another shape than the model's\n  expected  %s (plate sizes may "
+             "differ), or the "
+             "same behind one axis of data sets\n  found     %s%s%s",
+             name, v->name, want.data, got.data, why ? ": " : "", why ? why : "");
     rt_bytes_free(&want);
     rt_bytes_free(&got);
     return false;
 }
 
 /* Sizes of the variable's plates from the array; `fixed` plates keep theirs. */
-static bool take_shape(const RtModel *m, const RtVar *v, const char *name, const RtArray *a, bool *fixed, RtData *out,
-                       bool first, RtError *error) {
+static bool take_shape(const RtModel *m, const RtVar *v, const char *name, const RtArray *a,
+                       bool *fixed, RtData *out, bool first, RtError *error) {
     int own = v->n_plates + v->n_dims, lead = a->n_dims - own;
     RtBytes why = {0};
     if (lead != 0 && lead != 1) return wrong_shape(m, v, name, a, out->sizes, NULL, error);
     int64_t sets = lead ? a->dims[0] : 1;
     if (!first && sets != out->n_sets)
-        rt_bytes_printf(&why, "%lld data sets, but %lld in other arrays", (long long)sets, (long long)out->n_sets);
+        rt_bytes_printf(&why, "%lld data sets, but %lld in other arrays", (long long)sets,
+                        (long long)out->n_sets);
     out->n_sets = sets;
     for (int i = 0; i < v->n_plates && !why.n; i++) {
         int p = v->plates[i];
         int64_t size = a->dims[lead + i];
         if (fixed[p] && out->sizes[p] != size)
-            rt_bytes_printf(&why, "%lld instances of %s, but %lld stated before", (long long)size, m->plates[p].name,
-                            (long long)out->sizes[p]);
-        else if (size < 1) rt_bytes_printf(&why, "no instance of %s", m->plates[p].name);
+            rt_bytes_printf(&why, "%lld instances of %s, but %lld stated before", (long long)size,
+                            m->plates[p].name, (long long)out->sizes[p]);
+        else if (size < 1)
+            rt_bytes_printf(&why, "no instance of %s", m->plates[p].name);
         fixed[p] = true;
         out->sizes[p] = size;
     }
     for (int i = 0; i < v->n_dims && !why.n; i++)
-        if (a->dims[lead + v->n_plates + i] != v->dims[i]) rt_bytes_printf(&why, "the last axes are the event's");
+        if (a->dims[lead + v->n_plates + i] != v->dims[i])
+            rt_bytes_printf(&why, "the last axes are the event's");
     if (sets < 1 && !why.n) rt_bytes_printf(&why, "no data set");
     bool ok = !why.n || wrong_shape(m, v, name, a, out->sizes, why.data, error);
     rt_bytes_free(&why);
     return ok;
 }
 
-static bool missing_array(const RtVar *v, const char *name, const RtZipFile *files, int n, RtError *error) {
+static bool missing_array(const RtVar *v, const char *name, const RtZipFile *files, int n,
+                          RtError *error) {
     RtBytes have = {0};
-    for (int i = 0; i < n && i < 20; i++) rt_bytes_printf(&have, "%s%s", i ? ", " : "", files[i].name);
-    rt_error(error, "%s: no array named %s\n  expected  %s.npy inside\n  found     %.800s", name, v->name, v->name,
-             n ? have.data : "nothing");
+    for (int i = 0; i < n && i < 20; i++)
+        rt_bytes_printf(&have, "%s%s", i ? ", " : "", files[i].name);
+    rt_error(error, "%s: no array named %s\n  expected  %s.npy inside\n  found     %.800s", name,
+             v->name, v->name, n ? have.data : "nothing");
     rt_bytes_free(&have);
     return false;
 }
@@ -222,14 +240,16 @@ bool rt_data_npz(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
                  const RtDataOptions *options, RtData *out, RtError *error) {
     start(mem, m, options, out);
     int n = 1, observed = 0;
-    RtZipFile single = {.bytes = (const unsigned char *)bytes->data, .n = bytes->n}, *files = &single;
+    RtZipFile single = {.bytes = (const unsigned char *)bytes->data, .n = bytes->n},
+              *files = &single;
     bool lone = bytes->n > 6 && !memcmp(bytes->data, "\x93NUMPY", 6);
     bool fixed[RT_MAX_PLATES];
     memcpy(fixed, options->given, sizeof fixed);
     const RtVar *v;
     for (int at = 0; next_observed(m, &at);) observed++;
     if (lone && observed != 1)
-        return rt_error(error, "%s: one array, but the model observes %d variables: use .npz", name, observed);
+        return rt_error(error, "%s: one array, but the model observes %d variables: use .npz", name,
+                        observed);
     if (!lone && !rt_zip_read(mem, name, bytes, &files, &n, error)) return false;
     for (int at = 0, first = 1; (v = next_observed(m, &at)); first = 0) {
         int k = lone ? 0 : -1;
@@ -265,13 +285,19 @@ bool rt_data_read(RtMem *mem, const RtModel *m, const char *path, const RtDataOp
                 ends_with(path, ".csv.gz") || ends_with(path, ".tsv.gz");
     bool arrays = ends_with(path, ".npz") || ends_with(path, ".npy");
     if (!text && !arrays && !ends_with(path, ".bin"))
-        return rt_error(error, "%s: not a known kind of data file\n  expected  .csv, .tsv (also .gz), .npz, .npy or .bin",
+        return rt_error(error,
+                        "%s: not a known kind of data file\n  expected  .csv, .tsv (also .gz), "
+                        ".npz, .npy or .bin",
                         path);
     if (!rt_read_file(path, &bytes, error)) return false;
     if (text)
-        ok = rt_gunzip(path, &bytes, error) && rt_data_csv(mem, m, path, &bytes, options, out, error);
-    else if (arrays) ok = rt_data_npz(mem, m, path, &bytes, options, out, error);
-    else ok = rt_data_bin(mem, m, path, &bytes, options, out, error);
-    rt_bytes_free(&bytes); /* readers keep numbers and copies of labels, never pointers into the bytes */
+        ok = rt_gunzip(path, &bytes, error) &&
+             rt_data_csv(mem, m, path, &bytes, options, out, error);
+    else if (arrays)
+        ok = rt_data_npz(mem, m, path, &bytes, options, out, error);
+    else
+        ok = rt_data_bin(mem, m, path, &bytes, options, out, error);
+    rt_bytes_free(
+        &bytes); /* readers keep numbers and copies of labels, never pointers into the bytes */
     return ok;
 }

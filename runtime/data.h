@@ -1,8 +1,9 @@
 /* data.h -- data sets in memory, and the files they come from and go to.
  *
- * All readers give the same: plate sizes, and per observed variable one array [set, plates, dims] in double. They check
- * everything that a program may rely on (finite numbers, consistent sizes) and say what is wrong, where, and
- * what would be right. No reader trusts a length, an offset or a shape that it found in a file. */
+ * All readers give the same: plate sizes, and per observed variable one array [set, plates, dims]
+ * in double. They check everything that a program may rely on (finite numbers, consistent sizes)
+ * and say what is wrong, where, and what would be right. No reader trusts a length, an offset or a
+ * shape that it found in a file. */
 #ifndef ADAVIC_DATA_H
 #define ADAVIC_DATA_H
 
@@ -10,9 +11,10 @@
 
 typedef struct RtData {
     int64_t n_sets;
-    int64_t sizes[RT_MAX_PLATES];  /* by plate of the model */
-    double **values;               /* by variable of the model; NULL unless observed: [set, plates, dims] */
-    char **labels[RT_MAX_PLATES];  /* of a CSV's keys, by flat instance (row-major over the plate's path); or NULL */
+    int64_t sizes[RT_MAX_PLATES]; /* by plate of the model */
+    double **values; /* by variable of the model; NULL unless observed: [set, plates, dims] */
+    char **labels[RT_MAX_PLATES]; /* of a CSV's keys, by flat instance (row-major over the plate's
+                                     path); or NULL */
 } RtData;
 
 typedef struct RtDataOptions {
@@ -44,7 +46,8 @@ typedef struct RtArray {
     int64_t dims[RT_MAX_PLATES + RT_MAX_DIMS + 2];
     double *values; /* C order */
 } RtArray;
-bool rt_npy_read(RtMem *mem, const char *name, const unsigned char *bytes, size_t n, RtArray *out, RtError *error);
+bool rt_npy_read(RtMem *mem, const char *name, const unsigned char *bytes, size_t n, RtArray *out,
+                 RtError *error);
 /* Appends header and numbers; `values` float or double (f64), already in C order. */
 void rt_npy_write(RtBytes *out, const void *values, bool f64, const int64_t *dims, int n_dims);
 
@@ -54,9 +57,11 @@ typedef struct RtZipFile {
     const unsigned char *bytes;
     size_t n;
 } RtZipFile;
-bool rt_zip_read(RtMem *mem, const char *name, const RtBytes *bytes, RtZipFile **files, int *n, RtError *error);
+bool rt_zip_read(RtMem *mem, const char *name, const RtBytes *bytes, RtZipFile **files, int *n,
+                 RtError *error);
 /* Appends one file to an archive under construction; `directory` collects its entries. */
-bool rt_zip_add(RtBytes *archive, RtBytes *directory, const char *name, const RtBytes *file, RtError *error);
+bool rt_zip_add(RtBytes *archive, RtBytes *directory, const char *name, const RtBytes *file,
+                RtError *error);
 void rt_zip_end(RtBytes *archive, const RtBytes *directory);
 
 /* Inflates a gzip file in place; leaves anything else as it is. */

@@ -1,13 +1,14 @@
-/* data_csv.c -- long tables: a row per instance of the innermost plate, a column per observed variable, a key
- * column per plate.
+/* data_csv.c -- long tables: a row per instance of the innermost plate, a column per observed
+ * variable, a key column per plate.
  *
  *     batch,cask,assay,strength       plate batch(10) { plate cask(3) { plate assay(2) {
  *     A,a,1,62.8                          observed strength ~ ...; } } }
  *
- * Rows come in any order; instances are numbered in order of first appearance within their parent, and a key names an
- * instance within its parent. The key of the innermost plate may be absent: then every row is an instance. Variables of
- * outer plates repeat in every row of their instance and must not change there. Groups must be equal.
- * Positions in messages are file:row:column, both counted from 1; the header is row 1. */
+ * Rows come in any order; instances are numbered in order of first appearance within their parent,
+ * and a key names an instance within its parent. The key of the innermost plate may be absent: then
+ * every row is an instance. Variables of outer plates repeat in every row of their instance and
+ * must not change there. Groups must be equal. Positions in messages are file:row:column, both
+ * counted from 1; the header is row 1. */
 #include "runtime/data.h"
 
 #include <math.h>
@@ -42,7 +43,7 @@ typedef struct Instance {
 typedef struct Level {
     int plate, column; /* column: -1 if the file has none */
     int64_t n;
-    Instance *instances; /* as many as rows at most */
+    Instance *instances;     /* as many as rows at most */
     int64_t *slots, n_slots; /* open hashing: instance number + 1, or 0 */
     int64_t *of_row;
 } Level;
@@ -73,7 +74,8 @@ static char find_separator(const char *text, const char *end) {
     return semicolons > commas ? ';' : ',';
 }
 
-/* One cell from *at on, unquoted in place; leaves *at at the separator or the line's end. False: a quote stays open. */
+/* One cell from *at on, unquoted in place; leaves *at at the separator or the line's end. False: a
+ * quote stays open. */
 static bool read_cell(char **at, char *end, char separator, Cell *cell, int64_t *line) {
     char *s = *at, *to;
     while (s < end && (*s == ' ' || (*s == '\t' && separator != '\t'))) s++;
@@ -131,7 +133,8 @@ static bool read_header(Table *t, char **at, char *end, char separator, RtError 
     return true;
 }
 
-/* Empty lines are no rows; but in a table of one column an empty line before others is a missing cell. */
+/* Empty lines are no rows; but in a table of one column an empty line before others is a missing
+ * cell. */
 static bool only_blanks(const char *s, const char *end) {
     while (s < end && (*s == '\n' || *s == '\r')) s++;
     return s == end;
@@ -155,15 +158,18 @@ static bool read_table(Table *t, const RtBytes *bytes, RtError *error) {
         for (;;) {
             Cell c;
             if (!read_cell(&at, end, separator, &c, &line))
-                return rt_error(error, "%s:%lld:%d: a quote stays open", t->name, (long long)first, n + 1);
+                return rt_error(error, "%s:%lld:%d: a quote stays open", t->name, (long long)first,
+                                n + 1);
             if (n < t->n_columns) row[n] = c;
             n++;
             if (at == end || *at != separator) break;
             at++;
         }
         if (n != t->n_columns)
-            return rt_error(error, "%s:%lld: the row has %d cells\n  expected  %d, as the header has\n  found     %d",
-                            t->name, (long long)first, n, t->n_columns, n);
+            return rt_error(
+                error,
+                "%s:%lld: the row has %d cells\n  expected  %d, as the header has\n  found     %d",
+                t->name, (long long)first, n, t->n_columns, n);
         t->line[t->n_rows++] = first;
     }
     if (!t->n_rows) return rt_error(error, "%s: no row of data below the header", t->name);
@@ -181,14 +187,17 @@ static int find_column(const Table *t, const char *name) {
 static bool missing_column(const Reader *r, const char *name, const char *what) {
     const char *near = rt_nearest(name, r->t.header, r->t.n_columns);
     RtBytes have = {0};
-    for (int c = 0; c < r->t.n_columns; c++) rt_bytes_printf(&have, "%s%s", c ? ", " : "", r->t.header[c]);
-    rt_error(r->error, "%s:1: no column named %s\n  expected  %s\n  found     %.600s%s%s%s", r->t.name, name, what, have.data,
-             near ? "\n  did you mean " : "", near ? near : "", near ? "?" : "");
+    for (int c = 0; c < r->t.n_columns; c++)
+        rt_bytes_printf(&have, "%s%s", c ? ", " : "", r->t.header[c]);
+    rt_error(r->error, "%s:1: no column named %s\n  expected  %s\n  found     %.600s%s%s%s",
+             r->t.name, name, what, have.data, near ? "\n  did you mean " : "", near ? near : "",
+             near ? "?" : "");
     rt_bytes_free(&have);
     return false;
 }
 
-/* Columns of a variable's event, row-major: NAME for scalars, NAME[i,j] or NAME.i.j (from 1) for vectors. */
+/* Columns of a variable's event, row-major: NAME for scalars, NAME[i,j] or NAME.i.j (from 1) for
+ * vectors. */
 static bool value_columns(const Reader *r, const RtVar *v, int *columns) {
     for (int64_t e = 0; e < v->event; e++) {
         RtBytes brackets = {0}, dots = {0};
@@ -207,8 +216,9 @@ static bool value_columns(const Reader *r, const RtVar *v, int *columns) {
         columns[e] = find_column(&r->t, brackets.data);
         if (columns[e] < 0) columns[e] = find_column(&r->t, dots.data);
         bool ok = columns[e] >= 0 ||
-                  missing_column(r, brackets.data, v->n_dims ? "a column per component: x[0], x[1] or x.1, x.2"
-                                                             : "a column per observed variable");
+                  missing_column(r, brackets.data,
+                                 v->n_dims ? "a column per component: x[0], x[1] or x.1, x.2"
+                                           : "a column per observed variable");
         rt_bytes_free(&brackets);
         rt_bytes_free(&dots);
         if (!ok) return false;
@@ -229,15 +239,20 @@ static bool find_levels(Reader *r) {
         if (v->kind != RT_OBSERVED) continue;
         for (int k = 0; k < v->n_plates; k++)
             if (v->plates[k] != deepest->plates[k])
-                return rt_error(r->error, "%s: %s and %s stand in different plates, which one long table cannot hold: "
-                                "use .npz", r->t.name, v->name, deepest->name);
+                return rt_error(
+                    r->error,
+                    "%s: %s and %s stand in different plates, which one long table cannot hold: "
+                    "use .npz",
+                    r->t.name, v->name, deepest->name);
     }
     for (r->n_levels = 0; r->n_levels < deepest->n_plates; r->n_levels++) {
         Level *l = &r->levels[r->n_levels];
         const RtPlate *plate = &r->m->plates[deepest->plates[r->n_levels]];
-        *l = (Level){.plate = deepest->plates[r->n_levels], .column = find_column(&r->t, plate->column)};
+        *l = (Level){.plate = deepest->plates[r->n_levels],
+                     .column = find_column(&r->t, plate->column)};
         if (l->column < 0 && r->n_levels + 1 < deepest->n_plates)
-            return missing_column(r, plate->column, "a key column for every plate but the innermost");
+            return missing_column(r, plate->column,
+                                  "a key column for every plate but the innermost");
     }
     return true;
 }
@@ -263,16 +278,20 @@ static int64_t find_instance(Reader *r, int level, int64_t parent, int64_t row, 
     for (uint64_t at = hash_key(parent, key);; at++) {
         int64_t *slot = &l->slots[at % (uint64_t)l->n_slots];
         if (!*slot) {
-            *slot = 1 + add_instance(r, level, parent, row, rt_copy_text(r->t.mem, key->text, key->n));
+            *slot =
+                1 + add_instance(r, level, parent, row, rt_copy_text(r->t.mem, key->text, key->n));
             return *slot - 1;
         }
         const Instance *i = &l->instances[*slot - 1];
-        if (i->parent == parent && strlen(i->label) == key->n && !memcmp(i->label, key->text, key->n)) return *slot - 1;
+        if (i->parent == parent && strlen(i->label) == key->n &&
+            !memcmp(i->label, key->text, key->n))
+            return *slot - 1;
     }
 }
 
 static bool is_missing(const Cell *c) {
-    return !c->n || (c->n == 2 && !memcmp(c->text, "NA", 2)) || (c->n == 3 && !strncasecmp(c->text, "nan", 3));
+    return !c->n || (c->n == 2 && !memcmp(c->text, "NA", 2)) ||
+           (c->n == 3 && !strncasecmp(c->text, "nan", 3));
 }
 
 static bool duplicate(const Reader *r, int64_t row, int64_t before) {
@@ -280,11 +299,15 @@ static bool duplicate(const Reader *r, int64_t row, int64_t before) {
     for (int i = 0; i < r->n_levels; i++) {
         const Level *l = &r->levels[i];
         const Cell *c = &r->t.cells[row * r->t.n_columns + l->column];
-        rt_bytes_printf(&key, "%s%s = %.*s", i ? ", " : "", r->m->plates[l->plate].column, (int)c->n, c->text);
+        rt_bytes_printf(&key, "%s%s = %.*s", i ? ", " : "", r->m->plates[l->plate].column,
+                        (int)c->n, c->text);
     }
-    rt_error(r->error, "%s:%lld:%d: the key occurs twice: %.300s\n  expected  one row per instance\n  found     the same key in "
-             "row %lld\n  repeated measurements need a plate of their own, inside this one", r->t.name,
-             (long long)r->t.line[row], r->levels[r->n_levels - 1].column + 1, key.data, (long long)r->t.line[before]);
+    rt_error(r->error,
+             "%s:%lld:%d: the key occurs twice: %.300s\n  expected  one row per instance\n  found  "
+             "   the same key in "
+             "row %lld\n  repeated measurements need a plate of their own, inside this one",
+             r->t.name, (long long)r->t.line[row], r->levels[r->n_levels - 1].column + 1, key.data,
+             (long long)r->t.line[before]);
     rt_bytes_free(&key);
     return false;
 }
@@ -307,16 +330,19 @@ static bool place_rows(Reader *r) {
             }
             const Cell *key = &r->t.cells[row * r->t.n_columns + l->column];
             if (is_missing(key))
-                return rt_error(r->error, "%s:%lld:%d: the key %s is missing", r->t.name, (long long)r->t.line[row],
-                                l->column + 1, r->m->plates[l->plate].column);
+                return rt_error(r->error, "%s:%lld:%d: the key %s is missing", r->t.name,
+                                (long long)r->t.line[row], l->column + 1,
+                                r->m->plates[l->plate].column);
             int64_t known = l->n;
             parent = l->of_row[row] = find_instance(r, i, parent, row, key);
-            if (i + 1 == r->n_levels && l->n == known) return duplicate(r, row, l->instances[parent].row);
+            if (i + 1 == r->n_levels && l->n == known)
+                return duplicate(r, row, l->instances[parent].row);
         }
     }
     if (!r->n_levels && r->t.n_rows > 1)
-        return rt_error(r->error, "%s: %lld rows\n  expected  one: nothing observed stands in a plate", r->t.name,
-                        (long long)r->t.n_rows);
+        return rt_error(r->error,
+                        "%s: %lld rows\n  expected  one: nothing observed stands in a plate",
+                        r->t.name, (long long)r->t.n_rows);
     return true;
 }
 
@@ -327,7 +353,8 @@ static void path_text(const Reader *r, int level, int64_t instance, RtBytes *out
         path_text(r, level - 1, i->parent, out);
         rt_bytes_printf(out, ", ");
     }
-    rt_bytes_printf(out, "%s %.60s", r->m->plates[r->levels[level].plate].column, i->label ? i->label : "?");
+    rt_bytes_printf(out, "%s %.60s", r->m->plates[r->levels[level].plate].column,
+                    i->label ? i->label : "?");
 }
 
 static bool unequal(const Reader *r, int level, int64_t other) {
@@ -337,11 +364,14 @@ static bool unequal(const Reader *r, int level, int64_t other) {
     path_text(r, level - 1, 0, &first);
     path_text(r, level - 1, other, &second);
     rt_error(r->error,
-             "%s:%lld: groups of unequal size\n  expected  %lld of plate %s in every group, as in %s (from row %lld)\n  found     %lld in %s"
-             "\n  this program needs equal groups: leave some rows out, or look for a row that is missing",
-             r->t.name, (long long)r->t.line[above->instances[other].row], (long long)above->instances[0].children, plate,
-             first.data, (long long)r->t.line[above->instances[0].row], (long long)above->instances[other].children,
-             second.data);
+             "%s:%lld: groups of unequal size\n  expected  %lld of plate %s in every group, as in "
+             "%s (from row %lld)\n  found     %lld in %s"
+             "\n  this program needs equal groups: leave some rows out, or look for a row that is "
+             "missing",
+             r->t.name, (long long)r->t.line[above->instances[other].row],
+             (long long)above->instances[0].children, plate, first.data,
+             (long long)r->t.line[above->instances[0].row],
+             (long long)above->instances[other].children, second.data);
     rt_bytes_free(&first);
     rt_bytes_free(&second);
     return false;
@@ -354,8 +384,9 @@ static bool take_sizes(Reader *r) {
         for (int64_t k = 1; i && k < r->levels[i - 1].n; k++)
             if (r->levels[i - 1].instances[k].children != size) return unequal(r, i, k);
         if (r->options->given[l->plate] && r->options->sizes[l->plate] != size)
-            return rt_error(r->error, "%s: %lld of plate %s, but --size says %lld", r->t.name, (long long)size,
-                            r->m->plates[l->plate].name, (long long)r->options->sizes[l->plate]);
+            return rt_error(r->error, "%s: %lld of plate %s, but --size says %lld", r->t.name,
+                            (long long)size, r->m->plates[l->plate].name,
+                            (long long)r->options->sizes[l->plate]);
         r->out->sizes[l->plate] = size;
     }
     return true;
@@ -386,16 +417,22 @@ static bool read_value(const Reader *r, const RtVar *v, int64_t row, int column,
     long long line = r->t.line[row];
     int shown = c->n > 40 ? 40 : (int)c->n;
     if (is_missing(c))
-        return rt_error(r->error, "%s:%lld:%d: a value of %s is missing\n  expected  a number\n  found     %s\n  this program "
-                        "has no missing values: leave the group out, or fill the cell", r->t.name, line, column + 1,
-                        v->name, c->n ? "NA" : "an empty cell");
+        return rt_error(r->error,
+                        "%s:%lld:%d: a value of %s is missing\n  expected  a number\n  found     "
+                        "%s\n  this program "
+                        "has no missing values: leave the group out, or fill the cell",
+                        r->t.name, line, column + 1, v->name, c->n ? "NA" : "an empty cell");
     if (!rt_parse_number(c->text, c->n, out))
-        return rt_error(r->error, "%s:%lld:%d: text where %s needs a number\n  expected  a number such as 3.25\n  found     \"%.*s\"%s",
+        return rt_error(r->error,
+                        "%s:%lld:%d: text where %s needs a number\n  expected  a number such as "
+                        "3.25\n  found     \"%.*s\"%s",
                         r->t.name, line, column + 1, v->name, shown, c->text,
                         memchr(c->text, ',', c->n) ? "\n  decimals are written with a point" : "");
     if (!isfinite(*out) || !isfinite((double)(float)*out))
-        return rt_error(r->error, "%s:%lld:%d: a value of %s is infinite\n  expected  a finite number\n  found     %.*s", r->t.name,
-                        line, column + 1, v->name, shown, c->text);
+        return rt_error(
+            r->error,
+            "%s:%lld:%d: a value of %s is infinite\n  expected  a finite number\n  found     %.*s",
+            r->t.name, line, column + 1, v->name, shown, c->text);
     return true;
 }
 
@@ -413,10 +450,13 @@ static bool read_variable(Reader *r, const RtVar *v) {
             if (!read_value(r, v, row, columns[e], &x)) return false;
             double *to = &values[at * v->event + e];
             if (seen[at] && *to != x)
-                return rt_error(r->error, "%s:%lld:%d: %s changes within an instance of %s\n  expected  %.10g, as in row "
-                                "%lld\n  found     %.10g", r->t.name, (long long)r->t.line[row], columns[e] + 1, v->name,
-                                level < 0 ? "the data set" : r->m->plates[v->plates[level]].name, *to,
-                                (long long)r->t.line[seen[at] - 1], x);
+                return rt_error(
+                    r->error,
+                    "%s:%lld:%d: %s changes within an instance of %s\n  expected  %.10g, as in row "
+                    "%lld\n  found     %.10g",
+                    r->t.name, (long long)r->t.line[row], columns[e] + 1, v->name,
+                    level < 0 ? "the data set" : r->m->plates[v->plates[level]].name, *to,
+                    (long long)r->t.line[seen[at] - 1], x);
             *to = x;
         }
         if (!seen[at]) seen[at] = row + 1;
@@ -427,11 +467,13 @@ static bool read_variable(Reader *r, const RtVar *v) {
 
 bool rt_data_csv(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes,
                  const RtDataOptions *options, RtData *out, RtError *error) {
-    Reader r = {.m = m, .t = {.mem = mem, .name = name}, .options = options, .out = out, .error = error};
+    Reader r = {
+        .m = m, .t = {.mem = mem, .name = name}, .options = options, .out = out, .error = error};
     *out = (RtData){.n_sets = 1};
     memcpy(out->sizes, options->sizes, sizeof out->sizes);
     out->values = rt_alloc(mem, m->n_vars, sizeof *out->values);
-    if (!read_table(&r.t, bytes, error) || !find_levels(&r) || !place_rows(&r) || !take_sizes(&r)) return false;
+    if (!read_table(&r.t, bytes, error) || !find_levels(&r) || !place_rows(&r) || !take_sizes(&r))
+        return false;
     keep_labels(&r);
     for (int i = 0; i < m->n_vars; i++)
         if (m->vars[i].kind == RT_OBSERVED && !read_variable(&r, &m->vars[i])) return false;

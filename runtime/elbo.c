@@ -1,7 +1,7 @@
 /* elbo.c -- the command `elbo`: ELBO, importance-weighted evidence and k-hat of each data set.
  *
- * With w = log p(x, z) - log q(z | x) over S draws of q: ELBO = mean w, standard error sd(w) / sqrt S, log evidence =
- * log mean exp w, ess = (sum exp w)^2 / sum exp 2w. */
+ * With w = log p(x, z) - log q(z | x) over S draws of q: ELBO = mean w, standard error sd(w) / sqrt
+ * S, log evidence = log mean exp w, ess = (sum exp w)^2 / sum exp 2w. */
 #include "runtime/posterior.h"
 
 #include <inttypes.h>
@@ -21,8 +21,11 @@ static void json_set(RtBytes *out, const RtElbo *e, bool first) {
 }
 
 static void show_set(int64_t set, const RtElbo *e) {
-    if (!set) printf("%8s %14s %9s %14s %9s %7s\n", "data set", "ELBO", "se", "log evidence", "ess", "k-hat");
-    printf("%8" PRId64 " %14.4f %9.4f %14.4f %9.1f %7.2f\n", set, e->elbo, e->se, e->evidence, e->ess, e->khat);
+    if (!set)
+        printf("%8s %14s %9s %14s %9s %7s\n", "data set", "ELBO", "se", "log evidence", "ess",
+               "k-hat");
+    printf("%8" PRId64 " %14.4f %9.4f %14.4f %9.1f %7.2f\n", set, e->elbo, e->se, e->evidence,
+           e->ess, e->khat);
 }
 
 static void footer(const RtPosterior *p, double sum, double squares, double worst) {
@@ -31,10 +34,12 @@ static void footer(const RtPosterior *p, double sum, double squares, double wors
     if (n > SHOWN_SETS) printf("... %" PRId64 " more data sets: --json has them\n", n - SHOWN_SETS);
     if (n > 1) {
         double mean = sum / (double)n, var = (squares - (double)n * mean * mean) / (double)(n - 1);
-        printf("mean ELBO %.4f +- %.4f over %" PRId64 " data sets\n", mean, sqrt(fmax(var, 0) / (double)n), n);
+        printf("mean ELBO %.4f +- %.4f over %" PRId64 " data sets\n", mean,
+               sqrt(fmax(var, 0) / (double)n), n);
     }
-    printf("%s k-hat %.2f (trust up to %.2f): %s, %s\n%" PRId64 " draws, seed %" PRIu32 "\n", n > 1 ? "largest" : "", worst,
-           rt_khat_limit(p->n_draws), verdict, why, p->n_draws, p->s->seed);
+    printf("%s k-hat %.2f (trust up to %.2f): %s, %s\n%" PRId64 " draws, seed %" PRIu32 "\n",
+           n > 1 ? "largest" : "", worst, rt_khat_limit(p->n_draws), verdict, why, p->n_draws,
+           p->s->seed);
 }
 
 int rt_command_elbo(RtSession *s) {
@@ -52,8 +57,10 @@ int rt_command_elbo(RtSession *s) {
             sum += e.elbo;
             squares += e.elbo * e.elbo;
             if (isnan(e.khat) || e.khat > worst) worst = e.khat;
-            if (s->options->json) json_set(&json, &e, first + set == 0);
-            else if (first + set < SHOWN_SETS) show_set(first + set, &e);
+            if (s->options->json)
+                json_set(&json, &e, first + set == 0);
+            else if (first + set < SHOWN_SETS)
+                show_set(first + set, &e);
         }
     }
     if (s->options->json) {

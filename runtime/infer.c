@@ -1,4 +1,5 @@
-/* infer.c -- the command `infer`: the posterior of every latent and quantity, as a table, as JSON, as files of draws.
+/* infer.c -- the command `infer`: the posterior of every latent and quantity, as a table, as JSON,
+ * as files of draws.
  *
  *                        mean      sd    mcse      5%     50%     95%
  *     mu_batch[0]  A    62.81   0.412  0.0130   62.13   62.81   63.48 */
@@ -14,18 +15,20 @@ typedef struct Infer {
     RtPosterior p;
     bool colour;
     RtBytes json;
-    double *column; /* the draws of one scalar */
+    double *column;     /* the draws of one scalar */
     int64_t shown_rows; /* of one variable on screen */
 } Infer;
 
 static RtSummary summarise(Infer *f, int variable, int64_t set, int64_t k) {
     const RtModel *m = f->p.s->model;
     int64_t size = rt_var_size(&m->vars[variable], f->p.data.sizes), n = f->p.n_draws;
-    for (int64_t j = 0; j < n; j++) f->column[j] = rt_real_get(m, f->p.draws[variable], (set * n + j) * size + k);
+    for (int64_t j = 0; j < n; j++)
+        f->column[j] = rt_real_get(m, f->p.draws[variable], (set * n + j) * size + k);
     return rt_summary(f->column, n);
 }
 
-/* The CSV's keys of element k, one per plate, joined by `between`; each through `add`. Nothing without labels. */
+/* The CSV's keys of element k, one per plate, joined by `between`; each through `add`. Nothing
+ * without labels. */
 static void add_labels(const Infer *f, const RtVar *v, int64_t k, const char *between,
                        void (*add)(RtBytes *out, const char *text), RtBytes *out) {
     int64_t instance = k / v->event, size = rt_var_size(v, f->p.data.sizes) / v->event;
@@ -147,14 +150,15 @@ static void show_variable(Infer *f, int variable, int64_t set, int width) {
     int64_t size = rt_var_size(v, f->p.data.sizes);
     for (int64_t k = 0; k < size; k++) {
         if (!is_shown(f, k, size)) {
-            if (k + 2 == size) printf("%-*s  ... %" PRId64 " more\n", width, "", size - f->shown_rows + 1);
+            if (k + 2 == size)
+                printf("%-*s  ... %" PRId64 " more\n", width, "", size - f->shown_rows + 1);
             continue;
         }
         RtBytes name = {0};
         row_name(f, v, k, &name);
         RtSummary s = summarise(f, variable, set, k);
-        printf("%-*s %10.5g %9.4g %9.3g %10.5g %10.5g %10.5g %7.0f\n", width, name.data, s.mean, s.sd, s.mcse, s.q5, s.q50,
-               s.q95, s.ess);
+        printf("%-*s %10.5g %9.4g %9.3g %10.5g %10.5g %10.5g %7.0f\n", width, name.data, s.mean,
+               s.sd, s.mcse, s.q5, s.q50, s.q95, s.ess);
         rt_bytes_free(&name);
     }
 }
@@ -164,19 +168,24 @@ static void show_set(Infer *f, int64_t first, int64_t set, double khat) {
     const char *why, *verdict = rt_verdict(khat, f->p.n_draws, &why);
     int width = name_width(f);
     bool bad = !strcmp(verdict, "do not trust");
-    const char *on = !f->colour ? "" : bad ? "\033[1;31m" : "\033[1;32m", *off = f->colour ? "\033[0m" : "";
+    const char *on = !f->colour ? ""
+                     : bad      ? "\033[1;31m"
+                                : "\033[1;32m",
+               *off = f->colour ? "\033[0m" : "";
     if (f->p.data.n_sets > 1) printf("data set %" PRId64 "\n", first + set);
-    printf("%s%-*s %10s %9s %9s %10s %10s %10s %7s%s\n", f->colour ? "\033[1m" : "", width, "", "mean", "sd", "mcse", "5%",
-           "50%", "95%", "ess", off);
+    printf("%s%-*s %10s %9s %9s %10s %10s %10s %7s%s\n", f->colour ? "\033[1m" : "", width, "",
+           "mean", "sd", "mcse", "5%", "50%", "95%", "ess", off);
     for (int i = 0; i < m->n_vars; i++)
         if (f->p.draws[i]) show_variable(f, i, set, width);
-    printf("k-hat %.2f (trust up to %.2f): %s%s%s, %s\n", khat, rt_khat_limit(f->p.n_draws), on, verdict, off, why);
+    printf("k-hat %.2f (trust up to %.2f): %s%s%s, %s\n", khat, rt_khat_limit(f->p.n_draws), on,
+           verdict, off, why);
 }
 
 /* A long plate gives way first: enough rows that all variables fit on about one screen. */
 static int64_t rows_per_variable(const RtModel *m) {
     int variables = 0;
-    for (int i = 0; i < m->n_vars; i++) variables += m->vars[i].kind == RT_LATENT || m->vars[i].kind == RT_QUANTITY;
+    for (int i = 0; i < m->n_vars; i++)
+        variables += m->vars[i].kind == RT_LATENT || m->vars[i].kind == RT_QUANTITY;
     int64_t rows = variables ? 48 / variables : 48;
     return rows < 6 ? 6 : rows > 16 ? 16 : rows;
 }
@@ -184,9 +193,10 @@ static int64_t rows_per_variable(const RtModel *m) {
 static void footer(const Infer *f) {
     const RtSession *s = f->p.s;
     if (f->p.data.n_sets > SHOWN_SETS)
-        printf("... %" PRId64 " more data sets: --json or --out FILE.npz has them\n", f->p.data.n_sets - SHOWN_SETS);
-    printf("%" PRId64 " draws, seed %" PRIu32 ", trained %" PRId64 " steps, %.1f s\n", f->p.n_draws, s->seed, s->state->steps,
-           rt_seconds() - s->started);
+        printf("... %" PRId64 " more data sets: --json or --out FILE.npz has them\n",
+               f->p.data.n_sets - SHOWN_SETS);
+    printf("%" PRId64 " draws, seed %" PRIu32 ", trained %" PRId64 " steps, %.1f s\n", f->p.n_draws,
+           s->seed, s->state->steps, rt_seconds() - s->started);
 }
 
 static bool known_output(const char *path) {

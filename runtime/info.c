@@ -1,4 +1,5 @@
-/* info.c -- the command `info`: what the program is, what it needs, and where its weights come from. */
+/* info.c -- the command `info`: what the program is, what it needs, and where its weights come
+ * from. */
 #include "runtime/session.h"
 
 #include <inttypes.h>
@@ -23,8 +24,10 @@ static RtState *find_weights(RtSession *s, const char *path, RtError *error) {
 static void show_plates(const RtSession *s) {
     const RtModel *m = s->model;
     for (int i = 0; i < m->n_plates; i++)
-        printf("plate     %*s%s(%" PRId64 ")  %s: %s\n", 2 * m->plates[i].depth, "", m->plates[i].name, s->state->sizes[i],
-               m->plates[i].exchangeable ? "exchangeable" : "not exchangeable", m->plates[i].reason);
+        printf("plate     %*s%s(%" PRId64 ")  %s: %s\n", 2 * m->plates[i].depth, "",
+               m->plates[i].name, s->state->sizes[i],
+               m->plates[i].exchangeable ? "exchangeable" : "not exchangeable",
+               m->plates[i].reason);
 }
 
 static void show_vars(const RtSession *s) {
@@ -34,32 +37,41 @@ static void show_vars(const RtSession *s) {
         RtBytes shape = {0};
         rt_shape_text(m, v, s->state->sizes, &shape);
         printf("%-9s %s", kinds[v->kind], shape.data);
-        for (int64_t k = 0; v->kind == RT_HYPER && k < v->event; k++) printf("%s %.6g", k ? "," : " =", s->state->hypers[i][k]);
+        for (int64_t k = 0; v->kind == RT_HYPER && k < v->event; k++)
+            printf("%s %.6g", k ? "," : " =", s->state->hypers[i][k]);
         putchar('\n');
         rt_bytes_free(&shape);
     }
 }
 
-static void show_weights(const RtSession *s, const char *path, const RtState *trained, const RtError *error) {
+static void show_weights(const RtSession *s, const char *path, const RtState *trained,
+                         const RtError *error) {
     const RtModel *m = s->model;
     if (!trained) {
         printf("trained   %s\n", error->text);
         return;
     }
-    printf("trained   %s: %" PRId64 " steps of %" PRId64 " sets and %" PRId64 " draws, %s, learning rate %g, seed %" PRIu32 "\n", path,
-           trained->steps, trained->sets, trained->draws, trained->objective, trained->learning_rate, trained->seed);
-    printf("          validation ELBO %.4f nats, %" PRId64 " steps skipped; at", trained->validation, trained->skipped);
-    for (int i = 0; i < m->n_plates; i++) printf(" %s = %" PRId64, m->plates[i].name, trained->sizes[i]);
+    printf("trained   %s: %" PRId64 " steps of %" PRId64 " sets and %" PRId64
+           " draws, %s, learning rate %g, seed %" PRIu32 "\n",
+           path, trained->steps, trained->sets, trained->draws, trained->objective,
+           trained->learning_rate, trained->seed);
+    printf("          validation ELBO %.4f nats, %" PRId64 " steps skipped; at",
+           trained->validation, trained->skipped);
+    for (int i = 0; i < m->n_plates; i++)
+        printf(" %s = %" PRId64, m->plates[i].name, trained->sizes[i]);
     for (int i = 0; i < m->n_vars; i++)
         for (int64_t k = 0; m->vars[i].kind == RT_HYPER && k < m->vars[i].event; k++)
-            printf("%s%s %.6g", k ? "," : "; ", k ? "" : rt_printf(s->mem, "%s =", m->vars[i].name), trained->hypers[i][k]);
+            printf("%s%s %.6g", k ? "," : "; ", k ? "" : rt_printf(s->mem, "%s =", m->vars[i].name),
+                   trained->hypers[i][k]);
     putchar('\n');
 }
 
-static void show_text(const RtSession *s, int64_t bytes, const char *path, const RtState *trained, const RtError *error) {
+static void show_text(const RtSession *s, int64_t bytes, const char *path, const RtState *trained,
+                      const RtError *error) {
     const RtModel *m = s->model;
     printf("model     %s (source hash %s), family %s\n", m->name, m->hash, m->family);
-    printf("code      %s, for %s\n", m->f64 ? "float64" : "float32", *m->target ? m->target : "this machine");
+    printf("code      %s, for %s\n", m->f64 ? "float64" : "float32",
+           *m->target ? m->target : "this machine");
     show_plates(s);
     show_vars(s);
     printf("weights   %" PRId64 " numbers in %d tensors\n", m->n_parameters, m->n_weights);
@@ -67,7 +79,8 @@ static void show_text(const RtSession *s, int64_t bytes, const char *path, const
     show_weights(s, path, trained, error);
     for (int i = 0; i < m->n_texts; i++)
         printf("\n%s\n%s%s", m->texts[i].key, m->texts[i].text,
-               *m->texts[i].text && m->texts[i].text[strlen(m->texts[i].text) - 1] == '\n' ? "" : "\n");
+               *m->texts[i].text && m->texts[i].text[strlen(m->texts[i].text) - 1] == '\n' ? ""
+                                                                                           : "\n");
 }
 
 /* ---- JSON ---- */
@@ -79,8 +92,9 @@ static void json_plates(RtBytes *out, const RtSession *s) {
         int64_t n = s->state->sizes[i];
         rt_bytes_printf(out, "%s", i ? ", " : "");
         rt_json_string(out, m->plates[i].name);
-        rt_bytes_printf(out, ": {\"size\": [%" PRId64 ", %" PRId64 "], \"exchangeable\": %s, \"reason\": ", n, n,
-                        m->plates[i].exchangeable ? "true" : "false");
+        rt_bytes_printf(
+            out, ": {\"size\": [%" PRId64 ", %" PRId64 "], \"exchangeable\": %s, \"reason\": ", n,
+            n, m->plates[i].exchangeable ? "true" : "false");
         rt_json_string(out, m->plates[i].reason);
         rt_bytes_printf(out, "}");
     }
@@ -96,9 +110,11 @@ static void json_vars(RtBytes *out, const RtModel *m, const char *key, RtVarKind
         rt_bytes_printf(out, "%s", first ? "" : ", ");
         rt_json_string(out, v->name);
         rt_bytes_printf(out, ": {\"plates\": [");
-        for (int k = 0; k < v->n_plates; k++) rt_bytes_printf(out, "%s\"%s\"", k ? ", " : "", m->plates[v->plates[k]].name);
+        for (int k = 0; k < v->n_plates; k++)
+            rt_bytes_printf(out, "%s\"%s\"", k ? ", " : "", m->plates[v->plates[k]].name);
         rt_bytes_printf(out, "], \"dims\": [");
-        for (int k = 0; k < v->n_dims; k++) rt_bytes_printf(out, "%s%" PRId64, k ? ", " : "", v->dims[k]);
+        for (int k = 0; k < v->n_dims; k++)
+            rt_bytes_printf(out, "%s%" PRId64, k ? ", " : "", v->dims[k]);
         rt_bytes_printf(out, "]}");
         first = false;
     }
@@ -113,8 +129,10 @@ static void json_trained(RtBytes *out, const RtModel *m, const char *path, const
     }
     rt_bytes_printf(out, "{\"file\": ");
     rt_json_string(out, path);
-    rt_bytes_printf(out, ", \"steps\": %" PRId64 ", \"sets\": %" PRId64 ", \"draws\": %" PRId64 ", \"seed\": %" PRIu32
-                    ", \"skipped_steps\": %" PRId64 ", \"objective\": ", t->steps, t->sets, t->draws, t->seed, t->skipped);
+    rt_bytes_printf(out,
+                    ", \"steps\": %" PRId64 ", \"sets\": %" PRId64 ", \"draws\": %" PRId64
+                    ", \"seed\": %" PRIu32 ", \"skipped_steps\": %" PRId64 ", \"objective\": ",
+                    t->steps, t->sets, t->draws, t->seed, t->skipped);
     rt_json_string(out, t->objective);
     rt_bytes_printf(out, ", \"learning_rate\": ");
     rt_json_number(out, t->learning_rate);
@@ -157,7 +175,9 @@ int rt_command_info(RtSession *s) {
     char *path = rt_weights_path(s->mem, s->options);
     RtState *trained = find_weights(s, path, &error);
     int64_t bytes = rt_train_bytes(s);
-    if (s->options->json) show_json(s, bytes, path, trained);
-    else show_text(s, bytes, path, trained, &error);
+    if (s->options->json)
+        show_json(s, bytes, path, trained);
+    else
+        show_text(s, bytes, path, trained, &error);
     return 0;
 }

@@ -1,7 +1,7 @@
 /* manifest.c -- the text that a compiled model carries (runtime/abi.h) as data structures.
  *
- * The text comes from the compiler that wrote the program, yet it is checked like any input: a word out of place is an
- * error with its line, never a wild read. */
+ * The text comes from the compiler that wrote the program, yet it is checked like any input: a word
+ * out of place is an error with its line, never a wild read. */
 #include "runtime/rt.h"
 
 #include <ctype.h>
@@ -192,8 +192,10 @@ static void read_program(Parser *p) {
     m->programs = grow(p->mem, m->programs, m->n_programs, sizeof *m->programs);
     RtProgram program = {.name = word(p), .chunk = 1};
     while (p->at < p->n && !p->failed) { /* pairs, of which only the chunk matters here */
-        if (next_is(p, "chunk")) program.chunk = integer(p);
-        else word(p), word(p);
+        if (next_is(p, "chunk"))
+            program.chunk = integer(p);
+        else
+            word(p), word(p);
     }
     if (program.chunk < 1) fail(p, "a chunk has at least one data set");
     for (int64_t i = 0; i < adavic_entry_count; i++)
@@ -228,7 +230,8 @@ static void read_axis(Parser *p, RtProgram *g) {
 }
 
 static void read_tensor(Parser *p, RtProgram *g, bool output) {
-    static const char *const roles[] = {"weight", "hyper", "data", "latent", "stat", "control", "random"};
+    static const char *const roles[] = {"weight", "hyper",   "data",  "latent",
+                                        "stat",   "control", "random"};
     RtTensor t = {.name = word(p)};
     if (output) {
         expect(p, "reduced");
@@ -240,8 +243,10 @@ static void read_tensor(Parser *p, RtProgram *g, bool output) {
     expect(p, "axes");
     while (p->at < p->n && !p->failed) {
         int axis = find_axis(g, word(p));
-        if (axis < 0 || t.n_axes == RT_MAX_AXES) fail(p, "not an axis, or too many");
-        else t.axes[t.n_axes++] = axis;
+        if (axis < 0 || t.n_axes == RT_MAX_AXES)
+            fail(p, "not an axis, or too many");
+        else
+            t.axes[t.n_axes++] = axis;
     }
     if (output) {
         g->outputs = grow(p->mem, g->outputs, g->n_outputs, sizeof *g->outputs);
@@ -255,31 +260,49 @@ static void read_tensor(Parser *p, RtProgram *g, bool output) {
 static void read_line(Parser *p, RtProgram **open) {
     RtModel *m = p->model;
     if (*open) {
-        if (next_is(p, "axis")) read_axis(p, *open);
-        else if (next_is(p, "input")) read_tensor(p, *open, false);
-        else if (next_is(p, "output")) read_tensor(p, *open, true);
-        else if (next_is(p, "end")) *open = NULL;
-        else fail(p, word(p));
+        if (next_is(p, "axis"))
+            read_axis(p, *open);
+        else if (next_is(p, "input"))
+            read_tensor(p, *open, false);
+        else if (next_is(p, "output"))
+            read_tensor(p, *open, true);
+        else if (next_is(p, "end"))
+            *open = NULL;
+        else
+            fail(p, word(p));
         return;
     }
     if (next_is(p, "adavic-manifest")) {
         if (integer(p) != 1) fail(p, "an unknown version");
-    } else if (next_is(p, "model")) m->name = word(p);
-    else if (next_is(p, "source-hash")) m->hash = word(p);
-    else if (next_is(p, "family")) m->family = word(p);
-    else if (next_is(p, "target")) m->target = word(p);
-    else if (next_is(p, "real")) m->f64 = one_of(p, (const char *const[]){"f32", "f64"}, 2);
-    else if (next_is(p, "plate")) read_plate(p);
-    else if (next_is(p, "hyper")) read_var(p, RT_HYPER);
-    else if (next_is(p, "latent")) read_var(p, RT_LATENT);
-    else if (next_is(p, "observed")) read_var(p, RT_OBSERVED);
-    else if (next_is(p, "quantity")) read_var(p, RT_QUANTITY);
-    else if (next_is(p, "weight")) read_weight(p);
-    else if (next_is(p, "text")) read_text(p);
+    } else if (next_is(p, "model"))
+        m->name = word(p);
+    else if (next_is(p, "source-hash"))
+        m->hash = word(p);
+    else if (next_is(p, "family"))
+        m->family = word(p);
+    else if (next_is(p, "target"))
+        m->target = word(p);
+    else if (next_is(p, "real"))
+        m->f64 = one_of(p, (const char *const[]){"f32", "f64"}, 2);
+    else if (next_is(p, "plate"))
+        read_plate(p);
+    else if (next_is(p, "hyper"))
+        read_var(p, RT_HYPER);
+    else if (next_is(p, "latent"))
+        read_var(p, RT_LATENT);
+    else if (next_is(p, "observed"))
+        read_var(p, RT_OBSERVED);
+    else if (next_is(p, "quantity"))
+        read_var(p, RT_QUANTITY);
+    else if (next_is(p, "weight"))
+        read_weight(p);
+    else if (next_is(p, "text"))
+        read_text(p);
     else if (next_is(p, "program")) {
         read_program(p);
         *open = &m->programs[m->n_programs - 1];
-    } else fail(p, word(p));
+    } else
+        fail(p, word(p));
 }
 
 RtModel *rt_model_new(RtMem *mem, const char *manifest, RtError *error) {

@@ -1,4 +1,5 @@
-/* memory.c -- memory that lives until its RtMem is freed, byte strings, whole files, and numbers in text. */
+/* memory.c -- memory that lives until its RtMem is freed, byte strings, whole files, and numbers in
+ * text. */
 #include "runtime/rt.h"
 
 #include <errno.h>
@@ -24,8 +25,11 @@ struct RtMem {
 enum { ALIGN = 64, TEXT_ROOM = 1 << 16 };
 
 static void no_memory(double bytes) {
-    fprintf(stderr, "error: out of memory: %.1f MiB more were needed. Fewer --sets or --draws, or smaller plates, "
-                    "need less.\n", bytes / 1048576);
+    fprintf(stderr,
+            "error: out of memory: %.1f MiB more were needed. Fewer --sets or --draws, or smaller "
+            "plates, "
+            "need less.\n",
+            bytes / 1048576);
     exit(1);
 }
 
@@ -228,7 +232,8 @@ bool rt_read_file(const char *path, RtBytes *out, RtError *error) {
 
 static bool write_all(FILE *f, const void *data, size_t n) {
     bool ok = fwrite(data, 1, n, f) == n && !fflush(f);
-    if (ok && fsync(fileno(f)) && errno != EINVAL && errno != EROFS) ok = false; /* pipes cannot be synced */
+    if (ok && fsync(fileno(f)) && errno != EINVAL && errno != EROFS)
+        ok = false; /* pipes cannot be synced */
     int why = errno;
     if (fclose(f)) return false;
     errno = why;

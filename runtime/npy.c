@@ -1,5 +1,6 @@
-/* npy.c -- NumPy's array files (format versions 1 to 3): a header that is a Python dictionary, then the numbers.
- * Reads little- and big-endian floats, integers and booleans in C or Fortran order; writes version 1, little-endian. */
+/* npy.c -- NumPy's array files (format versions 1 to 3): a header that is a Python dictionary, then
+ * the numbers. Reads little- and big-endian floats, integers and booleans in C or Fortran order;
+ * writes version 1, little-endian. */
 #include "runtime/data.h"
 
 #include <math.h>
@@ -8,8 +9,8 @@
 enum { MAX_DIMS = RT_MAX_PLATES + RT_MAX_DIMS + 2 };
 
 typedef struct Header {
-    char kind;   /* f i u b */
-    char order;  /* < > | = */
+    char kind;  /* f i u b */
+    char order; /* < > | = */
     int bytes;
     bool fortran;
     int n_dims;
@@ -91,7 +92,8 @@ static bool parse_header(const char *text, size_t n, Header *h) {
     Scan s = {text, text + n};
     if (!take(&s, '{')) return false;
     while (!take(&s, '}'))
-        if (!entry(&s, h) || (!take(&s, ',') && (blanks(&s), s.at == s.end || *s.at != '}'))) return false;
+        if (!entry(&s, h) || (!take(&s, ',') && (blanks(&s), s.at == s.end || *s.at != '}')))
+            return false;
     if (!h->has_descr || !h->has_order || !h->has_shape) return false;
     bool real = h->kind == 'f' && (h->bytes == 2 || h->bytes == 4 || h->bytes == 8);
     bool whole = (h->kind == 'i' || h->kind == 'u') && !(h->bytes & (h->bytes - 1));
@@ -138,9 +140,11 @@ static int64_t fortran_position(const Header *h, int64_t flat) {
     return at;
 }
 
-bool rt_npy_read(RtMem *mem, const char *name, const unsigned char *bytes, size_t n, RtArray *out, RtError *error) {
+bool rt_npy_read(RtMem *mem, const char *name, const unsigned char *bytes, size_t n, RtArray *out,
+                 RtError *error) {
     size_t start = 10, length;
-    if (n < 12 || memcmp(bytes, "\x93NUMPY", 6)) return rt_error(error, "%s: not a NumPy array (.npy)", name);
+    if (n < 12 || memcmp(bytes, "\x93NUMPY", 6))
+        return rt_error(error, "%s: not a NumPy array (.npy)", name);
     length = bytes[8] | (size_t)bytes[9] << 8;
     if (bytes[6] >= 2) {
         length |= (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
@@ -150,13 +154,17 @@ bool rt_npy_read(RtMem *mem, const char *name, const unsigned char *bytes, size_
     Header h = {0};
     if (bytes[6] < 1 || bytes[6] > 3 || !parse_header((const char *)bytes + start, length, &h))
         return rt_error(error,
-                        "%s: the array's header is damaged, or its elements are not plain numbers (expected float32, "
-                        "float64 or integers)", name);
+                        "%s: the array's header is damaged, or its elements are not plain numbers "
+                        "(expected float32, "
+                        "float64 or integers)",
+                        name);
     int64_t count = rt_product(h.dims, h.n_dims);
     size_t body = n - start - length;
     if (count < 0 || (uint64_t)count > body / (unsigned)h.bytes)
-        return rt_error(error, "%s: the array is cut short: its shape needs more than the %zu bytes that are there",
-                        name, body);
+        return rt_error(
+            error,
+            "%s: the array is cut short: its shape needs more than the %zu bytes that are there",
+            name, body);
     *out = (RtArray){.name = name, .n_dims = h.n_dims};
     memcpy(out->dims, h.dims, sizeof h.dims);
     out->values = rt_alloc(mem, count + 1, sizeof *out->values);
@@ -177,7 +185,8 @@ void rt_npy_write(RtBytes *out, const void *values, bool f64, const int64_t *dim
     rt_bytes_printf(&text, "%s), }", n_dims == 1 ? "," : "");
     while ((10 + text.n + 1) % 64) rt_bytes_add(&text, " ", 1);
     rt_bytes_add(&text, "\n", 1);
-    unsigned char head[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)text.n, (unsigned char)(text.n >> 8)};
+    unsigned char head[10] = {
+        0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)text.n, (unsigned char)(text.n >> 8)};
     rt_bytes_add(out, head, 10);
     rt_bytes_add(out, text.data, text.n);
     rt_bytes_add(out, values, (size_t)count * (f64 ? 8 : 4));

@@ -1,8 +1,9 @@
 /* pool.c -- threads that share out the items of a job.
  *
- * Workers take the next item from an atomic counter until none is left. What an item computes may depend on
- * the item alone, never on the worker (which only names its scratch memory): so results do not depend on the
- * number of threads. Between jobs workers wait, first spinning (the next step follows within microseconds), then asleep. */
+ * Workers take the next item from an atomic counter until none is left. What an item computes may
+ * depend on the item alone, never on the worker (which only names its scratch memory): so results
+ * do not depend on the number of threads. Between jobs workers wait, first spinning (the next step
+ * follows within microseconds), then asleep. */
 #include "runtime/rt.h"
 
 #include <pthread.h>

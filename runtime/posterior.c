@@ -8,8 +8,11 @@
 static void warn_sizes(const RtSession *s, const int64_t *trained, const int64_t *sizes) {
     for (int i = 0; i < s->model->n_plates; i++)
         if (trained[i] != sizes[i])
-            fprintf(stderr, "warning: plate %s has %" PRId64 " instances here, %" PRId64 " in training: the answer is an "
-                            "extrapolation; mind k-hat\n", s->model->plates[i].name, sizes[i], trained[i]);
+            fprintf(stderr,
+                    "warning: plate %s has %" PRId64 " instances here, %" PRId64
+                    " in training: the answer is an "
+                    "extrapolation; mind k-hat\n",
+                    s->model->plates[i].name, sizes[i], trained[i]);
 }
 
 bool rt_posterior_open(RtSession *s, bool want_draws, RtPosterior *p, RtError *error) {
@@ -24,7 +27,8 @@ bool rt_posterior_open(RtSession *s, bool want_draws, RtPosterior *p, RtError *e
         return false;
     warn_sizes(s, s->state->sizes, p->data.sizes);
     memcpy(s->state->sizes, p->data.sizes, sizeof s->state->sizes);
-    p->block = p->data.n_sets < rt_pool_threads(s->pool) ? p->data.n_sets : rt_pool_threads(s->pool);
+    p->block =
+        p->data.n_sets < rt_pool_threads(s->pool) ? p->data.n_sets : rt_pool_threads(s->pool);
     p->call = rt_call_new(s->mem, m, "posterior", s->pool, p->data.sizes, p->block, p->n_draws);
     p->draws = rt_alloc(s->mem, m->n_vars, sizeof *p->draws);
     for (int i = 0; want_draws && i < m->n_vars; i++)
@@ -52,8 +56,8 @@ void rt_posterior_weights(RtPosterior *p, int64_t set) {
     const RtModel *m = p->s->model;
     for (int64_t j = 0; j < p->n_draws; j++) {
         int64_t at = set * p->n_draws + j;
-        p->log_weights[j] = rt_real_get(m, p->log_prior, at) + rt_real_get(m, p->log_likelihood, at) -
-                            rt_real_get(m, p->log_q, at);
+        p->log_weights[j] = rt_real_get(m, p->log_prior, at) +
+                            rt_real_get(m, p->log_likelihood, at) - rt_real_get(m, p->log_q, at);
     }
 }
 
@@ -88,10 +92,13 @@ static const char *const log_names[3] = {"log_q", "log_prior", "log_likelihood"}
 RtDraws *rt_draws_new(RtPosterior *p, const char *path) {
     const RtModel *m = p->s->model;
     RtDraws *d = rt_alloc(p->s->mem, 1, sizeof *d);
-    *d = (RtDraws){.p = p, .path = path, .values = rt_alloc(p->s->mem, m->n_vars, sizeof *d->values)};
+    *d = (RtDraws){
+        .p = p, .path = path, .values = rt_alloc(p->s->mem, m->n_vars, sizeof *d->values)};
     int64_t n = p->data.n_sets * p->n_draws;
     for (int i = 0; i < m->n_vars; i++)
-        if (p->draws[i]) d->values[i] = rt_alloc(p->s->mem, n * rt_var_size(&m->vars[i], p->data.sizes), m->real);
+        if (p->draws[i])
+            d->values[i] =
+                rt_alloc(p->s->mem, n * rt_var_size(&m->vars[i], p->data.sizes), m->real);
     for (int i = 0; i < 3; i++) d->logs[i] = rt_alloc(p->s->mem, n, m->real);
     return d;
 }
@@ -106,12 +113,13 @@ void rt_draws_add(RtDraws *d, int64_t first, int64_t n) {
         size_t set = each * (size_t)rt_var_size(&m->vars[i], p->data.sizes);
         memcpy(d->values[i] + (size_t)first * set, p->draws[i], (size_t)n * set);
     }
-    for (int i = 0; i < 3; i++) memcpy(d->logs[i] + (size_t)first * each, logs[i], (size_t)n * each);
+    for (int i = 0; i < 3; i++)
+        memcpy(d->logs[i] + (size_t)first * each, logs[i], (size_t)n * each);
 }
 
 /* Leading axes: data sets where there are several, then draws. */
-static bool add_array(RtBytes *archive, RtBytes *directory, const RtPosterior *p, const char *name, const void *values,
-                      const RtVar *v, RtError *error) {
+static bool add_array(RtBytes *archive, RtBytes *directory, const RtPosterior *p, const char *name,
+                      const void *values, const RtVar *v, RtError *error) {
     int64_t dims[RT_MAX_PLATES + RT_MAX_DIMS + 2];
     int n = 0;
     if (p->data.n_sets > 1) dims[n++] = p->data.n_sets;
@@ -133,8 +141,10 @@ static bool write_npz(RtDraws *d, RtError *error) {
     bool ok = true;
     for (int i = 0; ok && i < m->n_vars; i++)
         if (d->values[i])
-            ok = add_array(&archive, &directory, d->p, m->vars[i].name, d->values[i], &m->vars[i], error);
-    for (int i = 0; ok && i < 3; i++) ok = add_array(&archive, &directory, d->p, log_names[i], d->logs[i], NULL, error);
+            ok = add_array(&archive, &directory, d->p, m->vars[i].name, d->values[i], &m->vars[i],
+                           error);
+    for (int i = 0; ok && i < 3; i++)
+        ok = add_array(&archive, &directory, d->p, log_names[i], d->logs[i], NULL, error);
     rt_zip_end(&archive, &directory);
     ok = ok && rt_write_file(d->path, archive.data, archive.n, error);
     rt_bytes_free(&archive);
@@ -163,8 +173,9 @@ static bool write_csv(RtDraws *d, RtError *error) {
     const RtModel *m = p->s->model;
     RtBytes out = {0};
     int digits = m->f64 ? 17 : 9;
-    rt_bytes_printf(&out, "# model %s, seed %" PRIu32 ", draws %" PRId64 "\n%slog_q,log_prior,log_likelihood", m->name,
-                    p->s->seed, p->n_draws, p->data.n_sets > 1 ? "set," : "");
+    rt_bytes_printf(
+        &out, "# model %s, seed %" PRIu32 ", draws %" PRId64 "\n%slog_q,log_prior,log_likelihood",
+        m->name, p->s->seed, p->n_draws, p->data.n_sets > 1 ? "set," : "");
     for (int i = 0; i < m->n_vars; i++)
         if (d->values[i]) add_column_names(&out, &m->vars[i], p->data.sizes);
     for (int64_t row = 0; row < p->data.n_sets * p->n_draws; row++) {
@@ -175,7 +186,8 @@ static bool write_csv(RtDraws *d, RtError *error) {
         for (int i = 0; i < m->n_vars; i++) {
             int64_t size = d->values[i] ? rt_var_size(&m->vars[i], p->data.sizes) : 0;
             for (int64_t k = 0; k < size; k++)
-                rt_bytes_printf(&out, ",%.*g", digits, rt_real_get(m, d->values[i], row * size + k));
+                rt_bytes_printf(&out, ",%.*g", digits,
+                                rt_real_get(m, d->values[i], row * size + k));
         }
     }
     rt_bytes_printf(&out, "\n");

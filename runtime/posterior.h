@@ -1,4 +1,5 @@
-/* posterior.h -- running program `posterior` on the data sets of a file, block by block; shared by infer and elbo.
+/* posterior.h -- running program `posterior` on the data sets of a file, block by block; shared by
+ * infer and elbo.
  *
  *     RtPosterior p;
  *     if (!rt_posterior_open(s, true, &p, &error)) return rt_complain(&error);
@@ -17,12 +18,13 @@ typedef struct RtPosterior {
     int64_t n_draws, block; /* data sets per run */
     const void **draws;     /* by variable: latents and quantities; NULL if not wanted */
     const void *log_q, *log_prior, *log_likelihood; /* [n, S] */
-    double *log_weights;    /* [S] of one data set, see rt_posterior_weights */
+    double *log_weights; /* [S] of one data set, see rt_posterior_weights */
     RtCall *call;
     RtFeed *feed;
 } RtPosterior;
 
-/* Loads weights and data; afterwards s->state->sizes are the data's. Warns of sizes that were not trained. */
+/* Loads weights and data; afterwards s->state->sizes are the data's. Warns of sizes that were not
+ * trained. */
 bool rt_posterior_open(RtSession *s, bool want_draws, RtPosterior *p, RtError *error);
 /* Runs data sets first, first + 1, ...; returns how many. */
 int64_t rt_posterior_run(RtPosterior *p, int64_t first);

@@ -1,9 +1,11 @@
-/* program.c -- calling a program of the model: tensors by name, chunks over threads, sums in chunk order.
+/* program.c -- calling a program of the model: tensors by name, chunks over threads, sums in chunk
+ * order.
  *
  * Invariants
  * - All memory is allocated by rt_call_ready: a run allocates nothing.
- * - An output without a data axis is the sum over chunks, in double and in chunk order (or, where it does not depend
- *   on data at all, the first chunk's): the same bits for any number of threads. */
+ * - An output without a data axis is the sum over chunks, in double and in chunk order (or, where
+ * it does not depend on data at all, the first chunk's): the same bits for any number of threads.
+ */
 #include "runtime/rt.h"
 
 #include <stdlib.h>
@@ -45,8 +47,10 @@ static int64_t axes_size(const RtCall *c, const RtTensor *t, bool *has_data) {
     int n = 0;
     *has_data = false;
     for (int i = 0; i < t->n_axes; i++) {
-        if (t->axes[i] == c->data_axis) *has_data = true;
-        else extent[n++] = c->total[t->axes[i]];
+        if (t->axes[i] == c->data_axis)
+            *has_data = true;
+        else
+            extent[n++] = c->total[t->axes[i]];
     }
     return rt_product(extent, n);
 }
@@ -55,7 +59,8 @@ RtCall *rt_call_new(RtMem *mem, const RtModel *m, const char *program, RtPool *p
                     const int64_t *sizes, int64_t n_data, int64_t n_draw) {
     RtCall *c = rt_alloc(mem, 1, sizeof *c);
     const RtProgram *p = rt_program(m, program);
-    *c = (RtCall){.mem = mem, .model = m, .program = p, .pool = pool, .data_axis = -1, .capacity = n_data};
+    *c = (RtCall){
+        .mem = mem, .model = m, .program = p, .pool = pool, .data_axis = -1, .capacity = n_data};
     c->total = rt_alloc(mem, p->n_axes, sizeof *c->total);
     for (int i = 0; i < p->n_axes; i++) {
         const RtAxis *a = &p->axes[i];
@@ -208,6 +213,8 @@ double rt_real_get(const RtModel *m, const void *array, int64_t at) {
 }
 
 void rt_real_set(const RtModel *m, void *array, int64_t at, double value) {
-    if (m->f64) ((double *)array)[at] = value;
-    else ((float *)array)[at] = (float)value;
+    if (m->f64)
+        ((double *)array)[at] = value;
+    else
+        ((float *)array)[at] = (float)value;
 }

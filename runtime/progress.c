@@ -1,5 +1,5 @@
-/* progress.c -- what training shows on stderr: one line that moves on a terminal, plain lines every few seconds
- * elsewhere, nothing with --quiet. */
+/* progress.c -- what training shows on stderr: one line that moves on a terminal, plain lines every
+ * few seconds elsewhere, nothing with --quiet. */
 #include "runtime/session.h"
 
 #include <inttypes.h>
@@ -29,8 +29,8 @@ static void bar(int64_t step, int64_t horizon) {
     fprintf(stderr, "[%s] ", cells);
 }
 
-void rt_progress_step(RtProgress *p, int64_t step, int64_t horizon, double loss, double spread, double norm,
-                      double sets_per_second) {
+void rt_progress_step(RtProgress *p, int64_t step, int64_t horizon, double loss, double spread,
+                      double norm, double sets_per_second) {
     double now = rt_seconds();
     if (p->quiet || now - p->last < (p->terminal ? 0.1 : 5)) return;
     p->last = now;
@@ -40,7 +40,8 @@ void rt_progress_step(RtProgress *p, int64_t step, int64_t horizon, double loss,
     }
     fprintf(stderr, "step %" PRId64, step);
     if (horizon) fprintf(stderr, "/%" PRId64, horizon);
-    fprintf(stderr, "  loss %.4g ± %.2g  grad %.3g  %.0f sets/s", loss, spread, norm, sets_per_second);
+    fprintf(stderr, "  loss %.4g ± %.2g  grad %.3g  %.0f sets/s", loss, spread, norm,
+            sets_per_second);
     if (horizon) {
         double left = (now - p->started) / (double)(step + 1) * (double)(horizon - step);
         fprintf(stderr, "  ETA %d:%02d", (int)left / 60, (int)left % 60);

@@ -1,8 +1,9 @@
 /* psis.c -- what importance weights say about a posterior approximation.
  *
- * k-hat is the shape of a generalised Pareto law fitted to the largest weights (Zhang and Stephens 2009), with the weak
- * prior of Vehtari, Simpson, Gelman, Yao and Gabry, "Pareto smoothed importance sampling" (JMLR 2024): tail of
- * min(S / 5, 3 sqrt S) draws; trust up to min(1 - 1 / log10 S, 0.7). */
+ * k-hat is the shape of a generalised Pareto law fitted to the largest weights (Zhang and Stephens
+ * 2009), with the weak prior of Vehtari, Simpson, Gelman, Yao and Gabry, "Pareto smoothed
+ * importance sampling" (JMLR 2024): tail of min(S / 5, 3 sqrt S) draws; trust up to min(1 - 1 /
+ * log10 S, 0.7). */
 #include "runtime/session.h"
 
 #include <math.h>
@@ -14,7 +15,8 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Profile log likelihood per exceedance of theta = -k / sigma; *k is the shape that goes with it. */
+/* Profile log likelihood per exceedance of theta = -k / sigma; *k is the shape that goes with it.
+ */
 static double profile(const double *x, int64_t n, double theta, double *k) {
     double sum = 0;
     for (int64_t i = 0; i < n; i++) sum += log1p(-theta * x[i]);
@@ -25,7 +27,8 @@ static double profile(const double *x, int64_t n, double theta, double *k) {
 /* Shape of a generalised Pareto law fitted to n > 4 ascending positive exceedances. */
 static double pareto_shape(RtMem *mem, const double *x, int64_t n) {
     int m = 30 + (int)sqrt((double)n);
-    double *theta = rt_alloc(mem, m, sizeof *theta), *likelihood = rt_alloc(mem, m, sizeof *likelihood), k;
+    double *theta = rt_alloc(mem, m, sizeof *theta),
+           *likelihood = rt_alloc(mem, m, sizeof *likelihood), k;
     double quartile = x[(int64_t)floor((double)n / 4 + 0.5) - 1];
     for (int j = 0; j < m; j++) {
         theta[j] = 1 / x[n - 1] + (1 - sqrt(m / (j + 0.5))) / (3 * quartile);
@@ -81,7 +84,8 @@ RtElbo rt_elbo(const double *w, int64_t n) {
                 .se = n > 1 ? sqrt(squares / (double)(n - 1) / (double)n) : NAN,
                 .evidence = most + log(sum / (double)n),
                 .ess = sum * sum / sum2};
-    RtMem *own = rt_mem_new(); /* sorting room must not outlive the call: there may be many data sets */
+    RtMem *own =
+        rt_mem_new(); /* sorting room must not outlive the call: there may be many data sets */
     r.khat = rt_khat(own, w, n);
     rt_mem_free(own);
     return r;

@@ -1,14 +1,16 @@
 /* random.c -- Philox4x32-10 and the base draws made of it; see random.h.
  *
  * Invariants
- * - A number is a function of (key, site, step, data set, draw, instance) alone: no state, no order of evaluation.
- * - Every operation is one IEEE float32 operation (contraction is off, no libm), so scalar and vector
- *   code of any width give the same bits. Work is done on LANES counters at a time, which the C compiler turns
- *   into vectors of whatever width the machine has (target clones).
+ * - A number is a function of (key, site, step, data set, draw, instance) alone: no state, no order
+ * of evaluation.
+ * - Every operation is one IEEE float32 operation (contraction is off, no libm), so scalar and
+ * vector code of any width give the same bits. Work is done on LANES counters at a time, which the
+ * C compiler turns into vectors of whatever width the machine has (target clones).
  *
- * Counters. Key word 1 is purpose ^ site (the hash of the site's name). Normal, uniform and exponential sites take four
- * consecutive instances from one counter (step, data set, draw, instance / 4). A gamma site takes one
- * instance from one counter (step, data set, retry << 24 | draw, instance): draws are below 2^24.
+ * Counters. Key word 1 is purpose ^ site (the hash of the site's name). Normal, uniform and
+ * exponential sites take four consecutive instances from one counter (step, data set, draw,
+ * instance / 4). A gamma site takes one instance from one counter (step, data set, retry << 24 |
+ * draw, instance): draws are below 2^24.
  *
  * References: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011;
  * Box and Muller 1958; Marsaglia and Tsang, "A simple method for generating gamma variables", 2000.
@@ -25,7 +27,7 @@
 
 enum { LANES = 16, DRAW_BITS = 24, MAX_RETRIES = 200 };
 
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) &&                             \
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define VECTORISED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
@@ -104,7 +106,8 @@ INLINE float open_unit(uint32_t w) {
     return ((float)(int32_t)(w >> 9) + 0.5f) * 0x1p-23f;
 }
 
-/* log x for a normal positive x, to about 1 ulp: x = m 2^e with m in [1/sqrt 2, sqrt 2), log m = 2 atanh((m-1)/(m+1)). */
+/* log x for a normal positive x, to about 1 ulp: x = m 2^e with m in [1/sqrt 2, sqrt 2), log m = 2
+ * atanh((m-1)/(m+1)). */
 INLINE float log_f32(float x) {
     uint32_t shifted = bits_of(x) - 0x3f3504f3u;
     int32_t e = (int32_t)shifted >> 23;
@@ -137,7 +140,8 @@ INLINE float exp_f32(float x) {
     return p * float_of((uint32_t)(k + 127) << 23);
 }
 
-/* cos and sin of the angle w / 2^32 of a full turn: a quarter turn by exact integers, then Taylor on [-pi/4, pi/4]. */
+/* cos and sin of the angle w / 2^32 of a full turn: a quarter turn by exact integers, then Taylor
+ * on [-pi/4, pi/4]. */
 INLINE void turn(uint32_t w, float *cosine, float *sine) {
     uint32_t quarter = (w + 0x20000000u) >> 30;
     float x = (float)(int32_t)(w - (quarter << 30)) * 1.46291807926715968e-9f; /* 2 pi / 2^32 */
@@ -159,7 +163,8 @@ INLINE void turn(uint32_t w, float *cosine, float *sine) {
     *sine = float_of((sb ^ swap) ^ (quarter & 2) << 30);
 }
 
-/* sqrt x for x in {0} and [2^-40, 2^40], to 1 ulp: Newton on 1/sqrt x. The C library's would keep the loops scalar (errno). */
+/* sqrt x for x in {0} and [2^-40, 2^40], to 1 ulp: Newton on 1/sqrt x. The C library's would keep
+ * the loops scalar (errno). */
 INLINE float sqrt_f32(float x) {
     float y = float_of(0x5f3759dfu - (bits_of(x) >> 1)), h = 0.5f * x;
     y = y * (1.5f - h * y * y);
@@ -207,8 +212,8 @@ VECTORISED static void four_exponentials(const uint32_t key[2], Words *c, Floats
 /* ---- gamma: one instance per counter and try ---- */
 
 /* Marsaglia and Tsang with shape a >= 1 after boosting: Gamma(a) = Gamma(a + 1) u^(1/a) for a < 1.
- * Words: two for the normal, one for the boost, one for acceptance. Every retry draws all of them afresh;
- * the boost is independent of acceptance, so that does no harm. */
+ * Words: two for the normal, one for the boost, one for acceptance. Every retry draws all of them
+ * afresh; the boost is independent of acceptance, so that does no harm. */
 VECTORISED static void try_gammas(const uint32_t key[2], Words *c, const float *shape, float *value,
                                   int32_t *accepted) {
     philox(key, c);
@@ -231,13 +236,15 @@ VECTORISED static void try_gammas(const uint32_t key[2], Words *c, const float *
 
 /* ---- walking over the call's numbers ---- */
 
-/* Where the LANES (data set, draw, instance or block of them) of one group stand; `n` may fall short of LANES. */
+/* Where the LANES (data set, draw, instance or block of them) of one group stand; `n` may fall
+ * short of LANES. */
 typedef struct Group {
     int64_t i[LANES], j[LANES], k[LANES];
     int n;
 } Group;
 
-/* The next LANES positions of the walk over [n_data, n_draw, per_pair], instances fastest. False at the end. */
+/* The next LANES positions of the walk over [n_data, n_draw, per_pair], instances fastest. False at
+ * the end. */
 static bool next_group(const av_random *r, int64_t per_pair, int64_t at[3], Group *g) {
     for (g->n = 0; g->n < LANES && at[0] < r->n_data; g->n++) {
         g->i[g->n] = at[0];
@@ -253,8 +260,10 @@ static bool next_group(const av_random *r, int64_t per_pair, int64_t at[3], Grou
 }
 
 INLINE void put(void *out, bool f64, int64_t at, float value) {
-    if (f64) ((double *)out)[at] = value;
-    else ((float *)out)[at] = value;
+    if (f64)
+        ((double *)out)[at] = value;
+    else
+        ((float *)out)[at] = value;
 }
 
 static void fill_in_fours(const av_random *r, void *out, bool f64) {
@@ -271,14 +280,16 @@ static void fill_in_fours(const av_random *r, void *out, bool f64) {
             c.w[2][l] = (uint32_t)g.j[from];
             c.w[3][l] = (uint32_t)g.k[from];
         }
-        if (r->kind == AV_NORMAL) four_normals(key, &c, &numbers);
-        else if (r->kind == AV_UNIFORM) four_uniforms(key, &c, &numbers);
-        else four_exponentials(key, &c, &numbers);
+        if (r->kind == AV_NORMAL)
+            four_normals(key, &c, &numbers);
+        else if (r->kind == AV_UNIFORM)
+            four_uniforms(key, &c, &numbers);
+        else
+            four_exponentials(key, &c, &numbers);
         for (int l = 0; l < g.n; l++) {
             int64_t base = g.i[l] * r->s_data + g.j[l] * r->s_draw, k0 = 4 * g.k[l];
             int n = r->n_inst - k0 < 4 ? (int)(r->n_inst - k0) : 4;
-            for (int q = 0; q < n; q++)
-                put(out, f64, base + (k0 + q) * r->s_inst, numbers.v[q][l]);
+            for (int q = 0; q < n; q++) put(out, f64, base + (k0 + q) * r->s_inst, numbers.v[q][l]);
         }
     }
 }
@@ -334,16 +345,21 @@ static void copy_replacement(const av_random *r, void *out, bool f64) {
         for (int64_t j = 0; j < r->n_draw; j++)
             for (int64_t k = 0; k < r->n_inst; k++, n++) {
                 int64_t to = i * r->s_data + j * r->s_draw + k * r->s_inst;
-                if (f64) ((double *)out)[to] = from64[n];
-                else ((float *)out)[to] = from32[n];
+                if (f64)
+                    ((double *)out)[to] = from64[n];
+                else
+                    ((float *)out)[to] = from32[n];
             }
 }
 
 static void fill(const av_random *r, void *out, bool f64) {
     if (r->n_data <= 0 || r->n_draw <= 0 || r->n_inst <= 0) return;
-    if (r->replace) copy_replacement(r, out, f64);
-    else if (r->kind == AV_GAMMA) fill_gammas(r, out, f64);
-    else fill_in_fours(r, out, f64);
+    if (r->replace)
+        copy_replacement(r, out, f64);
+    else if (r->kind == AV_GAMMA)
+        fill_gammas(r, out, f64);
+    else
+        fill_in_fours(r, out, f64);
 }
 
 void av_fill_f32(const av_random *r, float *out) {

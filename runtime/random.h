@@ -1,9 +1,11 @@
-/* random.h -- counter-based random numbers (Philox4x32-10, Salmon et al., SC 2011), shared by generated
- * programs, the runtime and the compiler's interpreter, so that all of them draw the same numbers.
+/* random.h -- counter-based random numbers (Philox4x32-10, Salmon et al., SC 2011), shared by
+ * generated programs, the runtime and the compiler's interpreter, so that all of them draw the same
+ * numbers.
  *
- * key = (seed, purpose), counter = (step, data set, site << 24 | draw, flat instance and event). A number depends on its
- * counter alone: no state, the same under every schedule, layout and device. Base draws are computed in float32 (normal by
- * Box-Muller on our own polynomials, never libm's) and widened for double.
+ * key = (seed, purpose), counter = (step, data set, site << 24 | draw, flat instance and event). A
+ * number depends on its counter alone: no state, the same under every schedule, layout and device.
+ * Base draws are computed in float32 (normal by Box-Muller on our own polynomials, never libm's)
+ * and widened for double.
  */
 #ifndef ADAVIC_RANDOM_H
 #define ADAVIC_RANDOM_H
@@ -12,8 +14,9 @@
 
 enum { AV_NORMAL, AV_UNIFORM, AV_EXPONENTIAL, AV_GAMMA };
 
-/* The value at (data set i, draw j, instance k) goes to out[i * s_data + j * s_draw + k * s_inst]; instances run over plates and
- * events, row-major in canonical order. `replace` (row-major [data, draw, instance] numbers of the output's type, or NULL) is copied instead. */
+/* The value at (data set i, draw j, instance k) goes to out[i * s_data + j * s_draw + k * s_inst];
+ * instances run over plates and events, row-major in canonical order. `replace` (row-major [data,
+ * draw, instance] numbers of the output's type, or NULL) is copied instead. */
 typedef struct av_random {
     uint32_t key[2], step, data0;
     uint32_t site;
@@ -21,8 +24,9 @@ typedef struct av_random {
     int64_t n_data, n_draw, n_inst;
     int64_t s_data, s_draw, s_inst;
     const void *replace;
-    /* AV_GAMMA only: the shape parameter at (i, j, k) = shape[i * p_data + j * p_draw + p_of(k)], of the output's type;
-     * k decomposes over n_dims extents (instances' axes, outermost first) with strides p_dim[] (0 where constant). */
+    /* AV_GAMMA only: the shape parameter at (i, j, k) = shape[i * p_data + j * p_draw + p_of(k)],
+     * of the output's type; k decomposes over n_dims extents (instances' axes, outermost first)
+     * with strides p_dim[] (0 where constant). */
     const void *shape;
     int64_t p_data, p_draw;
     int32_t n_dims;

@@ -1,4 +1,5 @@
-/* report.c -- numbers for people and for programs: summaries of draws, JSON, what a terminal can show. */
+/* report.c -- numbers for people and for programs: summaries of draws, JSON, what a terminal can
+ * show. */
 #include "runtime/session.h"
 
 #include <inttypes.h>
@@ -10,7 +11,8 @@
 
 int rt_complain(const RtError *error) {
     bool colour = rt_colour(stderr);
-    fprintf(stderr, "%serror:%s %s\n", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "", error->text);
+    fprintf(stderr, "%serror:%s %s\n", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "",
+            error->text);
     return 1;
 }
 
@@ -21,7 +23,8 @@ bool rt_colour(FILE *f) {
 
 int rt_columns(FILE *f) {
     struct winsize size;
-    if (isatty(fileno(f)) && !ioctl(fileno(f), TIOCGWINSZ, &size) && size.ws_col > 20) return size.ws_col;
+    if (isatty(fileno(f)) && !ioctl(fileno(f), TIOCGWINSZ, &size) && size.ws_col > 20)
+        return size.ws_col;
     return 100;
 }
 
@@ -71,20 +74,28 @@ void rt_json_string(RtBytes *out, const char *text) {
     rt_bytes_printf(out, "\"");
     for (; *text; text++) {
         unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\') rt_bytes_printf(out, "\\%c", c);
-        else if (c == '\n') rt_bytes_printf(out, "\\n");
-        else if (c == '\t') rt_bytes_printf(out, "\\t");
-        else if (c < 0x20) rt_bytes_printf(out, "\\u%04x", c);
-        else rt_bytes_add(out, text, 1);
+        if (c == '"' || c == '\\')
+            rt_bytes_printf(out, "\\%c", c);
+        else if (c == '\n')
+            rt_bytes_printf(out, "\\n");
+        else if (c == '\t')
+            rt_bytes_printf(out, "\\t");
+        else if (c < 0x20)
+            rt_bytes_printf(out, "\\u%04x", c);
+        else
+            rt_bytes_add(out, text, 1);
     }
     rt_bytes_printf(out, "\"");
 }
 
 void rt_json_settings(RtBytes *out, const RtSession *s, int64_t draws) {
     const RtModel *m = s->model;
-    rt_bytes_printf(out, "\"seed\": %" PRIu32 ", \"settings\": {\"draws\": %" PRId64 ", \"sizes\": {", s->seed, draws);
+    rt_bytes_printf(out,
+                    "\"seed\": %" PRIu32 ", \"settings\": {\"draws\": %" PRId64 ", \"sizes\": {",
+                    s->seed, draws);
     for (int i = 0; i < m->n_plates; i++)
-        rt_bytes_printf(out, "%s\"%s\": %" PRId64, i ? ", " : "", m->plates[i].name, s->state->sizes[i]);
+        rt_bytes_printf(out, "%s\"%s\": %" PRId64, i ? ", " : "", m->plates[i].name,
+                        s->state->sizes[i]);
     rt_bytes_printf(out, "}, \"hypers\": {");
     bool first = true;
     for (int i = 0; i < m->n_vars; i++) {

@@ -1,4 +1,5 @@
-/* rt.h -- what the parts of a compiled program share: memory, errors, the manifest, threads, calls of programs.
+/* rt.h -- what the parts of a compiled program share: memory, errors, the manifest, threads, calls
+ * of programs.
  *
  *     RtMem *mem = rt_mem_new();
  *     RtModel *model = rt_model_new(mem, adavic_manifest, &error);
@@ -54,7 +55,8 @@ void rt_bytes_add(RtBytes *b, const void *data, size_t n);
 __attribute__((format(printf, 2, 3))) void rt_bytes_printf(RtBytes *b, const char *format, ...);
 void rt_bytes_free(RtBytes *b);
 bool rt_read_file(const char *path, RtBytes *out, RtError *error);
-/* Written to a temporary file beside it, fsynced, renamed: the previous file stays whole on any failure. */
+/* Written to a temporary file beside it, fsynced, renamed: the previous file stays whole on any
+ * failure. */
 bool rt_write_file(const char *path, const void *data, size_t n, RtError *error);
 double rt_seconds(void); /* monotonic */
 
@@ -76,7 +78,7 @@ typedef struct RtVar {
     int n_plates, plates[RT_MAX_PLATES]; /* outermost first */
     int n_dims;
     int64_t dims[RT_MAX_DIMS];
-    int64_t event; /* product of dims */
+    int64_t event;  /* product of dims */
     double *values; /* hyper */
 } RtVar;
 
@@ -98,7 +100,15 @@ typedef struct RtAxis {
     int64_t extent;
 } RtAxis;
 
-typedef enum { RT_IN_WEIGHT, RT_IN_HYPER, RT_IN_DATA, RT_IN_LATENT, RT_IN_STAT, RT_IN_CONTROL, RT_IN_RANDOM } RtRole;
+typedef enum {
+    RT_IN_WEIGHT,
+    RT_IN_HYPER,
+    RT_IN_DATA,
+    RT_IN_LATENT,
+    RT_IN_STAT,
+    RT_IN_CONTROL,
+    RT_IN_RANDOM
+} RtRole;
 typedef struct RtTensor {
     const char *name;
     RtRole role;  /* of an input */
@@ -139,9 +149,11 @@ const RtProgram *rt_program(const RtModel *m, const char *name); /* or NULL */
 const RtVar *rt_var(const RtModel *m, const char *name);
 int rt_plate(const RtModel *m, const char *name); /* or -1 */
 const char *rt_text(const RtModel *m, const char *key);
-/* Number of elements of one data set (one draw) of a variable under these plate sizes; -1 if too many. */
+/* Number of elements of one data set (one draw) of a variable under these plate sizes; -1 if too
+ * many. */
 int64_t rt_var_size(const RtVar *v, const int64_t *sizes);
-/* Splits the line at *cursor into words (quoted ones lose quotes and escapes) and moves on. -1 if a quote stays open. */
+/* Splits the line at *cursor into words (quoted ones lose quotes and escapes) and moves on. -1 if a
+ * quote stays open. */
 int rt_words(RtMem *mem, const char **cursor, char ***words);
 
 /* ---- pool.c ---- */
@@ -161,19 +173,28 @@ RtCall *rt_call_new(RtMem *mem, const RtModel *m, const char *program, RtPool *p
                     const int64_t *sizes, int64_t n_data, int64_t n_draw);
 /* False if the program has no such input (an unused hyper, say). */
 bool rt_call_bind(RtCall *call, const char *input, const void *data);
-/* The result of an output: of the model's real type and [data, ...] where it has a data axis, else double (sums over
- * data sets in chunk order). NULL if there is no such output. */
+/* The result of an output: of the model's real type and [data, ...] where it has a data axis, else
+ * double (sums over data sets in chunk order). NULL if there is no such output. */
 void *rt_call_want(RtCall *call, const char *output);
-int64_t rt_call_size(const RtCall *call, const char *output); /* elements, per data set where it has a data axis */
+int64_t rt_call_size(const RtCall *call,
+                     const char *output); /* elements, per data set where it has a data axis */
 void rt_call_ready(RtCall *call);
 /* The first n_data data sets; numbered from data0 in the random numbers. */
-void rt_call_run(RtCall *call, const uint32_t key[2], uint32_t step, uint32_t data0, int64_t n_data);
+void rt_call_run(RtCall *call, const uint32_t key[2], uint32_t step, uint32_t data0,
+                 int64_t n_data);
 
 /* Numbers of the model's real type. */
 double rt_real_get(const RtModel *m, const void *array, int64_t at);
 void rt_real_set(const RtModel *m, void *array, int64_t at, double value);
 
 /* What random numbers are for: the second word of the key. */
-enum { RT_FOR_STEP, RT_FOR_INIT, RT_FOR_PREPARE, RT_FOR_VALIDATION, RT_FOR_SIMULATE, RT_FOR_POSTERIOR };
+enum {
+    RT_FOR_STEP,
+    RT_FOR_INIT,
+    RT_FOR_PREPARE,
+    RT_FOR_VALIDATION,
+    RT_FOR_SIMULATE,
+    RT_FOR_POSTERIOR
+};
 
 #endif

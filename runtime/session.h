@@ -1,8 +1,8 @@
 /* session.h -- one run of a compiled program: its options, what was trained, and its commands.
  *
  *     ./gre infer data.npz --draws 1000
- *       cli.c parses the options into RtOptions and opens an RtSession; commands[] names the function, which
- *       returns the exit status: 0 ok, 1 model or data problem, 2 usage, 128+n signal. */
+ *       cli.c parses the options into RtOptions and opens an RtSession; commands[] names the
+ * function, which returns the exit status: 0 ok, 1 model or data problem, 2 usage, 128+n signal. */
 #ifndef ADAVIC_SESSION_H
 #define ADAVIC_SESSION_H
 
@@ -65,13 +65,16 @@ int64_t rt_train_bytes(RtSession *s);
 /* Declared sizes and hypers; weights and statistics are 0. */
 RtState *rt_state_new(RtMem *mem, const RtModel *m);
 RtStat *rt_stat(const RtState *state, const char *name); /* or NULL */
-bool rt_state_apply_sizes(const RtModel *m, const RtOptions *o, int64_t *sizes, bool *given, RtError *error);
+bool rt_state_apply_sizes(const RtModel *m, const RtOptions *o, int64_t *sizes, bool *given,
+                          RtError *error);
 bool rt_state_apply_hypers(const RtModel *m, const RtOptions *o, double **hypers, RtError *error);
 void rt_state_init_weights(const RtModel *m, RtState *state, uint32_t seed);
 
-/* Numbers in the model's real type that stay bound to a call; refresh after a change of the state. */
+/* Numbers in the model's real type that stay bound to a call; refresh after a change of the state.
+ */
 typedef struct RtBinding RtBinding;
-RtBinding *rt_bind_state(RtMem *mem, const RtModel *m, const RtState *state, const float *weights, RtCall *call);
+RtBinding *rt_bind_state(RtMem *mem, const RtModel *m, const RtState *state, const float *weights,
+                         RtCall *call);
 void rt_binding_refresh(RtBinding *b);
 void rt_binding_control(RtBinding *b, const char *name, double value);
 /* Binds the data of `d` from data set `first` on (n of them at most per call). */
@@ -86,9 +89,11 @@ bool rt_stats(RtSession *s, RtError *error);
 bool rt_weights_save(const RtModel *m, const RtState *state, const char *path, RtError *error);
 /* NULL with the reason. */
 RtState *rt_weights_load(RtMem *mem, const RtModel *m, const char *path, RtError *error);
-RtState *rt_weights_parse(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes, RtError *error);
+RtState *rt_weights_parse(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes,
+                          RtError *error);
 char *rt_weights_path(RtMem *mem, const RtOptions *o);
-/* The state for a command that needs weights; NULL with a reason that names the path and `train`. */
+/* The state for a command that needs weights; NULL with a reason that names the path and `train`.
+ */
 RtState *rt_weights_open(RtSession *s, RtError *error);
 
 /* ---- adam.c ---- */
@@ -97,7 +102,8 @@ RtAdam *rt_adam_new(RtMem *mem, const RtModel *m, RtPool *pool, RtState *state);
 /* gradient[w]: of weight w. Returns the global norm; not finite if any entry is not. */
 double rt_adam_norm(RtAdam *a, double *const *gradient);
 /* Step number t >= 1; the gradient times `scale`. */
-void rt_adam_step(RtAdam *a, double *const *gradient, double scale, double rate, int64_t t, double averaging);
+void rt_adam_step(RtAdam *a, double *const *gradient, double scale, double rate, int64_t t,
+                  double averaging);
 
 /* ---- psis.c ---- */
 /* Pareto shape of the upper tail of n log weights; not finite where there are too few. */
@@ -125,8 +131,8 @@ int rt_columns(FILE *f); /* width of the terminal, 100 if it is none */
 typedef struct RtProgress RtProgress;
 RtProgress *rt_progress_new(RtMem *mem, bool quiet);
 /* horizon 0: not known yet. */
-void rt_progress_step(RtProgress *p, int64_t step, int64_t horizon, double loss, double spread, double norm,
-                      double sets_per_second);
+void rt_progress_step(RtProgress *p, int64_t step, int64_t horizon, double loss, double spread,
+                      double norm, double sets_per_second);
 __attribute__((format(printf, 2, 3))) void rt_progress_line(RtProgress *p, const char *format, ...);
 void rt_progress_end(RtProgress *p);
 

@@ -1,4 +1,5 @@
-/* simulate.c -- the command `simulate`: data sets from the prior, with their latents (.npz) or without (.bin).
+/* simulate.c -- the command `simulate`: data sets from the prior, with their latents (.npz) or
+ * without (.bin).
  *
  * Data set i of a seed is the same whatever --count is. */
 #include "runtime/session.h"
@@ -13,7 +14,8 @@ enum { BLOCK = 64 };
 typedef struct Simulated {
     RtSession *s;
     int64_t count;
-    char **values;  /* by variable: [count, plates, dims], the model's real type; NULL: not a result */
+    char *
+        *values; /* by variable: [count, plates, dims], the model's real type; NULL: not a result */
     int64_t *bytes; /* of one data set */
 } Simulated;
 
@@ -35,7 +37,8 @@ static void simulate(Simulated *r) {
         int64_t n = r->count - first < BLOCK ? r->count - first : BLOCK;
         rt_call_run(call, key, 0, (uint32_t)first, n);
         for (int i = 0; i < m->n_vars; i++)
-            if (block[i]) memcpy(r->values[i] + first * r->bytes[i], block[i], (size_t)(n * r->bytes[i]));
+            if (block[i])
+                memcpy(r->values[i] + first * r->bytes[i], block[i], (size_t)(n * r->bytes[i]));
     }
 }
 
@@ -77,8 +80,11 @@ static bool write_bin(const Simulated *r, const char *path, RtError *error) {
                 float x = (float)rt_real_get(m, r->values[i], set * n + k);
                 uint32_t bits;
                 memcpy(&bits, &x, 4);
-                rt_bytes_add(&out, (unsigned char[4]){(unsigned char)bits, (unsigned char)(bits >> 8),
-                                                      (unsigned char)(bits >> 16), (unsigned char)(bits >> 24)}, 4);
+                rt_bytes_add(&out,
+                             (unsigned char[4]){(unsigned char)bits, (unsigned char)(bits >> 8),
+                                                (unsigned char)(bits >> 16),
+                                                (unsigned char)(bits >> 24)},
+                             4);
             }
         }
     bool ok = rt_write_file(path, out.data, out.n, error);
@@ -101,7 +107,8 @@ static void show(const Simulated *r) {
         double *x = rt_alloc(r->s->mem, n, sizeof *x);
         for (int64_t k = 0; k < n; k++) x[k] = rt_real_get(m, r->values[i], k);
         qsort(x, (size_t)n, sizeof *x, ascending);
-        printf("%-20s %12.5g %12.5g %12.5g\n", m->vars[i].name, x[n / 20], x[n / 2], x[n - 1 - n / 20]);
+        printf("%-20s %12.5g %12.5g %12.5g\n", m->vars[i].name, x[n / 20], x[n / 2],
+               x[n - 1 - n / 20]);
     }
     printf("%" PRId64 " data sets from the prior, seed %" PRIu32 "\n", r->count, r->s->seed);
 }
@@ -109,8 +116,10 @@ static void show(const Simulated *r) {
 static void show_json(const Simulated *r, const char *path) {
     RtBytes out = {0};
     rt_bytes_printf(&out, "{\"count\": %" PRId64 ", \"file\": ", r->count);
-    if (path) rt_json_string(&out, path);
-    else rt_bytes_printf(&out, "null");
+    if (path)
+        rt_json_string(&out, path);
+    else
+        rt_bytes_printf(&out, "null");
     rt_bytes_printf(&out, ", ");
     rt_json_settings(&out, r->s, 0);
     printf("%s}\n", out.data);
@@ -122,7 +131,8 @@ int rt_command_simulate(RtSession *s) {
     const RtOptions *o = s->options;
     Simulated r = {.s = s, .count = o->count > 0 ? o->count : 1};
     size_t n = o->out ? strlen(o->out) : 0;
-    bool bin = n > 4 && !strcmp(o->out + n - 4, ".bin"), npz = n > 4 && !strcmp(o->out + n - 4, ".npz");
+    bool bin = n > 4 && !strcmp(o->out + n - 4, ".bin"),
+         npz = n > 4 && !strcmp(o->out + n - 4, ".npz");
     if (o->out && !bin && !npz) {
         rt_error(&error, "--out %s: data sets are written as .npz or .bin", o->out);
         rt_complain(&error);
@@ -133,7 +143,9 @@ int rt_command_simulate(RtSession *s) {
     simulate(&r);
     bool ok = bin ? write_bin(&r, o->out, &error) : npz ? write_npz(&r, o->out, &error) : true;
     if (!ok) return rt_complain(&error);
-    if (o->json) show_json(&r, o->out);
-    else if (!o->quiet) show(&r);
+    if (o->json)
+        show_json(&r, o->out);
+    else if (!o->quiet)
+        show(&r);
     return 0;
 }

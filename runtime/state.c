@@ -1,4 +1,5 @@
-/* state.c -- sizes, hypers, weights and statistics of a session, and how they reach programs as inputs. */
+/* state.c -- sizes, hypers, weights and statistics of a session, and how they reach programs as
+ * inputs. */
 #include "runtime/session.h"
 
 #include "runtime/random.h"
@@ -56,7 +57,8 @@ static bool split(const char *setting, char name[64], const char **value) {
     return true;
 }
 
-static bool no_such(const RtModel *m, const char *option, const char *name, bool plates, RtError *error) {
+static bool no_such(const RtModel *m, const char *option, const char *name, bool plates,
+                    RtError *error) {
     const char *names[256] = {0}, *near;
     RtBytes have = {0};
     int n = 0;
@@ -65,22 +67,27 @@ static bool no_such(const RtModel *m, const char *option, const char *name, bool
         if (m->vars[i].kind == RT_HYPER) names[n++] = m->vars[i].name;
     near = rt_nearest(name, names, n);
     for (int i = 0; i < n; i++) rt_bytes_printf(&have, "%s%s", i ? ", " : "", names[i]);
-    rt_error(error, "%s: the model has no %s %s\n  it has %.600s%s%s%s", option, plates ? "plate" : "hyper", name,
-             n ? have.data : "none", near ? "\n  did you mean " : "", near ? near : "", near ? "?" : "");
+    rt_error(error, "%s: the model has no %s %s\n  it has %.600s%s%s%s", option,
+             plates ? "plate" : "hyper", name, n ? have.data : "none",
+             near ? "\n  did you mean " : "", near ? near : "", near ? "?" : "");
     rt_bytes_free(&have);
     return false;
 }
 
-bool rt_state_apply_sizes(const RtModel *m, const RtOptions *o, int64_t *sizes, bool *given, RtError *error) {
+bool rt_state_apply_sizes(const RtModel *m, const RtOptions *o, int64_t *sizes, bool *given,
+                          RtError *error) {
     for (int i = 0; i < o->n_size; i++) {
         char name[64];
         const char *value;
         int64_t n;
         if (!split(o->size[i], name, &value) || !rt_parse_int(value, &n))
-            return rt_error(error, "--size %s\n  expected  a plate and a number, as in --size group=30", o->size[i]);
+            return rt_error(error,
+                            "--size %s\n  expected  a plate and a number, as in --size group=30",
+                            o->size[i]);
         int plate = rt_plate(m, name);
         if (plate < 0) return no_such(m, "--size", name, true, error);
-        if (n < 1 || n > 1 << 28) return rt_error(error, "--size %s: the size is out of range", o->size[i]);
+        if (n < 1 || n > 1 << 28)
+            return rt_error(error, "--size %s: the size is out of range", o->size[i]);
         sizes[plate] = n;
         if (given) given[plate] = true;
     }
@@ -92,7 +99,9 @@ bool rt_state_apply_hypers(const RtModel *m, const RtOptions *o, double **hypers
         char name[64];
         const char *value;
         if (!split(o->set[i], name, &value))
-            return rt_error(error, "--set %s\n  expected  a hyper and its value, as in --set s_mu=0.5", o->set[i]);
+            return rt_error(error,
+                            "--set %s\n  expected  a hyper and its value, as in --set s_mu=0.5",
+                            o->set[i]);
         const RtVar *v = rt_var(m, name);
         if (!v || v->kind != RT_HYPER) return no_such(m, "--set", name, false, error);
         int64_t n = 0;
@@ -100,14 +109,16 @@ bool rt_state_apply_hypers(const RtModel *m, const RtOptions *o, double **hypers
             size_t length = strcspn(at, ",");
             double x;
             if (!rt_parse_number(at, length, &x) || !isfinite(x) || n == v->event)
-                return rt_error(error, "--set %s\n  expected  %lld finite number%s separated by commas", o->set[i],
-                                (long long)v->event, v->event > 1 ? "s" : "");
+                return rt_error(error,
+                                "--set %s\n  expected  %lld finite number%s separated by commas",
+                                o->set[i], (long long)v->event, v->event > 1 ? "s" : "");
             hypers[v - m->vars][n] = x;
             at += length;
             if (*at == ',') at++;
         }
         if (n != v->event)
-            return rt_error(error, "--set %s: %lld numbers\n  expected  %lld", o->set[i], (long long)n, (long long)v->event);
+            return rt_error(error, "--set %s: %lld numbers\n  expected  %lld", o->set[i],
+                            (long long)n, (long long)v->event);
     }
     return true;
 }
@@ -155,8 +166,8 @@ struct RtBinding {
     Bound *bound;
 };
 
-static void bind(RtMem *mem, RtBinding *b, RtCall *call, const char *name, const float *f32, const double *f64,
-                 int64_t n) {
+static void bind(RtMem *mem, RtBinding *b, RtCall *call, const char *name, const float *f32,
+                 const double *f64, int64_t n) {
     bool direct = f32 && !b->model->f64; /* the programs read the master copy itself */
     void *real = direct ? (void *)(uintptr_t)f32 : rt_alloc(mem, n, b->model->real);
     if (!rt_call_bind(call, name, real) || direct) return;
@@ -165,17 +176,20 @@ static void bind(RtMem *mem, RtBinding *b, RtCall *call, const char *name, const
 
 static const double one = 1;
 
-RtBinding *rt_bind_state(RtMem *mem, const RtModel *m, const RtState *state, const float *weights, RtCall *call) {
+RtBinding *rt_bind_state(RtMem *mem, const RtModel *m, const RtState *state, const float *weights,
+                         RtCall *call) {
     RtBinding *b = rt_alloc(mem, 1, sizeof *b);
     b->model = m;
     b->bound = rt_alloc(mem, m->n_weights + m->n_vars + state->n_stats + 64, sizeof *b->bound);
     for (int i = 0; i < m->n_weights; i++)
-        bind(mem, b, call, m->weights[i].name, weights + m->weights[i].offset, NULL, m->weights[i].size);
+        bind(mem, b, call, m->weights[i].name, weights + m->weights[i].offset, NULL,
+             m->weights[i].size);
     for (int i = 0; i < m->n_vars; i++)
         if (m->vars[i].kind == RT_HYPER)
             bind(mem, b, call, m->vars[i].name, NULL, state->hypers[i], m->vars[i].event);
     for (int i = 0; i < state->n_stats; i++)
-        bind(mem, b, call, state->stats[i].name, state->stats[i].values, NULL, state->stats[i].size);
+        bind(mem, b, call, state->stats[i].name, state->stats[i].values, NULL,
+             state->stats[i].size);
     bind(mem, b, call, "entropy_weight", NULL, &one, 1);
     rt_binding_refresh(b);
     return b;

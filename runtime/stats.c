@@ -1,9 +1,11 @@
-/* stats.c -- medians and MADs of prior predictive draws, which networks take as the scales of their inputs.
+/* stats.c -- medians and MADs of prior predictive draws, which networks take as the scales of their
+ * inputs.
  *
- * Input "NAME:median" (":mad") of a program holds, per event entry of output NAME of program `prepare`, the median (the
- * median absolute deviation, unscaled) over 4,096 data sets under a fixed key and over all plate instances, of which large
- * plates contribute an evenly spaced part. They do not depend on --seed: all trainings of a model see the same scales.
- * A deviation of 0 (a constant) is replaced by the mean absolute deviation, or by 1 if that is 0 as well. */
+ * Input "NAME:median" (":mad") of a program holds, per event entry of output NAME of program
+ * `prepare`, the median (the median absolute deviation, unscaled) over 4,096 data sets under a
+ * fixed key and over all plate instances, of which large plates contribute an evenly spaced part.
+ * They do not depend on --seed: all trainings of a model see the same scales. A deviation of 0 (a
+ * constant) is replaced by the mean absolute deviation, or by 1 if that is 0 as well. */
 #include "runtime/session.h"
 
 #include <math.h>
@@ -25,9 +27,12 @@ static double select_kth(double *x, int64_t n, int64_t k) {
             x[i++] = x[j];
             x[j--] = t;
         }
-        if (k <= j) hi = j;
-        else if (k >= i) lo = i;
-        else break;
+        if (k <= j)
+            hi = j;
+        else if (k >= i)
+            lo = i;
+        else
+            break;
     }
     return x[k];
 }
@@ -53,9 +58,9 @@ static double spread(double *x, int64_t n, double centre) {
 /* One output of `prepare` that statistics are wanted of. */
 typedef struct Source {
     const char *name;
-    const void *draws;            /* of a batch */
-    int64_t size, entries, kept;  /* per data set: numbers, event entries, instances that are kept */
-    double *sample;               /* [entry][set, kept instance] */
+    const void *draws;           /* of a batch */
+    int64_t size, entries, kept; /* per data set: numbers, event entries, instances that are kept */
+    double *sample;              /* [entry][set, kept instance] */
     int64_t n;
     RtStat *median, *mad;
 } Source;
@@ -70,7 +75,8 @@ typedef struct Stats {
 
 static const RtTensor *find_output(const RtProgram *p, const char *name, size_t n) {
     for (int i = 0; p && i < p->n_outputs; i++)
-        if (strlen(p->outputs[i].name) == n && !strncmp(p->outputs[i].name, name, n)) return &p->outputs[i];
+        if (strlen(p->outputs[i].name) == n && !strncmp(p->outputs[i].name, name, n))
+            return &p->outputs[i];
     return NULL;
 }
 
@@ -90,7 +96,8 @@ static Source *add_source(Stats *st, const RtTensor *output) {
     source->entries = event_entries(rt_program(st->s->model, "prepare"), output);
     int64_t instances = source->size / source->entries, room = PER_SET / source->entries;
     source->kept = instances < room ? instances : room < 1 ? 1 : room;
-    source->sample = rt_alloc(st->mem, SETS * source->kept * source->entries, sizeof *source->sample);
+    source->sample =
+        rt_alloc(st->mem, SETS * source->kept * source->entries, sizeof *source->sample);
     return source;
 }
 
@@ -98,16 +105,20 @@ static Source *add_source(Stats *st, const RtTensor *output) {
 static bool add_stat(Stats *st, RtStat *stat, RtError *error) {
     const char *colon = strrchr(stat->name, ':');
     const RtProgram *prepare = rt_program(st->s->model, "prepare");
-    const RtTensor *output = colon ? find_output(prepare, stat->name, (size_t)(colon - stat->name)) : NULL;
+    const RtTensor *output =
+        colon ? find_output(prepare, stat->name, (size_t)(colon - stat->name)) : NULL;
     bool is_mad = colon && !strcmp(colon, ":mad");
     if (!output || (!is_mad && strcmp(colon, ":median")))
-        return rt_error(error, "the program reads the statistic %s, which nothing yields", stat->name);
+        return rt_error(error, "the program reads the statistic %s, which nothing yields",
+                        stat->name);
     Source *source = add_source(st, output);
     if (stat->size != source->entries)
-        return rt_error(error, "the statistic %s has %lld entries, its draws have %lld", stat->name, (long long)stat->size,
-                        (long long)source->entries);
-    if (is_mad) source->mad = stat;
-    else source->median = stat;
+        return rt_error(error, "the statistic %s has %lld entries, its draws have %lld", stat->name,
+                        (long long)stat->size, (long long)source->entries);
+    if (is_mad)
+        source->mad = stat;
+    else
+        source->median = stat;
     return true;
 }
 
@@ -118,7 +129,8 @@ static void keep(const RtModel *m, Source *source, int64_t sets) {
         for (int64_t k = 0; k < source->kept; k++, source->n++) {
             int64_t from = set * source->size + k * instances / source->kept * source->entries;
             for (int64_t e = 0; e < source->entries; e++)
-                source->sample[e * SETS * source->kept + source->n] = rt_real_get(m, source->draws, from + e);
+                source->sample[e * SETS * source->kept + source->n] =
+                    rt_real_get(m, source->draws, from + e);
         }
 }
 
@@ -127,10 +139,14 @@ static bool finish_source(Source *source, RtError *error) {
         double *x = source->sample + e * SETS * source->kept;
         int64_t n = 0;
         for (int64_t i = 0; i < source->n; i++)
-            if (isfinite(x[i])) x[n++] = x[i]; /* overflow of a heavy-tailed prior does not move a median */
+            if (isfinite(x[i]))
+                x[n++] = x[i]; /* overflow of a heavy-tailed prior does not move a median */
         if (2 * n < source->n)
-            return rt_error(error, "most prior draws of %s are not finite: the prior is too wide for the model's "
-                            "arithmetic", source->name);
+            return rt_error(
+                error,
+                "most prior draws of %s are not finite: the prior is too wide for the model's "
+                "arithmetic",
+                source->name);
         double centre = median(x, n);
         if (source->median) source->median->values[e] = (float)centre;
         if (source->mad) source->mad->values[e] = (float)spread(x, n, centre);
@@ -142,7 +158,8 @@ static bool take_stats(Stats *st, RtError *error) {
     RtSession *s = st->s;
     const RtModel *m = s->model;
     if (!s->state->n_stats) return true;
-    if (rt_program(m, "prepare")) st->call = rt_call_new(st->mem, m, "prepare", s->pool, s->state->sizes, BATCH, 1);
+    if (rt_program(m, "prepare"))
+        st->call = rt_call_new(st->mem, m, "prepare", s->pool, s->state->sizes, BATCH, 1);
     st->sources = rt_alloc(st->mem, s->state->n_stats, sizeof *st->sources);
     for (int i = 0; i < s->state->n_stats; i++)
         if (!add_stat(st, &s->state->stats[i], error)) return false;

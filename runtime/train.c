@@ -2,9 +2,10 @@
  *
  * Invariants
  * - Everything is allocated before step 1.
- * - What a step does depends on its number, the horizon and the seed, never on time, thread count or validation: `--steps N`
- *   repeats a run of horizon N bit for bit. A run by time learns its horizon from the rate over the
- *   first 5 %; the schedule is the same for every horizon until a tenth of it is over, so those steps repeat too.
+ * - What a step does depends on its number, the horizon and the seed, never on time, thread count
+ * or validation: `--steps N` repeats a run of horizon N bit for bit. A run by time learns its
+ * horizon from the rate over the first 5 %; the schedule is the same for every horizon until a
+ * tenth of it is over, so those steps repeat too.
  * - A step whose loss or gradient is not finite changes nothing. */
 #include "runtime/session.h"
 
@@ -17,22 +18,35 @@
 /* Defaults of training, in one place. */
 static const struct {
     int64_t sets, draws;
-    double minutes;          /* at most, unless told otherwise */
-    double learning_rate;    /* peak */
-    int64_t warm_up;         /* steps of linear warm-up */
-    double hold;             /* share of the horizon at the peak; then half a cosine ... */
-    double last;             /* ... down to this share of the peak */
-    double clip;             /* gradients longer than this many typical norms are scaled back */
-    double averaging;        /* least weight of a new iterate in the average; early on 9 / t */
+    double minutes;       /* at most, unless told otherwise */
+    double learning_rate; /* peak */
+    int64_t warm_up;      /* steps of linear warm-up */
+    double hold;          /* share of the horizon at the peak; then half a cosine ... */
+    double last;          /* ... down to this share of the peak */
+    double clip;          /* gradients longer than this many typical norms are scaled back */
+    double averaging;     /* least weight of a new iterate in the average; early on 9 / t */
     int64_t validation_sets, validation_draws;
-    int validations;         /* over the horizon */
-    double settled;          /* nats gained over `patience` validations below which training is over */
+    int validations; /* over the horizon */
+    double settled;  /* nats gained over `patience` validations below which training is over */
     int patience;
-    double skipped;          /* largest share of skipped steps, after `skips_from` of them */
+    double skipped; /* largest share of skipped steps, after `skips_from` of them */
     int64_t skips_from;
-} defaults = {.sets = 32, .draws = 32, .minutes = 10, .learning_rate = 1e-3, .warm_up = 50, .hold = 0.1,
-              .last = 0.01, .clip = 5, .averaging = 5e-4, .validation_sets = 64, .validation_draws = 32,
-              .validations = 40, .settled = 0.02, .patience = 8, .skipped = 0.01, .skips_from = 200};
+} defaults = {.sets = 32,
+              .draws = 32,
+              .minutes = 10,
+              .learning_rate = 1e-3,
+              .warm_up = 50,
+              .hold = 0.1,
+              .last = 0.01,
+              .clip = 5,
+              .averaging = 5e-4,
+              .validation_sets = 64,
+              .validation_draws = 32,
+              .validations = 40,
+              .settled = 0.02,
+              .patience = 8,
+              .skipped = 0.01,
+              .skips_from = 200};
 
 typedef struct Phase {
     double entropy, until; /* weight of log q; share of the horizon at which the phase ends */
@@ -56,7 +70,7 @@ typedef struct Train {
     RtData validation;
     const void **simulated; /* outputs of `simulate`, by variable */
     const void *log_q, *log_prior, *log_likelihood;
-    double limit;          /* seconds from start to saved weights; 0: none */
+    double limit; /* seconds from start to saved weights; 0: none */
     bool may_settle;
     int64_t horizon;       /* 0: not known yet */
     int64_t updates;       /* steps that were not skipped */
@@ -91,10 +105,14 @@ static bool parse_objective(Train *t, const char *text, RtError *error) {
         for (size_t i = 0; i < sizeof objectives / sizeof *objectives; i++)
             if (strlen(objectives[i].name) == name && !strncmp(at, objectives[i].name, name))
                 phase.entropy = objectives[i].entropy;
-        if (phase.entropy < 0 || (name < n && !rt_parse_number(at + name + 1, n - name - 1, &share)) || !(share > 0) ||
+        if (phase.entropy < 0 ||
+            (name < n && !rt_parse_number(at + name + 1, n - name - 1, &share)) || !(share > 0) ||
             share > 1e6)
-            return rt_error(error, "--objective %s: at \"%.*s\"\n  expected  reverse-kl, unregularised, or a schedule such as "
-                            "unregularised:1,reverse-kl:20", text, (int)n, at);
+            return rt_error(error,
+                            "--objective %s: at \"%.*s\"\n  expected  reverse-kl, unregularised, "
+                            "or a schedule such as "
+                            "unregularised:1,reverse-kl:20",
+                            text, (int)n, at);
         total += share;
         phase.until = total;
         t->phases[t->n_phases++] = phase;
@@ -103,13 +121,16 @@ static bool parse_objective(Train *t, const char *text, RtError *error) {
     }
     for (int i = 0; i < t->n_phases; i++) t->phases[i].until /= total;
     if (t->phases[0].until < defaults.hold)
-        return rt_error(error, "--objective %s: the first phase needs at least a tenth of the steps", text);
+        return rt_error(
+            error, "--objective %s: the first phase needs at least a tenth of the steps", text);
     return true;
 }
 
 static double entropy_weight(const Train *t, int64_t step) {
     int i = 0;
-    while (i + 1 < t->n_phases && t->horizon && (double)step >= t->phases[i].until * (double)t->horizon) i++;
+    while (i + 1 < t->n_phases && t->horizon &&
+           (double)step >= t->phases[i].until * (double)t->horizon)
+        i++;
     return t->phases[i].entropy;
 }
 
@@ -125,11 +146,13 @@ static void prepare_validation(Train *t) {
     for (int i = 0; i < m->n_vars; i++) {
         if (m->vars[i].kind != RT_OBSERVED) continue;
         t->simulated[i] = rt_call_want(t->simulate, m->vars[i].name);
-        t->validation.values[i] = rt_alloc(s->mem, n * rt_var_size(&m->vars[i], t->state->sizes), sizeof(double));
+        t->validation.values[i] =
+            rt_alloc(s->mem, n * rt_var_size(&m->vars[i], t->state->sizes), sizeof(double));
     }
     rt_bind_state(s->mem, m, t->state, t->state->average, t->simulate);
     rt_call_ready(t->simulate);
-    t->posterior = rt_call_new(s->mem, m, "posterior", s->pool, t->state->sizes, n, defaults.validation_draws);
+    t->posterior =
+        rt_call_new(s->mem, m, "posterior", s->pool, t->state->sizes, n, defaults.validation_draws);
     t->log_q = rt_call_want(t->posterior, "log_q");
     t->log_prior = rt_call_want(t->posterior, "log_prior");
     t->log_likelihood = rt_call_want(t->posterior, "log_likelihood");
@@ -145,7 +168,8 @@ static void simulate_validation(Train *t) {
     for (int i = 0; i < m->n_vars; i++) {
         if (m->vars[i].kind != RT_OBSERVED) continue;
         int64_t size = rt_var_size(&m->vars[i], t->state->sizes) * defaults.validation_sets;
-        for (int64_t k = 0; k < size; k++) t->validation.values[i][k] = rt_real_get(m, t->simulated[i], k);
+        for (int64_t k = 0; k < size; k++)
+            t->validation.values[i][k] = rt_real_get(m, t->simulated[i], k);
     }
     rt_feed_load(t->feed, &t->validation, 0, defaults.validation_sets);
 }
@@ -153,13 +177,16 @@ static void simulate_validation(Train *t) {
 static void prepare_step(Train *t) {
     RtSession *s = t->s;
     const RtModel *m = s->model;
-    t->step = rt_call_new(s->mem, m, "step", s->pool, t->state->sizes, t->state->sets, t->state->draws);
+    t->step =
+        rt_call_new(s->mem, m, "step", s->pool, t->state->sizes, t->state->sets, t->state->draws);
     t->loss = rt_call_want(t->step, "loss");
     t->set_loss = rt_call_want(t->step, "set_loss");
     t->gradient = rt_alloc(s->mem, m->n_weights, sizeof *t->gradient);
     for (int i = 0; i < m->n_weights; i++) {
         t->gradient[i] = rt_call_want(t->step, rt_printf(s->mem, "grad:%s", m->weights[i].name));
-        if (!t->gradient[i]) t->gradient[i] = rt_alloc(s->mem, m->weights[i].size, sizeof(double)); /* unused: stays */
+        if (!t->gradient[i])
+            t->gradient[i] =
+                rt_alloc(s->mem, m->weights[i].size, sizeof(double)); /* unused: stays */
     }
     t->step_inputs = rt_bind_state(s->mem, m, t->state, t->state->iterate, t->step);
     rt_call_ready(t->step);
@@ -179,8 +206,9 @@ static bool read_settings(Train *t, RtError *error) {
     t->horizon = o->steps > 0 ? o->steps : 0;
     t->limit = o->steps > 0 ? 0 : o->seconds > 0 ? o->seconds : 60 * defaults.minutes;
     t->may_settle = o->steps <= 0 && o->seconds <= 0;
-    return strlen(objective) < sizeof t->state->objective ? parse_objective(t, objective, error)
-                                                          : rt_error(error, "--objective: too long");
+    return strlen(objective) < sizeof t->state->objective
+               ? parse_objective(t, objective, error)
+               : rt_error(error, "--objective: too long");
 }
 
 /* ---- the schedule ---- */
@@ -198,12 +226,15 @@ static double rate(const Train *t, int64_t step) {
 static void fix_horizon(Train *t, int64_t done) {
     double now = rt_seconds(), in_loop = now - t->loop_started;
     if (t->horizon || done < 3 || now - t->s->started < 0.05 * t->limit || in_loop <= 0) return;
-    double left = 0.97 * t->limit - (now - t->s->started) - (defaults.validations + 1) * t->validation_seconds;
+    double left = 0.97 * t->limit - (now - t->s->started) -
+                  (defaults.validations + 1) * t->validation_seconds;
     double steps = (double)done + fmax(left, 0) * (double)done / in_loop;
-    int64_t least = (int64_t)ceil((double)done / defaults.hold); /* the schedule so far must be this horizon's */
+    int64_t least = (int64_t)ceil((double)done /
+                                  defaults.hold); /* the schedule so far must be this horizon's */
     t->horizon = steps > (double)least ? (int64_t)steps : least;
-    rt_progress_line(t->progress, "%" PRId64 " steps fit into %.0f s (--steps %" PRId64 " repeats this run)", t->horizon,
-                     t->limit, t->horizon);
+    rt_progress_line(t->progress,
+                     "%" PRId64 " steps fit into %.0f s (--steps %" PRId64 " repeats this run)",
+                     t->horizon, t->limit, t->horizon);
 }
 
 /* Mean over data sets and draws of log p - log q under the averaged weights. */
@@ -215,7 +246,8 @@ static double validate(Train *t) {
     rt_binding_refresh(t->posterior_inputs);
     rt_call_run(t->posterior, key, 1, 0, defaults.validation_sets);
     for (int64_t i = 0; i < n; i++)
-        sum += rt_real_get(m, t->log_prior, i) + rt_real_get(m, t->log_likelihood, i) - rt_real_get(m, t->log_q, i);
+        sum += rt_real_get(m, t->log_prior, i) + rt_real_get(m, t->log_likelihood, i) -
+               rt_real_get(m, t->log_q, i);
     t->validation_seconds = rt_seconds() - began;
     return sum / (double)n;
 }
@@ -233,13 +265,16 @@ static bool has_settled(const Train *t, int64_t done) {
     return now - before < defaults.settled;
 }
 
-/* A settled run keeps what it has and anneals: the rest of the schedule is shortened to a quarter of the steps so far. */
+/* A settled run keeps what it has and anneals: the rest of the schedule is shortened to a quarter
+ * of the steps so far. */
 static void shorten(Train *t, int64_t done) {
     int64_t shorter = done + done / 4;
-    if (!t->may_settle || t->cooldown_from || !has_settled(t, done) || shorter >= t->horizon) return;
+    if (!t->may_settle || t->cooldown_from || !has_settled(t, done) || shorter >= t->horizon)
+        return;
     t->cooldown_from = done;
     t->horizon = shorter;
-    rt_progress_line(t->progress, "the validation ELBO has settled: ending at step %" PRId64, shorter);
+    rt_progress_line(t->progress, "the validation ELBO has settled: ending at step %" PRId64,
+                     shorter);
 }
 
 static void validate_on_the_way(Train *t, int64_t done) {
@@ -260,18 +295,24 @@ static bool skip_step(Train *t, int64_t step, RtError *error) {
     while (t->set_loss && set < t->state->sets && isfinite(rt_real_get(m, t->set_loss, set))) set++;
     t->state->skipped++;
     char where[100] = "its gradient";
-    if (t->set_loss && set < t->state->sets) snprintf(where, sizeof where, "the loss of its data set %" PRId64, set);
+    if (t->set_loss && set < t->state->sets)
+        snprintf(where, sizeof where, "the loss of its data set %" PRId64, set);
     if (t->state->skipped <= 5)
-        rt_progress_line(t->progress, "step %" PRId64 " skipped: %s is not finite (seed %" PRIu32 ")", step, where,
-                         t->s->seed);
+        rt_progress_line(t->progress,
+                         "step %" PRId64 " skipped: %s is not finite (seed %" PRIu32 ")", step,
+                         where, t->s->seed);
     bool hopeless = t->state->skipped > 20 && t->updates == 0;
     bool too_many = step + 1 >= defaults.skips_from &&
                     (double)t->state->skipped > defaults.skipped * (double)(step + 1);
     if (!hopeless && !too_many) return true;
-    return rt_error(error,
-                    "%" PRId64 " of %" PRId64 " steps gave a loss or gradient that is not finite (the last: step %" PRId64
-                    ", %s, seed %" PRIu32 ")\n  a prior whose draws overflow, or a scale that reaches 0, does this: look at "
-                    "simulate --seed %" PRIu32, t->state->skipped, step + 1, step, where, t->s->seed, t->s->seed);
+    return rt_error(
+        error,
+        "%" PRId64 " of %" PRId64
+        " steps gave a loss or gradient that is not finite (the last: step %" PRId64
+        ", %s, seed %" PRIu32
+        ")\n  a prior whose draws overflow, or a scale that reaches 0, does this: look at "
+        "simulate --seed %" PRIu32,
+        t->state->skipped, step + 1, step, where, t->s->seed, t->s->seed);
 }
 
 static void note_loss(Train *t, double loss) {
@@ -280,7 +321,8 @@ static void note_loss(Train *t, double loss) {
     t->loss_variance = (1 - share) * (t->loss_variance + share * d * d);
 }
 
-/* The factor that shortens an outlying gradient. Typical norms are learned in the first steps, never before. */
+/* The factor that shortens an outlying gradient. Typical norms are learned in the first steps,
+ * never before. */
 static double clip(Train *t, double norm) {
     double log_norm = log(fmax(norm, 1e-300)), scale = 1;
     if (t->updates > 10 && log_norm > t->log_norm + log(defaults.clip)) {
@@ -304,11 +346,15 @@ static bool train_step(Train *t, int64_t step, RtError *error) {
     double lr = t->state->learning_rate * rate(t, step);
     rt_adam_step(t->adam, t->gradient, clip(t, norm), lr, t->updates, averaging);
     double per_second = (double)((step + 1) * t->state->sets) / (rt_seconds() - t->loop_started);
-    rt_progress_step(t->progress, step, t->horizon, t->mean_loss, sqrt(t->loss_variance), norm, per_second);
+    rt_progress_step(t->progress, step, t->horizon, t->mean_loss, sqrt(t->loss_variance), norm,
+                     per_second);
     int64_t every = t->horizon / 1000;
     if (t->log && step % (every ? every : 1) == 0)
-        fprintf(t->log, "{\"step\": %" PRId64 ", \"loss\": %.9g, \"gradient_norm\": %.9g, \"learning_rate\": %.6g, "
-                        "\"seconds\": %.3f}\n", step, *t->loss, norm, lr, rt_seconds() - t->s->started);
+        fprintf(t->log,
+                "{\"step\": %" PRId64
+                ", \"loss\": %.9g, \"gradient_norm\": %.9g, \"learning_rate\": %.6g, "
+                "\"seconds\": %.3f}\n",
+                step, *t->loss, norm, lr, rt_seconds() - t->s->started);
     return true;
 }
 
@@ -325,7 +371,8 @@ static bool train_loop(Train *t, RtError *error) {
         fix_horizon(t, step + 1);
         validate_on_the_way(t, step + 1);
         if (out_of_time(t)) {
-            rt_progress_line(t->progress, "the machine became slower: ending at step %" PRId64, step + 1);
+            rt_progress_line(t->progress, "the machine became slower: ending at step %" PRId64,
+                             step + 1);
             break;
         }
     }
@@ -338,11 +385,14 @@ static bool train_loop(Train *t, RtError *error) {
 static void report(Train *t, const char *path) {
     const RtState *state = t->state;
     double seconds = rt_seconds() - t->s->started;
-    rt_progress_line(t->progress, "%" PRId64 " steps in %.1f s (%" PRId64 " skipped), validation ELBO %.3f nats, seed %" PRIu32
-                     "; weights in %s", state->steps, seconds, state->skipped, state->validation, state->seed, path);
+    rt_progress_line(t->progress,
+                     "%" PRId64 " steps in %.1f s (%" PRId64
+                     " skipped), validation ELBO %.3f nats, seed %" PRIu32 "; weights in %s",
+                     state->steps, seconds, state->skipped, state->validation, state->seed, path);
     if (!t->s->options->json) return;
     RtBytes out = {0};
-    rt_bytes_printf(&out, "{\"steps\": %" PRId64 ", \"seconds\": %.3f, \"loss\": ", state->steps, seconds);
+    rt_bytes_printf(&out, "{\"steps\": %" PRId64 ", \"seconds\": %.3f, \"loss\": ", state->steps,
+                    seconds);
     rt_json_number(&out, t->mean_loss);
     rt_bytes_printf(&out, ", \"validation_elbo\": ");
     rt_json_number(&out, state->validation);
@@ -359,7 +409,8 @@ static void report(Train *t, const char *path) {
 }
 
 static void catch_signals(void) {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND}; /* a second one ends at once */
+    struct sigaction action = {.sa_handler = on_signal,
+                               .sa_flags = SA_RESETHAND}; /* a second one ends at once */
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }
@@ -373,8 +424,9 @@ static bool prepare(Train *t, RtError *error) {
     simulate_validation(t);
     double start = validate(t);
     if (s->options->verbose)
-        rt_progress_line(t->progress, "%" PRId64 " weights, %.1f MiB, %d threads", s->model->n_parameters,
-                         (double)rt_mem_bytes(s->mem) / 1048576, rt_pool_threads(s->pool));
+        rt_progress_line(t->progress, "%" PRId64 " weights, %.1f MiB, %d threads",
+                         s->model->n_parameters, (double)rt_mem_bytes(s->mem) / 1048576,
+                         rt_pool_threads(s->pool));
     rt_progress_line(t->progress, "step 0  validation ELBO %.3f", start);
     return true;
 }

@@ -9,11 +9,13 @@
  *     hyper s_mu 0.5
  *     tensor weight|iterate|moment1|moment2|stat NAME dims 8 4
  *     end\n
- *   then the tensors in that order, row-major float32, little-endian, and the CRC-32 of all bytes before it.
+ *   then the tensors in that order, row-major float32, little-endian, and the CRC-32 of all bytes
+ * before it.
  *
- * `weight` is the average of the iterates, which inference uses; the other three are the optimiser's. Nothing in
- * the file depends on the machine, the time, a path or the number of threads. A file is accepted only if its
- * checksum holds and its hash, names and shapes are this program's. */
+ * `weight` is the average of the iterates, which inference uses; the other three are the
+ * optimiser's. Nothing in the file depends on the machine, the time, a path or the number of
+ * threads. A file is accepted only if its checksum holds and its hash, names and shapes are this
+ * program's. */
 #include "runtime/session.h"
 
 #include <inttypes.h>
@@ -26,7 +28,8 @@ static const char magic[] = "adavic-weights 1\n";
 
 /* ---- saving ---- */
 
-static void add_tensor_line(RtBytes *out, const char *kind, const char *name, const int64_t *dims, int n) {
+static void add_tensor_line(RtBytes *out, const char *kind, const char *name, const int64_t *dims,
+                            int n) {
     rt_bytes_printf(out, "tensor %s %s dims", kind, name);
     for (int i = 0; i < n; i++) rt_bytes_printf(out, " %" PRId64, dims[i]);
     rt_bytes_printf(out, "\n");
@@ -36,23 +39,28 @@ static void add_floats(RtBytes *out, const float *x, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         uint32_t bits;
         memcpy(&bits, x + i, 4);
-        const unsigned char le[4] = {(unsigned char)bits, (unsigned char)(bits >> 8), (unsigned char)(bits >> 16),
-                                     (unsigned char)(bits >> 24)};
+        const unsigned char le[4] = {(unsigned char)bits, (unsigned char)(bits >> 8),
+                                     (unsigned char)(bits >> 16), (unsigned char)(bits >> 24)};
         rt_bytes_add(out, le, 4);
     }
 }
 
 static void add_header(RtBytes *out, const RtModel *m, const RtState *s) {
-    rt_bytes_printf(out, "%ssource-hash %s\nmodel %s family %s\n", magic, m->hash, m->name, m->family);
-    rt_bytes_printf(out, "seed %" PRIu32 " steps %" PRId64 " skipped %" PRId64 " sets %" PRId64 " draws %" PRId64,
+    rt_bytes_printf(out, "%ssource-hash %s\nmodel %s family %s\n", magic, m->hash, m->name,
+                    m->family);
+    rt_bytes_printf(out,
+                    "seed %" PRIu32 " steps %" PRId64 " skipped %" PRId64 " sets %" PRId64
+                    " draws %" PRId64,
                     s->seed, s->steps, s->skipped, s->sets, s->draws);
-    rt_bytes_printf(out, " learning-rate %.17g validation %.17g\nobjective \"%s\"\n", s->learning_rate, s->validation,
-                    s->objective);
-    for (int i = 0; i < m->n_plates; i++) rt_bytes_printf(out, "plate %s %" PRId64 "\n", m->plates[i].name, s->sizes[i]);
+    rt_bytes_printf(out, " learning-rate %.17g validation %.17g\nobjective \"%s\"\n",
+                    s->learning_rate, s->validation, s->objective);
+    for (int i = 0; i < m->n_plates; i++)
+        rt_bytes_printf(out, "plate %s %" PRId64 "\n", m->plates[i].name, s->sizes[i]);
     for (int i = 0; i < m->n_vars; i++) {
         if (m->vars[i].kind != RT_HYPER) continue;
         rt_bytes_printf(out, "hyper %s", m->vars[i].name);
-        for (int64_t k = 0; k < m->vars[i].event; k++) rt_bytes_printf(out, " %.17g", s->hypers[i][k]);
+        for (int64_t k = 0; k < m->vars[i].event; k++)
+            rt_bytes_printf(out, " %.17g", s->hypers[i][k]);
         rt_bytes_printf(out, "\n");
     }
 }
@@ -73,16 +81,20 @@ bool rt_weights_save(const RtModel *m, const RtState *s, const char *path, RtErr
     add_header(&out, m, s);
     for (int v = 0; v < 4; v++)
         for (int i = 0; i < m->n_weights; i++)
-            add_tensor_line(&out, names[v], m->weights[i].name, m->weights[i].dims, m->weights[i].n_dims);
-    for (int i = 0; i < s->n_stats; i++) add_tensor_line(&out, "stat", s->stats[i].name, &s->stats[i].size, 1);
+            add_tensor_line(&out, names[v], m->weights[i].name, m->weights[i].dims,
+                            m->weights[i].n_dims);
+    for (int i = 0; i < s->n_stats; i++)
+        add_tensor_line(&out, "stat", s->stats[i].name, &s->stats[i].size, 1);
     rt_bytes_printf(&out, "end\n");
     for (int v = 0; v < 4; v++)
         for (int i = 0; i < m->n_weights; i++)
             add_floats(&out, values[v] + m->weights[i].offset, m->weights[i].size);
     for (int i = 0; i < s->n_stats; i++) add_floats(&out, s->stats[i].values, s->stats[i].size);
     uint32_t crc = (uint32_t)crc32_z(0, (const Bytef *)out.data, out.n);
-    rt_bytes_add(&out, (unsigned char[4]){(unsigned char)crc, (unsigned char)(crc >> 8), (unsigned char)(crc >> 16),
-                                          (unsigned char)(crc >> 24)}, 4);
+    rt_bytes_add(&out,
+                 (unsigned char[4]){(unsigned char)crc, (unsigned char)(crc >> 8),
+                                    (unsigned char)(crc >> 16), (unsigned char)(crc >> 24)},
+                 4);
     bool ok = rt_write_file(path, out.data, out.n, error);
     rt_bytes_free(&out);
     return ok;
@@ -103,7 +115,8 @@ typedef struct Load {
 } Load;
 
 static bool refuse(Load *l, const char *why) {
-    return rt_error(l->error, "%s: %s\n  write new weights with: train --weights %s", l->name, why, l->name);
+    return rt_error(l->error, "%s: %s\n  write new weights with: train --weights %s", l->name, why,
+                    l->name);
 }
 
 static uint32_t little32(const char *at) {
@@ -162,7 +175,8 @@ static bool read_tensor(Load *l) {
     for (int v = 0; v < 4; v++) {
         if (strcmp(kind, kinds[v])) continue;
         if (!w || w->n_dims != n || memcmp(w->dims, dims, (size_t)n * sizeof *dims))
-            return refuse(l, "the weights have other names or shapes than this program's (compiled with other options?)");
+            return refuse(l, "the weights have other names or shapes than this program's (compiled "
+                             "with other options?)");
         l->n_tensors++;
         return take_floats(l, values[v] + w->offset, w->size);
     }
@@ -172,7 +186,8 @@ static bool read_tensor(Load *l) {
 static bool read_hyper(Load *l) {
     const char *name = next(l);
     const RtVar *v = rt_var(l->m, name);
-    if (!v || v->kind != RT_HYPER || l->n != 2 + v->event) return refuse(l, "a hyper that the model does not have");
+    if (!v || v->kind != RT_HYPER || l->n != 2 + v->event)
+        return refuse(l, "a hyper that the model does not have");
     for (int64_t k = 0; k < v->event; k++) l->state->hypers[v - l->m->vars][k] = next_number(l);
     return true;
 }
@@ -182,15 +197,24 @@ static void read_facts(Load *l) {
     RtState *s = l->state;
     for (l->at = 0; l->at + 1 < l->n;) {
         const char *key = next(l);
-        if (!strcmp(key, "seed")) s->seed = (uint32_t)next_int(l);
-        else if (!strcmp(key, "steps")) s->steps = next_int(l);
-        else if (!strcmp(key, "skipped")) s->skipped = next_int(l);
-        else if (!strcmp(key, "sets")) s->sets = next_int(l);
-        else if (!strcmp(key, "draws")) s->draws = next_int(l);
-        else if (!strcmp(key, "learning-rate")) s->learning_rate = next_number(l);
-        else if (!strcmp(key, "validation")) s->validation = next_number(l);
-        else if (!strcmp(key, "objective")) snprintf(s->objective, sizeof s->objective, "%s", next(l));
-        else next(l);
+        if (!strcmp(key, "seed"))
+            s->seed = (uint32_t)next_int(l);
+        else if (!strcmp(key, "steps"))
+            s->steps = next_int(l);
+        else if (!strcmp(key, "skipped"))
+            s->skipped = next_int(l);
+        else if (!strcmp(key, "sets"))
+            s->sets = next_int(l);
+        else if (!strcmp(key, "draws"))
+            s->draws = next_int(l);
+        else if (!strcmp(key, "learning-rate"))
+            s->learning_rate = next_number(l);
+        else if (!strcmp(key, "validation"))
+            s->validation = next_number(l);
+        else if (!strcmp(key, "objective"))
+            snprintf(s->objective, sizeof s->objective, "%s", next(l));
+        else
+            next(l);
     }
 }
 
@@ -199,7 +223,9 @@ static bool read_line(Load *l) {
     const char *key = next(l);
     if (!strcmp(key, "source-hash")) {
         if (!strcmp(next(l), l->m->hash)) return true;
-        return refuse(l, rt_printf(l->mem, "these weights were trained for another model (source hash %.20s, this program has %s)",
+        return refuse(l, rt_printf(l->mem,
+                                   "these weights were trained for another model (source hash "
+                                   "%.20s, this program has %s)",
                                    l->words[l->n - 1], l->m->hash));
     }
     if (!strcmp(key, "plate")) {
@@ -213,8 +239,9 @@ static bool read_line(Load *l) {
     if (!strcmp(key, "tensor")) return read_tensor(l);
     if (!strcmp(key, "model")) {
         if (l->n == 4 && strcmp(l->words[3], l->m->family))
-            return refuse(l, rt_printf(l->mem, "these weights are of the family %.40s, this program has %s", l->words[3],
-                                       l->m->family));
+            return refuse(l, rt_printf(l->mem,
+                                       "these weights are of the family %.40s, this program has %s",
+                                       l->words[3], l->m->family));
         return true;
     }
     read_facts(l);
@@ -235,14 +262,16 @@ static const char *header_end(const RtBytes *bytes) {
 
 static bool check_whole(Load *l, const RtBytes *bytes) {
     size_t head = strlen(magic), kind = strlen("adavic-weights ");
-    if (bytes->n < head || memcmp(bytes->data, magic, kind)) return refuse(l, "not a file of adavic weights");
+    if (bytes->n < head || memcmp(bytes->data, magic, kind))
+        return refuse(l, "not a file of adavic weights");
     if (memcmp(bytes->data, magic, head)) return refuse(l, "written by another version of adavic");
     uint32_t crc = (uint32_t)crc32_z(0, (const Bytef *)bytes->data, bytes->n - 4);
     if (crc == little32(bytes->data + bytes->n - 4)) return true;
     return refuse(l, "the file is damaged or cut short: its checksum does not hold");
 }
 
-RtState *rt_weights_parse(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes, RtError *error) {
+RtState *rt_weights_parse(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes,
+                          RtError *error) {
     Load l = {.mem = mem, .m = m, .name = name, .error = error};
     if (!check_whole(&l, bytes)) return NULL;
     const char *end = header_end(bytes);
@@ -250,7 +279,8 @@ RtState *rt_weights_parse(RtMem *mem, const RtModel *m, const char *name, const 
     l.body = end;
     l.body_end = bytes->data + bytes->n - 4;
     l.state = rt_state_new(mem, m);
-    const char *text = rt_copy_text(mem, bytes->data, (size_t)(end - bytes->data)), *at = text + strlen(magic);
+    const char *text = rt_copy_text(mem, bytes->data, (size_t)(end - bytes->data)),
+               *at = text + strlen(magic);
     while (*at) {
         l.at = 0;
         l.n = rt_words(mem, &at, &l.words);
@@ -258,7 +288,8 @@ RtState *rt_weights_parse(RtMem *mem, const RtModel *m, const char *name, const 
         if (l.n == 1 && !strcmp(l.words[0], "end")) break;
         if (!read_line(&l)) return NULL;
     }
-    if (l.n_tensors != 4 * (int64_t)m->n_weights || l.n_stats != l.state->n_stats || l.body != l.body_end)
+    if (l.n_tensors != 4 * (int64_t)m->n_weights || l.n_stats != l.state->n_stats ||
+        l.body != l.body_end)
         return refuse(&l, "the file does not hold exactly this program's weights"), NULL;
     return l.state;
 }

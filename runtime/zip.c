@@ -1,6 +1,7 @@
-/* zip.c -- the little of ZIP and gzip that .npz and .csv.gz need: read through the central directory (stored or deflated
- * files, zip64 sizes), write stored files. Every offset is checked against the file before it is used, and the
- * checksum of every file that is read is verified. (APPNOTE.TXT 6.3.4, RFC 1952.) */
+/* zip.c -- the little of ZIP and gzip that .npz and .csv.gz need: read through the central
+ * directory (stored or deflated files, zip64 sizes), write stored files. Every offset is checked
+ * against the file before it is used, and the checksum of every file that is read is verified.
+ * (APPNOTE.TXT 6.3.4, RFC 1952.) */
 #include "runtime/data.h"
 
 #include <string.h>
@@ -105,25 +106,31 @@ static bool read_entry(const Zip *z, const Entry *e, RtZipFile *out) {
         return damaged(z, "a file's header is not where the directory says");
     const unsigned char *p = z->bytes + e->local;
     uint64_t data = e->local + LOCAL_SIZE + little(p + 26, 2) + little(p + 28, 2);
-    if (!inside(z, data, e->packed)) return damaged(z, "a file reaches beyond the end (truncated?)");
+    if (!inside(z, data, e->packed))
+        return damaged(z, "a file reaches beyond the end (truncated?)");
     out->n = (size_t)e->size;
     if (e->method == 0) {
         if (e->size != e->packed) return damaged(z, "a stored file has two sizes");
         out->bytes = z->bytes + data;
     } else if (e->method == 8) {
-        /* deflate shrinks at most by a factor of 1032: larger claims are false, and not allocated */
-        if (e->size > MOST_INFLATED || e->size / 1033 > e->packed + 64) return damaged(z, "a file's size is impossible");
+        /* deflate shrinks at most by a factor of 1032: larger claims are false, and not allocated
+         */
+        if (e->size > MOST_INFLATED || e->size / 1033 > e->packed + 64)
+            return damaged(z, "a file's size is impossible");
         unsigned char *to = rt_alloc(z->mem, (int64_t)e->size + 1, 1);
-        if (!inflate_raw(z->bytes + data, e->packed, to, e->size)) return damaged(z, "a compressed file is damaged");
+        if (!inflate_raw(z->bytes + data, e->packed, to, e->size))
+            return damaged(z, "a compressed file is damaged");
         out->bytes = to;
     } else {
         return damaged(z, "a file is compressed by a method other than deflate");
     }
-    if (checksum(out->bytes, e->size) != e->crc) return damaged(z, "a checksum differs: the file is damaged");
+    if (checksum(out->bytes, e->size) != e->crc)
+        return damaged(z, "a checksum differs: the file is damaged");
     return true;
 }
 
-bool rt_zip_read(RtMem *mem, const char *name, const RtBytes *bytes, RtZipFile **files, int *n, RtError *error) {
+bool rt_zip_read(RtMem *mem, const char *name, const RtBytes *bytes, RtZipFile **files, int *n,
+                 RtError *error) {
     Zip z = {mem, name, (const unsigned char *)bytes->data, bytes->n, error};
     uint64_t at = 0, entries = 0;
     if (!find_directory(&z, &at, &entries)) return false;
@@ -133,11 +140,15 @@ bool rt_zip_read(RtMem *mem, const char *name, const RtBytes *bytes, RtZipFile *
         if (!inside(&z, at, CENTRAL_SIZE) || little(z.bytes + at, 4) != CENTRAL)
             return damaged(&z, "its directory is damaged");
         const unsigned char *p = z.bytes + at;
-        uint64_t name_n = little(p + 28, 2), extra_n = little(p + 30, 2), comment_n = little(p + 32, 2);
+        uint64_t name_n = little(p + 28, 2), extra_n = little(p + 30, 2),
+                 comment_n = little(p + 32, 2);
         if (!inside(&z, at + CENTRAL_SIZE, name_n + extra_n + comment_n))
             return damaged(&z, "its directory is damaged");
-        Entry e = {.method = little(p + 10, 2), .crc = little(p + 16, 4), .packed = little(p + 20, 4),
-                   .size = little(p + 24, 4), .local = little(p + 42, 4)};
+        Entry e = {.method = little(p + 10, 2),
+                   .crc = little(p + 16, 4),
+                   .packed = little(p + 20, 4),
+                   .size = little(p + 24, 4),
+                   .local = little(p + 42, 4)};
         if (little(p + 8, 2) & 1) return damaged(&z, "it is encrypted");
         read_zip64(p + CENTRAL_SIZE + name_n, extra_n, &e);
         (*files)[*n].name = rt_copy_text(mem, (const char *)p + CENTRAL_SIZE, (size_t)name_n);
@@ -155,13 +166,14 @@ static void put(RtBytes *out, uint64_t value, int bytes) {
     rt_bytes_add(out, le, (size_t)bytes);
 }
 
-/* What local and central header share: version to date are constants, so that equal contents give equal bytes. */
+/* What local and central header share: version to date are constants, so that equal contents give
+ * equal bytes. */
 static void put_common(RtBytes *out, uint64_t crc, uint64_t size, uint64_t name_n) {
-    put(out, 20, 2);         /* version needed */
-    put(out, 0, 2);          /* flags */
-    put(out, 0, 2);          /* stored */
-    put(out, 0, 2);          /* time */
-    put(out, 0x21, 2);       /* 1980-01-01 */
+    put(out, 20, 2);   /* version needed */
+    put(out, 0, 2);    /* flags */
+    put(out, 0, 2);    /* stored */
+    put(out, 0, 2);    /* time */
+    put(out, 0x21, 2); /* 1980-01-01 */
     put(out, crc, 4);
     put(out, size, 4);
     put(out, size, 4);
@@ -169,9 +181,12 @@ static void put_common(RtBytes *out, uint64_t crc, uint64_t size, uint64_t name_
     put(out, 0, 2);
 }
 
-bool rt_zip_add(RtBytes *archive, RtBytes *directory, const char *name, const RtBytes *file, RtError *error) {
+bool rt_zip_add(RtBytes *archive, RtBytes *directory, const char *name, const RtBytes *file,
+                RtError *error) {
     if (file->n + archive->n > 0xf0000000u)
-        return rt_error(error, "the results do not fit into one .npz (4 GB): take fewer --draws or fewer data sets");
+        return rt_error(
+            error,
+            "the results do not fit into one .npz (4 GB): take fewer --draws or fewer data sets");
     uint64_t crc = checksum((const unsigned char *)file->data, file->n), local = archive->n;
     put(archive, LOCAL, 4);
     put_common(archive, crc, file->n, strlen(name));

@@ -6,9 +6,10 @@
  *     plate obs(5) { observed x[2] ~ normal(a + shift, s_x); } }
  *   quantity offset = a - mu;
  *
- * Guide: mu ~ normal(loc0 + loc1 m, exp scale); a ~ normal(w0 + w1 m_g + w2 mu, exp group.scale), where m_g is the mean of
- * (x - shift - median) / mad in a group and m the mean of all m_g. The exact posterior is in this family.
- * A set whose first u:mu exceeds `fake_overflow` gets an infinite loss. */
+ * Guide: mu ~ normal(loc0 + loc1 m, exp scale); a ~ normal(w0 + w1 m_g + w2 mu, exp group.scale),
+ * where m_g is the mean of (x - shift - median) / mad in a group and m the mean of all m_g. The
+ * exact posterior is in this family. A set whose first u:mu exceeds `fake_overflow` gets an
+ * infinite loss. */
 #include "rt_fake_model.h"
 
 #include "runtime/abi.h"
@@ -21,7 +22,8 @@ float fake_overflow = INFINITY;
 
 const char adavic_manifest[] =
     "adavic-manifest 1\n"
-    "model fake source-hash 00c0ffee00c0ffee real f32\nfamily structured target \"by \\\"hand\\\"\"\n"
+    "model fake source-hash 00c0ffee00c0ffee real f32\nfamily structured target \"by "
+    "\\\"hand\\\"\"\n"
     "plate group parent - size 4 exchangeable 1 \"no use of its index\"\n"
     "plate obs parent group size 5 exchangeable 1 \"no use of its index\"\n"
     "hyper s_a dims values 0.5\nhyper s_x dims values 1\nhyper shift dims 2 values 0 1\n"
@@ -49,7 +51,8 @@ const char adavic_manifest[] =
     " output x reduced 0 axes data group obs d\nend\n"
     "program step lane data lanes 1 chunk 3 flop-scale 1\n"
     " axis data kind data parent - extent 0 copy -\n axis draw kind draw parent - extent 0 copy -\n"
-    " axis group kind plate parent - extent 4 copy -\n axis group' kind plate parent - extent 4 copy group\n"
+    " axis group kind plate parent - extent 4 copy -\n axis group' kind plate parent - extent 4 "
+    "copy group\n"
     " axis obs kind plate parent group extent 5 copy -\n"
     " axis d kind event parent - extent 2 copy -\n axis k2 kind event parent - extent 2 copy -\n"
     " axis k3 kind event parent - extent 3 copy -\n"
@@ -70,22 +73,31 @@ const char adavic_manifest[] =
     " input loc role weight axes k2\n input scale role weight axes\n"
     " input group.W role weight axes k3\n input group.scale role weight axes\n"
     " input s_a role hyper axes\n input s_x role hyper axes\n input shift role hyper axes d\n"
-    " input x:median role stat axes d\n input x:mad role stat axes d\n input x role data axes data group obs d\n"
+    " input x:median role stat axes d\n input x:mad role stat axes d\n input x role data axes data "
+    "group obs d\n"
     " output mu reduced 0 axes data draw\n output a reduced 0 axes data draw group\n"
     " output offset reduced 0 axes data draw group\n"
     " output log_q reduced 0 axes data draw\n output log_prior reduced 0 axes data draw\n"
     " output log_likelihood reduced 0 axes data draw\nend\n";
 
 static void fill(const av_call *c, uint32_t site, int64_t n_draw, int64_t n_inst, float *out) {
-    av_random r = {.key = {c->key[0], c->key[1]}, .step = c->step, .data0 = c->data0, .site = site,
-                   .kind = AV_NORMAL, .n_data = c->extent[0], .n_draw = n_draw, .n_inst = n_inst,
-                   .s_data = n_draw * n_inst, .s_draw = n_inst, .s_inst = 1};
+    av_random r = {.key = {c->key[0], c->key[1]},
+                   .step = c->step,
+                   .data0 = c->data0,
+                   .site = site,
+                   .kind = AV_NORMAL,
+                   .n_data = c->extent[0],
+                   .n_draw = n_draw,
+                   .n_inst = n_inst,
+                   .s_data = n_draw * n_inst,
+                   .s_draw = n_inst,
+                   .s_inst = 1};
     av_fill_f32(&r, out);
 }
 
 /* hypers: s_a, s_x, shift[2]; sizes: groups, obs. Yields mu [n], a [n, G], x [n, G, N, 2]. */
-static void draw_data(const av_call *c, const float *s_a, const float *s_x, const float *shift, int64_t G, int64_t N,
-                      float *mu, float *a, float *x) {
+static void draw_data(const av_call *c, const float *s_a, const float *s_x, const float *shift,
+                      int64_t G, int64_t N, float *mu, float *a, float *x) {
     int64_t n = c->extent[0];
     fill(c, 101, 1, 1, mu);
     fill(c, 102, 1, G, a);
@@ -137,7 +149,8 @@ static double encode(const Guide *q, const float *x, int64_t G, int64_t N, doubl
     for (int64_t g = 0; g < G; g++) {
         m[g] = 0;
         for (int64_t k = 0; k < N * 2; k++)
-            m[g] += ((double)x[g * N * 2 + k] - q->shift[k % 2] - q->median[k % 2]) / q->mad[k % 2] / (double)(N * 2);
+            m[g] += ((double)x[g * N * 2 + k] - q->shift[k % 2] - q->median[k % 2]) /
+                    q->mad[k % 2] / (double)(N * 2);
         all += m[g] / (double)G;
     }
     return all;
@@ -165,13 +178,15 @@ static int64_t step_scratch(const int64_t *e) {
 }
 
 /* Loss of one draw times `share`; adds to the gradient (loc0 loc1 scale w0 w1 w2 group.scale). */
-static double one_draw(const Guide *q, double entropy, const float *x, const double *m, double all, int64_t G, int64_t N,
-                       double u, const float *ug, double share, double *grad) {
+static double one_draw(const Guide *q, double entropy, const float *x, const double *m, double all,
+                       int64_t G, int64_t N, double u, const float *ug, double share,
+                       double *grad) {
     double sd = exp(*q->scale), sg = exp(*q->group_scale);
     double mu = q->loc[0] + q->loc[1] * all + sd * u, loss = -log_normal(mu, 0, 1), d_mu = mu;
     loss += entropy * (-0.5 * u * u - *q->scale - 0.91893853320467274);
     for (int64_t g = 0; g < G; g++) {
-        double a = q->w[0] + q->w[1] * m[g] + q->w[2] * mu + sg * ug[g], d_a, s2 = (double)*q->s_a * *q->s_a;
+        double a = q->w[0] + q->w[1] * m[g] + q->w[2] * mu + sg * ug[g], d_a,
+               s2 = (double)*q->s_a * *q->s_a;
         loss -= log_lik(q, x + g * N * 2, N, a, &d_a) + log_normal(a, mu, *q->s_a);
         loss += entropy * (-0.5 * (double)ug[g] * ug[g] - *q->group_scale - 0.91893853320467274);
         double by_a = -d_a + (a - mu) / s2;
@@ -189,7 +204,8 @@ static double one_draw(const Guide *q, double entropy, const float *x, const dou
 
 static void run_step(const av_call *c) {
     int64_t n = c->extent[0], S = c->extent[1], G = c->extent[2], N = c->extent[4];
-    float *mu = (float *)c->scratch, *a = mu + n, *x = a + n * G, *u = x + n * G * N * 2, *ug = u + n * S;
+    float *mu = (float *)c->scratch, *a = mu + n, *x = a + n * G, *u = x + n * G * N * 2,
+          *ug = u + n * S;
     double *m = (double *)(c->scratch + (4 * n * (1 + G + G * N * 2 + S + S * G) + 63) / 64 * 64);
     Guide q = guide_of(c->in);
     double grad[7] = {0}, loss = 0, entropy = *(const float *)c->in[9];
@@ -200,7 +216,8 @@ static void run_step(const av_call *c) {
     for (int64_t i = 0; i < n; i++) {
         double all = encode(&q, x + i * G * N * 2, G, N, m), set = 0;
         for (int64_t j = 0; j < S; j++)
-            set += one_draw(&q, entropy, x + i * G * N * 2, m, all, G, N, u[i * S + j], ug + (i * S + j) * G, share, grad);
+            set += one_draw(&q, entropy, x + i * G * N * 2, m, all, G, N, u[i * S + j],
+                            ug + (i * S + j) * G, share, grad);
         if (u[i * S] > fake_overflow) set = INFINITY;
         loss += set;
         if (c->out[1]) ((float *)c->out[1])[i] = (float)(set * (double)c->total[0]);
@@ -231,10 +248,12 @@ static void run_posterior(const av_call *c) {
         double all = encode(&q, x, G, N, m);
         for (int64_t at = i * S; at < (i + 1) * S; at++) {
             double mu = q.loc[0] + q.loc[1] * all + exp(*q.scale) * u[at];
-            double log_q = log_normal(u[at], 0, 1) - *q.scale, prior = log_normal(mu, 0, 1), lik = 0;
+            double log_q = log_normal(u[at], 0, 1) - *q.scale, prior = log_normal(mu, 0, 1),
+                   lik = 0;
             if (c->out[0]) ((float *)c->out[0])[at] = (float)mu;
             for (int64_t g = 0; g < G; g++) {
-                double v = ug[at * G + g], a = q.w[0] + q.w[1] * m[g] + q.w[2] * mu + exp(*q.group_scale) * v;
+                double v = ug[at * G + g],
+                       a = q.w[0] + q.w[1] * m[g] + q.w[2] * mu + exp(*q.group_scale) * v;
                 log_q += log_normal(v, 0, 1) - *q.group_scale;
                 prior += log_normal(a, mu, *q.s_a);
                 lik += log_lik(&q, x + g * N * 2, N, a, &unused);

@@ -1,5 +1,6 @@
-/* The commands of a compiled program as a user runs them: each run is a process of its own, in an empty folder. The model is
- * the hand-made one of rt_fake_model.c, whose evidence and posterior are known in closed form. */
+/* The commands of a compiled program as a user runs them: each run is a process of its own, in an
+ * empty folder. The model is the hand-made one of rt_fake_model.c, whose evidence and posterior are
+ * known in closed form. */
 #include "check.h"
 #include "rt_fake_model.h"
 #include "runtime/abi.h"
@@ -75,19 +76,21 @@ static double json(const char *key, int n) {
 static bool same_files(const char *a, const char *b) {
     RtBytes x = {0}, y = {0};
     RtError error;
-    bool same = rt_read_file(a, &x, &error) && rt_read_file(b, &y, &error) && x.n == y.n && !memcmp(x.data, y.data, x.n);
+    bool same = rt_read_file(a, &x, &error) && rt_read_file(b, &y, &error) && x.n == y.n &&
+                !memcmp(x.data, y.data, x.n);
     rt_bytes_free(&x);
     rt_bytes_free(&y);
     return same;
 }
 
-#define EXPECT(line, code)                                                                                                     \
-    do {                                                                                                                       \
-        int got = run(line);                                                                                                   \
-        CHECK(got == (code), "%s: exit %d, not %d: %.300s", line, got, code, text_err);                                        \
+#define EXPECT(line, code)                                                              \
+    do {                                                                                \
+        int got = run(line);                                                            \
+        CHECK(got == (code), "%s: exit %d, not %d: %.300s", line, got, code, text_err); \
     } while (0)
 
-/* ---- exact answers: x_k ~ N(a_g + shift, 1), a_g ~ N(mu, 0.5), mu ~ N(0, 1); K = 10 numbers a group ---- */
+/* ---- exact answers: x_k ~ N(a_g + shift, 1), a_g ~ N(mu, 0.5), mu ~ N(0, 1); K = 10 numbers a
+ * group ---- */
 
 typedef struct Exact {
     double evidence, mu_mean, mu_sd;
@@ -126,7 +129,8 @@ static RtData simulated(RtMem *mem, const char *path) {
 
 static void training_reaches_the_evidence(void) {
     EXPECT("train --steps 2500 --learning-rate 0.02 --json", 0);
-    CHECK(json("steps", 0) == 2500 && json("skipped_steps", 0) == 0 && json("seed", 0) == 1, "%s", text_out);
+    CHECK(json("steps", 0) == 2500 && json("skipped_steps", 0) == 0 && json("seed", 0) == 1, "%s",
+          text_out);
     EXPECT("simulate --count 20 --seed 9 --out sets.npz -q", 0);
     EXPECT("elbo sets.npz --draws 2000 --json", 0);
     RtMem *mem = rt_mem_new();
@@ -135,7 +139,8 @@ static void training_reaches_the_evidence(void) {
     for (int i = 0; x && i < 20; i++) {
         Exact e = exact(x + i * 40, 4, 5);
         double elbo = json("elbo", i), se = json("elbo_se", i);
-        CHECK(elbo <= e.evidence + 4.75 * se + 1e-3, "set %d: ELBO %.4f above the evidence %.4f", i, elbo, e.evidence);
+        CHECK(elbo <= e.evidence + 4.75 * se + 1e-3, "set %d: ELBO %.4f above the evidence %.4f", i,
+              elbo, e.evidence);
         CHECK_NEAR(elbo, e.evidence, 0.1, "ELBO and evidence");
         CHECK_NEAR(json("log_evidence", i), e.evidence, 0.02, "importance-weighted evidence");
         CHECK(json("khat", i) < 0.6, "set %d: k-hat %.2f", i, json("khat", i));
@@ -143,7 +148,8 @@ static void training_reaches_the_evidence(void) {
     EXPECT("infer sets.npz --json", 0);
     for (int i = 0; x && i < 3; i++) {
         Exact e = exact(x + i * 40, 4, 5);
-        CHECK_NEAR(json("mean", 9 * i), e.mu_mean, 0.2 * e.mu_sd, "posterior mean of mu"); /* se of the mean: 0.03 sd */
+        CHECK_NEAR(json("mean", 9 * i), e.mu_mean, 0.2 * e.mu_sd,
+                   "posterior mean of mu"); /* se of the mean: 0.03 sd */
         CHECK_NEAR(json("sd", 9 * i), e.mu_sd, 0.15 * e.mu_sd, "posterior sd of mu");
     }
     rt_mem_free(mem);
@@ -154,7 +160,8 @@ static void threads_and_seeds(void) {
     EXPECT("train --steps 120 --threads 2 --weights w2 -q", 0);
     EXPECT("train steps=120 threads=3 weights=w3 -q", 0);
     EXPECT("train --steps 120 --seed 2 --weights w4 -q", 0);
-    CHECK(same_files("w1", "w2") && same_files("w1", "w3"), "weights depend on the number of threads");
+    CHECK(same_files("w1", "w2") && same_files("w1", "w3"),
+          "weights depend on the number of threads");
     CHECK(!same_files("w1", "w4"), "weights do not depend on the seed");
     EXPECT("simulate --count 5 --out a.npz -j1 -q", 0);
     EXPECT("infer a.npz --weights w1 --out d1.npz -j1 -q", 0);
@@ -169,7 +176,9 @@ static void time_is_kept_and_repeats_as_steps(void) {
     char line[100];
     snprintf(line, sizeof line, "train --steps %.0f --weights ws -q", steps);
     EXPECT(line, 0);
-    if (seconds < 2.4) CHECK(same_files("wt", "ws"), "a run by time is not repeated by its --steps"); /* else it was cut off */
+    if (seconds < 2.4)
+        CHECK(same_files("wt", "ws"),
+              "a run by time is not repeated by its --steps"); /* else it was cut off */
 }
 
 static void schedule_of_objectives(void) {
@@ -186,7 +195,8 @@ static void steps_that_are_not_finite(void) {
     EXPECT("train --steps 1200 --weights wf --json", 0);
     double skipped = json("skipped_steps", 0);
     CHECK(skipped >= 1 && skipped <= 12, "%g steps were skipped", skipped);
-    CHECK(strstr(text_err, "skipped: the loss of its data set") && strstr(text_err, "seed 1"), "%s", text_err);
+    CHECK(strstr(text_err, "skipped: the loss of its data set") && strstr(text_err, "seed 1"), "%s",
+          text_err);
     CHECK(isfinite(json("validation_elbo", 0)), "%s", text_out);
     fake_overflow = 2.5f; /* one in six */
     EXPECT("train --steps 900 --weights wg", 1);
@@ -225,10 +235,14 @@ static void hypers_and_sizes_are_stored(void) {
     CHECK(strstr(text_out, "\"sizes\": {\"group\": 6, \"obs\": 5}"), "%s", text_out);
     EXPECT("simulate --count 1 --size group=3 --out three.bin -q", 0);
     EXPECT("infer three.bin --weights wh --json", 0);
-    CHECK(strstr(text_out, "\"s_a\": 0.25") && strstr(text_out, "\"shift\": [2, 3]"), "%s", text_out);
-    CHECK(strstr(text_err, "warning: plate group has 3 instances here, 6 in training"), "%s", text_err);
+    CHECK(strstr(text_out, "\"s_a\": 0.25") && strstr(text_out, "\"shift\": [2, 3]"), "%s",
+          text_out);
+    CHECK(strstr(text_err, "warning: plate group has 3 instances here, 6 in training"), "%s",
+          text_err);
     EXPECT("info --size group=300 --json", 0);
-    CHECK(json("weights", 0) == 7 && json("bytes", 0) > 1000 && strstr(text_out, "\"size\": [300, 300]"), "%s", text_out);
+    CHECK(json("weights", 0) == 7 && json("bytes", 0) > 1000 &&
+              strstr(text_out, "\"size\": [300, 300]"),
+          "%s", text_out);
 }
 
 static void draws_files(void) {
@@ -237,7 +251,8 @@ static void draws_files(void) {
     EXPECT("infer one.npz --draws 7 --out draws.csv -q", 0);
     char csv[20000];
     read_back("draws.csv", csv, sizeof csv);
-    CHECK(strstr(csv, "\nlog_q,log_prior,log_likelihood,mu,a.1,a.2,a.3,a.4,offset.1"), "%.300s", csv);
+    CHECK(strstr(csv, "\nlog_q,log_prior,log_likelihood,mu,a.1,a.2,a.3,a.4,offset.1"), "%.300s",
+          csv);
     int lines = 0;
     for (char *c = csv; *c; c++) lines += *c == '\n';
     CHECK(lines == 9, "%d lines", lines);
@@ -248,10 +263,13 @@ static void draws_files(void) {
     RtZipFile *files;
     RtArray a;
     int n = 0;
-    CHECK(rt_read_file("draws.npz", &b, &error) && rt_zip_read(mem, "draws.npz", &b, &files, &n, &error), "%s", error.text);
+    CHECK(rt_read_file("draws.npz", &b, &error) &&
+              rt_zip_read(mem, "draws.npz", &b, &files, &n, &error),
+          "%s", error.text);
     CHECK(n == 6 && !strcmp(files[1].name, "a.npy"), "%d arrays", n);
-    CHECK(n == 6 && rt_npy_read(mem, "a", files[1].bytes, files[1].n, &a, &error) && a.n_dims == 2 && a.dims[0] == 7 &&
-              a.dims[1] == 4, "draws first");
+    CHECK(n == 6 && rt_npy_read(mem, "a", files[1].bytes, files[1].n, &a, &error) &&
+              a.n_dims == 2 && a.dims[0] == 7 && a.dims[1] == 4,
+          "draws first");
     rt_bytes_free(&b);
     rt_mem_free(mem);
 }
@@ -297,7 +315,8 @@ static void usage_errors(void) {
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         EXPECT(wrong[i].line, 2);
-        CHECK(strstr(text_err, wrong[i].says), "%s: no \"%s\" in: %s", wrong[i].line, wrong[i].says, text_err);
+        CHECK(strstr(text_err, wrong[i].says), "%s: no \"%s\" in: %s", wrong[i].line, wrong[i].says,
+              text_err);
         CHECK(!*text_out, "%s: writes to stdout", wrong[i].line);
     }
 }
@@ -327,7 +346,8 @@ static void data_errors(void) {
     fputs("12345678", f);
     fclose(f);
     EXPECT("infer bad.bin --out bad.npz", 1);
-    CHECK(strstr(text_err, "the nearest that fits is group = 1") && access("bad.npz", F_OK), "%s", text_err);
+    CHECK(strstr(text_err, "the nearest that fits is group = 1") && access("bad.npz", F_OK), "%s",
+          text_err);
     CHECK(!*text_out, "%s", text_out);
 }
 

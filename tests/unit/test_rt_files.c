@@ -1,5 +1,6 @@
-/* Data and weights from files: what is read, what is refused and how, and random damage to every format (fixed
- * seed, bounded counts; run under ASan by `make asan`). The model is the hand-made one of rt_fake_model.c. */
+/* Data and weights from files: what is read, what is refused and how, and random damage to every
+ * format (fixed seed, bounded counts; run under ASan by `make asan`). The model is the hand-made
+ * one of rt_fake_model.c. */
 #include "check.h"
 #include "rt_fake_model.h"
 #include "runtime/random.h"
@@ -25,8 +26,8 @@ static RtDataOptions declared(void) {
     return o;
 }
 
-typedef bool Reader(RtMem *m, const RtModel *model, const char *name, const RtBytes *bytes, const RtDataOptions *options,
-                    RtData *out, RtError *error);
+typedef bool Reader(RtMem *m, const RtModel *model, const char *name, const RtBytes *bytes,
+                    const RtDataOptions *options, RtData *out, RtError *error);
 
 static bool read_text(Reader *reader, const char *text, RtData *out) {
     RtDataOptions o = declared();
@@ -49,9 +50,11 @@ static const char good[] = "group,obs,x[0],x[1]\n"
 static void csv_is_read(void) {
     RtData d;
     if (!CHECK(read_text(rt_data_csv, good, &d), "%s", error.text)) return;
-    CHECK(d.sizes[0] == 2 && d.sizes[1] == 2 && d.n_sets == 1, "sizes %d, %d", (int)d.sizes[0], (int)d.sizes[1]);
+    CHECK(d.sizes[0] == 2 && d.sizes[1] == 2 && d.n_sets == 1, "sizes %d, %d", (int)d.sizes[0],
+          (int)d.sizes[1]);
     for (int i = 0; i < 8; i++) CHECK(x_of(&d)[i] == i + 1, "x[%d] is %g", i, x_of(&d)[i]);
-    CHECK(!strcmp(d.labels[0][0], "b") && !strcmp(d.labels[0][1], "a"), "labels in order of appearance");
+    CHECK(!strcmp(d.labels[0][0], "b") && !strcmp(d.labels[0][1], "a"),
+          "labels in order of appearance");
     CHECK(!strcmp(d.labels[1][3], "2"), "labels of the inner plate");
 }
 
@@ -61,14 +64,16 @@ static void csv_dialects(void) {
         "\xef\xbb\xbfgroup,obs,x[0],x[1]\r\nb,1,1,2\r\na,1,5,6\r\nb,2,3,4\r\na,2,7,8\r\n",
         "group;obs;x.1;x.2\nb;1;1;2\na;1;5;6\nb;2;3;4\na;2;7;8",
         "group\tobs\tx[0]\tx[1]\nb\t1\t1\t2\na\t1\t5\t6\nb\t2\t3\t4\na\t2\t7\t8\n\n",
-        "x[1],extra,\"x[0]\",obs,\"group\"\n2,\"a, b\",\"1\",1,b\n6,,5,1,a\n\n4,\"q\"\"q\",3,2,b\n8,t, 7 ,2,a\n",
+        "x[1],extra,\"x[0]\",obs,\"group\"\n2,\"a, "
+        "b\",\"1\",1,b\n6,,5,1,a\n\n4,\"q\"\"q\",3,2,b\n8,t, 7 ,2,a\n",
         "group,x[0],x[1]\nb,1,2\na,5,6\nb,3,4\na,7,8\n", /* rows are instances */
         "group,obs,x[0],x[1]\n\"b\ne\",1,1,2\na,1,5,6\n\"b\ne\",2,3,4\na,2,7,8\n",
     };
     for (int k = 0; k < 6; k++) {
         RtData d;
         if (!CHECK(read_text(rt_data_csv, same[k], &d), "dialect %d: %s", k, error.text)) continue;
-        for (int i = 0; i < 8; i++) CHECK(x_of(&d)[i] == i + 1, "dialect %d: x[%d] is %g", k, i, x_of(&d)[i]);
+        for (int i = 0; i < 8; i++)
+            CHECK(x_of(&d)[i] == i + 1, "dialect %d: x[%d] is %g", k, i, x_of(&d)[i]);
     }
 }
 
@@ -99,8 +104,10 @@ static void csv_refusals(void) {
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         RtData d;
         if (!CHECK(!read_text(rt_data_csv, bad[i].text, &d), "case %zu was accepted", i)) continue;
-        CHECK(!strncmp(error.text, bad[i].where, strlen(bad[i].where)), "case %zu: not at %s: %s", i, bad[i].where, error.text);
-        CHECK(strstr(error.text, bad[i].what), "case %zu: no \"%s\" in: %s", i, bad[i].what, error.text);
+        CHECK(!strncmp(error.text, bad[i].where, strlen(bad[i].where)), "case %zu: not at %s: %s",
+              i, bad[i].where, error.text);
+        CHECK(strstr(error.text, bad[i].what), "case %zu: no \"%s\" in: %s", i, bad[i].what,
+              error.text);
     }
 }
 
@@ -109,15 +116,20 @@ static void csv_follows_given_sizes(void) {
     RtData d;
     RtBytes bytes = {(char *)(uintptr_t)good, strlen(good), 0};
     o.given[0] = true;
-    CHECK(!rt_data_csv(mem, model, "d.csv", &bytes, &o, &d, &error) && strstr(error.text, "--size says 4"), "%s", error.text);
+    CHECK(!rt_data_csv(mem, model, "d.csv", &bytes, &o, &d, &error) &&
+              strstr(error.text, "--size says 4"),
+          "%s", error.text);
 }
 
-/* An outer variable repeats in its rows and must not change; several trees of plates do not fit one table. */
+/* An outer variable repeats in its rows and must not change; several trees of plates do not fit one
+ * table. */
 static void csv_outer_variables(void) {
-    static const char manifest[] = "adavic-manifest 1\nplate g parent - size 2 exchangeable 1 \"\"\n"
-                                   "plate k parent g size 2 exchangeable 1 \"\"\n"
-                                   "observed y plates g dims\nobserved x plates g k dims\n";
-    static const char *const text = "g,x,y\na,1,9\nb,2,7\na,3,9\nb,4,7\n", *const bad = "g,x,y\na,1,9\na,3,8\n";
+    static const char manifest[] =
+        "adavic-manifest 1\nplate g parent - size 2 exchangeable 1 \"\"\n"
+        "plate k parent g size 2 exchangeable 1 \"\"\n"
+        "observed y plates g dims\nobserved x plates g k dims\n";
+    static const char *const text = "g,x,y\na,1,9\nb,2,7\na,3,9\nb,4,7\n",
+                             *const bad = "g,x,y\na,1,9\na,3,8\n";
     RtModel *m = rt_model_new(mem, manifest, &error);
     RtDataOptions o = {.sizes = {2, 2}};
     RtData d;
@@ -125,13 +137,15 @@ static void csv_outer_variables(void) {
     if (!CHECK(m && rt_data_csv(mem, m, "d.csv", &bytes, &o, &d, &error), "%s", error.text)) return;
     CHECK(d.values[0][0] == 9 && d.values[0][1] == 7 && d.values[1][1] == 3, "values");
     bytes = (RtBytes){(char *)(uintptr_t)bad, strlen(bad), 0};
-    CHECK(!rt_data_csv(mem, m, "d.csv", &bytes, &o, &d, &error) && strstr(error.text, "d.csv:3:3:") &&
-              strstr(error.text, "as in row 2"), "%s", error.text);
+    CHECK(!rt_data_csv(mem, m, "d.csv", &bytes, &o, &d, &error) &&
+              strstr(error.text, "d.csv:3:3:") && strstr(error.text, "as in row 2"),
+          "%s", error.text);
     static const char two[] = "adavic-manifest 1\nplate g parent - size 2 exchangeable 1 \"\"\n"
                               "plate k parent - size 2 exchangeable 1 \"\"\n"
                               "observed y plates g dims\nobserved x plates k dims\n";
     m = rt_model_new(mem, two, &error);
-    CHECK(!rt_data_csv(mem, m, "d.csv", &bytes, &o, &d, &error) && strstr(error.text, ".npz"), "%s", error.text);
+    CHECK(!rt_data_csv(mem, m, "d.csv", &bytes, &o, &d, &error) && strstr(error.text, ".npz"), "%s",
+          error.text);
 }
 
 /* ---- bin ---- */
@@ -157,7 +171,8 @@ static void bin_is_read(void) {
     rt_bytes_free(&b);
     b = floats(120);
     o.batch = true;
-    CHECK(read_bin(&b, &o, &d) && d.n_sets == 3 && d.sizes[0] == 4 && x_of(&d)[119] == 119, "%s", error.text);
+    CHECK(read_bin(&b, &o, &d) && d.n_sets == 3 && d.sizes[0] == 4 && x_of(&d)[119] == 119, "%s",
+          error.text);
     o = declared();
     o.given[0] = true; /* then the next plate is solved for */
     CHECK(read_bin(&b, &o, &d) && d.sizes[0] == 4 && d.sizes[1] == 15, "%s", error.text);
@@ -168,7 +183,8 @@ static void bin_refusals(void) {
     RtData d;
     RtDataOptions o = declared();
     RtBytes b = floats(72);
-    CHECK(!read_bin(&b, &o, &d) && strstr(error.text, "group = 7, with 280 bytes"), "%s", error.text);
+    CHECK(!read_bin(&b, &o, &d) && strstr(error.text, "group = 7, with 280 bytes"), "%s",
+          error.text);
     CHECK(strstr(error.text, "x[group = 4, obs = 5, 2]"), "the expected shape: %s", error.text);
     b.n--;
     CHECK(!read_bin(&b, &o, &d) && strstr(error.text, "no multiple of 4"), "%s", error.text);
@@ -216,7 +232,9 @@ static bool read_npz(RtBytes *b, RtData *d) {
 static void npz_is_read(void) {
     RtData d;
     RtBytes b = npz_with("x.npy", (int64_t[]){6, 3, 2}, 3);
-    CHECK(read_npz(&b, &d) && d.n_sets == 1 && d.sizes[0] == 6 && d.sizes[1] == 3 && x_of(&d)[35] == 35, "%s", error.text);
+    CHECK(read_npz(&b, &d) && d.n_sets == 1 && d.sizes[0] == 6 && d.sizes[1] == 3 &&
+              x_of(&d)[35] == 35,
+          "%s", error.text);
     rt_bytes_free(&b);
     b = npz_with("x.npy", (int64_t[]){3, 4, 5, 2}, 4);
     CHECK(read_npz(&b, &d) && d.n_sets == 3 && x_of(&d)[119] == 119, "%s", error.text);
@@ -229,9 +247,11 @@ static void npz_is_read(void) {
 }
 
 /* An array header as text, any element type. */
-static RtBytes npy_raw(const char *descr, bool fortran, const char *shape, const void *body, size_t n) {
+static RtBytes npy_raw(const char *descr, bool fortran, const char *shape, const void *body,
+                       size_t n) {
     RtBytes text = {0}, out = {0};
-    rt_bytes_printf(&text, "{'shape': %s, 'fortran_order': %s, 'descr': '%s'}\n", shape, fortran ? "True" : "False", descr);
+    rt_bytes_printf(&text, "{'shape': %s, 'fortran_order': %s, 'descr': '%s'}\n", shape,
+                    fortran ? "True" : "False", descr);
     unsigned char head[12] = {0x93, 'N', 'U', 'M', 'P', 'Y', 2, 0, (unsigned char)text.n, 0, 0, 0};
     rt_bytes_add(&out, head, 12);
     rt_bytes_add(&out, text.data, text.n);
@@ -260,29 +280,40 @@ static void npy_element_types(void) {
         for (int fortran = 0; fortran < 2; fortran++) {
             RtBytes b = npy_raw(types[t].descr, fortran, "(2, 2L, )", types[t].body, types[t].n);
             RtArray a;
-            if (CHECK(rt_npy_read(mem, "a", (unsigned char *)b.data, b.n, &a, &error), "%s: %s", types[t].descr, error.text))
+            if (CHECK(rt_npy_read(mem, "a", (unsigned char *)b.data, b.n, &a, &error), "%s: %s",
+                      types[t].descr, error.text))
                 for (int i = 0; i < 4; i++) {
                     int at = fortran ? i % 2 * 2 + i / 2 : i;
-                    CHECK(a.values[i] == types[t].want[at], "%s[%d] is %g", types[t].descr, i, a.values[i]);
+                    CHECK(a.values[i] == types[t].want[at], "%s[%d] is %g", types[t].descr, i,
+                          a.values[i]);
                 }
             rt_bytes_free(&b);
         }
 }
 
 static void npy_refusals(void) {
-    static const char *const shapes[] = {"(2, 2", "2, 2)", "(-2, 2)", "(99999999999999999999, 2)", "(1099511627776, 1099511627776)",
-                                         "(2 2)", "(3, 2)", "", "(((("};
+    static const char *const shapes[] = {"(2, 2",
+                                         "2, 2)",
+                                         "(-2, 2)",
+                                         "(99999999999999999999, 2)",
+                                         "(1099511627776, 1099511627776)",
+                                         "(2 2)",
+                                         "(3, 2)",
+                                         "",
+                                         "(((("};
     double four[4] = {0};
     RtArray a;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         RtBytes b = npy_raw("<f8", false, shapes[i], four, sizeof four);
-        CHECK(!rt_npy_read(mem, "a", (unsigned char *)b.data, b.n, &a, &error), "shape %s was accepted", shapes[i]);
+        CHECK(!rt_npy_read(mem, "a", (unsigned char *)b.data, b.n, &a, &error),
+              "shape %s was accepted", shapes[i]);
         rt_bytes_free(&b);
     }
     static const char *const types[] = {"|O8", "<U4", "<c8", "<f3", "<f16", "", "f", "<M8[ns]"};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         RtBytes b = npy_raw(types[i], false, "(1,)", four, sizeof four);
-        CHECK(!rt_npy_read(mem, "a", (unsigned char *)b.data, b.n, &a, &error), "type %s was accepted", types[i]);
+        CHECK(!rt_npy_read(mem, "a", (unsigned char *)b.data, b.n, &a, &error),
+              "type %s was accepted", types[i]);
         rt_bytes_free(&b);
     }
 }
@@ -364,7 +395,8 @@ static void csv_gzipped(void) {
     deflateEnd(&s);
     RtBytes cut = {0};
     rt_bytes_add(&cut, b.data, b.n - 6);
-    CHECK(rt_gunzip("d.csv.gz", &b, &error) && b.n == sizeof good - 1 && !memcmp(b.data, good, b.n), "%s", error.text);
+    CHECK(rt_gunzip("d.csv.gz", &b, &error) && b.n == sizeof good - 1 && !memcmp(b.data, good, b.n),
+          "%s", error.text);
     CHECK(!rt_gunzip("d.csv.gz", &cut, &error), "cut short");
     rt_bytes_free(&b);
     rt_bytes_free(&cut);
@@ -388,7 +420,8 @@ static RtBytes weights_bytes(void) {
     char path[] = "/tmp/adavic-weights-XXXXXX";
     RtBytes b = {0};
     close(mkstemp(path));
-    CHECK(rt_weights_save(model, trained(), path, &error) && rt_read_file(path, &b, &error), "%s", error.text);
+    CHECK(rt_weights_save(model, trained(), path, &error) && rt_read_file(path, &b, &error), "%s",
+          error.text);
     remove(path);
     return b;
 }
@@ -399,10 +432,13 @@ static void weights_round_trip(void) {
     rt_bytes_free(&b);
     if (!CHECK(s, "%s", error.text)) return;
     size_t n = (size_t)model->flat * sizeof(float);
-    CHECK(!memcmp(s->average, want->average, n) && !memcmp(s->moment1, want->moment1, n), "tensors");
+    CHECK(!memcmp(s->average, want->average, n) && !memcmp(s->moment1, want->moment1, n),
+          "tensors");
     CHECK(s->n_stats == 2 && s->stats[1].values[0] == 2.5f, "statistics");
-    CHECK(s->steps == 77 && s->seed == 5 && s->sets == 32 && s->draws == 8 && s->sizes[0] == 9, "facts");
-    CHECK(s->hypers[0][0] == 0.1 && s->validation == -12.25 && !strcmp(s->objective, "reverse-kl"), "settings");
+    CHECK(s->steps == 77 && s->seed == 5 && s->sets == 32 && s->draws == 8 && s->sizes[0] == 9,
+          "facts");
+    CHECK(s->hypers[0][0] == 0.1 && s->validation == -12.25 && !strcmp(s->objective, "reverse-kl"),
+          "settings");
 }
 
 static void weights_refusals(void) {
@@ -411,19 +447,25 @@ static void weights_refusals(void) {
     rt_bytes_add(&foreign, b.data, b.n);
     char *hash = strstr(foreign.data, "c0ffee");
     hash[0] = 'd';
-    CHECK(!rt_weights_parse(mem, model, "w", &foreign, &error) && strstr(error.text, "checksum"), "%s", error.text);
+    CHECK(!rt_weights_parse(mem, model, "w", &foreign, &error) && strstr(error.text, "checksum"),
+          "%s", error.text);
     crc = (uint32_t)crc32(0, (Bytef *)foreign.data, (uInt)foreign.n - 4);
     memcpy(foreign.data + foreign.n - 4, &crc, 4);
-    CHECK(!rt_weights_parse(mem, model, "w", &foreign, &error) && strstr(error.text, "another model"), "%s", error.text);
+    CHECK(!rt_weights_parse(mem, model, "w", &foreign, &error) &&
+              strstr(error.text, "another model"),
+          "%s", error.text);
     rt_bytes_free(&foreign);
     for (size_t n = 0; n < b.n; n += 1 + n / 40) {
         RtBytes cut = {b.data, n, 0};
         CHECK(!rt_weights_parse(mem, model, "w", &cut, &error), "%zu bytes were accepted", n);
     }
     RtBytes csv = {(char *)(uintptr_t)good, strlen(good), 0};
-    CHECK(!rt_weights_parse(mem, model, "w", &csv, &error) && strstr(error.text, "not a file of adavic weights"), "%s", error.text);
+    CHECK(!rt_weights_parse(mem, model, "w", &csv, &error) &&
+              strstr(error.text, "not a file of adavic weights"),
+          "%s", error.text);
     b.data[15] = '2';
-    CHECK(!rt_weights_parse(mem, model, "w", &b, &error) && strstr(error.text, "another version"), "%s", error.text);
+    CHECK(!rt_weights_parse(mem, model, "w", &b, &error) && strstr(error.text, "another version"),
+          "%s", error.text);
     rt_bytes_free(&b);
 }
 
@@ -444,8 +486,12 @@ static RtBytes damage(const RtBytes *b, uint32_t *state) {
         size_t at = dice(state, (uint32_t)out.n), length = 1 + dice(state, 16);
         if (at + length > out.n) length = out.n - at;
         switch (dice(state, 6)) {
-        case 0: out.data[at] ^= (char)(1 << dice(state, 8)); break;
-        case 1: out.data[at] = (char)dice(state, 256); break;
+        case 0:
+            out.data[at] ^= (char)(1 << dice(state, 8));
+            break;
+        case 1:
+            out.data[at] = (char)dice(state, 256);
+            break;
         case 2:
             memmove(out.data + at, out.data + at + length, out.n - at - length);
             out.n -= length;
@@ -456,8 +502,12 @@ static RtBytes damage(const RtBytes *b, uint32_t *state) {
             rt_bytes_add(&out, part, length);
             break;
         }
-        case 4: memset(out.data + at, dice(state, 2) ? 0xff : 0, length); break;
-        case 5: out.n = dice(state, 4) ? out.n : at; break;
+        case 4:
+            memset(out.data + at, dice(state, 2) ? 0xff : 0, length);
+            break;
+        case 5:
+            out.n = dice(state, 4) ? out.n : at;
+            break;
         }
     }
     out.data[out.n] = 0;
@@ -465,7 +515,8 @@ static RtBytes damage(const RtBytes *b, uint32_t *state) {
 }
 
 /* A damaged file is refused, or read as data that programs can take. */
-static void survive(Reader *reader, const RtBytes *sample, int rounds, uint32_t seed, const char *what) {
+static void survive(Reader *reader, const RtBytes *sample, int rounds, uint32_t seed,
+                    const char *what) {
     RtDataOptions o = declared();
     int accepted = 0;
     for (int i = 0; i < rounds; i++) {
@@ -477,7 +528,9 @@ static void survive(Reader *reader, const RtBytes *sample, int rounds, uint32_t 
             accepted++;
             int64_t n = rt_var_size(rt_var(model, "x"), d.sizes) * d.n_sets;
             for (int64_t k = 0; k < n; k++)
-                if (!CHECK(isfinite(x_of(&d)[k]), "%s: damage %d let a number through that is not finite", what, i)) break;
+                if (!CHECK(isfinite(x_of(&d)[k]),
+                           "%s: damage %d let a number through that is not finite", what, i))
+                    break;
         } else {
             CHECK(error.text[0], "%s: refused without a reason", what);
         }
@@ -506,7 +559,8 @@ static void damaged_data(void) {
     rt_bytes_free(&numbers);
 }
 
-/* Every change is found by the checksum; with the checksum mended, the rest of the reader must cope. */
+/* Every change is found by the checksum; with the checksum mended, the rest of the reader must
+ * cope. */
 static void damaged_weights(void) {
     RtBytes b = weights_bytes();
     uint32_t seed = 6000000;
@@ -514,7 +568,8 @@ static void damaged_weights(void) {
         RtMem *own = rt_mem_new();
         RtBytes bad = damage(&b, &seed);
         bool same = bad.n == b.n && !memcmp(bad.data, b.data, b.n);
-        CHECK(same || !rt_weights_parse(own, model, "w", &bad, &error), "damage %d was accepted", i);
+        CHECK(same || !rt_weights_parse(own, model, "w", &bad, &error), "damage %d was accepted",
+              i);
         if (bad.n > 8) {
             uint32_t crc = (uint32_t)crc32(0, (Bytef *)bad.data, (uInt)bad.n - 4);
             memcpy(bad.data + bad.n - 4, &crc, 4);

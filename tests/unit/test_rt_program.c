@@ -1,4 +1,5 @@
-/* Manifests, calls over threads, and Pareto smoothing, on the hand-made model of rt_fake_model.c. */
+/* Manifests, calls over threads, and Pareto smoothing, on the hand-made model of rt_fake_model.c.
+ */
 #include "check.h"
 #include "rt_fake_model.h"
 #include "runtime/random.h"
@@ -8,8 +9,8 @@
 #include <string.h>
 
 /* Every function that generated code may call exists with the type that abi.def states. */
-#define ABI_CALL(name, result, parameters, doc)                                                                                \
-    static result (*const check_##name) parameters = name;
+#define ABI_CALL(name, result, parameters, doc) \
+    static result(*const check_##name) parameters = name;
 #include "runtime/abi.def"
 #undef ABI_CALL
 
@@ -24,12 +25,14 @@ static void manifest_is_read(void) {
     const RtModel *m = rt_model_new(mem, adavic_manifest, &error);
     fake_overflow = INFINITY;
     if (!CHECK(m, "%s", error.text)) return;
-    CHECK(!strcmp(m->target, "by \"hand\"") && !strcmp(m->hash, "00c0ffee00c0ffee") && !m->f64, "words");
+    CHECK(!strcmp(m->target, "by \"hand\"") && !strcmp(m->hash, "00c0ffee00c0ffee") && !m->f64,
+          "words");
     CHECK(m->n_plates == 2 && m->plates[1].parent == 0 && m->plates[1].depth == 1, "plates");
     CHECK(m->n_parameters == 7 && m->flat == 64 && m->weights[1].offset == 16, "weights");
     CHECK(!strcmp(rt_text(m, "analysis"), "two lines,\nboth shown"), "text");
     const RtProgram *step = rt_program(m, "step");
-    CHECK(step->chunk == 3 && step->n_axes == 8 && step->axes[3].plate == 0, "a copy belongs to its plate");
+    CHECK(step->chunk == 3 && step->n_axes == 8 && step->axes[3].plate == 0,
+          "a copy belongs to its plate");
     CHECK(rt_var(m, "shift")->values[1] == 1 && rt_var(m, "x")->n_plates == 2, "variables");
     rt_mem_free(mem);
 }
@@ -72,7 +75,9 @@ static void pool_runs_every_item_once(void) {
             int seen[40] = {0}, n = round % 40;
             rt_pool_run(pool, count_item, seen, n);
             for (int i = 0; i < 40; i++)
-                if (!CHECK(seen[i] == (i < n), "%d threads: item %d ran %d times", threads, i, seen[i])) break;
+                if (!CHECK(seen[i] == (i < n), "%d threads: item %d ran %d times", threads, i,
+                           seen[i]))
+                    break;
         }
         rt_pool_free(pool);
         rt_mem_free(mem);
@@ -110,7 +115,8 @@ static void calls_do_not_depend_on_threads(void) {
         double g[2], l;
         float s[10];
         run_step(threads, g, s, &l);
-        CHECK(!memcmp(g, g1, sizeof g) && !memcmp(s, s1, sizeof s) && l == l1, "%d threads differ from one", threads);
+        CHECK(!memcmp(g, g1, sizeof g) && !memcmp(s, s1, sizeof s) && l == l1,
+              "%d threads differ from one", threads);
     }
     double sum = 0;
     for (int i = 0; i < 10; i++) sum += s1[i] / 10;
@@ -122,10 +128,15 @@ static void statistics_of_the_prior(void) {
     RtMem *mem = rt_mem_new();
     const RtModel *m = rt_model_new(mem, adavic_manifest, &error);
     RtOptions o = {0};
-    RtSession s = {.mem = mem, .model = m, .pool = rt_pool_new(mem, 2), .options = &o, .state = rt_state_new(mem, m)};
+    RtSession s = {.mem = mem,
+                   .model = m,
+                   .pool = rt_pool_new(mem, 2),
+                   .options = &o,
+                   .state = rt_state_new(mem, m)};
     if (CHECK(rt_stats(&s, &error), "%s", error.text)) {
         const RtStat *median = rt_stat(s.state, "x:median"), *mad = rt_stat(s.state, "x:mad");
-        /* 4,096 independent sets limit it: se of the median = 1.25 / 64 = 0.02; of the MAD about 0.015. 5 se. */
+        /* 4,096 independent sets limit it: se of the median = 1.25 / 64 = 0.02; of the MAD about
+         * 0.015. 5 se. */
         CHECK_NEAR(median->values[0], 0, 0.1, "median of x[0]");
         CHECK_NEAR(median->values[1], 1, 0.1, "median of x[1]");
         CHECK_NEAR(mad->values[0], 0.67449 * sqrt(1 + 0.25 + 1), 0.075, "MAD of x[0]");
@@ -134,8 +145,9 @@ static void statistics_of_the_prior(void) {
     rt_mem_free(mem);
 }
 
-/* Largest weights of a Pareto law of shape k: log w = k e, e exponential. The fit's standard error at 3 sqrt(S) = 300
- * exceedances is about (1 + k) / sqrt(300) = 0.06 .. 0.12; the bound is 5 of them, with the prior's pull to 1/2. */
+/* Largest weights of a Pareto law of shape k: log w = k e, e exponential. The fit's standard error
+ * at 3 sqrt(S) = 300 exceedances is about (1 + k) / sqrt(300) = 0.06 .. 0.12; the bound is 5 of
+ * them, with the prior's pull to 1/2. */
 static void khat_of_pareto_weights(void) {
     enum { N = 10000 };
     static const double shapes[] = {0.1, 0.4, 0.7, 1.2};
@@ -143,7 +155,13 @@ static void khat_of_pareto_weights(void) {
     float *e = rt_alloc(mem, N, sizeof *e);
     double *w = rt_alloc(mem, N, sizeof *w);
     for (int k = 0; k < 4; k++) {
-        av_random r = {.key = {77, 1}, .site = (uint32_t)k, .kind = AV_EXPONENTIAL, .n_data = 1, .n_draw = 1, .n_inst = N, .s_inst = 1};
+        av_random r = {.key = {77, 1},
+                       .site = (uint32_t)k,
+                       .kind = AV_EXPONENTIAL,
+                       .n_data = 1,
+                       .n_draw = 1,
+                       .n_inst = N,
+                       .s_inst = 1};
         av_fill_f32(&r, e);
         for (int i = 0; i < N; i++) w[i] = shapes[k] * e[i] - 300;
         CHECK_NEAR(rt_khat(mem, w, N), shapes[k], 5 * (1 + shapes[k]) / sqrt(300), "k-hat");
@@ -151,7 +169,9 @@ static void khat_of_pareto_weights(void) {
     for (int i = 0; i < N; i++) w[i] = -5;
     CHECK(rt_khat(mem, w, N) == 0, "equal weights: k-hat %g", rt_khat(mem, w, N));
     RtElbo exact = rt_elbo(w, N);
-    CHECK(fabs(exact.elbo + 5) < 1e-9 && fabs(exact.evidence + 5) < 1e-12 && fabs(exact.ess - N) < 1e-6, "equal weights");
+    CHECK(fabs(exact.elbo + 5) < 1e-9 && fabs(exact.evidence + 5) < 1e-12 &&
+              fabs(exact.ess - N) < 1e-6,
+          "equal weights");
     w[3] = NAN;
     CHECK(rt_khat(mem, w, N) > 1e9, "NaN among the weights");
     CHECK(isnan(rt_khat(mem, w, 10)), "ten draws are too few");

@@ -1,6 +1,6 @@
-/* The random numbers: Philox against its published vectors, the laws of the base draws against their moments and
- * cells (fixed seeds; each statistic is a z-score or chi-square whose chance of a false alarm is 1e-6 or less
- * under the null), and independence from layout and chunking. */
+/* The random numbers: Philox against its published vectors, the laws of the base draws against
+ * their moments and cells (fixed seeds; each statistic is a z-score or chi-square whose chance of a
+ * false alarm is 1e-6 or less under the null), and independence from layout and chunking. */
 #include "check.h"
 #include "runtime/random.h"
 
@@ -59,7 +59,8 @@ static void counters_are_as_documented(void) {
 
 enum { DRAWS = 400000 };
 
-/* z-scores of the mean and of the variance (by the law's fourth central moment); |z| > 5 happens 6e-7 of the time. */
+/* z-scores of the mean and of the variance (by the law's fourth central moment); |z| > 5 happens
+ * 6e-7 of the time. */
 static void moments(const float *x, double mean, double var, double fourth, const char *what) {
     double m = 0, v = 0;
     for (int i = 0; i < DRAWS; i++) {
@@ -72,7 +73,8 @@ static void moments(const float *x, double mean, double var, double fourth, cons
     CHECK(fabs(z2) < 5, "%s: the variance is off by z = %.2f", what, z2);
 }
 
-/* Probabilities of 20 equal cells of u = cdf(x): chi-square with 19 degrees exceeds 70 with chance 1e-7. */
+/* Probabilities of 20 equal cells of u = cdf(x): chi-square with 19 degrees exceeds 70 with chance
+ * 1e-7. */
 static void cells(const float *x, double (*cdf)(double), const char *what) {
     double count[20] = {0}, chi = 0;
     for (int i = 0; i < DRAWS; i++) {
@@ -149,7 +151,8 @@ static void laws_of_gamma(void) {
     free(x);
 }
 
-/* Shapes that vary over every axis are read at the right places; no law for a shape that is not positive. */
+/* Shapes that vary over every axis are read at the right places; no law for a shape that is not
+ * positive. */
 static void gamma_shapes_by_position(void) {
     enum { I = 2, J = 3, A = 2, B = 2 };
     double shape[I * J * B], x[I * J * A * B];
@@ -165,8 +168,10 @@ static void gamma_shapes_by_position(void) {
     av_fill_f64(&r, x);
     for (int n = 0; n < I * J * A * B; n++) {
         double want = shape[n / (A * B) * B + n % B];
-        if (want < 0) CHECK(isnan(x[n]), "shape -1 gives %g", x[n]);
-        else CHECK_NEAR(x[n] / want, 1, 0.06, "draw over shape");
+        if (want < 0)
+            CHECK(isnan(x[n]), "shape -1 gives %g", x[n]);
+        else
+            CHECK_NEAR(x[n] / want, 1, 0.06, "draw over shape");
     }
 }
 
