@@ -26,7 +26,6 @@ enum { MAX_JOINT = 32, HIDDEN = 32, MAF_HIDDEN = 32 };
 
 static const double LOG_2PI = 1.8378770664093454836;
 static const double PAPER_CLIP = 8, CLIP = 4;
-static const double TINY = 1e-30; /* keeps logarithms finite in float32 */
 
 /* A latent template, or the joint one of all that stands outside the plates. */
 typedef struct Template {
@@ -51,10 +50,6 @@ static IrValue number(Build *b, double x) {
     return ir_const(b->p, x);
 }
 
-static bool is_structured(const Build *b) {
-    return b->options.family == FAMILY_STRUCTURED && !b->options.paper;
-}
-
 /* ------------------------------------------------------------------ conditioning */
 
 /* One latent of K as features of order one. */
@@ -69,8 +64,8 @@ static void add_known(GuideState *g, const Var *var, Blocks *blocks) {
         blocks_add(blocks, block_of(v.v, n, events, tag));
         if (var->support.kind != SUPPORT_POSITIVE) return;
         IrValue median = stat_input(b, var->name, "median", events, n);
-        IrValue log_value = ir_log(p, ir_max(p, value.v, number(b, TINY)));
-        IrValue ratio = ir_sub(p, log_value, ir_log(p, ir_max(p, median, number(b, TINY))));
+        IrValue log_value = ir_log(p, ir_max(p, value.v, number(b, DUAL_TINY)));
+        IrValue ratio = ir_sub(p, log_value, ir_log(p, ir_max(p, median, number(b, DUAL_TINY))));
         blocks_add(blocks,
                    block_of(ratio, n, events, arena_printf(b->arena, "given.log.%s", var->name)));
         return;
@@ -108,113 +103,6 @@ static Blocks context_of(GuideState *g, const Template *t) {
     return blocks;
 }
 
-/* ------------------------------------------------------------------ prior and moment */
-
-typedef struct KnownArgs {
-    const Build *b;
-    bool known;
-} KnownArgs;
-
-static void check_known(void *user, Var *var) {
-    KnownArgs *k = user;
-    if (var->kind == VAR_LATENT && (!is_structured(k->b) || k->b->value[var->index].v == IR_NONE))
-        k->known = false;
-}
-
-static bool prior_is_known(const Build *b, const Var *var) {
-    KnownArgs k = {.b = b, .known = true};
-    for (int i = 0; i < var->dist->n_params; i++) expr_visit_vars(var->args[i], check_known, &k);
-    return k.known;
-}
-
-typedef struct Gaussian {
-    Val centre, spread; /* unconstrained; spread is a standard deviation */
-} Gaussian;
-
-/* Centre and spread of the latent's law given K, or over all prior draws where K does not determine
- * its arguments. */
-static Gaussian prior_of(GuideState *g, const Var *var) {
-    Build *b = g->b;
-    IrProgram *p = b->p;
-    Gaussian prior = {.centre = val_of(IR_NONE, &var->type), .spread = val_of(IR_NONE, &var->type)};
-    if (prior_is_known(b, var) && !b->options.no_exact) {
-        prior.centre = lower_link(b, var, LINK_INVERSE, lower_sample(b, var, BASE_CENTRE));
-        Val upper = lower_link(b, var, LINK_INVERSE, lower_sample(b, var, BASE_UPPER));
-        IrValue apart = ir_abs(p, ir_sub(p, upper.v, prior.centre.v));
-        prior.spread.v = ir_max(p, apart, number(b, 1e-6));
-        return prior;
-    }
-    AxisId events[MAX_DIMS];
-    int n = event_axes(b, &prior.centre, events);
-    prior.centre.v = stat_input(b, var->name, "median", events, n);
-    prior.centre = lower_link(b, var, LINK_INVERSE, prior.centre);
-    if (var->support.kind != SUPPORT_REAL) {
-        prior.spread.v = number(b, 1.5); /* links are scaled by the prior's median: unconstrained
-                                            values are of order one */
-        return prior;
-    }
-    IrValue mad = stat_input(b, var->name, "mad", events, n);
-    prior.spread.v = ir_mul(p, number(b, 1.4826), ir_max(p, mad, number(b, 1e-6)));
-    return prior;
-}
-
-/* A location and its standard error, carried through the link. */
-static Gaussian through_link(Build *b, const Var *var, Val location, IrValue error) {
-    IrProgram *p = b->p;
-    if (var->support.kind == SUPPORT_POSITIVE)
-        location.v =
-            ir_max(p, location.v, ir_max(p, ir_mul(p, number(b, 0.1), error), number(b, TINY)));
-    Gaussian moment = {.centre = lower_link(b, var, LINK_INVERSE, location)};
-    Val log_slope = lower_link(b, var, LINK_LOG_JACOBIAN, moment.centre);
-    moment.spread = moment.centre;
-    moment.spread.v = ir_mul(p, error, ir_exp(p, ir_neg(p, log_slope.v)));
-    return moment;
-}
-
-/* A location latent's own moment: the mean of all that its instance holds. */
-static Gaussian location_moment(GuideState *g, const Var *var, const Moments *m) {
-    Build *b = g->b;
-    int level = var->type.plate ? var->type.plate->depth + 1 : 0;
-    Val location = val_of(m->mean[level].v, &var->type);
-    IrValue error = m->se2[level] == IR_NONE ? m->scale.v : ir_sqrt(b->p, m->se2[level]);
-    return through_link(b, var, location, error);
-}
-
-/* A scale latent's own moment: the level's variance less what the levels below put into it; the
- * error of a sample variance V with f degrees of freedom is V sqrt(2 / f). */
-static Gaussian scale_moment(GuideState *g, const Var *var, const Moments *m, int level) {
-    Build *b = g->b;
-    IrProgram *p = b->p;
-    IrValue total = m->variance[level], own = total;
-    if (m->se2[level] != IR_NONE)
-        own = ir_max(p, ir_sub(p, total, m->se2[level]), ir_mul(p, number(b, 0.05), total));
-    Val scale = val_of(ir_sqrt(p, own), &var->type);
-    IrValue halved = ir_sqrt(p, ir_mul(p, number(b, 2), m->freedom[level]));
-    return through_link(b, var, scale, ir_div(p, total, ir_mul(p, scale.v, halved)));
-}
-
-/* The moment of the data that speaks of `var` most directly; false: there is none. */
-static bool moment_of(GuideState *g, const Var *var, Gaussian *moment) {
-    if (g->b->options.no_exact || var->support.kind == SUPPORT_INTERVAL) return false;
-    int level;
-    const Moments *m = moments_of(g->enc, var);
-    if (m) {
-        *moment = location_moment(g, var, m);
-        return true;
-    }
-    m = var->support.kind == SUPPORT_POSITIVE ? scale_moments_of(g->enc, var, &level) : NULL;
-    if (m) *moment = scale_moment(g, var, m, level);
-    return m != NULL;
-}
-
-/* What the affine map starts from where nothing is fused: the latent's prior, or for locations
- * without the exact path the data set's own centre and scale. */
-static Gaussian start_of(GuideState *g, const Var *var) {
-    const Moments *m = var->support.kind == SUPPORT_INTERVAL ? NULL : moments_of(g->enc, var);
-    if (!m || !g->b->options.no_exact) return prior_of(g, var);
-    return through_link(g->b, var, val_of(m->centre.v, &var->type), m->scale.v);
-}
-
 /* ------------------------------------------------------------------ affine maps */
 
 typedef struct Affine {
@@ -244,10 +132,6 @@ static void corrections(Build *b, const Template *t, const Blocks *context, IrVa
     for (int i = 0; i < 4; i++) out[i] = ir_slice(b->p, all, four, t->flat, i * t->size);
 }
 
-static IrValue clipped(Build *b, IrValue x, double at) {
-    return ir_mul(b->p, number(b, at), ir_tanh(b->p, ir_mul(b->p, x, number(b, 1 / at))));
-}
-
 static Affine fused_affine(GuideState *g, const Template *t, const Blocks *context,
                            IrValue hidden) {
     Build *b = g->b;
@@ -257,8 +141,8 @@ static Affine fused_affine(GuideState *g, const Template *t, const Blocks *conte
     int n_moments = 0;
     for (int i = 0; i < t->n; i++) {
         const Var *var = t->latent[i];
-        Gaussian prior = start_of(g, var), own = prior;
-        bool fuse = moment_of(g, var, &own);
+        Gaussian prior = start_of(b, g->enc, var), own = prior;
+        bool fuse = moment_of(b, g->enc, var, &own);
         n_moments += fuse;
         for (int64_t k = 0; k < event_size(&var->type); k++) has[t->start[i] + k] = fuse;
         add_flat(b, t, &v0, i, prior.centre);
@@ -271,8 +155,9 @@ static Affine fused_affine(GuideState *g, const Template *t, const Blocks *conte
     Affine a = {.shift = v0, .log_scale = ir_log(p, s0), .skew = correct[3]};
     if (n_moments) {
         IrValue where = ir_table(p, has, &t->flat, 1);
-        IrValue ratio = ir_mul(
-            p, number(b, 2), ir_sub(p, a.log_scale, ir_log(p, ir_max(p, error, number(b, TINY)))));
+        IrValue ratio =
+            ir_mul(p, number(b, 2),
+                   ir_sub(p, a.log_scale, ir_log(p, ir_max(p, error, number(b, DUAL_TINY)))));
         IrValue logit = ir_add(p, ratio, correct[0]);
         IrValue gate = ir_mul(p, where, ir_logistic(p, logit));
         a.shift = ir_add(p, v0, ir_mul(p, gate, ir_sub(p, moment, v0)));
@@ -315,135 +200,6 @@ static IrValue paper_affine(GuideState *g, const Template *t, const Blocks *cont
             z = ir_add(p, z, ir_place(p, ir_mul(p, l, ir_pick(p, u, t->flat, j)), t->flat, i));
         }
     return z;
-}
-
-/* ------------------------------------------------------------------ autoregressive flow */
-
-typedef struct Maf {
-    int n_layers; /* hidden layers */
-    int64_t width;
-    double clip, last_gain;
-    bool relu;
-} Maf;
-
-typedef struct MafNet {
-    Build *b;
-    const Maf *shape;
-    IrValue w[8], c[8]; /* weights; context term + bias, over the layer's output axis */
-    AxisId in, feature, out, last;
-    int64_t d;
-    int64_t n_blocks, start[64], length[64]; /* hidden units by degree 1, 2, ... */
-    IrValue hidden[8][64]; /* by layer and degree, once computed, on axis "u.<length>" */
-} MafNet;
-
-/* Degrees as in the published network: ceil(linspace(1, D - 1, width)), sorted, so that each degree
- * is a dense block. */
-static void maf_degrees(MafNet *net) {
-    int64_t top = net->d > 2 ? net->d - 1 : 1, width = net->shape->width;
-    for (int64_t i = 0; i < width; i++) {
-        double at = width > 1 ? 1 + (double)(top - 1) * (double)i / (double)(width - 1) : 1;
-        int64_t degree = (int64_t)ceil(at - 1e-9);
-        if (degree > net->n_blocks) {
-            net->n_blocks = degree;
-            net->start[degree - 1] = i;
-        }
-        net->length[degree - 1]++;
-    }
-}
-
-static MafNet *maf_net(Build *b, const char *name, const Maf *shape, int64_t d,
-                       const Block *context) {
-    MafNet *net = arena_new_of(b->arena, MafNet);
-    if (d > 64)
-        internal_error("dual", "an autoregressive flow over %lld > 64 numbers", (long long)d);
-    net->b = b, net->shape = shape, net->d = d;
-    net->in = feature_axis(b, d), net->feature = feature_axis(b, shape->width);
-    net->out = output_axis(b, shape->width), net->last = output_axis(b, 2 * d);
-    maf_degrees(net);
-    int64_t context_width = 1;
-    for (int i = 0; i < context->n_axes; i++)
-        context_width *= b->p->axes.data[context->axes[i]].extent;
-    for (int l = 0; l <= shape->n_layers; l++) {
-        AxisId in = l ? net->feature : net->in, out = l < shape->n_layers ? net->out : net->last;
-        int64_t n_in = l ? shape->width : d, n_out = l < shape->n_layers ? shape->width : 2 * d;
-        double gain = l < shape->n_layers ? 1 : shape->last_gain;
-        IrInit w = {INIT_UNIFORM, gain * sqrt(6.0 / (double)(n_in + n_out))};
-        IrInit c = {INIT_UNIFORM, gain * sqrt(6.0 / (double)(context_width + n_out))};
-        if (gain == 0) w = c = (IrInit){INIT_CONSTANT, 0};
-        net->w[l] =
-            weight(b, arena_printf(b->arena, "%s.maf.%d.W", name, l), (AxisId[]){in, out}, 2, w);
-        AxisId axes[MAX_DIMS + 1];
-        for (int i = 0; i < context->n_axes; i++) axes[i] = context->axes[i];
-        axes[context->n_axes] = out;
-        IrValue from =
-            weight(b, arena_printf(b->arena, "%s.maf.%d.C", name, l), axes, context->n_axes + 1, c);
-        IrValue bias = weight(b, arena_printf(b->arena, "%s.maf.%d.b", name, l), &out, 1,
-                              (IrInit){INIT_CONSTANT, 0});
-        net->c[l] =
-            ir_add(b->p, ir_contract(b->p, context->v, from, context->axes, context->n_axes), bias);
-    }
-    return net;
-}
-
-/* Hidden units of `degree` in all layers, once the coordinates below it (y[0..degree)) are known.
- */
-static void maf_hidden(MafNet *net, int64_t degree, const IrValue *y) {
-    Build *b = net->b;
-    IrProgram *p = b->p;
-    int64_t k = degree - 1, n = net->length[k];
-    if (!n) return;
-    AxisId out = named_axis(b, "w", n), unit = named_axis(b, "u", n);
-    for (int l = 0; l < net->shape->n_layers; l++) {
-        IrValue sum = ir_slice(p, net->c[l], net->out, out, net->start[k]);
-        if (l == 0) {
-            IrValue columns = ir_slice(p, net->w[0], net->out, out, net->start[k]);
-            for (int64_t j = 0; j < degree && j < net->d; j++)
-                sum = ir_add(p, sum, ir_mul(p, y[j], ir_pick(p, columns, net->in, j)));
-        }
-        for (int64_t below = 0; l > 0 && below <= k; below++) {
-            if (!net->length[below]) continue;
-            AxisId in = named_axis(b, "u", net->length[below]);
-            IrValue w = ir_slice(p, net->w[l], net->feature, in, net->start[below]);
-            w = ir_slice(p, w, net->out, out, net->start[k]);
-            sum = ir_add(p, sum, ir_contract(p, net->hidden[l - 1][below], w, &in, 1));
-        }
-        sum = ir_rename(p, sum, out, unit);
-        net->hidden[l][k] = net->shape->relu ? ir_relu(p, sum) : ir_tanh(p, sum);
-    }
-}
-
-/* Output unit `at` (shifts first, then log scales), which sees hidden degrees up to `degree`. */
-static IrValue maf_output(MafNet *net, int64_t at, int64_t degree) {
-    IrProgram *p = net->b->p;
-    int last = net->shape->n_layers;
-    IrValue sum = ir_pick(p, net->c[last], net->last, at);
-    IrValue column = ir_pick(p, net->w[last], net->last, at);
-    for (int64_t k = 0; k < degree && k < net->n_blocks; k++) {
-        if (!net->length[k]) continue;
-        AxisId in = named_axis(net->b, "u", net->length[k]);
-        IrValue w = ir_slice(p, column, net->feature, in, net->start[k]);
-        sum = ir_add(p, sum, ir_contract(p, net->hidden[last - 1][k], w, &in, 1));
-    }
-    return sum;
-}
-
-/* y_i = z_i exp(ls_i(y_<i, context)) + shift_i(y_<i, context): sampled in one pass, since a hidden
- * unit is computed as soon as its inputs exist. Adds the log scales to *log_det. */
-static IrValue maf(Build *b, const char *name, const Maf *shape, IrValue z, int64_t d,
-                   const Block *context, IrValue *log_det) {
-    IrProgram *p = b->p;
-    MafNet *net = maf_net(b, name, shape, d, context);
-    IrValue *y = arena_array(b->arena, IrValue, d), result = IR_NONE;
-    for (int64_t i = 0; i < d; i++) {
-        if (i > 0 && i <= net->n_blocks) maf_hidden(net, i, y);
-        IrValue shift = maf_output(net, i, i);
-        IrValue log_scale = clipped(b, maf_output(net, d + i, i), shape->clip);
-        *log_det = ir_add(p, *log_det, log_scale);
-        y[i] = ir_add(p, ir_mul(p, ir_pick(p, z, net->in, i), ir_exp(p, log_scale)), shift);
-        IrValue placed = ir_place(p, y[i], net->in, i);
-        result = result == IR_NONE ? placed : ir_add(p, result, placed);
-    }
-    return result;
 }
 
 /* ------------------------------------------------------------------ templates */

@@ -3,8 +3,8 @@
  *
  * Axes. Component i of a variable's event lives on the event axis "d<i>.<extent>" (equal shapes
  * share axes, so that broadcasting by name is broadcasting by shape). Activations of width n live
- * on "f.<n>"; a weight's output axis is "o.<n>", renamed to "f.<n>" after use. Weights are stored [in,
- * out] row-major, so every axis that can be an input is declared before any that is an output
+ * on "f.<n>"; a weight's output axis is "o.<n>", renamed to "f.<n>" after use. Weights are stored
+ * [in, out] row-major, so every axis that can be an input is declared before any that is an output
  * (build_start).
  */
 #ifndef ADAVIC_DUAL_INTERNAL_H
@@ -85,6 +85,10 @@ Val unflatten(Build *b, IrValue v, AxisId flat, int64_t start, const Type *type)
 int64_t event_size(const Type *type);
 /* Statistic of prior draws of output `name` of program prepare (ROLE_STAT). */
 IrValue stat_input(Build *b, const char *name, const char *what, const AxisId *axes, int n);
+/* One spread of `var`'s law about its location (which need not be known). */
+IrValue lower_spread(Build *b, const Var *var);
+/* The latent that is `var`'s location through identities, of the same event shape; or NULL. */
+const Var *location_of(const Var *var);
 bool is_location_of(const Var *latent, const Var *observed);
 /* The variable whose scale `latent` is: `observed` or one of the latents that are its location. */
 const Var *scaled_by(const Var *latent, const Var *observed);
@@ -147,6 +151,31 @@ const Moments *moments_of(const Encoding *enc, const Var *latent);
 /* The observed variable through whose chain of locations `latent` is the scale of one level; *level
  * gets it. Scales outside all plates only. NULL if there is none. */
 const Moments *scale_moments_of(const Encoding *enc, const Var *latent, int *level);
+
+/* ---- start.c ---- */
+#define DUAL_TINY 1e-30 /* keeps logarithms finite in float32 */
+typedef struct Gaussian {
+    Val centre, spread; /* unconstrained; spread is a standard deviation */
+} Gaussian;
+bool is_structured(const Build *b);
+/* What the affine map starts from where nothing is fused. */
+Gaussian start_of(Build *b, const Encoding *enc, const Var *var);
+/* The moment of the data that speaks of `var` most directly; false: there is none. */
+bool moment_of(Build *b, const Encoding *enc, const Var *var, Gaussian *moment);
+
+/* ---- maf.c ---- */
+typedef struct Maf {
+    int n_layers; /* hidden layers */
+    int64_t width;
+    double clip, last_gain;
+    bool relu;
+} Maf;
+
+/* y_i = z_i exp(ls_i(y_<i, context)) + shift_i(y_<i, context) over feature_axis(d); adds the log
+ * scales to *log_det. */
+IrValue maf(Build *b, const char *name, const Maf *shape, IrValue z, int64_t d,
+            const Block *context, IrValue *log_det);
+IrValue clipped(Build *b, IrValue x, double at); /* at * tanh(x / at) */
 
 /* ---- flow.c ---- */
 /* Draws every latent from the guide, given the encodings: fills b->value, returns log q over [data,

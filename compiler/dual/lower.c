@@ -446,9 +446,7 @@ static const Var *identity_of(const Expr *e) {
     return e->kind == EXPR_VAR ? e->var : NULL;
 }
 
-/* The latent that is `var`'s location through identities, of the same event shape; NULL if there is
- * none. */
-static const Var *location_of(const Var *var) {
+const Var *location_of(const Var *var) {
     int at = location_param(var->dist);
     const Var *loc = at < 0 ? NULL : identity_of(var->args[at]);
     bool fits = loc && loc->kind == VAR_LATENT && loc->type.n_dims == var->type.n_dims;
@@ -469,4 +467,19 @@ const Var *scaled_by(const Var *latent, const Var *observed) {
             return var;
     }
     return NULL;
+}
+
+IrValue lower_spread(Build *b, const Var *var) {
+    Val args[8], at[2];
+    int location = location_param(var->dist);
+    for (int i = 0; i < var->dist->n_params; i++)
+        args[i] = i == location ? scalar(ir_const(b->p, 0)) : lower_expr(b, var->args[i]);
+    for (int upper = 0; upper < 2; upper++) {
+        b->base = upper ? BASE_UPPER : BASE_CENTRE;
+        b->sampled = var;
+        b->n_sites = 0;
+        b->support_bounded = false;
+        at[upper] = lower_body(b, var->dist->sample, args, var->dist->n_params);
+    }
+    return ir_abs(b->p, ir_sub(b->p, at[1].v, at[0].v));
 }

@@ -1,0 +1,151 @@
+/* start.c -- what the affine maps of the guide start from: the law of a latent given what was drawn
+ * before it, and the moment of the data that speaks of it most directly, each as a Gaussian on the
+ * unconstrained scale.
+ *
+ * Both are derived from the model alone: laws from the distributions' own `sample` bodies
+ * (lower.c), and the standard error of a mean by going up the chain of locations, se^2(parent) =
+ * (spread^2(child) + se^2(child)) / number of children, with the scales drawn before where they are
+ * in K. For Gaussian chains that is exact, so the guide of a linear Gaussian model is exact given
+ * the scales before training. Where the scales are not known (in the joint flow that draws them, or
+ * in family adavi) the variance observed in the data set stands in.
+ */
+#include "dual/internal.h"
+
+static IrValue number(Build *b, double x) {
+    return ir_const(b->p, x);
+}
+
+bool is_structured(const Build *b) {
+    return b->options.family == FAMILY_STRUCTURED && !b->options.paper;
+}
+
+typedef struct KnownArgs {
+    const Build *b;
+    bool known;
+} KnownArgs;
+
+static void check_known(void *user, Var *var) {
+    KnownArgs *k = user;
+    if (var->kind == VAR_LATENT && (!is_structured(k->b) || k->b->value[var->index].v == IR_NONE))
+        k->known = false;
+}
+
+static bool prior_is_known(const Build *b, const Var *var) {
+    KnownArgs k = {.b = b, .known = true};
+    for (int i = 0; i < var->dist->n_params; i++) expr_visit_vars(var->args[i], check_known, &k);
+    return k.known;
+}
+
+/* Centre and spread of the latent's law given K, or over all prior draws where K does not determine
+ * its arguments. */
+static Gaussian prior_of(Build *b, const Var *var) {
+    IrProgram *p = b->p;
+    Gaussian prior = {.centre = val_of(IR_NONE, &var->type), .spread = val_of(IR_NONE, &var->type)};
+    if (prior_is_known(b, var) && !b->options.no_exact) {
+        prior.centre = lower_link(b, var, LINK_INVERSE, lower_sample(b, var, BASE_CENTRE));
+        Val upper = lower_link(b, var, LINK_INVERSE, lower_sample(b, var, BASE_UPPER));
+        IrValue apart = ir_abs(p, ir_sub(p, upper.v, prior.centre.v));
+        prior.spread.v = ir_max(p, apart, number(b, 1e-6));
+        return prior;
+    }
+    AxisId events[MAX_DIMS];
+    int n = event_axes(b, &prior.centre, events);
+    prior.centre.v = stat_input(b, var->name, "median", events, n);
+    prior.centre = lower_link(b, var, LINK_INVERSE, prior.centre);
+    if (var->support.kind != SUPPORT_REAL) {
+        prior.spread.v = number(b, 1.5); /* links are scaled by the prior's median: unconstrained
+                                            values are of order one */
+        return prior;
+    }
+    IrValue mad = stat_input(b, var->name, "mad", events, n);
+    prior.spread.v = ir_mul(p, number(b, 1.4826), ir_max(p, mad, number(b, 1e-6)));
+    return prior;
+}
+
+/* A location and its standard error, carried through the link. */
+static Gaussian through_link(Build *b, const Var *var, Val location, IrValue error) {
+    IrProgram *p = b->p;
+    if (var->support.kind == SUPPORT_POSITIVE)
+        location.v = ir_max(p, location.v,
+                            ir_max(p, ir_mul(p, number(b, 0.1), error), number(b, DUAL_TINY)));
+    Gaussian moment = {.centre = lower_link(b, var, LINK_INVERSE, location)};
+    Val log_slope = lower_link(b, var, LINK_LOG_JACOBIAN, moment.centre);
+    moment.spread = moment.centre;
+    moment.spread.v = ir_mul(p, error, ir_exp(p, ir_neg(p, log_slope.v)));
+    return moment;
+}
+
+/* May the arguments of `var`, its location aside, be computed from what was drawn before? */
+static bool scale_is_known(const Build *b, const Var *var) {
+    KnownArgs k = {.b = b, .known = true};
+    const Var *location = location_of(var);
+    for (int i = 0; i < var->dist->n_params; i++) {
+        const Expr *arg = var->args[i];
+        if (arg->kind == EXPR_VAR && arg->var == location) continue;
+        expr_visit_vars(arg, check_known, &k);
+    }
+    return k.known;
+}
+
+/* Squared standard error of the mean of `observed` about its location `latent`, given the scales in
+ * K; IR_NONE where they are not all known, or differ between the instances that are averaged. */
+static IrValue known_error(Build *b, const Var *latent, const Var *observed) {
+    IrProgram *p = b->p;
+    IrValue se2 = IR_NONE;
+    for (const Var *child = observed; child != latent; child = location_of(child)) {
+        const Var *parent = location_of(child);
+        if (!scale_is_known(b, child)) return IR_NONE;
+        IrValue own = ir_square(p, lower_spread(b, child));
+        se2 = se2 == IR_NONE ? own : ir_add(p, own, se2);
+        for (const Plate *q = child->type.plate; q != parent->type.plate; q = q->parent) {
+            AxisId axis = b->plate[q->index];
+            if (ir_has_axis(p, se2, axis)) return IR_NONE;
+            se2 = ir_mul(p, se2, ir_recip(p, ir_extent(p, axis)));
+        }
+    }
+    return se2;
+}
+
+/* A location latent's own moment: the mean of all that its instance holds. */
+static Gaussian location_moment(Build *b, const Var *var, const Moments *m) {
+    int level = var->type.plate ? var->type.plate->depth + 1 : 0;
+    Val location = val_of(m->mean[level].v, &var->type);
+    IrValue se2 = known_error(b, var, m->observed);
+    if (se2 == IR_NONE) se2 = m->se2[level];
+    IrValue error = se2 == IR_NONE ? m->scale.v : ir_sqrt(b->p, se2);
+    return through_link(b, var, location, error);
+}
+
+/* A scale latent's own moment: the level's variance less what the levels below put into it; the
+ * error of a sample variance V with f degrees of freedom is V sqrt(2 / f). */
+static Gaussian scale_moment(Build *b, const Var *var, const Moments *m, int level) {
+    IrProgram *p = b->p;
+    IrValue total = m->variance[level], own = total;
+    if (m->se2[level] != IR_NONE)
+        own = ir_max(p, ir_sub(p, total, m->se2[level]), ir_mul(p, number(b, 0.05), total));
+    Val scale = val_of(ir_sqrt(p, own), &var->type);
+    IrValue halved = ir_sqrt(p, ir_mul(p, number(b, 2), m->freedom[level]));
+    return through_link(b, var, scale, ir_div(p, total, ir_mul(p, scale.v, halved)));
+}
+
+/* The moment of the data that speaks of `var` most directly; false: there is none. */
+bool moment_of(Build *b, const Encoding *enc, const Var *var, Gaussian *moment) {
+    if (b->options.no_exact || var->support.kind == SUPPORT_INTERVAL) return false;
+    int level;
+    const Moments *m = moments_of(enc, var);
+    if (m) {
+        *moment = location_moment(b, var, m);
+        return true;
+    }
+    m = var->support.kind == SUPPORT_POSITIVE ? scale_moments_of(enc, var, &level) : NULL;
+    if (m) *moment = scale_moment(b, var, m, level);
+    return m != NULL;
+}
+
+/* What the affine map starts from where nothing is fused: the latent's prior, or for locations
+ * without the exact path the data set's own centre and scale. */
+Gaussian start_of(Build *b, const Encoding *enc, const Var *var) {
+    const Moments *m = var->support.kind == SUPPORT_INTERVAL ? NULL : moments_of(enc, var);
+    if (!m || !b->options.no_exact) return prior_of(b, var);
+    return through_link(b, var, val_of(m->centre.v, &var->type), m->scale.v);
+}
