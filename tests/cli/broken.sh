@@ -35,3 +35,9 @@ echo 'nonsense' >bad.ir
 refuses bad_ir 1 "bad.ir: line 1" "$ADAVIC" --run=fold bad.ir
 head -c 4096 "$ADAVIC" >binary.ir
 refuses binary_ir 1 "binary.ir: line" "$ADAVIC" --run=fold binary.ir
+
+# limits, which take files too long to keep
+{ head -c 5000000 /dev/zero | tr '\0' ' '; cat "$gre"; } >long.hbm
+refuses file_too_large 1 "error E0605: file of 50" "$ADAVIC" long.hbm -o out
+for i in $(seq 1100); do echo "hyper h$i = 1;"; done | cat - "$gre" >many.hbm
+refuses too_many_names 1 "error E0608: more than" "$ADAVIC" many.hbm -o out

@@ -19,7 +19,8 @@ check ir_example sh -c '"$ADAVIC" --run=verify example.ir >printed && sed 1d exa
 # Every diagnostic has a test, every file that is named in the docs exists, every example is named in the README.
 missing=
 for code in $(sed -nE 's/^DIAG\([A-Z_0-9]+, ([EW][0-9]+),.*/\1/p' "$ROOT/compiler/base/diags.def"); do
-    grep -qs "^// expect: .* $code: " "$ROOT"/tests/diag/*.hbm || missing="$missing $code"
+    grep -qs "^// expect: .* $code: " "$ROOT"/tests/diag/*.hbm || grep -qs "error $code: " "$ROOT"/tests/cli/*.sh ||
+        missing="$missing $code"
 done
 if [ -z "$missing" ]; then echo "ok every_diagnostic_has_a_test"
 else echo "not ok every_diagnostic_has_a_test: none for$missing"

@@ -6,8 +6,8 @@ compile gre "$ROOT/examples/gre.hbm"
 json_number() { sed -n "s/.*\"$1\": *\\([-+0-9.e]*\\).*/\\1/p" | head -n 1; }
 
 refuses no_command 2 "train" ./gre
-refuses unknown_command 2 "unknown command" ./gre tarin
-refuses unknown_option 2 "unknown option" ./gre train --stebs 5
+refuses unknown_command 2 "did you mean train" ./gre tarin
+refuses unknown_option 2 "did you mean --steps" ./gre train --stebs 5
 refuses bad_number 2 "steps" ./gre train --steps many
 refuses unknown_plate 2 "group" ./gre info --size groop=3
 check help sh -c './gre --help | grep -q infer'
