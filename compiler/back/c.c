@@ -58,7 +58,10 @@ static const char scalar_types[] =
     "inline int$T imin$T(int64_t a, int64_t b) { return a < b ? a : b; }\n"
     "inline int$T lt$T(real$T a, real$T b) { return -(a < b); }\n"
     "inline int$T le$T(real$T a, real$T b) { return -(a <= b); }\n"
-    "inline int$T eq$T(real$T a, real$T b) { return -(a == b); }\n";
+    "inline int$T eq$T(real$T a, real$T b) { return -(a == b); }\n"
+    "inline void clear$T(real$T *to, real$T x, int64_t count) {\n"
+    "    for (int64_t k = 0; k < count; k++) to[k] = x;\n"
+    "}\n";
 
 /* $L lanes, $V suffix of the vector types, $Q alignment in memory */
 static const char vector_types[] =
@@ -95,13 +98,20 @@ static const char vector_types[] =
     "    LANES($L) if (l >= n) a[l] = rest;\n"
     "    return a;\n"
     "}\n"
-    "inline real$T lane_sum$V(real$V a) {\n"
-    "    for (int n = $L / 2; n; n /= 2) LANES(n) a[l] += a[l + n];\n"
-    "    return a[0];\n"
+    "/* halves added until one number is left: always the same order */\n"
+    "inline void sum_lanes$V(real$T *to, const real$T *from, int64_t count, int64_t valid) {\n"
+    "    for (int64_t k = 0; k < count; k++) {\n"
+    "        real$V a = tail$V(load$V(from + k * $L), valid, 0);\n"
+    "        for (int n = $L / 2; n; n /= 2) LANES(n) a[l] += a[l + n];\n"
+    "        to[k] = a[0];\n"
+    "    }\n"
     "}\n"
-    "inline real$T lane_max$V(real$V a) {\n"
-    "    for (int n = $L / 2; n; n /= 2) LANES(n) a[l] = a[l] > a[l + n] ? a[l] : a[l + n];\n"
-    "    return a[0];\n"
+    "inline void max_lanes$V(real$T *to, const real$T *from, int64_t count, int64_t valid) {\n"
+    "    for (int64_t k = 0; k < count; k++) {\n"
+    "        real$V a = tail$V(load$V(from + k * $L), valid, -INFINITY);\n"
+    "        for (int n = $L / 2; n; n /= 2) LANES(n) a[l] = a[l] > a[l + n] ? a[l] : a[l + n];\n"
+    "        to[k] = a[0];\n"
+    "    }\n"
     "}\n";
 
 static const char *suffix(const LoopProgram *p, bool varying) {
@@ -234,8 +244,6 @@ static void value(CPrinter *c, const LoopInst *inst) {
         number(c, inst->number);
         text_add(c->out, ")");
         break;
-    case LOOP_lane_sum: call(c, "lane_sum", inst); break;
-    case LOOP_lane_max: call(c, "lane_max", inst); break;
     case LOOP_variable: text_printf(c->out, "r%d", inst->arg[0]); break;
     case LOOP_neg: text_printf(c->out, "-r%d", inst->arg[0]); break;
     case LOOP_abs: call(c, "abs", inst); break;
@@ -278,6 +286,17 @@ static void value(CPrinter *c, const LoopInst *inst) {
     }
 }
 
+static void across_lanes(CPrinter *c, const LoopInst *inst) {
+    text_printf(c->out, "%s%s(", loop_op_text[inst->op], suffix(c->p, true));
+    buffer_text(c, inst->buffer);
+    text_add(c->out, ", ");
+    buffer_text(c, inst->buffer2);
+    text_add(c->out, ", ");
+    size_text(c, inst->count);
+    if (inst->whole) text_printf(c->out, ", %d);\n", c->p->lanes);
+    else text_printf(c->out, ", extent[%d]);\n", c->p->lane);
+}
+
 static void statement(CPrinter *c, const LoopInst *inst) {
     switch (inst->op) {
     case LOOP_loop:
@@ -301,6 +320,17 @@ static void statement(CPrinter *c, const LoopInst *inst) {
         valid_lanes(c, inst);
         text_printf(c->out, ", r%d);\n", inst->arg[0]);
         return;
+    case LOOP_clear:
+        text_printf(c->out, "clear%s(", suffix(c->p, false));
+        buffer_text(c, inst->buffer);
+        text_add(c->out, ", ");
+        number(c, inst->number);
+        text_add(c->out, ", ");
+        size_text(c, inst->count);
+        text_add(c->out, ");\n");
+        return;
+    case LOOP_sum_lanes:
+    case LOOP_max_lanes: across_lanes(c, inst); return;
     case LOOP_set: text_printf(c->out, "r%d = r%d;\n", inst->arg[0], inst->arg[1]); return;
     default: break;
     }

@@ -26,7 +26,7 @@ typedef struct LlvmProgram {
     Llvm *m;
     const LoopProgram *p;
     LLVMTypeRef real, integer, vreal, vinteger, vmask;
-    LLVMValueRef gather, scatter, fill; /* helpers */
+    LLVMValueRef gather, scatter, clear, sum_lanes, max_lanes, fill; /* helpers */
     LLVMValueRef *tables;               /* by buffer */
 } LlvmProgram;
 

@@ -217,25 +217,6 @@ static LLVMValueRef tail(NestEmitter *e, const LoopInst *inst) {
     return LLVMBuildSelect(e->b, mask, operand(e, inst, 0), rest, "");
 }
 
-/* Halves added (or compared) until one number is left: always the same order. */
-static LLVMValueRef across_lanes(NestEmitter *e, const LoopInst *inst) {
-    LLVMValueRef x = operand(e, inst, 0);
-    for (unsigned n = (unsigned)e->lp->p->lanes / 2; n; n /= 2) {
-        LLVMValueRef low[64], high[64];
-        for (unsigned i = 0; i < n; i++) {
-            low[i] = LLVMConstInt(e->m->i32, i, false);
-            high[i] = LLVMConstInt(e->m->i32, i + n, false);
-        }
-        LLVMValueRef undefined = LLVMGetPoison(LLVMTypeOf(x));
-        LLVMValueRef a = LLVMBuildShuffleVector(e->b, x, undefined, LLVMConstVector(low, n), "");
-        LLVMValueRef b = LLVMBuildShuffleVector(e->b, x, undefined, LLVMConstVector(high, n), "");
-        x = inst->op == LOOP_lane_sum
-                ? LLVMBuildFAdd(e->b, a, b, "")
-                : LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, LLVMRealOGT, a, b, ""), a, b, "");
-    }
-    return LLVMBuildExtractElement(e->b, x, LLVMConstInt(e->m->i32, 0, false), "");
-}
-
 static LLVMValueRef load(NestEmitter *e, const LoopInst *inst) {
     bool varying = e->nest->regs.data[inst->dst].varying;
     LLVMValueRef x = LLVMBuildLoad2(e->b, varying ? e->lp->vreal : e->lp->real, address(e, inst), "");
@@ -276,8 +257,6 @@ static LLVMValueRef value(NestEmitter *e, const LoopInst *inst) {
     case LOOP_gather: return gather(e, inst);
     case LOOP_broadcast: return splat(e, x[0]);
     case LOOP_tail: return tail(e, inst);
-    case LOOP_lane_sum:
-    case LOOP_lane_max: return across_lanes(e, inst);
     case LOOP_neg: return LLVMBuildFNeg(b, x[0], "");
     case LOOP_abs: return intrinsic(e, "llvm.fabs", x, 1);
     case LOOP_sqrt: return intrinsic(e, "llvm.sqrt", x, 1);
@@ -306,6 +285,21 @@ static LLVMValueRef value(NestEmitter *e, const LoopInst *inst) {
     }
 }
 
+static void clear(NestEmitter *e, const LoopInst *inst) {
+    LLVMValueRef args[] = {buffer_base(e, inst->buffer), size_of(e, inst->count),
+                           LLVMConstReal(e->lp->real, inst->number)};
+    LLVMBuildCall2(e->b, LLVMGlobalGetValueType(e->lp->clear), e->lp->clear, args, 3, "");
+}
+
+static void across_lanes(NestEmitter *e, const LoopInst *inst) {
+    LoopSize valid = {.coef = 1, .n = 1, .factor = {(int16_t)e->lp->p->lane}};
+    if (inst->whole) valid = loop_size(e->lp->p->lanes);
+    LLVMValueRef f = inst->op == LOOP_sum_lanes ? e->lp->sum_lanes : e->lp->max_lanes;
+    LLVMValueRef args[] = {buffer_base(e, inst->buffer), buffer_base(e, inst->buffer2),
+                           size_of(e, inst->count), size_of(e, valid)};
+    LLVMBuildCall2(e->b, LLVMGlobalGetValueType(f), f, args, 4, "");
+}
+
 /* Variables are memory until the pass `sroa` makes registers of them. */
 static void variable(NestEmitter *e, const LoopInst *inst) {
     LLVMValueRef start = operand(e, inst, 0);
@@ -322,6 +316,9 @@ static void instruction(NestEmitter *e, const LoopInst *inst) {
     case LOOP_loop: open_loop(e, inst); return;
     case LOOP_end: close_loop(e); return;
     case LOOP_variable: variable(e, inst); return;
+    case LOOP_clear: clear(e, inst); return;
+    case LOOP_sum_lanes:
+    case LOOP_max_lanes: across_lanes(e, inst); return;
     case LOOP_set: LLVMBuildStore(e->b, operand(e, inst, 1), e->reg[inst->arg[0]]); return;
     case LOOP_store: {
         LLVMValueRef store = LLVMBuildStore(e->b, operand(e, inst, 0), address(e, inst));

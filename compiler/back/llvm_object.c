@@ -6,11 +6,22 @@
 #include "back/llvm.h"
 
 #include <llvm-c/Analysis.h>
+#include <llvm-c/Support.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 
 static const char passes[] = "function(sroa,early-cse,instcombine)";
+
+/* Loop strength reduction and the machine scheduler are half of the compile time and win nothing: addresses are
+ * placed by llvm_nest.c, and processors reorder. LLVM has no option of a target machine for them, only options of the
+ * process, which may be set once. */
+static void set_options(void) {
+    static bool done;
+    static const char *const options[] = {"adavic", "-disable-lsr", "-enable-misched=false"};
+    if (!done) LLVMParseCommandLineOptions(3, options, "");
+    done = true;
+}
 
 /* Takes over a message of LLVM's. */
 static const char *keep(Arena *arena, const char *what, char *message) {
@@ -67,6 +78,7 @@ const char *back_llvm(Arena *arena, const Unit *unit, const Target *target, cons
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
+    set_options();
     LLVMTargetMachineRef machine = NULL;
     const char *why = target_machine(arena, target, &machine);
     if (why) return why;

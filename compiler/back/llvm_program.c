@@ -2,6 +2,8 @@
  * `scratch`, literal tables, the entry table and the manifest. Layouts are those of runtime/abi.h and random.h. */
 #include "back/llvm.h"
 
+#include <math.h>
+
 /* ---- functions and types ---- */
 
 static void attribute(Llvm *m, LLVMValueRef f, const char *key, const char *text) {
@@ -123,6 +125,86 @@ static void make_scatter(LlvmProgram *lp) {
     lp->scatter = f;
 }
 
+/* A function with one loop of `count` (parameter `n`) iterations; the builder stands in its body. */
+typedef struct HelperLoop {
+    LLVMValueRef f, i;
+    LLVMBasicBlockRef body, done;
+} HelperLoop;
+
+static HelperLoop open_helper(LlvmProgram *lp, const char *name, LLVMTypeRef *args, unsigned n_args,
+                              unsigned count) {
+    Llvm *m = lp->m;
+    LLVMBuilderRef b = m->builder;
+    HelperLoop h = {.f = llvm_function(m, arena_printf(m->arena, "%s_%s", lp->p->name, name),
+                                       LLVMFunctionType(m->void_t, args, n_args, false), true)};
+    LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(m->context, h.f, "");
+    h.body = LLVMAppendBasicBlockInContext(m->context, h.f, "body");
+    h.done = LLVMAppendBasicBlockInContext(m->context, h.f, "done");
+    LLVMPositionBuilderAtEnd(b, entry);
+    LLVMValueRef zero = LLVMConstInt(m->i64, 0, false);
+    LLVMValueRef some = LLVMBuildICmp(b, LLVMIntSGT, LLVMGetParam(h.f, count), zero, "");
+    LLVMBuildCondBr(b, some, h.body, h.done);
+    LLVMPositionBuilderAtEnd(b, h.body);
+    h.i = LLVMBuildPhi(b, m->i64, "");
+    LLVMAddIncoming(h.i, &zero, &entry, 1);
+    return h;
+}
+
+static LLVMValueRef close_helper(LlvmProgram *lp, HelperLoop h, unsigned count) {
+    Llvm *m = lp->m;
+    LLVMBuilderRef b = m->builder;
+    LLVMValueRef next = LLVMBuildAdd(b, h.i, LLVMConstInt(m->i64, 1, false), "");
+    LLVMAddIncoming(h.i, &next, &h.body, 1);
+    LLVMValueRef more = LLVMBuildICmp(b, LLVMIntSLT, next, LLVMGetParam(h.f, count), "");
+    LLVMBuildCondBr(b, more, h.body, h.done);
+    LLVMPositionBuilderAtEnd(b, h.done);
+    LLVMBuildRetVoid(b);
+    return h.f;
+}
+
+/* (to, count, x) */
+static LLVMValueRef make_clear(LlvmProgram *lp) {
+    Llvm *m = lp->m;
+    HelperLoop h = open_helper(lp, "clear", (LLVMTypeRef[]){m->ptr, m->i64, lp->real}, 3, 1);
+    LLVMBuildStore(m->builder, LLVMGetParam(h.f, 2), element(lp, LLVMGetParam(h.f, 0), h.i));
+    return close_helper(lp, h, 1);
+}
+
+/* Lanes `first` to `first + n - 1`. */
+static LLVMValueRef some_lanes(Llvm *m, LLVMValueRef x, unsigned first, unsigned n) {
+    LLVMValueRef lane[64];
+    for (unsigned i = 0; i < n; i++) lane[i] = LLVMConstInt(m->i32, first + i, false);
+    return LLVMBuildShuffleVector(m->builder, x, LLVMGetPoison(LLVMTypeOf(x)),
+                                  LLVMConstVector(lane, n), "");
+}
+
+/* (to, from, count, valid lanes): halves are combined until one number is left, always in the same order */
+static LLVMValueRef make_across_lanes(LlvmProgram *lp, bool max) {
+    Llvm *m = lp->m;
+    LLVMBuilderRef b = m->builder;
+    unsigned lanes = (unsigned)lp->p->lanes;
+    HelperLoop h = open_helper(lp, max ? "max_lanes" : "sum_lanes",
+                               (LLVMTypeRef[]){m->ptr, m->ptr, m->i64, m->i64}, 4, 2);
+    LLVMValueRef at = LLVMBuildMul(b, h.i, LLVMConstInt(m->i64, lanes, false), "");
+    LLVMValueRef x = LLVMBuildLoad2(b, lp->vreal, element(lp, LLVMGetParam(h.f, 1), at), "");
+    LLVMSetAlignment(x, lp->p->f64 ? 8 : 4);
+    LLVMValueRef rest = LLVMConstReal(lp->real, max ? -INFINITY : 0);
+    for (unsigned i = 1; i < lanes; i++) { /* lane 0 always exists */
+        LLVMValueRef lane = LLVMConstInt(m->i64, i, false);
+        LLVMValueRef there = LLVMBuildICmp(b, LLVMIntSLT, lane, LLVMGetParam(h.f, 3), "");
+        LLVMValueRef kept = LLVMBuildExtractElement(b, x, lane, "");
+        x = LLVMBuildInsertElement(b, x, LLVMBuildSelect(b, there, kept, rest, ""), lane, "");
+    }
+    for (unsigned n = lanes / 2; n; n /= 2) {
+        LLVMValueRef low = some_lanes(m, x, 0, n), high = some_lanes(m, x, n, n);
+        LLVMValueRef more = max ? LLVMBuildFCmp(b, LLVMRealOGT, low, high, "") : NULL;
+        x = max ? LLVMBuildSelect(b, more, low, high, "") : LLVMBuildFAdd(b, low, high, "");
+    }
+    x = LLVMBuildExtractElement(b, x, LLVMConstInt(m->i32, 0, false), "");
+    LLVMBuildStore(b, x, element(lp, LLVMGetParam(h.f, 0), h.i));
+    return close_helper(lp, h, 2);
+}
+
 static void program_types(LlvmProgram *lp) {
     Llvm *m = lp->m;
     unsigned lanes = (unsigned)lp->p->lanes;
@@ -134,7 +216,10 @@ static void program_types(LlvmProgram *lp) {
     const char *fill = lp->p->f64 ? "av_fill_f64" : "av_fill_f32";
     lp->fill = LLVMGetNamedFunction(m->module, fill);
     if (!lp->fill) lp->fill = LLVMAddFunction(m->module, fill, m->nest_t);
+    lp->clear = make_clear(lp);
     if (lanes == 1) return;
+    lp->sum_lanes = make_across_lanes(lp, false);
+    lp->max_lanes = make_across_lanes(lp, true);
     make_gather(lp);
     make_scatter(lp);
 }

@@ -96,7 +96,6 @@ int loop_emit(LoopCode *code, LoopOp op, int a, int b, int c) {
     for (int i = 0; i < loop_op_arity[op]; i++) varying |= reg_of(code, inst.arg[i])->varying;
     if (varying)
         for (int i = 0; i < loop_op_arity[op]; i++) inst.arg[i] = loop_varying(code, inst.arg[i]);
-    if (op == LOOP_lane_sum || op == LOOP_lane_max) varying = false;
     return loop_push(code, inst, result_type(code, op, inst.arg), varying);
 }
 
@@ -152,4 +151,60 @@ int loop_load(LoopCode *code, int buffer, const LoopIndex *index, bool varying) 
 void loop_store(LoopCode *code, int buffer, const LoopIndex *index, int value) {
     LoopInst inst = {.op = LOOP_store, .dst = -1, .arg = {value}, .buffer = buffer, .index = index};
     vec_push(code->arena, &code->nest->code, inst);
+}
+
+/* ---- collapsing ---- */
+
+/* The stride of `var` if it is constant; false if it is not. */
+static bool constant_stride(const LoopIndex *index, int var, int64_t *stride) {
+    *stride = 0;
+    for (int i = 0; i < index->n; i++) {
+        if (index->term[i].var != var) continue;
+        if (index->term[i].stride.n || *stride) return false;
+        *stride = index->term[i].stride.coef;
+    }
+    return true;
+}
+
+static bool collapsible(const LoopNest *nest, int first, int last, const LoopInst *outer,
+                        const LoopInst *inner) {
+    for (int i = first; i < last; i++) {
+        const LoopInst *inst = &nest->code.data[i];
+        int64_t a, b;
+        bool uses_block = inst->op == LOOP_tail || inst->op == LOOP_gather || inst->op == LOOP_scatter;
+        if (uses_block && (inst->integer == outer->dst || inst->integer == inner->dst)) return false;
+        if (!inst->index) continue;
+        if (!constant_stride(inst->index, outer->dst, &a) ||
+            !constant_stride(inst->index, inner->dst, &b) || a != b * inner->count.coef)
+            return false;
+    }
+    return true;
+}
+
+static void drop_var(LoopIndex *index, int var) {
+    int kept = 0;
+    for (int i = 0; i < index->n; i++)
+        if (index->term[i].var != var) index->term[kept++] = index->term[i];
+    index->n = kept;
+}
+
+/* Perfect pairs `for i { for j { ... } }` of constant counts where i's stride is j's times j's count
+ * everywhere: j runs on alone. From the inside out, so that whole stacks collapse. */
+void loop_collapse(LoopNest *nest) {
+    LoopInst *code = nest->code.data;
+    for (int i = nest->code.n - 1; i > 0; i--) {
+        if (code[i].op != LOOP_loop || code[i - 1].op != LOOP_loop) continue;
+        if (code[i].count.n || code[i - 1].count.n) continue;
+        int end = i + 1;
+        for (int depth = 1; depth; end++)
+            depth += (code[end].op == LOOP_loop) - (code[end].op == LOOP_end);
+        if (code[end].op != LOOP_end || !collapsible(nest, i + 1, end - 1, &code[i - 1], &code[i]))
+            continue;
+        for (int k = i + 1; k < end - 1; k++)
+            if (code[k].index) drop_var((LoopIndex *)(void *)(uintptr_t)code[k].index, code[i - 1].dst);
+        code[i].count.coef *= code[i - 1].count.coef;
+        memmove(&code[end], &code[end + 1], sizeof *code * (size_t)(nest->code.n - end - 1));
+        memmove(&code[i - 1], &code[i], sizeof *code * (size_t)(nest->code.n - 1 - i));
+        nest->code.n -= 2;
+    }
 }

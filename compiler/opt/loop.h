@@ -59,9 +59,10 @@ typedef enum { LOOP_REAL, LOOP_INT, LOOP_MASK } LoopType;
     X(gather, 0, "a varying value from an input, lane by lane")                         \
     X(scatter, 1, "a varying value to an output, lane by lane")                         \
     X(broadcast, 1, "uniform to varying")                                               \
+    X(clear, 0, "`count` numbers from the beginning of a buffer to `number`")             \
+    X(sum_lanes, 0, "number k of buffer = sum of the lanes of vector k of buffer2, k < count")  \
+    X(max_lanes, 0, "the same, the largest")                                            \
     X(tail, 1, "a in lanes that exist, `number` beyond the extent of the lane axis")    \
-    X(lane_sum, 1, "sum over lanes, by a tree")                                         \
-    X(lane_max, 1, "largest over lanes, by a tree")                                     \
     X(variable, 1, "a register that `set` may assign again; starts as a")               \
     X(set, 2, "a = b, a being a variable")                                              \
     X(neg, 1, "-a") X(abs, 1, "|a|") X(sqrt, 1, "square root")                          \
@@ -89,9 +90,11 @@ typedef struct LoopInst {
     double number;   /* number, tail */
     int64_t integer; /* integer, shifts; axis of total; tail, gather, scatter: the loop variable of the lane
                         block, or -1 where the lane axis has one block */
-    int buffer;      /* load, store, gather, scatter */
+    int buffer;      /* load, store, gather, scatter, clear, sum_lanes, max_lanes */
+    int buffer2;     /* sum_lanes, max_lanes */
+    bool whole;      /* sum_lanes, max_lanes: lanes beyond the extent of the lane axis count, too */
     const LoopIndex *index;
-    LoopSize count; /* loop */
+    LoopSize count; /* loop, clear, sum_lanes, max_lanes */
 } LoopInst;
 
 typedef struct LoopReg {
@@ -183,6 +186,9 @@ void loop_set(LoopCode *code, int variable, int value);
 int loop_load(LoopCode *code, int buffer, const LoopIndex *index, bool varying);
 void loop_store(LoopCode *code, int buffer, const LoopIndex *index, int value);
 int loop_push(LoopCode *code, LoopInst inst, LoopType type, bool varying);
+
+/* Two loops that are one walk through memory become one loop. */
+void loop_collapse(LoopNest *nest);
 
 /* ---- elementary.c: a point-wise operation of the tensor IR on registers ---- */
 int loop_point(LoopCode *code, IrOpcode opcode, const int *args);

@@ -55,6 +55,12 @@ static void print_inst(Text *out, const LoopProgram *p, const LoopNest *nest, co
         text_add(out, " = ");
     }
     text_add(out, loop_op_text[inst->op]);
+    if (inst->op == LOOP_clear || inst->op == LOOP_sum_lanes || inst->op == LOOP_max_lanes) {
+        text_printf(out, " %s count ", p->buffers.data[inst->buffer].name);
+        print_size(out, p, inst->count);
+        if (inst->op == LOOP_clear) text_printf(out, " %g", inst->number);
+        else text_printf(out, " %s", p->buffers.data[inst->buffer2].name);
+    }
     if (inst->index) print_address(out, p, inst);
     if (inst->op == LOOP_number || inst->op == LOOP_tail) text_printf(out, " %.17g", inst->number);
     if (inst->op == LOOP_total) text_printf(out, " %s", p->ir->axes.data[inst->integer].name);

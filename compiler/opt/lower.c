@@ -82,40 +82,26 @@ static void nest_loops(Lower *l) {
 
 /* ---- reductions over loop axes and lanes: before and after the loops ---- */
 
+/* Into memory, point by point. */
 static bool accumulates(const Lower *l, const Node *node) {
     return node->live && node->class == NODE_REDUCE && l->nest->kind == NEST_POINT &&
            (node->space != node->loops || schedule_lane_reduced(node));
 }
 
 static void clear_sums(Lower *l, const Node *node) {
-    LoopCode *code = &l->code;
-    bool lanes = schedule_lane_reduced(node) || node->varying;
     int buffer = schedule_lane_reduced(node) ? node->sums : node->buffer;
-    int width = lanes ? l->s->out->lanes : 1;
-    LoopSize count = l->s->out->buffers.data[buffer].size;
-    count.coef /= width;
-    int var = loop_begin(code, count);
-    int zero = loop_number(code, node->op.opcode == OP_MAX_OVER ? -INFINITY : 0);
-    loop_store(code, buffer, lower_flat(l, var, width), lanes ? loop_varying(code, zero) : zero);
-    loop_end(code);
+    LoopInst inst = {.op = LOOP_clear, .dst = -1, .buffer = buffer,
+                     .number = node->op.opcode == OP_MAX_OVER ? -INFINITY : 0,
+                     .count = l->s->out->buffers.data[buffer].size};
+    vec_push(l->s->arena, &l->code.nest->code, inst);
 }
 
 static void sum_lanes(Lower *l, const Node *node) {
-    LoopCode *code = &l->code;
-    int lanes = l->s->out->lanes;
-    bool max = node->op.opcode == OP_MAX_OVER;
-    LoopSize count = l->s->out->buffers.data[node->sums].size;
-    count.coef /= lanes;
-    int var = loop_begin(code, count);
-    int reg = loop_load(code, node->sums, lower_flat(l, var, lanes), true);
-    if (!l->many_blocks)
-        reg = loop_push(code,
-                        (LoopInst){.op = LOOP_tail, .arg = {reg}, .integer = -1,
-                                   .number = max ? -INFINITY : 0},
-                        LOOP_REAL, true);
-    reg = loop_emit(code, max ? LOOP_lane_max : LOOP_lane_sum, reg, 0, 0);
-    loop_store(code, node->buffer, lower_flat(l, var, 1), reg);
-    loop_end(code);
+    LoopInst inst = {.op = node->op.opcode == OP_MAX_OVER ? LOOP_max_lanes : LOOP_sum_lanes, .dst = -1,
+                     .buffer = node->buffer, .buffer2 = node->sums, .whole = l->many_blocks,
+                     .count = l->s->out->buffers.data[node->sums].size};
+    inst.count.coef /= l->s->out->lanes;
+    vec_push(l->s->arena, &l->code.nest->code, inst);
 }
 
 /* ---- random numbers ---- */
@@ -220,6 +206,7 @@ void lower_nest(Schedule *s, int number) {
     nest_loops(l);
     for (int i = 0; i < l->nest->nodes.n; i++) {
         const Node *node = &nodes[l->nest->nodes.data[i]];
-        if (accumulates(l, node) && schedule_lane_reduced(node)) sum_lanes(l, node);
+        if (node->live && schedule_lane_reduced(node)) sum_lanes(l, node);
     }
+    loop_collapse(out);
 }

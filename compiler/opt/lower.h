@@ -44,8 +44,6 @@ int lower_load_own(Lower *l, int v, const Env *env);
 int lower_load_sums(Lower *l, int v, const Env *env);
 void lower_output(Lower *l, int v, const Env *env, int reg);
 void lower_remember(Lower *l, int v, const Env *env, int reg);
-/* `size` numbers of `buffer` from the beginning: *index of element i * width */
-const LoopIndex *lower_flat(Lower *l, int var, int width);
 
 /* Stretches of an event axis between which no place or pad read by `v` changes sides. */
 typedef struct Stretch {

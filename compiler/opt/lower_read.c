@@ -96,12 +96,6 @@ static const LoopIndex *caller_index(Lower *l, const IrOp *op, const Env *env) {
     return finish(l, &a);
 }
 
-const LoopIndex *lower_flat(Lower *l, int var, int width) {
-    Address a = {0};
-    add_term(&a, var, loop_size(width));
-    return finish(l, &a);
-}
-
 /* ---- leaves ---- */
 
 static int read_table(Lower *l, int v, const Env *env) {

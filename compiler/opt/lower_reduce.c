@@ -74,6 +74,8 @@ static void choose_blocks(Reduction *r) {
         if (s->unrolled[r->node->events[i]])
             unrolled *= s->ir->axes.data[r->node->events[i]].extent;
     int64_t room = r->accumulators / unrolled;
+    /* uniform numbers: algebra of weights, done once, where small code counts */
+    if (!r->node->space_varying) room = r->node->space ? room / 2 : 0;
     bool swallows = false;
     for (int i = 0; i < r->node->op.n_args; i++) {
         const Node *arg = &s->nodes.data[schedule_base(s, r->node->op.args[i]).node];
@@ -213,14 +215,9 @@ static int start(Reduction *r, const Env *env) {
 static void finish(Reduction *r, const Env *env, int acc) {
     Lower *l = r->l;
     const Node *node = r->node;
-    if (r->accumulate && lane_reduced(r)) {
+    if (lane_reduced(r)) { /* the nest ends with a loop that sums the lanes of all results */
         lower_store_sums(l, r->v, env, acc);
         return;
-    }
-    if (r->kernel && lane_reduced(r)) {
-        if (!l->many_blocks) acc = tail(r, acc, neutral(r));
-        LoopOp op = node->op.opcode == OP_MAX_OVER ? LOOP_lane_max : LOOP_lane_sum;
-        acc = loop_emit(&l->code, op, acc, 0, 0);
     }
     if (!r->accumulate && !r->kernel && schedule_in_registers(l->s, node))
         lower_remember(l, r->v, env, acc);

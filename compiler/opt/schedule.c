@@ -185,13 +185,24 @@ static void add_nodes(Schedule *s) {
     mark_live(s);
 }
 
-/* An axis is unrolled if it is short, unless some operation sweeps too many short axes at once; and if what
- * is read along it (renames, slices) is unrolled too, for registers have no run-time index. */
+/* An axis is unrolled if it is short and single positions of it are asked for (picks and places then cost
+ * nothing), unless some operation sweeps too many short axes at once; and if what is read along it (renames,
+ * slices) is unrolled too, for registers have no run-time index. */
 static void choose_unrolled(Schedule *s) {
     const IrProgram *ir = s->ir;
     s->unrolled = arena_array(s->arena, bool, ir->axes.n + 1);
     for (int i = 0; i < ir->axes.n; i++)
-        s->unrolled[i] = is_event(s, i) && ir->axes.data[i].extent <= UNROLL;
+        s->unrolled[i] = is_event(s, i) && ir->axes.data[i].extent == 1;
+    for (int i = 0; i < s->nodes.n; i++) {
+        const IrOp *op = &s->nodes.data[i].op;
+        IrRule rule = ir_op_info[op->opcode].rule;
+        bool both = rule == RULE_SLICE || rule == RULE_PAD;
+        if (rule != RULE_PICK && rule != RULE_PLACE && !both) continue;
+        for (int k = 0; k <= both; k++) {
+            AxisId axis = k ? op->axis2 : op->axis;
+            if (is_event(s, axis) && ir->axes.data[axis].extent <= UNROLL) s->unrolled[axis] = true;
+        }
+    }
     for (int i = 0; i < s->nodes.n; i++) {
         const Node *node = &s->nodes.data[i];
         int64_t points = 1;
@@ -382,7 +393,7 @@ static void choose_storage(Schedule *s, int v) {
     bool reduced = node->class == NODE_REDUCE &&
                    (node->space != node->loops || schedule_lane_reduced(node));
     int last = node->last_nest > node->nest ? node->last_nest : node->nest;
-    if (schedule_lane_reduced(node) && s->nests.data[node->nest].kind == NEST_POINT) {
+    if (schedule_lane_reduced(node)) {
         Node sums = *node;
         sums.varying = true;
         LoopSize size = node_size(s, &sums, false);

@@ -272,6 +272,28 @@ const char *backends_compare(Backends *b, int program, const IrEvalEnv *env, dou
     return why;
 }
 
+const char *backends_run(Arena *arena, Backends *b, int program, const IrEvalEnv *env,
+                         IrTensor *result) {
+    const LoopProgram *p = b->programs.data[program];
+    Job job = job_new(arena, b, program, env);
+    double **sum = arena_array(arena, double *, p->ir->outputs.n + 1);
+    for (int i = 0; i < p->ir->outputs.n; i++) sum[i] = arena_array(arena, double, job.out[i].size + 1);
+    run_all(arena, &job, sum);
+    for (int i = 0; i < p->ir->outputs.n; i++) {
+        const IrOp *op = &p->ir->ops.data[p->ir->outputs.data[i].value];
+        result[i] = (IrTensor){.n_axes = op->n_axes, .size = job.out[i].size, .data = sum[i]};
+        for (int k = 0; k < op->n_axes; k++) {
+            result[i].axes[k] = op->axes[k];
+            result[i].extent[k] = extent_of(p->ir, env, op->axes[k]);
+        }
+        for (int64_t k = 0; job.out[i].per_set && k < job.out[i].size; k++)
+            result[i].data[k] = get(p, job.out[i].bytes, k);
+        if (!guards_hold(&job.out[i], job.width) || !guards_hold(&job.part[i], job.width))
+            return arena_printf(arena, "output %s is written beyond its end", p->ir->outputs.data[i].name);
+    }
+    return NULL;
+}
+
 double backends_time(Backends *b, int program, const IrEvalEnv *env, int runs) {
     Arena *arena = arena_new();
     Job job = job_new(arena, b, program, env);

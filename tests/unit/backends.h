@@ -32,6 +32,8 @@ Backends *backends_new(Arena *arena);
 int backends_add(Backends *b, const IrProgram *p, const ScheduleOptions *options);
 const char *backends_build(Backends *b, BackendKind kind);
 const char *backends_compare(Backends *b, int program, const IrEvalEnv *env, double tolerance);
+/* All outputs, in order, widened to double; NULL, or what is wrong. */
+const char *backends_run(Arena *arena, Backends *b, int program, const IrEvalEnv *env, IrTensor *result);
 /* Mean milliseconds of a run of all chunks, over `runs` of them. */
 double backends_time(Backends *b, int program, const IrEvalEnv *env, int runs);
 void backends_free(Backends *b);

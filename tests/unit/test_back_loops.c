@@ -5,7 +5,7 @@
 #include "ir_values.h"
 
 
-enum { PROGRAMS = 40, SIZE = 60 };
+enum { PROGRAMS = 12, SIZE = 60 };
 
 typedef struct Shape {
     const char *lane;
