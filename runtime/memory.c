@@ -25,6 +25,10 @@ struct RtMem {
 enum { ALIGN = 64, TEXT_ROOM = 1 << 16 };
 
 static void no_memory(double bytes) {
+    if (bytes < 0 || bytes > 0x1p46) {
+        fprintf(stderr, "error: the plates are too large: the arrays would not fit any memory\n");
+        exit(1);
+    }
     fprintf(stderr,
             "error: out of memory: %.1f MiB more were needed. Fewer --sets or --draws, or smaller "
             "plates, "

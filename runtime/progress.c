@@ -10,12 +10,15 @@
 
 struct RtProgress {
     bool quiet, terminal, open; /* open: the line on screen has no end yet */
-    double started, last;
+    double started, last, validation;
 };
 
 RtProgress *rt_progress_new(RtMem *mem, bool quiet) {
     RtProgress *p = rt_alloc(mem, 1, sizeof *p);
-    *p = (RtProgress){.quiet = quiet, .terminal = isatty(STDERR_FILENO), .started = rt_seconds()};
+    *p = (RtProgress){.quiet = quiet,
+                      .terminal = isatty(STDERR_FILENO),
+                      .started = rt_seconds(),
+                      .validation = NAN};
     p->last = p->started;
     return p;
 }
@@ -42,6 +45,7 @@ void rt_progress_step(RtProgress *p, int64_t step, int64_t horizon, double loss,
     if (horizon) fprintf(stderr, "/%" PRId64, horizon);
     fprintf(stderr, "  loss %.4g ± %.2g  grad %.3g  %.0f sets/s", loss, spread, norm,
             sets_per_second);
+    if (!isnan(p->validation)) fprintf(stderr, "  validation ELBO %.3f", p->validation);
     if (horizon) {
         double left = (now - p->started) / (double)(step + 1) * (double)(horizon - step);
         fprintf(stderr, "  ETA %d:%02d", (int)left / 60, (int)left % 60);
@@ -49,6 +53,10 @@ void rt_progress_step(RtProgress *p, int64_t step, int64_t horizon, double loss,
     if (!p->terminal) fputc('\n', stderr);
     p->open = p->terminal;
     fflush(stderr);
+}
+
+void rt_progress_validation(RtProgress *p, double elbo) {
+    p->validation = elbo;
 }
 
 void rt_progress_end(RtProgress *p) {

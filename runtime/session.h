@@ -134,6 +134,7 @@ RtProgress *rt_progress_new(RtMem *mem, bool quiet);
 void rt_progress_step(RtProgress *p, int64_t step, int64_t horizon, double loss, double spread,
                       double norm, double sets_per_second);
 __attribute__((format(printf, 2, 3))) void rt_progress_line(RtProgress *p, const char *format, ...);
+void rt_progress_validation(RtProgress *p, double elbo); /* shown from the next line on */
 void rt_progress_end(RtProgress *p);
 
 #endif

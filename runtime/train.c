@@ -79,6 +79,8 @@ typedef struct Train {
     double validated[64];
     int n_validated;
     double validation_seconds, loop_started;
+    double checked_at; /* when the rate was last looked at, and after how many steps */
+    int64_t checked_step;
     FILE *log;
 } Train;
 
@@ -277,14 +279,34 @@ static void shorten(Train *t, int64_t done) {
                      shorter);
 }
 
+/* Where the machine has become so slow that the run would last 15 % too long, the rest is cut to
+ * what fits, so that it still ends annealed and in time. --steps does not repeat such a run, and it
+ * says so. */
+static void replan(Train *t, int64_t done) {
+    double now = rt_seconds(), each = (now - t->checked_at) / (double)(done - t->checked_step);
+    double elapsed = now - t->s->started;
+    t->checked_at = now;
+    t->checked_step = done;
+    if (t->limit <= 0 || elapsed + each * (double)(t->horizon - done) <= 1.15 * t->limit) return;
+    double fit = fmax((0.97 * t->limit - elapsed) / each, (double)done / 50);
+    int64_t horizon = done + 1 + (int64_t)fit;
+    if (horizon >= t->horizon) return;
+    t->horizon = horizon;
+    rt_progress_line(t->progress,
+                     "the machine became slower: ending at step %" PRId64
+                     " (--steps does not repeat this run)",
+                     horizon);
+}
+
 static void validate_on_the_way(Train *t, int64_t done) {
     int64_t every = t->horizon / defaults.validations;
     if (!t->horizon || done == t->horizon || done % (every ? every : 1)) return;
     double elbo = validate(t);
     if (t->n_validated < 64) t->validated[t->n_validated++] = elbo;
-    rt_progress_line(t->progress, "step %" PRId64 "  validation ELBO %.3f", done, elbo);
+    rt_progress_validation(t->progress, elbo);
     if (t->log) fprintf(t->log, "{\"step\": %" PRId64 ", \"validation_elbo\": %.9g}\n", done, elbo);
     shorten(t, done);
+    replan(t, done);
 }
 
 /* ---- one step ---- */
@@ -363,7 +385,7 @@ static bool out_of_time(const Train *t) {
 }
 
 static bool train_loop(Train *t, RtError *error) {
-    t->loop_started = rt_seconds();
+    t->loop_started = t->checked_at = rt_seconds();
     for (int64_t step = 0; !t->horizon || step < t->horizon; step++) {
         if (!train_step(t, step, error)) return false;
         t->state->steps = step + 1;
@@ -371,7 +393,7 @@ static bool train_loop(Train *t, RtError *error) {
         fix_horizon(t, step + 1);
         validate_on_the_way(t, step + 1);
         if (out_of_time(t)) {
-            rt_progress_line(t->progress, "the machine became slower: ending at step %" PRId64,
+            rt_progress_line(t->progress, "the machine became slower: stopped at step %" PRId64,
                              step + 1);
             break;
         }
@@ -427,7 +449,7 @@ static bool prepare(Train *t, RtError *error) {
         rt_progress_line(t->progress, "%" PRId64 " weights, %.1f MiB, %d threads",
                          s->model->n_parameters, (double)rt_mem_bytes(s->mem) / 1048576,
                          rt_pool_threads(s->pool));
-    rt_progress_line(t->progress, "step 0  validation ELBO %.3f", start);
+    rt_progress_validation(t->progress, start);
     return true;
 }
 

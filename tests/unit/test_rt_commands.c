@@ -170,15 +170,14 @@ static void threads_and_seeds(void) {
 }
 
 static void time_is_kept_and_repeats_as_steps(void) {
-    EXPECT("train --time 2s --weights wt --json -q", 0);
+    EXPECT("train --time 2s --weights wt --json", 0);
     double steps = json("steps", 0), seconds = json("seconds", 0);
-    CHECK(seconds < 3 && steps > 20, "%g steps in %g s", steps, seconds);
+    bool cut = strstr(text_err, "slower") != NULL; /* by other load on the machine */
+    CHECK(seconds < 6 && steps > 20, "%g steps in %g s", steps, seconds);
     char line[100];
     snprintf(line, sizeof line, "train --steps %.0f --weights ws -q", steps);
     EXPECT(line, 0);
-    if (seconds < 2.4)
-        CHECK(same_files("wt", "ws"),
-              "a run by time is not repeated by its --steps"); /* else it was cut off */
+    CHECK(cut || same_files("wt", "ws"), "a run by time is not repeated by its --steps");
 }
 
 static void schedule_of_objectives(void) {
