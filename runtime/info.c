@@ -174,6 +174,7 @@ int rt_command_info(RtSession *s) {
     RtError error;
     char *path = rt_weights_path(s->mem, s->options);
     RtState *trained = find_weights(s, path, &error);
+    if (!trained && !access(path, F_OK)) return rt_complain(&error); /* there, but not sound */
     int64_t bytes = rt_train_bytes(s);
     if (s->options->json)
         show_json(s, bytes, path, trained);

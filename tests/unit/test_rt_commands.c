@@ -335,6 +335,7 @@ static void help_teaches(void) {
 }
 
 static void data_errors(void) {
+    EXPECT("info --weights d.csv", 1);
     EXPECT("infer one.npz --weights missing", 1);
     CHECK(strstr(text_err, "no weights at missing") && strstr(text_err, "train"), "%s", text_err);
     EXPECT("elbo one.npz --weights d.csv", 1);
