@@ -21,20 +21,40 @@ typedef struct Llvm {
     int vector_bits; /* of the widest vectors in use, an attribute of every function */
 } Llvm;
 
+/* Nests of equal SHAPE share a function: the same instructions over other buffers and other run-time sizes. A nest's
+ * table lists what its function is to use: positions in the program's table of buffers, then of sizes. */
+typedef struct LlvmShape {
+    const int64_t *key;
+    int n_key;
+    LLVMValueRef function;
+} LlvmShape;
+
 /* One program of the unit. */
 typedef struct LlvmProgram {
     Llvm *m;
     const LoopProgram *p;
     LLVMTypeRef real, integer, vreal, vinteger, vmask;
     LLVMValueRef gather, scatter, clear, sum_lanes, max_lanes, fill; /* helpers */
-    LLVMValueRef *tables;               /* by buffer */
+    LLVMValueRef *tables;  /* of literals, by buffer */
+    VEC(LoopSize) sizes;   /* all that nests use */
+    VEC(LlvmShape) shapes;
 } LlvmProgram;
 
-/* Where sizes are computed: `extent` points at the extents; `memo` (by nest) keeps what was computed before. */
 LLVMValueRef llvm_size(LlvmProgram *lp, LLVMValueRef extent, LoopSize size);
 
-/* llvm_nest.c */
-LLVMValueRef llvm_nest(LlvmProgram *lp, int number);
+/* llvm_shape.c: what a nest's instructions refer to, in order of appearance. */
+typedef struct NestRefs {
+    VEC(int) buffers;   /* positions in the table of buffers; all of the frame is one */
+    VEC(int) sizes;     /* positions in LlvmProgram.sizes */
+    VEC(int64_t) key;   /* the instructions with these references by number */
+} NestRefs;
+NestRefs *llvm_refs(LlvmProgram *lp, const LoopNest *nest);
+/* Where a buffer's pointer stands in the program's table: inputs, outputs, slots, literal tables. */
+int llvm_buffer_place(const LoopProgram *p, int buffer);
+int llvm_size_place(LlvmProgram *lp, LoopSize size);
+
+/* llvm_nest.c: the function of a nest's shape; *table is the nest's own */
+LLVMValueRef llvm_nest(LlvmProgram *lp, int number, LLVMValueRef *table);
 
 /* llvm_program.c: the functions and tables of all programs, the entry table, the manifest */
 void llvm_unit(Llvm *m, const Unit *unit);

@@ -29,14 +29,14 @@ typedef struct NestEmitter {
     Llvm *m;
     LLVMBuilderRef b;
     const LoopNest *nest;
-    LLVMValueRef function, call, base, extent, total;
+    const NestRefs *refs;
+    LLVMValueRef function, call, bases, sizes, table, total;
     LLVMBasicBlockRef entry;
-    LLVMValueRef *reg, *base_of;
+    LLVMValueRef *reg, *base_of, *known_size; /* registers; buffers and sizes by number in refs */
     LLVMValueRef *var;   /* loop variables */
     bool *mutable_reg;
     int depth;
     Level level[MAX_DEPTH];
-    VEC(struct KnownSize { LoopSize size; LLVMValueRef value; }) sizes;
 } NestEmitter;
 
 /* ---- the entry block ---- */
@@ -48,38 +48,37 @@ static LLVMBasicBlockRef enter_entry(NestEmitter *e) {
     return here;
 }
 
-static LLVMValueRef size_of(NestEmitter *e, LoopSize size) {
-    if (size.n == 0) return LLVMConstInt(e->m->i64, (unsigned long long)size.coef, true);
-    for (int i = 0; i < e->sizes.n; i++)
-        if (e->sizes.data[i].size.coef == size.coef &&
-            loop_size_same_factors(e->sizes.data[i].size, size))
-            return e->sizes.data[i].value;
+/* Entry `k` of the nest's table, then that entry of the program's `list`. */
+static LLVMValueRef listed(NestEmitter *e, LLVMTypeRef type, LLVMValueRef list, int k) {
     LLVMBasicBlockRef here = enter_entry(e);
-    LLVMValueRef value = llvm_size(e->lp, e->extent, size);
+    LLVMValueRef at = LLVMConstInt(e->m->i64, (unsigned)k, false);
+    at = LLVMBuildInBoundsGEP2(e->b, e->m->i32, e->table, &at, 1, "");
+    at = LLVMBuildZExt(e->b, LLVMBuildLoad2(e->b, e->m->i32, at, ""), e->m->i64, "");
+    at = LLVMBuildInBoundsGEP2(e->b, type, list, &at, 1, "");
+    LLVMValueRef value = LLVMBuildLoad2(e->b, type, at, "");
     LLVMPositionBuilderAtEnd(e->b, here);
-    vec_push(e->m->arena, &e->sizes, (struct KnownSize){size, value});
     return value;
 }
 
-static LLVMValueRef load_pointer(NestEmitter *e, int number) {
-    LLVMValueRef at = LLVMConstInt(e->m->i64, (unsigned long long)number, false);
-    LLVMValueRef slot = LLVMBuildInBoundsGEP2(e->b, e->m->ptr, e->base, &at, 1, "");
-    return LLVMBuildLoad2(e->b, e->m->ptr, slot, "");
+static int position_of(const int *list, int n, int x) {
+    for (int i = 0; i < n; i++)
+        if (list[i] == x) return i;
+    internal_error("emit llvm", "a nest uses what it does not list");
+}
+
+static LLVMValueRef size_of(NestEmitter *e, LoopSize size) {
+    if (size.n == 0) return LLVMConstInt(e->m->i64, (unsigned long long)size.coef, true);
+    int k = position_of(e->refs->sizes.data, e->refs->sizes.n, llvm_size_place(e->lp, size));
+    if (!e->known_size[k])
+        e->known_size[k] = listed(e, e->m->i64, e->sizes, e->refs->buffers.n + k);
+    return e->known_size[k];
 }
 
 static LLVMValueRef buffer_base(NestEmitter *e, int buffer) {
-    const LoopProgram *p = e->lp->p;
-    const LoopBuffer *b = &p->buffers.data[buffer];
-    if (e->base_of[buffer]) return e->base_of[buffer];
-    int fixed = p->inputs.n + p->ir->outputs.n;
-    LLVMBasicBlockRef here = enter_entry(e);
-    LLVMValueRef base;
-    if (b->kind == BUFFER_TABLE) base = e->lp->tables[buffer];
-    else if (b->kind == BUFFER_SCRATCH) base = load_pointer(e, fixed + b->slot);
-    else if (b->kind == BUFFER_FRAME) base = load_pointer(e, fixed);
-    else base = load_pointer(e, buffer);
-    LLVMPositionBuilderAtEnd(e->b, here);
-    return e->base_of[buffer] = base;
+    int k = position_of(e->refs->buffers.data, e->refs->buffers.n,
+                        llvm_buffer_place(e->lp->p, buffer));
+    if (!e->base_of[k]) e->base_of[k] = listed(e, e->m->ptr, e->bases, k);
+    return e->base_of[k];
 }
 
 /* ---- addresses ---- */
@@ -383,24 +382,26 @@ static void fill(NestEmitter *e, const LoopFill *f) {
 
 /* ---- the function ---- */
 
-LLVMValueRef llvm_nest(LlvmProgram *lp, int number) {
+static LLVMValueRef emit(LlvmProgram *lp, int number, const NestRefs *refs) {
     Llvm *m = lp->m;
     const LoopNest *nest = lp->p->nests.data[number];
     NestEmitter *e = arena_new_of(m->arena, NestEmitter);
-    *e = (NestEmitter){.lp = lp, .m = m, .b = m->builder, .nest = nest};
+    *e = (NestEmitter){.lp = lp, .m = m, .b = m->builder, .nest = nest, .refs = refs};
     e->function = llvm_function(m, arena_printf(m->arena, "%s_nest%d", lp->p->name, number), m->nest_t,
                                 true);
     e->call = LLVMGetParam(e->function, 0);
-    e->base = LLVMGetParam(e->function, 1);
+    e->bases = LLVMGetParam(e->function, 1);
+    e->sizes = LLVMGetParam(e->function, 2);
+    e->table = LLVMGetParam(e->function, 3);
     e->reg = arena_array(m->arena, LLVMValueRef, nest->regs.n + 1);
     e->mutable_reg = arena_array(m->arena, bool, nest->regs.n + 1);
     e->var = arena_array(m->arena, LLVMValueRef, nest->n_vars + 1);
-    e->base_of = arena_array(m->arena, LLVMValueRef, lp->p->buffers.n + 1);
+    e->base_of = arena_array(m->arena, LLVMValueRef, refs->buffers.n + 1);
+    e->known_size = arena_array(m->arena, LLVMValueRef, refs->sizes.n + 1);
     e->entry = LLVMAppendBasicBlockInContext(m->context, e->function, "entry");
     LLVMBasicBlockRef code = LLVMAppendBasicBlockInContext(m->context, e->function, "code");
     e->level[0] = (Level){.var = -1};
     LLVMPositionBuilderAtEnd(e->b, e->entry);
-    e->extent = call_field(e, m->ptr, CALL_EXTENT);
     e->total = call_field(e, m->ptr, CALL_TOTAL);
     LLVMBuildBr(e->b, code);
     LLVMPositionBuilderAtEnd(e->b, code);
@@ -408,4 +409,35 @@ LLVMValueRef llvm_nest(LlvmProgram *lp, int number) {
     for (int i = 0; i < nest->code.n; i++) instruction(e, &nest->code.data[i]);
     LLVMBuildRetVoid(e->b);
     return e->function;
+}
+
+static LLVMValueRef nest_table(LlvmProgram *lp, int number, const NestRefs *refs) {
+    Llvm *m = lp->m;
+    unsigned n = 0;
+    LLVMValueRef *row = arena_array(m->arena, LLVMValueRef, refs->buffers.n + refs->sizes.n + 1);
+    for (int i = 0; i < refs->buffers.n; i++)
+        row[n++] = LLVMConstInt(m->i32, (unsigned)refs->buffers.data[i], false);
+    for (int i = 0; i < refs->sizes.n; i++)
+        row[n++] = LLVMConstInt(m->i32, (unsigned)refs->sizes.data[i], false);
+    LLVMValueRef all = LLVMConstArray2(m->i32, row, n);
+    const char *name = arena_printf(m->arena, "%s_table%d", lp->p->name, number);
+    LLVMValueRef global = LLVMAddGlobal(m->module, LLVMTypeOf(all), name);
+    LLVMSetInitializer(global, all);
+    LLVMSetGlobalConstant(global, true);
+    LLVMSetLinkage(global, LLVMPrivateLinkage);
+    return global;
+}
+
+LLVMValueRef llvm_nest(LlvmProgram *lp, int number, LLVMValueRef *table) {
+    NestRefs *refs = llvm_refs(lp, lp->p->nests.data[number]);
+    *table = nest_table(lp, number, refs);
+    for (int i = 0; i < lp->shapes.n; i++) {
+        const LlvmShape *shape = &lp->shapes.data[i];
+        if (shape->n_key == refs->key.n &&
+            !memcmp(shape->key, refs->key.data, sizeof *shape->key * (size_t)shape->n_key))
+            return shape->function;
+    }
+    LLVMValueRef function = emit(lp, number, refs);
+    vec_push(lp->m->arena, &lp->shapes, (LlvmShape){refs->key.data, refs->key.n, function});
+    return function;
 }

@@ -48,7 +48,7 @@ static void unit_types(Llvm *m) {
     LLVMTypeRef random[] = {key,    m->i32, m->i32, m->i32, m->i32, m->i64, m->i64, m->i64, m->i64,
                             m->i64, m->i64, m->ptr, m->ptr, m->i64, m->i64, m->i32, dims,   dims};
     m->random_t = struct_of(m, random, 18);
-    m->nest_t = LLVMFunctionType(m->void_t, (LLVMTypeRef[]){m->ptr, m->ptr}, 2, false);
+    m->nest_t = LLVMFunctionType(m->void_t, (LLVMTypeRef[]){m->ptr, m->ptr, m->ptr, m->ptr}, 4, false);
     m->run_t = LLVMFunctionType(m->void_t, &m->ptr, 1, false);
     m->scratch_t = LLVMFunctionType(m->i64, &m->ptr, 1, false);
 }
@@ -215,7 +215,8 @@ static void program_types(LlvmProgram *lp) {
     lp->vmask = LLVMVectorType(m->i1, lanes);
     const char *fill = lp->p->f64 ? "av_fill_f64" : "av_fill_f32";
     lp->fill = LLVMGetNamedFunction(m->module, fill);
-    if (!lp->fill) lp->fill = LLVMAddFunction(m->module, fill, m->nest_t);
+    LLVMTypeRef fill_t = LLVMFunctionType(m->void_t, (LLVMTypeRef[]){m->ptr, m->ptr}, 2, false);
+    if (!lp->fill) lp->fill = LLVMAddFunction(m->module, fill, fill_t);
     lp->clear = make_clear(lp);
     if (lanes == 1) return;
     lp->sum_lanes = make_across_lanes(lp, false);
@@ -268,27 +269,26 @@ static LLVMValueRef pointer_at(Llvm *m, LLVMValueRef array, int i) {
     return LLVMBuildInBoundsGEP2(m->builder, m->ptr, array, &at, 1, "");
 }
 
-/* Pointers to all buffers (inputs, outputs, slots; an unwanted output goes to its slot), then the nests. */
-static LLVMValueRef run_function(LlvmProgram *lp, const LLVMValueRef *nests) {
+static void set_entry(Llvm *m, LLVMTypeRef type, LLVMValueRef array, int i, LLVMValueRef x) {
+    LLVMValueRef at = LLVMConstInt(m->i64, (unsigned)i, false);
+    LLVMBuildStore(m->builder, x, LLVMBuildInBoundsGEP2(m->builder, type, array, &at, 1, ""));
+}
+
+/* Pointers to all buffers: inputs, outputs (an unwanted one goes to its slot), slots, literal tables. */
+static void fill_bases(LlvmProgram *lp, const LLVMValueRef *field, LLVMValueRef bases) {
     Llvm *m = lp->m;
     LLVMBuilderRef b = m->builder;
     const LoopProgram *p = lp->p;
     int n_in = p->inputs.n, n_out = p->ir->outputs.n;
-    LLVMValueRef f = llvm_function(m, arena_printf(m->arena, "%s_run", p->name), m->run_t, true);
-    LLVMPositionBuilderAtEnd(b, LLVMAppendBasicBlockInContext(m->context, f, ""));
-    LLVMValueRef call = LLVMGetParam(f, 0), field[5];
-    for (unsigned i = 0; i < 5; i++)
-        field[i] = LLVMBuildLoad2(b, m->ptr, llvm_field(m, m->call_t, call, i), "");
-    LLVMTypeRef table = LLVMArrayType2(m->ptr, (unsigned)(n_in + n_out + p->slots.n));
-    LLVMValueRef base = LLVMBuildAlloca(b, table, "base"), at = field[CALL_SCRATCH];
+    LLVMValueRef at = field[CALL_SCRATCH];
     LLVMValueRef *slots = arena_array(m->arena, LLVMValueRef, p->slots.n + 1);
     for (int i = 0; i < n_in; i++) {
         LLVMValueRef x = LLVMBuildLoad2(b, m->ptr, pointer_at(m, field[CALL_IN], i), "");
-        LLVMBuildStore(b, x, pointer_at(m, base, i));
+        set_entry(m, m->ptr, bases, i, x);
     }
     for (int i = 0; i < p->slots.n; i++) {
         slots[i] = at;
-        LLVMBuildStore(b, at, pointer_at(m, base, n_in + n_out + i));
+        set_entry(m, m->ptr, bases, n_in + n_out + i, at);
         LLVMValueRef bytes = slot_bytes(lp, field[CALL_EXTENT], i);
         at = LLVMBuildInBoundsGEP2(b, m->i8, at, &bytes, 1, "");
     }
@@ -296,10 +296,36 @@ static LLVMValueRef run_function(LlvmProgram *lp, const LLVMValueRef *nests) {
         LLVMValueRef x = LLVMBuildLoad2(b, m->ptr, pointer_at(m, field[CALL_OUT], i), "");
         LLVMValueRef unwanted = LLVMBuildIsNull(b, x, "");
         x = LLVMBuildSelect(b, unwanted, slots[p->buffers.data[n_in + i].slot], x, "");
-        LLVMBuildStore(b, x, pointer_at(m, base, n_in + i));
+        set_entry(m, m->ptr, bases, n_in + i, x);
     }
-    LLVMValueRef args[] = {call, base};
-    for (int i = 0; i < p->nests.n; i++) LLVMBuildCall2(b, m->nest_t, nests[i], args, 2, "");
+    for (int i = 0; i < p->buffers.n; i++)
+        if (lp->tables[i]) set_entry(m, m->ptr, bases, llvm_buffer_place(p, i), lp->tables[i]);
+}
+
+/* The tables of pointers and sizes, then the nests. */
+static LLVMValueRef run_function(LlvmProgram *lp) {
+    Llvm *m = lp->m;
+    LLVMBuilderRef b = m->builder;
+    const LoopProgram *p = lp->p;
+    LLVMValueRef *nests = arena_array(m->arena, LLVMValueRef, p->nests.n + 1);
+    LLVMValueRef *tables = arena_array(m->arena, LLVMValueRef, p->nests.n + 1);
+    for (int i = 0; i < p->nests.n; i++) nests[i] = llvm_nest(lp, i, &tables[i]);
+    LLVMValueRef f = llvm_function(m, arena_printf(m->arena, "%s_run", p->name), m->run_t, true);
+    LLVMPositionBuilderAtEnd(b, LLVMAppendBasicBlockInContext(m->context, f, ""));
+    LLVMValueRef call = LLVMGetParam(f, 0), field[5];
+    for (unsigned i = 0; i < 5; i++)
+        field[i] = LLVMBuildLoad2(b, m->ptr, llvm_field(m, m->call_t, call, i), "");
+    unsigned n = (unsigned)(p->inputs.n + p->ir->outputs.n + p->slots.n + p->buffers.n);
+    LLVMValueRef bases = LLVMBuildAlloca(b, LLVMArrayType2(m->ptr, n), "bases");
+    LLVMValueRef sizes =
+        LLVMBuildAlloca(b, LLVMArrayType2(m->i64, (unsigned)lp->sizes.n + 1), "sizes");
+    fill_bases(lp, field, bases);
+    for (int i = 0; i < lp->sizes.n; i++)
+        set_entry(m, m->i64, sizes, i, llvm_size(lp, field[CALL_EXTENT], lp->sizes.data[i]));
+    for (int i = 0; i < p->nests.n; i++) {
+        LLVMValueRef args[] = {call, bases, sizes, tables[i]};
+        LLVMBuildCall2(b, m->nest_t, nests[i], args, 4, "");
+    }
     LLVMBuildRetVoid(b);
     return f;
 }
@@ -319,11 +345,9 @@ static LLVMValueRef program(Llvm *m, const LoopProgram *p) {
     *lp = (LlvmProgram){.m = m, .p = p};
     program_types(lp);
     tables(lp);
-    LLVMValueRef *nests = arena_array(m->arena, LLVMValueRef, p->nests.n + 1);
-    for (int i = 0; i < p->nests.n; i++) nests[i] = llvm_nest(lp, i);
     LLVMValueRef name = text_constant(m, arena_printf(m->arena, "%s_name", p->name), p->name);
     LLVMSetLinkage(name, LLVMPrivateLinkage);
-    LLVMValueRef entry[] = {name, run_function(lp, nests), scratch_function(lp)};
+    LLVMValueRef entry[] = {name, run_function(lp), scratch_function(lp)};
     return LLVMConstStructInContext(m->context, entry, 3, false);
 }
 

@@ -155,28 +155,33 @@ void loop_store(LoopCode *code, int buffer, const LoopIndex *index, int value) {
 
 /* ---- collapsing ---- */
 
-/* The stride of `var` if it is constant; false if it is not. */
-static bool constant_stride(const LoopIndex *index, int var, int64_t *stride) {
-    *stride = 0;
+/* The stride of `var`, 0 if the address does not depend on it; false if it has several. */
+static bool stride_of(const LoopIndex *index, int var, LoopSize *stride) {
+    *stride = loop_size(0);
     for (int i = 0; i < index->n; i++) {
         if (index->term[i].var != var) continue;
-        if (index->term[i].stride.n || *stride) return false;
-        *stride = index->term[i].stride.coef;
+        if (stride->coef) return false;
+        *stride = index->term[i].stride;
     }
     return true;
+}
+
+/* Whether `integer` is the loop variable of the lane block. */
+static bool names_block(const LoopInst *inst) {
+    return inst->op == LOOP_tail || inst->op == LOOP_gather || inst->op == LOOP_scatter;
 }
 
 static bool collapsible(const LoopNest *nest, int first, int last, const LoopInst *outer,
                         const LoopInst *inner) {
     for (int i = first; i < last; i++) {
         const LoopInst *inst = &nest->code.data[i];
-        int64_t a, b;
-        bool uses_block = inst->op == LOOP_tail || inst->op == LOOP_gather || inst->op == LOOP_scatter;
-        if (uses_block && (inst->integer == outer->dst || inst->integer == inner->dst)) return false;
+        if (names_block(inst) && (inst->integer == outer->dst || inst->integer == inner->dst)) return false;
         if (!inst->index) continue;
-        if (!constant_stride(inst->index, outer->dst, &a) ||
-            !constant_stride(inst->index, inner->dst, &b) || a != b * inner->count.coef)
+        LoopSize a, b;
+        if (!stride_of(inst->index, outer->dst, &a) || !stride_of(inst->index, inner->dst, &b))
             return false;
+        b = loop_size_times(b, inner->count);
+        if (a.coef != b.coef || (a.coef && !loop_size_same_factors(a, b))) return false;
     }
     return true;
 }
@@ -188,13 +193,30 @@ static void drop_var(LoopIndex *index, int var) {
     index->n = kept;
 }
 
-/* Perfect pairs `for i { for j { ... } }` of constant counts where i's stride is j's times j's count
- * everywhere: j runs on alone. From the inside out, so that whole stacks collapse. */
-void loop_collapse(LoopNest *nest) {
+/* Numbers loop variables by the order in which their loops open, so that equal nests look equal. */
+static void renumber(Arena *arena, LoopNest *nest) {
+    int *number = arena_array(arena, int, nest->n_vars + 1);
+    nest->n_vars = 0;
+    for (int i = 0; i < nest->code.n; i++) {
+        LoopInst *inst = &nest->code.data[i];
+        if (inst->op == LOOP_loop) {
+            number[inst->dst] = nest->n_vars;
+            inst->dst = nest->n_vars++;
+        } else if (names_block(inst) && inst->integer >= 0) {
+            inst->integer = number[inst->integer];
+        }
+        for (int k = 0; inst->index && k < inst->index->n; k++)
+            if (inst->index->term[k].var >= 0)
+                inst->index->term[k].var = number[inst->index->term[k].var];
+    }
+}
+
+/* Perfect pairs `for i { for j { ... } }` where i's stride is j's times j's count everywhere: j runs on
+ * alone. From the inside out, so that whole stacks collapse. */
+void loop_collapse(Arena *arena, LoopNest *nest) {
     LoopInst *code = nest->code.data;
     for (int i = nest->code.n - 1; i > 0; i--) {
         if (code[i].op != LOOP_loop || code[i - 1].op != LOOP_loop) continue;
-        if (code[i].count.n || code[i - 1].count.n) continue;
         int end = i + 1;
         for (int depth = 1; depth; end++)
             depth += (code[end].op == LOOP_loop) - (code[end].op == LOOP_end);
@@ -202,9 +224,10 @@ void loop_collapse(LoopNest *nest) {
             continue;
         for (int k = i + 1; k < end - 1; k++)
             if (code[k].index) drop_var((LoopIndex *)(void *)(uintptr_t)code[k].index, code[i - 1].dst);
-        code[i].count.coef *= code[i - 1].count.coef;
+        code[i].count = loop_size_times(code[i - 1].count, code[i].count);
         memmove(&code[end], &code[end + 1], sizeof *code * (size_t)(nest->code.n - end - 1));
         memmove(&code[i - 1], &code[i], sizeof *code * (size_t)(nest->code.n - 1 - i));
         nest->code.n -= 2;
     }
+    renumber(arena, nest);
 }

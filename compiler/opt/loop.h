@@ -187,8 +187,8 @@ int loop_load(LoopCode *code, int buffer, const LoopIndex *index, bool varying);
 void loop_store(LoopCode *code, int buffer, const LoopIndex *index, int value);
 int loop_push(LoopCode *code, LoopInst inst, LoopType type, bool varying);
 
-/* Two loops that are one walk through memory become one loop. */
-void loop_collapse(LoopNest *nest);
+/* Two loops that are one walk through memory become one loop; variables are numbered anew. */
+void loop_collapse(Arena *arena, LoopNest *nest);
 
 /* ---- elementary.c: a point-wise operation of the tensor IR on registers ---- */
 int loop_point(LoopCode *code, IrOpcode opcode, const int *args);

@@ -208,5 +208,5 @@ void lower_nest(Schedule *s, int number) {
         const Node *node = &nodes[l->nest->nodes.data[i]];
         if (node->live && schedule_lane_reduced(node)) sum_lanes(l, node);
     }
-    loop_collapse(out);
+    loop_collapse(s->arena, out);
 }
