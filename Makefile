@@ -98,7 +98,7 @@ $(BUILD)/grammar/hbm.tab.o: $(BUILD)/grammar/hbm.lex.c
 $(call object,$(wildcard compiler/front/*.c)): | $(GRAMMAR_C)
 
 $(BUILD)/compiler/back/llvm%.o: CPPFLAGS += $(LLVM_CPPFLAGS)
-$(BUILD)/compiler/adavic.o $(BUILD)/compiler/driver.o: CPPFLAGS += -DADAVIC_VERSION='"$(VERSION)"'
+$(BUILD)/compiler/adavic.o $(BUILD)/compiler/driver.o $(BUILD)/compiler/back/manifest.o: CPPFLAGS += -DADAVIC_VERSION='"$(VERSION)"'
 $(BUILD)/compiler/back/link.o: CPPFLAGS += -DADAVIC_LINK_FLAGS='"$(SANITIZERS)"'
 
 $(BUILD)/%.o: %.c

@@ -92,6 +92,9 @@ void manifest_model(Text *out, const Dual *dual, bool f64, const char *target) {
     for (int i = 0; i < model->plates.n; i++) add_plate(out, model->plates.data[i]);
     for (int i = 0; i < model->vars.n; i++) add_var(out, model->vars.data[i]);
     for (int i = 0; i < dual->weights.n; i++) add_weight(out, &dual->weights.data[i]);
+    /* The published schedule: without the entropy for the first half, then reverse KL. */
+    if (dual->options.paper) add_text(out, "objective", "unregularised:1,reverse-kl:1");
+    add_text(out, "version", ADAVIC_VERSION);
     Text shown;
     text_init(&shown, out->arena);
     model_print_descriptors(&shown, dual->analysis, mean_field);
