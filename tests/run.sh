@@ -113,7 +113,7 @@ replace() {
 }
 
 run_one() { # FILE
-    local dir
+    local dir start=$EPOCHREALTIME
     dir=$(mktemp -d "$scratch/XXXXXX")
     case $1 in
     *.c) run_program "$1" "$dir" ;;
@@ -123,6 +123,7 @@ run_one() { # FILE
     esac >"$scratch/results/${1//\//%}"
     chmod -R u+w "$dir"
     rm -rf "$dir"
+    echo "$(((${EPOCHREALTIME/./} - ${start/./}) / 1000000)) s $1" >>"$scratch/times"
 }
 
 # ---- all of them ----
@@ -163,7 +164,8 @@ summary() { # SECONDS
     grep '^skip ' "$scratch/all"
     # a failure in full: its line and what is indented below it
     awk '/^not ok /{show=1; print; next} /^ /{if (show) print; next} {show=0}' "$scratch/all"
-    echo "$(wc -l <"$scratch/files") files, $1 s"
+    echo "$(wc -l <"$scratch/files") files, $1 s; the slowest:"
+    sort -rn "$scratch/times" | head -n 3 | sed "s/^/  /"
     echo "$passed passed, $failed failed$([ "$skipped" != 0 ] && echo ", $skipped skipped")"
     [ "$failed" = 0 ] && [ "$passed" != 0 ]
 }
