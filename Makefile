@@ -97,6 +97,8 @@ $(BUILD)/grammar/hbm.lex.o: $(BUILD)/grammar/hbm.tab.c
 $(BUILD)/grammar/hbm.tab.o: $(BUILD)/grammar/hbm.lex.c
 $(call object,$(wildcard compiler/front/*.c)): | $(GRAMMAR_C)
 
+# into programs and into shared libraries
+$(RUNTIME_O): CFLAGS += -fPIC
 $(BUILD)/compiler/back/llvm%.o: CPPFLAGS += $(LLVM_CPPFLAGS)
 $(BUILD)/compiler/adavic.o $(BUILD)/compiler/driver.o $(BUILD)/compiler/back/manifest.o: CPPFLAGS += -DADAVIC_VERSION='"$(VERSION)"'
 $(BUILD)/compiler/back/link.o: CPPFLAGS += -DADAVIC_LINK_FLAGS='"$(SANITIZERS)"'
@@ -122,7 +124,7 @@ $(BUILD)/tests/%.o: CPPFLAGS += -Itests/unit
 test: ; @./setup.sh && $(MAKE) check T="$(T)"
 check: all $(TEST_PROGRAMS) ; @BUILD=$(BUILD) tests/run.sh $(T)
 bless: all ; @BUILD=$(BUILD) tests/run.sh --bless $(T)
-asan: ; @$(MAKE) BUILD=$(BUILD)/asan SANITIZE=1 OPTIMISE=-O1 check
+asan: ; @$(MAKE) BUILD=$(BUILD)/asan SANITIZE=1 check
 
 # ---- reading, formatting, comparing, showing ----
 FORMATTED = $(wildcard compiler/*.[ch] compiler/*/*.[ch] runtime/*.[ch] tests/*/*.[ch] bench/*.[ch])
