@@ -148,7 +148,13 @@ static IrValue attention(Build *b, const char *name, IrValue x, IrValue y, AxisI
     IrValue top = ir_stop_gradient(p, ir_max_over(p, score, &over, 1));
     IrValue e = ir_exp(p, ir_sub(p, score, top));
     IrValue norm = ir_recip(p, ir_sum(p, e, &over, 1));
-    IrValue pooled = ir_mul(p, ir_contract(p, e, v, &over, 1), norm);
+    /* Values are taken about their mean: the same sum, since the weights add up to 1, but the
+     * adjoints of the scores do not cancel what all values have in common (a digit and a half in
+     * f32). */
+    IrValue size = ir_recip(p, ir_extent(p, over));
+    IrValue mean = ir_stop_gradient(p, ir_mul(p, ir_sum(p, v, &over, 1), size));
+    IrValue about = ir_contract(p, e, ir_sub(p, v, mean), &over, 1);
+    IrValue pooled = ir_add(p, ir_mul(p, about, norm), mean);
     Blocks in = {.n = 1, .at = {block_of(pooled, 2, (AxisId[]){h->head, h->key}, "x")}};
     IrValue out = affine_to(b, arena_printf(b->arena, "%s.o", name), &in, &h->out, 1, 1, true);
     return ir_rename(p, out, h->out, h->feature);

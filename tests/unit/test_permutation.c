@@ -152,6 +152,49 @@ static void check_interpreted(const char *path) {
     }
 }
 
+typedef struct Native {
+    Backends *backends;
+    int program;
+} Native;
+
+static const IrTensor *run_native(void *user, Run *run) {
+    const Native *native = user;
+    const IrProgram *p = run->c->dual->posterior;
+    IrEvalEnv env = run_env(run, p);
+    IrTensor *result = arena_array(run->c->arena, IrTensor, p->outputs.n + 1);
+    const char *why = backends_run(run->c->arena, native->backends, native->program, &env, result);
+    CHECK(!why, "%s", why);
+    return why ? NULL : result;
+}
+
+/* As shipped: f32, draws in the lanes. The tolerance is 125 units in the last place. */
+static void check_native(const char *path, DualOptions options) {
+    Compiled *c = compile_file(path, options);
+    if (!CHECK(c, "%s does not compile", path)) return;
+    Run *run = prepared(c);
+    Native native = {.backends = backends_new(c->arena)};
+    native.program = backends_add(native.backends, c->dual->posterior,
+                                  &(ScheduleOptions){.lanes = 8, .lane_axis = "draw"});
+    const char *why = backends_build(native.backends, BACKEND_LLVM);
+    CHECK(!why, "%s", why);
+    for (int i = 0; i < c->model->plates.n && !why; i++)
+        check_plate(run, path, c->model->plates.data[i]->name, run_native, &native, 1.5e-5);
+    backends_free(native.backends);
+    compiled_free(c);
+}
+
+static void native_gre(void) {
+    check_native("examples/gre.hbm", families[0].options);
+}
+
+static void native_gre_paper(void) {
+    check_native("examples/gre.hbm", families[3].options);
+}
+
+static void native_pastes(void) {
+    check_native("examples/pastes.hbm", families[0].options);
+}
+
 static void gre(void) {
     check_interpreted("examples/gre.hbm");
 }
@@ -215,6 +258,9 @@ int main(void) {
     RUN(pastes);
     RUN(four_plates);
     RUN(every_level);
+    RUN(native_gre);
+    RUN(native_gre_paper);
+    RUN(native_pastes);
     RUN(other_base_draws_show);
     return check_done();
 }
