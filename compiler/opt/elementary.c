@@ -105,7 +105,7 @@ static int expand_exp(LoopCode *c, const int *args) {
 }
 
 static int expand_expm1(LoopCode *c, const int *args) {
-    int x = wide(c) ? clamp(c, args[0], -60, 720) : clamp(c, args[0], -25, 95);
+    int x = wide(c) ? clamp(c, args[0], -60, 710) : clamp(c, args[0], -25, 89);
     int n, r = exp_reduce(c, x, &n);
     int q = fused(c, mul(c, r, r), exp_rest(c, r), r);
     /* 2^n q + 2^n - 1, as twice its half: 2^(n-1) does not overflow before the result does */
@@ -298,22 +298,24 @@ static int expand_lgamma(LoopCode *c, const int *args) {
     return pick(c, large, y, small);
 }
 
-/* Shifted to 8 and above by the recurrence, two reciprocals at a time; then the asymptotic series. */
+/* Shifted to 8 and above by the recurrence, two reciprocals at a time; then the asymptotic series. The two largest
+ * reciprocals come last: what stands before them is small. */
 static int expand_digamma(LoopCode *c, const int *args) {
     static const double series[] = {1.0 / 12,  -1.0 / 120,       1.0 / 252, -1.0 / 240,
                                     1.0 / 132, -691.0 / 32760.0, 1.0 / 12,  -3617.0 / 8160.0};
-    int x = args[0], one = K(c, 1), sum = K(c, 0);
-    for (int i = 0; i < 8; i += 2) {
-        int a = add(c, x, K(c, i)), b = add(c, x, K(c, i + 1));
-        sum = add(c, sum, quo(c, add(c, a, b), mul(c, a, b)));
+    int x = args[0], one = K(c, 1), pair[4];
+    for (int i = 0; i < 4; i++) {
+        int a = add(c, x, K(c, 2 * i)), b = add(c, x, K(c, 2 * i + 1));
+        pair[i] = quo(c, add(c, a, b), mul(c, a, b));
     }
+    int later = add(c, pair[1], add(c, pair[2], pair[3]));
     int small = less(c, x, K(c, 8));
     int y = pick(c, small, add(c, x, K(c, 8)), x);
     int inverse = quo(c, one, y), z = mul(c, inverse, inverse);
     int rest = fused(c, z, horner(c, z, series, wide(c) ? LENGTH(series) : 4),
                      mul(c, inverse, K(c, 0.5)));
     int r = sub(c, expand_log(c, &y), rest);
-    return pick(c, small, sub(c, r, sum), r);
+    return pick(c, small, sub(c, sub(c, r, later), pair[0]), r);
 }
 
 /* ---- the simple ones ---- */

@@ -1,0 +1,213 @@
+/* test_back_elementary.c -- exp, log and their kin as generated code, against libm in a wider type: over the whole range
+ * of each function, in vectors and scalars, f32 in units in the last place, f64 relatively. */
+#include "backends.h"
+#include "check.h"
+
+#include <stdlib.h>
+
+enum { POINTS = 8192 };
+
+/* Where a function is tried: `low` to `high`, evenly or (geometric) by equal ratios, and, at `special` points, exactly. */
+typedef struct Range {
+    double low, high;
+    bool geometric;
+} Range;
+
+typedef struct Function {
+    IrOpcode opcode;
+    long double (*exact)(long double x);
+    double ulp; /* f32 */
+    bool absolute; /* relative to max(1, |y|) */
+    Range range[4], wide[4]; /* f32, f64; high == low ends the list */
+} Function;
+
+static long double logistic(long double x) {
+    return 1 / (1 + expl(-x));
+}
+
+static long double softplus(long double x) {
+    return x > 0 ? x + log1pl(expl(-x)) : log1pl(expl(x));
+}
+
+static long double digamma(long double x) {
+    long double sum = 0;
+    for (; x < 40; x++) sum -= 1 / x;
+    long double z = 1 / (x * x);
+    return sum + logl(x) - 1 / (2 * x) -
+           z * (1.0L / 12 - z * (1.0L / 120 - z * (1.0L / 252 - z * (1.0L / 240 - z / 132))));
+}
+
+static const Function functions[] = {
+    {OP_EXP, expl, 2, false, {{-103, 88.7, false}, {-1, 1, false}}, {{-745, 709.7, false}, {-1, 1, false}}},
+    {OP_LOG, logl, 2, false, {{1.2e-38, 3.4e38, true}, {0.5, 2, false}}, {{2.3e-308, 1.7e308, true}, {0.5, 2, false}}},
+    {OP_LOG1P, log1pl, 4, false, {{1e-30, 1e38, true}, {-0.999, 1, false}, {-1e-30, -0.9, true}},
+     {{1e-300, 1e300, true}, {-0.999, 1, false}}},
+    {OP_EXPM1, expm1l, 4, false, {{-100, 88.7, false}, {-1, 1, false}, {1e-30, 1, true}},
+     {{-700, 709.7, false}, {-1, 1, false}, {1e-300, 1, true}}},
+    {OP_TANH, tanhl, 4, false, {{-30, 30, false}, {-1, 1, false}, {1e-30, 1, true}},
+     {{-30, 30, false}, {-1, 1, false}, {1e-300, 1, true}}},
+    {OP_LOGISTIC, logistic, 4, false, {{-87, 100, false}}, {{-700, 700, false}}},
+    {OP_SOFTPLUS, softplus, 4, false, {{-87, 100, false}, {-2, 2, false}}, {{-700, 700, false}}},
+    {OP_SIN, sinl, 4, true, {{-3.2, 3.2, false}, {-9e4, 9e4, false}}, {{-3.2, 3.2, false}, {-9e8, 9e8, false}}},
+    {OP_COS, cosl, 4, true, {{-3.2, 3.2, false}, {-9e4, 9e4, false}}, {{-3.2, 3.2, false}, {-9e8, 9e8, false}}},
+    {OP_LGAMMA, lgammal, 4, true, {{1e-30, 1e30, true}, {0.01, 12, false}, {0.9, 2.1, false}},
+     {{1e-300, 1e300, true}, {0.01, 12, false}}},
+    {OP_DIGAMMA, digamma, 4, true, {{1e-30, 1e30, true}, {0.01, 12, false}}, {{1e-300, 1e300, true}, {0.01, 12, false}}},
+};
+enum { FUNCTIONS = sizeof functions / sizeof *functions };
+
+static double at(const Range *r, int i) {
+    double t = (double)i / (POINTS - 1);
+    if (!r->geometric) return r->low + (r->high - r->low) * t;
+    double sign = r->low < 0 ? -1 : 1;
+    return sign * exp(log(sign * r->low) + (log(sign * r->high) - log(sign * r->low)) * t);
+}
+
+/* y[data, k] = f(x[data, k]) */
+static IrProgram *program(Arena *arena, const char *name, IrOpcode opcode, int arity) {
+    IrProgram *p = ir_program_new(arena, name);
+    AxisId axes[] = {ir_axis(p, "data", AXIS_DATA, AXIS_NONE, 0),
+                     ir_axis(p, "k", AXIS_EVENT, AXIS_NONE, POINTS / 8)};
+    IrValue args[] = {ir_input(p, "x", ROLE_DATA, axes, 2), IR_NONE};
+    if (arity == 2) args[1] = ir_input(p, "y", ROLE_DATA, axes, 2);
+    ir_output(p, "f", ir_point(p, opcode, args, arity));
+    return p;
+}
+
+/* Runs one program on POINTS numbers. */
+static void run(const Backends *b, int k, const double *x, const double *y, double *out) {
+    const LoopProgram *p = b->programs.data[k];
+    static float in32[2][POINTS], out32[POINTS];
+    for (int i = 0; i < POINTS; i++) {
+        in32[0][i] = (float)x[i];
+        in32[1][i] = y ? (float)y[i] : 0;
+    }
+    const char *in[2] = {p->f64 ? (const char *)x : (const char *)in32[0],
+                         p->f64 ? (const char *)y : (const char *)in32[1]};
+    char *to = p->f64 ? (char *)out : (char *)out32;
+    int width = p->f64 ? 8 : 4;
+    for (int64_t first = 0; first < 8; first += p->chunk) {
+        int64_t extent[] = {p->chunk, POINTS / 8}, done = first * (POINTS / 8) * width;
+        void *scratch = aligned_alloc(64, (size_t)(b->entries[k].scratch(extent) + 127) / 64 * 64);
+        av_call call = {.extent = extent, .total = extent, .scratch = scratch,
+                        .in = (const void *[]){in[0] + done, in[1] ? in[1] + done : NULL},
+                        .out = (void *[]){to + done}};
+        b->entries[k].run(&call);
+        free(scratch);
+    }
+    for (int i = 0; i < POINTS && !p->f64; i++) out[i] = out32[i];
+}
+
+/* The error in units of the last place of f32; of f64, relative to 1e-13. */
+static double error_of(bool f64, double got, long double exact, bool absolute) {
+    if (isnan(got) && isnan(exact)) return 0;
+    double rounded = f64 ? (double)exact : (double)(float)exact;
+    if (got == rounded) return 0;
+    long double size = fabsl(exact), least = f64 ? 0x1p-1022L : 0x1p-126L;
+    if (absolute && size < 1) size = 1;
+    if (size < least) size = least; /* denormals may be flushed */
+    long double unit = f64 ? size * 1e-13L : ldexpl(1, ilogbl(size) - 23);
+    if (size == least) unit = least;
+    return (double)(fabsl(got - exact) / unit);
+}
+
+static Backends *build(Arena *arena) {
+    static const struct { bool f64; int lanes; } shapes[] = {{false, 8}, {false, 1}, {true, 4}, {true, 1}};
+    Backends *b = backends_new(arena);
+    for (int f = 0; f < FUNCTIONS + 1; f++)
+        for (int s = 0; s < 4; s++) {
+            IrOpcode opcode = f < FUNCTIONS ? functions[f].opcode : OP_POW;
+            IrProgram *p = program(arena, ir_op_info[opcode].text, opcode, ir_op_info[opcode].arity);
+            backends_add(b, p, &(ScheduleOptions){shapes[s].f64, shapes[s].lanes, "data"});
+        }
+    const char *why = backends_build(b, BACKEND_LLVM);
+    return CHECK(!why, "%s", why) ? b : NULL;
+}
+
+static void accuracy(const Backends *b, int f, bool f64) {
+    static double x[POINTS], y[2][POINTS];
+    const Function *function = &functions[f];
+    double worst = 0, where = 0, got = 0;
+    for (int r = 0; r < 4; r++) {
+        const Range *range = f64 ? &function->wide[r] : &function->range[r];
+        if (range->low == range->high) break;
+        for (int i = 0; i < POINTS; i++) x[i] = f64 ? at(range, i) : (double)(float)at(range, i);
+        run(b, 4 * f + 2 * f64, x, NULL, y[0]);
+        run(b, 4 * f + 2 * f64 + 1, x, NULL, y[1]);
+        for (int i = 0; i < POINTS; i++) {
+            double error = error_of(f64, y[0][i], function->exact(x[i]), function->absolute);
+            if (!(error <= worst)) worst = error, where = x[i], got = y[0][i];
+            CHECK(y[0][i] == y[1][i], "%s(%g) is %.9g in a vector, %.9g alone",
+                  ir_op_info[function->opcode].text, x[i], y[0][i], y[1][i]);
+        }
+    }
+    double bound = f64 ? 1 : function->ulp;
+    CHECK(worst <= bound, "%s(%.9g) is %.9g: off by %.2f %s", ir_op_info[function->opcode].text, where, got,
+          worst, f64 ? "times 1e-13" : "ulp");
+    if (getenv("ADAVIC_SHOW"))
+        printf("  %s %s: %.2f at %.9g\n", ir_op_info[function->opcode].text, f64 ? "f64" : "f32", worst, where);
+}
+
+static void powers(const Backends *b, bool f64) {
+    static double x[POINTS], e[POINTS], y[POINTS];
+    double worst = 0;
+    for (int i = 0; i < POINTS; i++) {
+        x[i] = (float)exp(20.0 * sin(i * 1.7));
+        e[i] = (float)((f64 ? 30 : 4.3) * sin(i * 0.37));
+    }
+    run(b, 4 * FUNCTIONS + 2 * f64, x, e, y);
+    for (int i = 0; i < POINTS; i++) worst = fmax(worst, error_of(f64, y[i], powl(x[i], e[i]), false));
+    CHECK(worst <= (f64 ? 1 : 4), "pow is off by %.2f %s", worst, f64 ? "times 1e-13" : "ulp");
+    if (getenv("ADAVIC_SHOW")) printf("  pow %s: %.2f\n", f64 ? "f64" : "f32", worst);
+}
+
+/* Zeros, infinities and nan: the same class of result as libm's. */
+static void edges(const Backends *b) {
+    static const double special[] = {0.0, -0.0, INFINITY, -INFINITY, NAN, 1, -1, 1e-45, 3.4e38, -3.4e38};
+    static double x[POINTS], y[POINTS];
+    int n = (int)(sizeof special / sizeof *special);
+    for (int f = 0; f < FUNCTIONS; f++)
+        for (int s = 0; s < 4; s++) {
+            IrOpcode opcode = functions[f].opcode;
+            for (int i = 0; i < POINTS; i++) x[i] = special[i % n];
+            run(b, 4 * f + s, x, NULL, y);
+            for (int i = 0; i < n; i++) {
+                bool gamma = opcode == OP_LGAMMA || opcode == OP_DIGAMMA;
+                bool far = fabs(x[i]) > 1e30 && (opcode == OP_SIN || opcode == OP_COS);
+                if ((gamma && !(x[i] > 0)) || far || fabs(x[i]) == 1e-45) continue;
+                double want = (double)functions[f].exact(x[i]);
+                if (s < 2) want = (float)want;
+                bool same = isnan(want) ? isnan(y[i]) : isinf(want) || want == 0 ? y[i] == want : isfinite(y[i]);
+                CHECK(same, "%s(%g) is %g, not %g (%s)", ir_op_info[opcode].text, x[i], y[i], want,
+                      s < 2 ? "f32" : "f64");
+            }
+        }
+}
+
+static Backends *built;
+
+static void single_precision(void) {
+    for (int f = 0; built && f < FUNCTIONS; f++) accuracy(built, f, false);
+    if (built) powers(built, false);
+}
+
+static void double_precision(void) {
+    for (int f = 0; built && f < FUNCTIONS; f++) accuracy(built, f, true);
+    if (built) powers(built, true);
+}
+
+static void special_values(void) {
+    if (built) edges(built);
+}
+
+static void builds(void) {
+    built = build(arena_new());
+}
+
+int main(void) {
+    RUN(builds);
+    RUN(single_precision);
+    RUN(double_precision);
+    RUN(special_values);
+    return check_done();
+}
