@@ -2,6 +2,7 @@
  * of the factorisation is seen to fire, also those that no text of the present language can reach.
  */
 #include "check.h"
+#include "front/front.h"
 #include "model/graph.h"
 #include "model_builder.h"
 
@@ -218,6 +219,61 @@ static void no_plates(void) {
     arena_free(b.arena);
 }
 
+/* ---- from text ---- */
+
+static Analysis *analyse_text(Arena *arena, const char *text) {
+    Diags *diags = diags_new(arena);
+    Ast *ast = front_parse(arena, diags, "model.hbm", text, strlen(text));
+    Model *model = ast ? front_check(arena, diags, ast, NULL, 0) : NULL;
+    if (!model) diags_print(diags, stdout, false);
+    return model ? model_analyse(arena, model) : NULL;
+}
+
+static void text_with_lets_and_functions(void) {
+    Arena *arena = arena_new();
+    Analysis *a = analyse_text(arena, "fn mix(a, b) = a + 2 * b;\n"
+                                      "latent s ~ half_normal(1);\n"
+                                      "plate g(3) {\n"
+                                      "  latent a ~ normal(0, s);\n"
+                                      "  latent b ~ normal(0, 1);\n"
+                                      "  plate k(4) {\n"
+                                      "    latent c ~ normal(a, 1);\n"
+                                      "    latent d ~ normal(b, 1);\n"
+                                      "    let m = mix(c, d);\n"
+                                      "    observed x ~ normal(m, 1);\n"
+                                      "  }\n"
+                                      "}\n");
+    if (!CHECK(a, "the model does not check")) return;
+    Builder b = {.arena = arena};
+    static const char *const on[] = {"", "s", "s a", "a b", "b c"};
+    static const char *const names[] = {"s", "a", "b", "c", "d"};
+    for (int i = 0; i < 5; i++) {
+        CHECK(!strcmp(a->order[i].latent->name, names[i]), "%d: %s", i, a->order[i].latent->name);
+        const char *got = set_text(&b, &a->order[i]);
+        CHECK(!strcmp(got, on[i]), "K of %s is {%s}, not {%s}", names[i], got, on[i]);
+    }
+    arena_free(arena);
+}
+
+static void prints_fit_a_terminal(void) {
+    Arena *arena = arena_new();
+    char *text = read_whole_file(arena, "examples/pastes.hbm", NULL);
+    Analysis *a = text ? analyse_text(arena, text) : NULL;
+    if (!CHECK(a, "examples/pastes.hbm does not check")) return;
+    Text out;
+    text_init(&out, arena);
+    for (int family = 0; family < 2; family++) {
+        model_print_descriptors(&out, a, family);
+        model_print_analysis(&out, a, family);
+    }
+    for (const char *line = out.data; *line; line += strcspn(line, "\n") + 1)
+        CHECK(strcspn(line, "\n") <= 80, "%.*s", (int)strcspn(line, "\n"), line);
+    CHECK(strstr(out.data, "q(b | mean, sd_batch, sd_cask and sd_assay; strength)"), "%s",
+          out.data);
+    CHECK(strstr(out.data, "batch (10): exchangeable: no expression inside"), "%s", out.data);
+    arena_free(arena);
+}
+
 int main(void) {
     RUN(random_effects);
     RUN(coupled_through_later_latents);
@@ -230,5 +286,7 @@ int main(void) {
     RUN(reductions_are_approximate);
     RUN(certificate_can_fail);
     RUN(no_plates);
+    RUN(text_with_lets_and_functions);
+    RUN(prints_fit_a_terminal);
     return check_done();
 }

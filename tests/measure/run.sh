@@ -1,0 +1,209 @@
+#!/bin/bash
+# What adavic achieves, measured: every row of the table in docs/measured.md. See README.md beside this file.
+#
+# BUILD=DIR   the build to measure (default build)        SEEDS="1 2 3"   training seeds
+# QUICK=1     short training, one seed: a dry run         THREADS=2       of each training
+set -u
+export LC_ALL=C
+cd "$(dirname "$0")/../.." || exit 1
+BUILD=$(realpath -m "${BUILD:-build}")
+QUICK=${QUICK:-}
+SEEDS=${SEEDS:-$([ -n "$QUICK" ] && echo 1 || echo 1 2 3)}
+THREADS=${THREADS:-2}
+OUT=${OUT:-docs/measured.md}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+table=$dir/table.md appendix=$dir/appendix.md
+: >"$table"; : >"$appendix"
+met=0 missed=0
+
+say() { echo "measure: $*" >&2; }
+# FULL seconds, or a twelfth of it in a dry run.
+seconds() { if [ -n "$QUICK" ]; then echo "$(($1 / 12))s"; else echo "${1}s"; fi; }
+# True where the awk condition over numbers holds; not a number fails.
+holds() { awk "BEGIN { exit !($1) }" 2>/dev/null; }
+
+# Adds a row: what, target, measured, and the condition under which the target is met.
+row() {
+    local mark=no
+    if holds "$4"; then mark=yes; met=$((met + 1)); else missed=$((missed + 1)); fi
+    echo "| $1 | $2 | $3 | $mark |" >>"$table"
+    say "$1: $3 (target $2: $mark)"
+}
+
+tool() {
+    ${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -I. -o "$dir/$1" "tests/measure/$1.c" tests/exact/exact.c -lm ||
+        exit 1
+}
+
+compile() { # NAME EXAMPLE [option...]
+    local name=$1 example=$2
+    shift 2
+    "$BUILD/adavic" "examples/$example.hbm" -o "$dir/$name" "$@" || say "$example does not compile"
+}
+
+train() { # NAME SECONDS SEED: weights in NAME.SEED.weights
+    "$dir/$1" train --time "$(seconds "$2")" --seed "$3" --threads "$THREADS" --quiet \
+        --weights "$dir/$1.$3.weights" --json >"$dir/$1.$3.train" || say "$1, seed $3: training failed"
+}
+
+# ---- rows that unit tests answer ----
+
+units() { # WHAT TARGET TEST...
+    local what=$1 target=$2 failed=0 passed=0
+    shift 2
+    for t in "$@"; do
+        make -s BUILD="$BUILD" "$BUILD/tests/unit/$t" >&2 || failed=$((failed + 1))
+        "$BUILD/tests/unit/$t" >"$dir/unit" 2>/dev/null || grep '^not ok' "$dir/unit" >&2
+        passed=$((passed + $(grep -c '^ok' "$dir/unit")))
+        failed=$((failed + $(grep -c '^not ok' "$dir/unit")))
+    done
+    row "$what" "$target" "$passed tests pass, $failed fail ($*)" "$failed == 0 && $passed > 0"
+}
+
+scripts() { # WHAT TARGET WORD...
+    local what=$1 target=$2
+    shift 2
+    BUILD=$BUILD tests/run.sh "$@" >"$dir/scripts" 2>&1
+    local last
+    last=$(tail -n 1 "$dir/scripts")
+    row "$what" "$target" "$last ($*)" "$(grep -c '^ *not ok' "$dir/scripts") == 0"
+}
+
+# ---- gaps to exact evidences ----
+
+gap_row() { # NAME MODEL SECONDS TARGET WHAT
+    local name=$1 model=$2 time=$3 target=$4 what=$5 files=() steps=""
+    "$dir/$name" simulate --count 200 --seed 1000 --quiet --out "$dir/$name.bin" >/dev/null
+    for seed in $SEEDS; do
+        train "$name" "$time" "$seed"
+        "$dir/$name" elbo "$dir/$name.bin" --batch --draws 1000 --seed 77 --threads "$THREADS" --json \
+            --weights "$dir/$name.$seed.weights" >"$dir/$name.$seed.elbo"
+        files+=("$dir/$name.$seed.elbo")
+        steps+=" $(sed -n 's/.*"steps": \([0-9]*\).*/\1/p' "$dir/$name.$seed.train")"
+    done
+    local mean se worst khat means
+    read -r mean se worst khat means <<<"$("$dir/gap" "$model" "$dir/$name.bin" "${files[@]}")"
+    row "$what, $(seconds "$time"), $THREADS threads: gap to the exact evidence" "< $target nat" \
+        "$mean ± $se (by seed: $means); worst data set $worst, worst k-hat $khat; steps:$steps" \
+        "$mean < $target && $mean > -4 * $se - 1e-3"
+}
+
+# ---- real data beside quadrature ----
+
+posterior_row() { # NAME SECONDS
+    local name=$1 means="" sds="" mean_ok=1 sd_ok=1
+    for seed in $SEEDS; do
+        train "$name" "$2" "$seed"
+        "$dir/$name" infer "examples/data/$name.csv" --draws 10000 --seed 77 --json \
+            --weights "$dir/$name.$seed.weights" >"$dir/$name.$seed.infer"
+        "$dir/posterior" "tests/golden/${name}_exact.json" "$dir/$name.$seed.infer" >"$dir/posterior.md"
+        { echo; echo "## $name, seed $seed"; echo; grep '^|' "$dir/posterior.md"; } >>"$appendix"
+        local z of_z ratio of_ratio
+        read -r _ _ z of_z _ _ ratio of_ratio <<<"$(tail -n 1 "$dir/posterior.md")"
+        means+=" $z $of_z" sds+=" $ratio $of_ratio"
+        mean_ok+=" && $z < 0.15 && $z > -0.15"
+        sd_ok+=" && $ratio < 1.15 && $ratio > 0.85"
+    done
+    row "$name (real data), $(seconds "$2"): every latent's mean, in exact sd (worst, by seed)" "within 0.15" \
+        "${means# }" "$mean_ok"
+    row "$name: every latent's sd over the exact one (worst, by seed)" "within 15 %" "${sds# }" "$sd_ok"
+}
+
+# ---- sizes, bytes, time ----
+
+weights_row() {
+    "$dir/gre" train --steps 1 --quiet --weights "$dir/g3" >/dev/null
+    "$dir/gre" train --steps 1 --quiet --size group=300 --sets 4 --draws 4 --weights "$dir/g300" >/dev/null
+    local count='s/.*"weights": \([0-9]*\).*/\1/p' a b
+    a=$("$dir/gre" info --json --weights "$dir/g3" | sed -n "$count")
+    b=$("$dir/gre" info --json --weights "$dir/g300" | sed -n "$count")
+    row "weights of gre, 3 and 300 groups" "equal" "$a and $b" "${a:-0} == ${b:-1}"
+}
+
+threads_row() {
+    local same=0 tried=0
+    for name in gre pastes; do
+        for threads in 1 2; do
+            "$dir/$name" train --steps 200 --seed 5 --threads $threads --quiet --weights "$dir/t$threads" >/dev/null
+        done
+        tried=$((tried + 1))
+        cmp -s "$dir/t1" "$dir/t2" && same=$((same + 1))
+    done
+    row "weights files of 1 and 2 threads, same seed and steps (gre, pastes)" "identical bytes" \
+        "$same of $tried identical" "$same == $tried"
+}
+
+compile_row() {
+    local slowest=0 times=""
+    for example in examples/*.hbm; do
+        local name start end took
+        name=$(basename "$example" .hbm)
+        start=$(date +%s%N)
+        "$BUILD/adavic" "$example" -o "$dir/compiled" || slowest=999
+        end=$(date +%s%N)
+        took=$(awk "BEGIN { printf \"%.2f\", ($end - $start) / 1e9 }")
+        times+=" $name $took,"
+        holds "$took > $slowest" && slowest=$took
+    done
+    row "\`adavic\` on every example, seconds" "< 3" "${times%,}" "$slowest < 3"
+    if [ -x "$BUILD/asan/adavic" ]; then
+        local leaks=0
+        for example in examples/*.hbm; do
+            "$BUILD/asan/adavic" "$example" -o "$dir/compiled" 2>"$dir/asan" || leaks=$((leaks + 1))
+            grep -q Sanitizer "$dir/asan" && leaks=$((leaks + 1))
+        done
+        row "the same under AddressSanitizer" "no leak" "$leaks examples with complaints" "$leaks == 0"
+    fi
+}
+
+# A model trains, and its ELBO over fresh data agrees with its own validation.
+any_model_row() { # NAME
+    compile "$1" "$1"
+    train "$1" 60 1
+    "$dir/$1" simulate --count 20 --seed 1000 --quiet --out "$dir/$1.npz" >/dev/null
+    "$dir/$1" elbo "$dir/$1.npz" --json --weights "$dir/$1.1.weights" >"$dir/$1.elbo"
+    local bad good khat
+    bad=$(grep -o '"elbo": [^,}]*' "$dir/$1.elbo" | grep -Ec 'nan|inf|null')
+    good=$(grep -o '"elbo": [^,}]*' "$dir/$1.elbo" | grep -Evc 'nan|inf|null')
+    khat=$(grep -o '"khat": [-0-9.]*' "$dir/$1.elbo" | awk '{ print $2 }' | sort -n | awk '{ k[NR] = $1 } END { print k[int((NR + 1) / 2)] }')
+    row "$1: compiles, trains $(seconds 60), answers 20 fresh data sets" "all finite" \
+        "$good of 20 finite, median k-hat $khat" "$good == 20 && $bad == 0"
+}
+
+write_out() {
+    {
+        echo "# Measured"
+        echo
+        echo "By \`make measure\`, on $(nproc) cores of $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $THREADS threads, seeds $SEEDS${QUICK:+ (a dry run with short training: not a measurement)}."
+        echo
+        echo "| what | target | measured | met |"
+        echo "| --- | --- | --- | --- |"
+        cat "$table"
+        cat "$appendix"
+    } >"$OUT.new" && mv "$OUT.new" "$OUT"
+}
+
+tool gap
+tool posterior
+compile gre gre; compile gre_no_exact gre --no-exact; compile nc nc; compile pastes pastes
+units "gradients of every operation and of whole steps, against central differences" "≤ 1e-6 of the largest entry" \
+    test_ir_grad test_step_gradients
+mapfile -t backs < <(basename -as .c tests/unit/test_back_*.c)
+units "native code (LLVM and C, f32 and f64, remainders) against the interpreter" "≤ 1e-4 (f32), 1e-10 (f64)" "${backs[@]}"
+units "\`--paper\` on gre against the golden file" "≤ 1e-9 interpreter, 1e-4 native" test_golden_gre
+gap_row gre gre 60 1 "gre"
+gap_row gre_no_exact gre 180 2 "gre, \`--no-exact\`"
+gap_row nc nc 60 0.15 "nc"
+posterior_row pastes 120
+any_model_row four_plates
+any_model_row every_level
+units "permuting instances of any plate" "≤ 1.5e-5" test_permutation
+weights_row
+threads_row
+compile_row
+scripts "broken programs, data and weights files" "a clear error, exit 1, nothing written" tests/diag tests/cli/broken tests/cli/data tests/cli/weights
+write_out
+cat "$OUT"
+say "$met targets met, $missed missed"
+[ "$missed" = 0 ]
