@@ -245,7 +245,7 @@ static void text_with_lets_and_functions(void) {
                                       "}\n");
     if (!CHECK(a, "the model does not check")) return;
     Builder b = {.arena = arena};
-    static const char *const on[] = {"", "s", "s a", "a b", "b c"};
+    static const char *const on[] = {"", "s", "a", "a b", "b c"};
     static const char *const names[] = {"s", "a", "b", "c", "d"};
     for (int i = 0; i < 5; i++) {
         CHECK(!strcmp(a->order[i].latent->name, names[i]), "%d: %s", i, a->order[i].latent->name);
