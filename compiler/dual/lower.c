@@ -413,8 +413,7 @@ static bool mentions_param(const Expr *e, int param) {
     return false;
 }
 
-/* Position of the location parameter: sample = parameter + f(other parameters). -1: none. */
-static int location_param(const Distribution *dist) {
+int location_param(const Distribution *dist) {
     const Expr *e = dist->sample;
     if (!e || e->kind != EXPR_OP || e->opcode != OP_ADD) return -1;
     for (int side = 0; side < 2; side++) {

@@ -78,12 +78,9 @@ static Gaussian through_link(Build *b, const Var *var, Val location, IrValue err
 /* May the arguments of `var`, its location aside, be computed from what was drawn before? */
 static bool scale_is_known(const Build *b, const Var *var) {
     KnownArgs k = {.b = b, .known = true};
-    const Var *location = location_of(var);
-    for (int i = 0; i < var->dist->n_params; i++) {
-        const Expr *arg = var->args[i];
-        if (arg->kind == EXPR_VAR && arg->var == location) continue;
-        expr_visit_vars(arg, check_known, &k);
-    }
+    int location = location_param(var->dist);
+    for (int i = 0; i < var->dist->n_params; i++)
+        if (i != location) expr_visit_vars(var->args[i], check_known, &k);
     return k.known;
 }
 
