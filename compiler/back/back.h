@@ -1,10 +1,10 @@
 /* back.h -- from tensor IR to loops, and from loops to text or machine code.
  *
- *   IrProgram --schedule--> LoopProgram --+--> C text        (back/c.c: readable, the differential test)
- *                                         +--> LLVM IR --> object (back/llvm_*.c, LLVM 19 C API: the product)
+ *   IrProgram --schedule--> LoopProgram --+--> C text (back/c.c: readable, the differential test)
+ *                                         +--> LLVM IR --> object (back/llvm_*.c: the product)
  *
- * The schedule is the only place that knows about lanes, layouts, fusion and buffers; both back ends translate
- * loop instructions one by one.
+ * The schedule is the only place that knows about lanes, layouts, fusion and buffers; both back
+ * ends translate loop instructions one by one.
  */
 #ifndef ADAVIC_BACK_H
 #define ADAVIC_BACK_H
@@ -23,7 +23,7 @@ typedef struct ScheduleOptions {
 LoopProgram *schedule(Arena *arena, const IrProgram *p, const ScheduleOptions *options);
 void loop_print(Text *out, const LoopProgram *loops);
 
-/* One compilation unit: all programs of a model, the entry table and the manifest (runtime/abi.h). */
+/* One compilation unit: all programs of a model, entry table and manifest (runtime/abi.h). */
 typedef struct Unit {
     const LoopProgram *const *programs;
     int n_programs;
@@ -42,6 +42,7 @@ typedef struct Target {
 /* Lanes that fill the target's vector registers, for f32 or f64. */
 int target_lanes(const Target *target, bool f64);
 /* Writes an object file, or (text != NULL) LLVM assembly instead. NULL, or a complaint. */
-const char *back_llvm(Arena *arena, const Unit *unit, const Target *target, const char *object_path, Text *text);
+const char *back_llvm(Arena *arena, const Unit *unit, const Target *target, const char *object_path,
+                      Text *text);
 
 #endif

@@ -1,7 +1,7 @@
 /* diag.h -- errors as data: a code, a span, what was expected, what was found, what to do.
  *
- * Every diagnostic is one row of diags.def: DIAG(NAME, code, severity, "format", "long explanation"). The format's % arguments are those
- * given to diag_report. Shown as
+ * Every diagnostic is one row of diags.def: DIAG(NAME, code, severity, "format", "long
+ * explanation"). The format's % arguments are those given to diag_report. Shown as
  *
  *     pastes.hbm:3:28: error E0201: unknown name `sd_bach`
  *       3 |   latent b ~ normal(mean, sd_bach);
@@ -27,7 +27,8 @@ Diags *diags_new(Arena *arena);
 int diags_add_source(Diags *diags, const char *path, const char *text, size_t n);
 void diag_report(Diags *diags, DiagCode code, Span span, ...);
 /* Attach to the last report: a second place, a suggestion. */
-void diag_note(Diags *diags, Span span, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void diag_note(Diags *diags, Span span, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void diag_help(Diags *diags, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int diags_errors(const Diags *diags);
 /* All reports, by position; at most 20 errors, then a count. */

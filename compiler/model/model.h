@@ -1,9 +1,10 @@
 /* model.h -- the checked model: what front/ yields and everything after it reads.
  *
- * Names are resolved, types and shapes inferred, supports checked. Expressions are trees over variables,
- * parameters (inside functions, distributions, links), built-in operations of the tensor IR (ops.def) and calls of fn,
- * which are inlined when lowered (dual/lower.c). A value's plates are always a path from the root of
- * the plate tree, so its innermost plate says all (NULL: outside all plates).
+ * Names are resolved, types and shapes inferred, supports checked. Expressions are trees over
+ * variables, parameters (inside functions, distributions, links), built-in operations of the tensor
+ * IR (ops.def) and calls of fn, which are inlined when lowered (dual/lower.c). A value's plates are
+ * always a path from the root of the plate tree, so its innermost plate says all (NULL: outside all
+ * plates).
  */
 #ifndef ADAVIC_MODEL_H
 #define ADAVIC_MODEL_H
@@ -44,21 +45,23 @@ typedef struct Type {
 typedef enum { SUPPORT_REAL, SUPPORT_POSITIVE, SUPPORT_INTERVAL } SupportKind;
 typedef struct Support {
     SupportKind kind;
-    Expr *lo, *hi; /* interval(lo, hi): over the distribution's parameters, or (in a Var) over the model's variables */
+    Expr *lo, *hi; /* interval(lo, hi): over the distribution's parameters, or (in a Var) over the
+                      model's variables */
 } Support;
 extern const char *const support_names[];
 
 typedef enum {
-    EXPR_NUMBER,  /* number */
-    EXPR_VAR,     /* var */
-    EXPR_PARAM,   /* param: position among the formal parameters of the enclosing fn, distribution or link body */
-    EXPR_OP,      /* opcode, args: a point-wise operation of the tensor IR */
-    EXPR_REDUCE,  /* reduce, args[0]: over the whole event */
-    EXPR_CALL,    /* function, args */
-    EXPR_LINK,    /* link, link_part, args[0], then link parameters: exp.inverse(x) ... */
-    EXPR_INDEX,   /* args[0], index: constant position of the first dimension */
-    EXPR_ARRAY,   /* args: elements of a new first dimension */
-    EXPR_RANDOM,  /* random; args[0] = shape parameter for gamma: only in `sample` bodies */
+    EXPR_NUMBER, /* number */
+    EXPR_VAR,    /* var */
+    EXPR_PARAM,  /* param: position among the formal parameters of the enclosing fn, distribution or
+                    link body */
+    EXPR_OP,     /* opcode, args: a point-wise operation of the tensor IR */
+    EXPR_REDUCE, /* reduce, args[0]: over the whole event */
+    EXPR_CALL,   /* function, args */
+    EXPR_LINK,   /* link, link_part, args[0], then link parameters: exp.inverse(x) ... */
+    EXPR_INDEX,  /* args[0], index: constant position of the first dimension */
+    EXPR_ARRAY,  /* args: elements of a new first dimension */
+    EXPR_RANDOM, /* random; args[0] = shape parameter for gamma: only in `sample` bodies */
 } ExprKind;
 
 typedef enum { REDUCE_SUM, REDUCE_MEAN, REDUCE_MIN, REDUCE_MAX, REDUCE_PROD } Reduce;
@@ -84,9 +87,9 @@ struct Expr {
 
 typedef struct Param {
     const char *name;
-    SupportKind support;  /* what the parameter must lie in */
+    SupportKind support; /* what the parameter must lie in */
     Span span;
-    Expr *lo, *hi;        /* of an interval: over the parameters */
+    Expr *lo, *hi; /* of an interval: over the parameters */
 } Param;
 
 struct Function {
@@ -94,11 +97,13 @@ struct Function {
     Span span;
     int n_params;
     Param *params;
-    Expr *body; /* over EXPR_PARAM 0..n_params-1; typed anew at each call (event shapes follow the arguments') */
+    Expr *body; /* over EXPR_PARAM 0..n_params-1; typed anew at each call (event shapes follow the
+                   arguments') */
 };
 
-/* A distribution of the standard library or of the user: data, not C. Univariate: dims on the left are independent copies.
- * Bodies see the parameters as EXPR_PARAM 0..n_params-1; in log_prob the value is EXPR_PARAM n_params. */
+/* A distribution of the standard library or of the user: data, not C. Univariate: dims on the left
+ * are independent copies. Bodies see the parameters as EXPR_PARAM 0..n_params-1; in log_prob the
+ * value is EXPR_PARAM n_params. */
 struct Distribution {
     const char *name;
     const char *doc;
@@ -110,8 +115,9 @@ struct Distribution {
     Expr *log_prob; /* NULL: simulator only */
 };
 
-/* v (unconstrained) -> value. Bodies see v (forward, log_jacobian) or the value (inverse) as EXPR_PARAM 0, then parameters.
- * `scale` marks a link whose parameter 0 is the running scale c that the runtime takes from prior draws (softplus). */
+/* v (unconstrained) -> value. Bodies see v (forward, log_jacobian) or the value (inverse) as
+ * EXPR_PARAM 0, then parameters. `scale` marks a link whose parameter 0 is the running scale c that
+ * the runtime takes from prior draws (softplus). */
 struct Link {
     const char *name;
     const char *doc;
@@ -120,7 +126,7 @@ struct Link {
     Param *params;
     SupportKind support;
     Expr *forward, *inverse, *log_jacobian; /* log |d forward / d v|, over v */
-    bool scaled; /* its first parameter after v is c, the marginal median of prior draws (1-language.md) */
+    bool scaled; /* its first parameter after v is c, the marginal median of prior draws */
 };
 
 typedef enum { VAR_HYPER, VAR_LATENT, VAR_OBSERVED, VAR_LET, VAR_QUANTITY } VarKind;
@@ -130,10 +136,11 @@ struct Var {
     const char *name;
     Span span; /* of the name in its declaration */
     int index; /* in Model.vars: the order of declaration */
-    Type type; /* type.plate: where it is declared (latent, observed) or what it varies over (let, quantity) */
+    Type type; /* type.plate: where it is declared (latent, observed) or what it varies over (let,
+                  quantity) */
     /* latent, observed */
     Distribution *dist;
-    Expr **args;    /* dist->n_params of them */
+    Expr **args;     /* dist->n_params of them */
     Support support; /* the distribution's, with its parameters replaced */
     Link *link;      /* latent: the support's default or the one named by `via` */
     /* let, quantity, hyper */
@@ -142,18 +149,18 @@ struct Var {
 };
 
 typedef struct Model {
-    const char *name; /* the file's name without folder and extension */
+    const char *name;    /* the file's name without folder and extension */
     VEC(Plate *) plates; /* parents before children, in order of declaration */
     VEC(Var *) vars;     /* in order of declaration; a use never precedes its declaration */
     VEC(Distribution *) distributions;
     VEC(Link *) links;
     VEC(Function *) functions;
-    uint64_t hash; /* of the checked model (not of its text): spacing and comments do not change it */
+    uint64_t hash; /* of the checked model, so spacing and comments do not change it */
 } Model;
 
 /* ---- analysis (model/) ---- */
 
-/* The factorisation of the guide: latents in top-down order with their conditioning sets (2-dual.md §1.7). */
+/* The factorisation of the guide: latents in top-down order with their conditioning sets. */
 typedef struct Conditioning {
     Var *latent;
     int n_on;
@@ -172,14 +179,16 @@ typedef struct Analysis {
 
 Analysis *model_analyse(Arena *arena, Model *model); /* also fills Plate.exchangeable and .reason */
 void model_print(Text *out, const Model *model);     /* --emit=model */
-void expr_print(Text *out, const Expr *e);           /* as it would be written; EXPR_PARAM as $0, $1 ... */
-uint64_t model_hash(Arena *arena, const Model *model); /* over what model_print shows, the name left out */
+void expr_print(Text *out, const Expr *e); /* as it would be written; EXPR_PARAM as $0, $1 ... */
+/* Over what model_print shows, the name left out. */
+uint64_t model_hash(Arena *arena, const Model *model);
 void model_print_descriptors(Text *out, const Analysis *analysis, bool mean_field);
 void model_print_analysis(Text *out, const Analysis *analysis, bool mean_field);
 
 /* Does the value of `e` mention variable `var` (through lets too)? */
 bool expr_mentions(const Expr *e, const Var *var);
-/* Calls `visit` for every random variable or hyper that `e` depends on, lets and functions looked through. */
+/* Calls `visit` for every random variable or hyper that `e` depends on, lets and functions looked
+ * through. */
 void expr_visit_vars(const Expr *e, void (*visit)(void *user, Var *var), void *user);
 
 #endif
