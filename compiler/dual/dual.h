@@ -1,12 +1,16 @@
 /* dual.h -- the derived dual: from an analysed model to the tensor programs of a compiled model.
  *
  * Everything the network computes is built here out of ops.def: there is no operation "attention",
- * "MAF" or "normal" below this folder. Names that other parts rely on: random sites    "sim:NAME"
- * for the first base draw of NAME's `sample`, "sim:NAME.1", ... for further ones; "u:TEMPLATE" for
- * the guide's base draws [data, draw, plates, flat event] weights         "st0.embed.W",
- * "mu_g.affine.shift.0.W", "mu_g.maf.0.W" ... axes            "data", "draw", the plates' names;
- * event axes are internal control input   "entropy_weight": w in loss = mean over sets and draws of
- * w log q - log p The programs' inputs and outputs are listed in runtime/abi.h.
+ * "MAF" or "normal" below this folder. Names that other parts rely on:
+ *
+ *   random sites    "sim:NAME" for the first base draw of NAME's `sample`, "sim:NAME.1", ... for
+ *                   further ones; "u:LATENT", and "u:(globals)" for the joint flow outside all
+ *                   plates, for the guide's base draws [data, draw, plates, flat event]
+ *   weights         "st0.embed.W", "mu_g.affine.shift.0.W", "mu_g.maf.0.W" ...
+ *   axes            "data", "draw", the plates' names; event axes are internal
+ *   control input   "entropy_weight": w in loss = mean over sets and draws of w log q - log p
+ *
+ * The programs' inputs and outputs are listed in runtime/abi.h.
  */
 #ifndef ADAVIC_DUAL_H
 #define ADAVIC_DUAL_H

@@ -314,8 +314,9 @@ IrValue guide_sample(Build *b, const Encoding *enc, bool show) {
     const Analysis *analysis = b->analysis;
     GuideState g = {.b = b, .enc = enc, .show = show, .log_q = IR_NONE};
     g.free = arena_array(b->arena, Val, b->model->vars.n + 1);
-    Template joint = {.name = "globals"};
-    for (int bounded = 1; bounded >= 0 && !b->options.paper; bounded--)
+    /* parentheses: no latent is called that */
+    Template joint = {.name = "(globals)"};
+    for (int bounded = 1; bounded >= 0 && is_structured(b); bounded--)
         for (int i = 0; i < analysis->n_latents; i++) {
             const Var *var = analysis->order[i].latent;
             if (!var->type.plate && (var->support.kind != SUPPORT_REAL) == bounded)
@@ -327,7 +328,7 @@ IrValue guide_sample(Build *b, const Encoding *enc, bool show) {
     }
     for (int i = 0; i < analysis->n_latents; i++) {
         const Conditioning *c = &analysis->order[i];
-        if (!c->latent->type.plate && !b->options.paper) continue;
+        if (!c->latent->type.plate && is_structured(b)) continue;
         Template t = {.name = c->latent->name, .plate = c->latent->type.plate, .conditioning = c};
         add_latent(&t, c->latent);
         sample_template(&g, &t);

@@ -118,10 +118,18 @@ static IrValue layer_norm(Build *b, const char *name, IrValue x, int64_t width) 
 typedef struct Heads {
     int64_t width;
     AxisId feature, head, key, out; /* in canonical order */
+    double gain;                    /* of what is added to the residual stream */
 } Heads;
+
+/* Nothing normalises a pre-norm residual stream: its branches start small, so that encodings keep
+ * their size over any number of plates. */
+static double branch_gain(const SetTransformer *shape) {
+    return shape->pre_norm ? 0.5 : 1;
+}
 
 static Heads heads_of(Build *b, const SetTransformer *shape) {
     Heads h = {.width = shape->width, .feature = feature_axis(b, shape->width)};
+    h.gain = branch_gain(shape);
     int64_t key = shape->width / shape->heads;
     h.head = named_axis(b, "head", shape->heads);
     h.key = named_axis(b, "key", key);
@@ -156,7 +164,8 @@ static IrValue attention(Build *b, const char *name, IrValue x, IrValue y, AxisI
     IrValue about = ir_contract(p, e, ir_sub(p, v, mean), &over, 1);
     IrValue pooled = ir_add(p, ir_mul(p, about, norm), mean);
     Blocks in = {.n = 1, .at = {block_of(pooled, 2, (AxisId[]){h->head, h->key}, "x")}};
-    IrValue out = affine_to(b, arena_printf(b->arena, "%s.o", name), &in, &h->out, 1, 1, true);
+    IrValue out =
+        affine_to(b, arena_printf(b->arena, "%s.o", name), &in, &h->out, 1, h->gain, true);
     return ir_rename(p, out, h->out, h->feature);
 }
 
@@ -175,8 +184,8 @@ static IrValue mab(Build *b, const char *name, IrValue x, IrValue y, AxisId over
         return layer_norm(b, ln2, ir_add(p, hidden, fed), h.width);
     }
     IrValue hidden = ir_add(p, x, attention(b, name, x, y, over, &h));
-    IrValue fed =
-        ir_relu(p, dense_plain(b, ff, layer_norm(b, ln2, hidden, h.width), h.width, h.width, 1));
+    IrValue fed = ir_relu(
+        p, dense_plain(b, ff, layer_norm(b, ln2, hidden, h.width), h.width, h.width, h.gain));
     return ir_add(p, hidden, fed);
 }
 
@@ -209,5 +218,5 @@ IrValue set_transformer(Build *b, const char *name, const SetTransformer *shape,
                  ir_rename(p, pooled, seed, others), others, shape);
     AxisId f = feature_axis(b, shape->width);
     Blocks out = {.n = 1, .at = {block_of(pooled, 2, (AxisId[]){seed, f}, "x")}};
-    return dense(b, arena_printf(b->arena, "%s.out", name), &out, shape->width, 1);
+    return dense(b, arena_printf(b->arena, "%s.out", name), &out, shape->width, branch_gain(shape));
 }

@@ -8,10 +8,10 @@ enum { N_FAMILIES = 4 };
 static const struct {
     const char *name;
     DualOptions options;
-    double noise; /* added to the weights' start; learned encodings are large in deep models */
-} families[N_FAMILIES] = {{"structured", {FAMILY_STRUCTURED, false, false}, 0.005},
-                          {"adavi", {FAMILY_ADAVI, false, false}, 0.005},
-                          {"structured, no exact path", {FAMILY_STRUCTURED, false, true}, 1e-4},
+    double noise; /* added to the weights' start */
+} families[N_FAMILIES] = {{"structured", {FAMILY_STRUCTURED, false, false}, 0.02},
+                          {"adavi", {FAMILY_ADAVI, false, false}, 0.02},
+                          {"structured, no exact path", {FAMILY_STRUCTURED, false, true}, 0.02},
                           {"paper", {FAMILY_ADAVI, true, true}, 0.02}};
 
 typedef struct Size {
