@@ -160,7 +160,7 @@ static void judge_band(RtCalibrated *r, const char *what, double x, double se, d
                        const char *below, const char *above) {
     double out = x < lo ? lo - x : x - hi;
     if (out <= 0) return;
-    rt_calibrated_add(r, out <= 2 * se ? RT_LOOK : RT_BAD, "%s %.3f, not in %.2f to %.2f: %s", what,
+    rt_calibrated_add(r, out <= 2 * se ? RT_LOOK : RT_BAD, "%s %.4f, not in %.2f to %.2f: %s", what,
                       x, lo, hi, x < lo ? below : above);
 }
 

@@ -83,6 +83,21 @@ static void print_importance(const RtChecked *c, bool colour) {
            c->elbo.mean, rt_moments_se(&c->elbo), c->gap.mean, rt_moments_se(&c->gap));
 }
 
+/* All of them, or where that is more than the table itself, the first of each row. */
+static void print_reasons(const RtChecked *c) {
+    int all = 0;
+    for (int i = 0; i < c->n_rows; i++) all += c->results[i].n_reasons;
+    for (int i = 0; i < c->n_rows; i++) {
+        const RtCalibrated *r = &c->results[i];
+        int shown = all > c->n_rows + 4 && r->n_reasons > 1 ? 1 : r->n_reasons;
+        for (int k = 0; k < shown; k++) {
+            printf("  %s: %s", c->rows[i]->name, r->reasons[k]);
+            if (shown < r->n_reasons) printf("; %d more", r->n_reasons - shown);
+            putchar('\n');
+        }
+    }
+}
+
 void rt_checked_show(const RtSession *s, const RtChecked *c) {
     bool colour = rt_colour(stdout), blocks = has_blocks();
     const char *on = colour ? "\033[1m" : "", *off = colour ? "\033[0m" : "";
@@ -91,9 +106,7 @@ void rt_checked_show(const RtSession *s, const RtChecked *c) {
     for (int i = 0; i < c->n_rows; i++) print_row(c->rows[i], &c->results[i], blocks, colour);
     if (c->has_gradient) print_gradient(s->model, &c->gradient, colour);
     print_importance(c, colour);
-    for (int i = 0; i < c->n_rows; i++)
-        for (int k = 0; k < c->results[i].n_reasons; k++)
-            printf("  %s: %s\n", c->rows[i]->name, c->results[i].reasons[k]);
+    print_reasons(c);
     printf("%soverall: ", on);
     print_verdict(c->overall, colour);
     printf(": %s\n%" PRId64 " data sets x %" PRId64 " draws, seed %" PRIu32 ", trained %" PRId64
