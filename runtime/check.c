@@ -11,10 +11,19 @@
 
 #include "runtime/random.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-enum { COUNT = 1000, DRAWS = 199, LARGEST_BLOCK = 64, GRADIENT_SETS = 4, GRADIENT_DRAWS = 8 };
+enum {
+    COUNT = 1000,
+    LEAST_COUNT = 100,
+    DRAWS = 199,
+    LEAST_DRAWS = 99,
+    LARGEST_BLOCK = 64,
+    GRADIENT_SETS = 4,
+    GRADIENT_DRAWS = 8
+};
 static const double block_bytes = 32 << 20;
 
 /* Steps of the random numbers. */
@@ -272,9 +281,21 @@ static int64_t even_draws(int64_t n) {
     return (n + RT_BINS) / RT_BINS * RT_BINS - 1;
 }
 
+/* From fewer, standard errors and k-hat say nothing. */
+static bool enough(const char *option, int64_t n, int64_t least) {
+    RtError error;
+    if (n < 0 || n >= least) return true;
+    rt_error(&error, "--%s %" PRId64 ": too few to judge by\n  expected  %" PRId64 " or more",
+             option, n, least);
+    rt_complain(&error);
+    return false;
+}
+
 int rt_command_check(RtSession *s) {
     RtError error;
     const RtOptions *o = s->options;
+    if (!enough("count", o->count, LEAST_COUNT) || !enough("draws", o->draws, LEAST_DRAWS))
+        return 2;
     Check c = {.s = s,
                .progress = rt_progress_new(s->mem, o->quiet),
                .r = {.n_sets = o->count > 0 ? o->count : COUNT,
