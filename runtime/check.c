@@ -31,7 +31,8 @@ enum { SIMULATED, ANSWERED, PICKED };
 
 static const struct {
     double good, look; /* share of data sets whose k-hat is too large */
-} importance = {0.2, 0.5};
+    double ess;        /* mean ess / draws: bad only where most weight is lost, too */
+} importance = {0.2, 0.5, 0.5};
 
 static const double equal_weights = 0.99; /* ess / draws */
 
@@ -251,9 +252,10 @@ static bool returns_prior(const RtChecked *r) {
 
 static void judge(RtChecked *r) {
     double share = (double)r->above / (double)r->n_sets;
-    r->importance = share <= importance.good   ? RT_GOOD
-                    : share <= importance.look ? RT_LOOK
-                                               : RT_BAD;
+    bool lost = !(r->ess.mean >= importance.ess * (double)r->n_draws);
+    r->importance = share <= importance.good            ? RT_GOOD
+                    : share <= importance.look || !lost ? RT_LOOK
+                                                        : RT_BAD;
     for (int i = 0; i < r->n_rows; i++)
         r->results[i] = rt_calibration_judge(r->rows[i], r->n_draws);
     bool prior = returns_prior(r);
