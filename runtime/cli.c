@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TRAIN = 1, INFER = 2, ELBO = 4, SIMULATE = 8, INFO = 16 };
+enum { TRAIN = 1, INFER = 2, ELBO = 4, SIMULATE = 8, INFO = 16, CHECK = 32 };
 typedef enum { COUNT, SEED, TIME, RATE, TEXT, FLAG, LIST } Kind;
 
 typedef struct Option {
@@ -63,6 +63,18 @@ static const struct Command {
      "data only.\n"
      "Without --out, quantiles of every variable are printed.",
      "simulate --count 100 --out sets.npz"},
+    {"check", CHECK, false, rt_command_check, "is the trained model any good?",
+     "Simulates data sets with their latents, infers each, and looks up the truth in the "
+     "answers. Per latent\n"
+     "(all its instances together): the histogram of the truth's rank among the draws, flat if the "
+     "posterior\n"
+     "is right; how often 90 % intervals hold the truth; mean and rms of (truth - mean) / sd, 0 "
+     "and "
+     "1 if\n"
+     "right; contraction, 1 - posterior variance / prior variance. Then the compiled gradient, and "
+     "importance\n"
+     "weights. Exit status 3 if anything is bad.",
+     "check --count 4000"},
     {"info", INFO, false, rt_command_info, "what this program is and how it was trained",
      "The model's plates and variables, the size of the network, the analysis that it was derived "
      "from, and\n"

@@ -55,6 +55,21 @@ void rt_progress_step(RtProgress *p, int64_t step, int64_t horizon, double loss,
     fflush(stderr);
 }
 
+void rt_progress_count(RtProgress *p, int64_t done, int64_t all, const char *what) {
+    double now = rt_seconds();
+    if (p->quiet || done == all || now - p->last < (p->terminal ? 0.1 : 5)) return;
+    p->last = now;
+    if (p->terminal) {
+        fprintf(stderr, "\r\033[K");
+        bar(done, all);
+    }
+    double left = (now - p->started) / (double)done * (double)(all - done);
+    fprintf(stderr, "%" PRId64 "/%" PRId64 " %s  ETA %d:%02d%s", done, all, what, (int)left / 60,
+            (int)left % 60, p->terminal ? "" : "\n");
+    p->open = p->terminal;
+    fflush(stderr);
+}
+
 void rt_progress_validation(RtProgress *p, double elbo) {
     p->validation = elbo;
 }

@@ -40,6 +40,8 @@ typedef struct RtState {
     char objective[200];
 } RtState;
 
+typedef struct RtProgress RtProgress;
+
 typedef struct RtSession {
     RtMem *mem;
     const RtModel *model;
@@ -58,6 +60,7 @@ int rt_command_infer(RtSession *s);
 int rt_command_elbo(RtSession *s);
 int rt_command_simulate(RtSession *s);
 int rt_command_info(RtSession *s);
+int rt_command_check(RtSession *s);
 /* Bytes that training allocates before its first step, for `info`. */
 int64_t rt_train_bytes(RtSession *s);
 
@@ -84,6 +87,9 @@ void rt_feed_load(RtFeed *f, const RtData *d, int64_t first, int64_t n);
 
 /* ---- stats.c: fills the state's statistics from draws of program `prepare` ---- */
 bool rt_stats(RtSession *s, RtError *error);
+
+/* ---- preview.c: quantiles of prior predictive draws, shown before training ---- */
+void rt_preview(RtSession *s, RtProgress *p);
 
 /* ---- weights.c ---- */
 bool rt_weights_save(const RtModel *m, const RtState *state, const char *path, RtError *error);
@@ -128,13 +134,14 @@ bool rt_colour(FILE *f);
 int rt_columns(FILE *f); /* width of the terminal, 100 if it is none */
 
 /* ---- progress.c ---- */
-typedef struct RtProgress RtProgress;
 RtProgress *rt_progress_new(RtMem *mem, bool quiet);
 /* horizon 0: not known yet. */
 void rt_progress_step(RtProgress *p, int64_t step, int64_t horizon, double loss, double spread,
                       double norm, double sets_per_second);
 __attribute__((format(printf, 2, 3))) void rt_progress_line(RtProgress *p, const char *format, ...);
 void rt_progress_validation(RtProgress *p, double elbo); /* shown from the next line on */
+/* `done` of `all`, for commands that do one thing many times. */
+void rt_progress_count(RtProgress *p, int64_t done, int64_t all, const char *what);
 void rt_progress_end(RtProgress *p);
 
 #endif

@@ -440,6 +440,7 @@ static void catch_signals(void) {
 static bool prepare(Train *t, RtError *error) {
     RtSession *s = t->s;
     if (!read_settings(t, error) || !rt_stats(s, error)) return false;
+    if (!s->options->quiet && !s->options->json) rt_preview(s, t->progress);
     rt_state_init_weights(s->model, t->state, s->seed);
     prepare_step(t);
     prepare_validation(t);

@@ -9,7 +9,7 @@
  * Guide: mu ~ normal(loc0 + loc1 m, exp scale); a ~ normal(w0 + w1 m_g + w2 mu, exp group.scale),
  * where m_g is the mean of (x - shift - median) / mad in a group and m the mean of all m_g. The
  * exact posterior is in this family. A set whose first u:mu exceeds `fake_overflow` gets an
- * infinite loss. */
+ * infinite loss; derivatives by a are off by the factor `fake_derivative`. */
 #include "rt_fake_model.h"
 
 #include "runtime/abi.h"
@@ -18,7 +18,7 @@
 #include <math.h>
 #include <stddef.h>
 
-float fake_overflow = INFINITY;
+float fake_overflow = INFINITY, fake_derivative = 1;
 
 const char adavic_manifest[] =
     "adavic-manifest 1\n"
@@ -78,7 +78,18 @@ const char adavic_manifest[] =
     " output mu reduced 0 axes data draw\n output a reduced 0 axes data draw group\n"
     " output offset reduced 0 axes data draw group\n"
     " output log_q reduced 0 axes data draw\n output log_prior reduced 0 axes data draw\n"
-    " output log_likelihood reduced 0 axes data draw\nend\n";
+    " output log_likelihood reduced 0 axes data draw\nend\n"
+    "program logjoint lane draw lanes 1 chunk 1 flop-scale 1\n"
+    " axis data kind data parent - extent 0 copy -\n axis draw kind draw parent - extent 0 copy -\n"
+    " axis group kind plate parent - extent 4 copy -\n"
+    " axis obs kind plate parent group extent 5 copy -\n"
+    " axis d kind event parent - extent 2 copy -\n"
+    " input s_a role hyper axes\n input s_x role hyper axes\n input shift role hyper axes d\n"
+    " input x role data axes data group obs d\n"
+    " input mu role latent axes data draw\n input a role latent axes data draw group\n"
+    " output log_prior reduced 0 axes data draw\n"
+    " output log_likelihood reduced 0 axes data draw\n"
+    " output d:mu reduced 0 axes data draw\n output d:a reduced 0 axes data draw group\nend\n";
 
 static void fill(const av_call *c, uint32_t site, int64_t n_draw, int64_t n_inst, float *out) {
     av_random r = {.key = {c->key[0], c->key[1]},
@@ -267,8 +278,35 @@ static void run_posterior(const av_call *c) {
     }
 }
 
+static int64_t no_scratch(const int64_t *e) {
+    (void)e;
+    return 0;
+}
+
+static void run_logjoint(const av_call *c) {
+    int64_t n = c->extent[0], S = c->extent[1], G = c->extent[2], N = c->extent[3];
+    Guide q = {.s_a = c->in[0], .s_x = c->in[1], .shift = c->in[2]};
+    const float *x = c->in[3], *mu = c->in[4], *a = c->in[5];
+    double s2 = (double)*q.s_a * *q.s_a;
+    for (int64_t at = 0; at < n * S; at++) {
+        double prior = log_normal(mu[at], 0, 1), lik = 0, d_mu = -mu[at], d_a;
+        for (int64_t g = 0; g < G; g++) {
+            double away = (double)a[at * G + g] - mu[at];
+            prior += log_normal(away, 0, *q.s_a);
+            lik += log_lik(&q, x + (at / S * G + g) * N * 2, N, a[at * G + g], &d_a);
+            d_mu += away / s2;
+            if (c->out[3])
+                ((float *)c->out[3])[at * G + g] = fake_derivative * (float)(d_a - away / s2);
+        }
+        const double values[3] = {prior, lik, d_mu};
+        for (int o = 0; o < 3; o++)
+            if (c->out[o]) ((float *)c->out[o])[at] = (float)values[o];
+    }
+}
+
 const av_entry adavic_entries[] = {{"simulate", run_simulate, simulate_scratch},
                                    {"prepare", run_prepare, simulate_scratch},
                                    {"step", run_step, step_scratch},
-                                   {"posterior", run_posterior, posterior_scratch}};
-const int64_t adavic_entry_count = 4;
+                                   {"posterior", run_posterior, posterior_scratch},
+                                   {"logjoint", run_logjoint, no_scratch}};
+const int64_t adavic_entry_count = 5;

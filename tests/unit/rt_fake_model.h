@@ -2,6 +2,6 @@
 #ifndef RT_FAKE_MODEL_H
 #define RT_FAKE_MODEL_H
 
-extern float fake_overflow;
+extern float fake_overflow, fake_derivative;
 
 #endif

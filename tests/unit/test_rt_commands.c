@@ -3,75 +3,14 @@
  * known in closed form. */
 #include "check.h"
 #include "rt_fake_model.h"
+#include "rt_process.h"
 #include "runtime/abi.h"
-#include "runtime/cli.h"
 #include "runtime/session.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-static char text_out[1 << 20], text_err[1 << 16]; /* of the last run */
-
-static void read_back(const char *path, char *to, size_t room) {
-    FILE *f = fopen(path, "r");
-    size_t n = f ? fread(to, 1, room - 1, f) : 0;
-    to[n] = 0;
-    if (f) fclose(f);
-}
-
-static void redirect(const char *path, int fd) {
-    int file = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
-    dup2(file, fd);
-    close(file);
-}
-
-/* Starts "model" with the words of `line`. */
-static pid_t start(const char *line, rlim_t largest_file) {
-    fflush(stdout);
-    pid_t child = fork();
-    if (child) return child;
-    char words[1000], *argv[40] = {"./model"};
-    int argc = 1;
-    snprintf(words, sizeof words, "%s", line);
-    for (char *w = strtok(words, " "); w && argc < 39; w = strtok(NULL, " ")) argv[argc++] = w;
-    redirect("stdout", 1);
-    redirect("stderr", 2);
-    if (largest_file) {
-        struct rlimit limit = {largest_file, largest_file};
-        signal(SIGXFSZ, SIG_IGN);
-        setrlimit(RLIMIT_FSIZE, &limit);
-    }
-    exit(rt_main(argc, argv));
-}
-
-static int finish(pid_t child) {
-    int status;
-    waitpid(child, &status, 0);
-    read_back("stdout", text_out, sizeof text_out);
-    read_back("stderr", text_err, sizeof text_err);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static int run(const char *line) {
-    return finish(start(line, 0));
-}
-
-/* The number after the n-th `"key": `; NAN if there is none. */
-static double json(const char *key, int n) {
-    char quoted[64];
-    const char *at = text_out;
-    snprintf(quoted, sizeof quoted, "\"%s\": ", key);
-    for (int i = 0; i <= n; i++) {
-        at = strstr(i ? at + 1 : at, quoted);
-        if (!at) return NAN;
-    }
-    return atof(at + strlen(quoted));
-}
 
 static bool same_files(const char *a, const char *b) {
     RtBytes x = {0}, y = {0};
@@ -82,12 +21,6 @@ static bool same_files(const char *a, const char *b) {
     rt_bytes_free(&y);
     return same;
 }
-
-#define EXPECT(line, code)                                                              \
-    do {                                                                                \
-        int got = run(line);                                                            \
-        CHECK(got == (code), "%s: exit %d, not %d: %.300s", line, got, code, text_err); \
-    } while (0)
 
 /* ---- exact answers: x_k ~ N(a_g + shift, 1), a_g ~ N(mu, 0.5), mu ~ N(0, 1); K = 10 numbers a
  * group ---- */
@@ -321,9 +254,9 @@ static void usage_errors(void) {
 }
 
 static void help_teaches(void) {
-    static const char *const commands[] = {"train", "infer", "elbo", "simulate", "info"};
+    static const char *const commands[] = {"train", "infer", "elbo", "simulate", "info", "check"};
     EXPECT("--help", 0);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         char line[40];
         CHECK(strstr(text_out, commands[i]) || i, "no %s", commands[i]);
         snprintf(line, sizeof line, i % 2 ? "%s --help" : "help %s", commands[i]);
@@ -349,16 +282,6 @@ static void data_errors(void) {
     CHECK(strstr(text_err, "the nearest that fits is group = 1") && access("bad.npz", F_OK), "%s",
           text_err);
     CHECK(!*text_out, "%s", text_out);
-}
-
-static void enter_empty_folder(char *path) {
-    if (!mkdtemp(path) || chdir(path)) exit(1);
-}
-
-static void leave_folder(const char *path) {
-    char command[100];
-    snprintf(command, sizeof command, "rm -rf %s", path);
-    if (chdir("/") || system(command)) exit(1);
 }
 
 int main(void) {
