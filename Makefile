@@ -139,6 +139,7 @@ demo: ; @./setup.sh && $(MAKE) all && BUILD=$(BUILD) examples/demo.sh
 docs: all
 	$(BUILD)/adavic --explain all >docs/errors.md
 	$(BUILD)/adavic --explain-ops >docs/ir-ops.md
+	$(BUILD)/adavic --explain-library >docs/distributions.md
 setup: ; @./setup.sh
 clean: ; rm -rf $(BUILD)
 help:

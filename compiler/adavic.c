@@ -25,6 +25,7 @@ typedef enum {
     OPT_TIME_PASSES,
     OPT_EXPLAIN,
     OPT_EXPLAIN_OPS,
+    OPT_EXPLAIN_LIBRARY,
     OPT_COLOR,
     OPT_VERSION,
     OPT_HELP,
@@ -52,6 +53,7 @@ static const OptionInfo option_info[] = {
     {OPT_TIME_PASSES, "--time-passes", NULL, "how long each pass took, to stderr"},
     {OPT_EXPLAIN, "--explain", "CODE", "the long form of an error, as E0201; `all` lists them"},
     {OPT_EXPLAIN_OPS, "--explain-ops", NULL, "the operations of the tensor IR"},
+    {OPT_EXPLAIN_LIBRARY, "--explain-library", NULL, "the distributions, links and functions there are"},
     {OPT_COLOR, "--color", "auto|always|never", "colours in messages"},
     {OPT_VERSION, "--version", NULL, "the version"},
     {OPT_HELP, "--help", NULL, "this text"},
@@ -154,6 +156,14 @@ static void explain_ops(void) {
     for (int i = 0; i < OP_COUNT; i++)
         printf("| `%s` | %d | %s | %s |\n", ir_op_info[i].text, ir_op_info[i].arity,
                rules[ir_op_info[i].rule], ir_op_info[i].doc);
+}
+
+/* docs/distributions.md */
+static void explain_library(Arena *arena) {
+    Text text;
+    text_init(&text, arena);
+    front_print_library(&text);
+    fputs(text.data, stdout);
 }
 
 /* ---- reading options ---- */
@@ -284,7 +294,7 @@ static int apply(Arena *arena, Options *options, const OptionInfo *o, const char
 }
 
 /* Options that print a text instead of compiling; -1 for the others. */
-static int print_and_end(OptionId id, const char *value) {
+static int print_and_end(Arena *arena, OptionId id, const char *value) {
     switch (id) {
     case OPT_HELP:
         print_help();
@@ -296,6 +306,9 @@ static int print_and_end(OptionId id, const char *value) {
         return explain(value);
     case OPT_EXPLAIN_OPS:
         explain_ops();
+        return 0;
+    case OPT_EXPLAIN_LIBRARY:
+        explain_library(arena);
         return 0;
     default:
         return -1;
@@ -331,7 +344,7 @@ static int read_options(Arena *arena, Options *options, int argc, char **argv) {
         if (!o->argument && value) return usage_error("%s takes no value", o->name);
         if (o->argument && !value) value = ++i < argc ? argv[i] : NULL;
         if (o->argument && !value) return usage_error("%s needs %s", o->name, o->argument);
-        int status = print_and_end(o->id, value);
+        int status = print_and_end(arena, o->id, value);
         if (status >= 0) return status;
         status = apply(arena, options, o, value);
         if (status) return status;

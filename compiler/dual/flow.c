@@ -4,7 +4,7 @@
  * For a template with flat unconstrained event v of size D: u ~ N(0, I), v = F(u; E, K),
  * value = link(v), where E encodes the instance's data and K are the earlier latents of
  * Analysis.order. log q = log N(u) - log|dv/du| - log|d value/dv|. Everything outside all plates
- * shares one joint flow, in which bounded supports come first: given the scales a location is close
+ * shares one joint flow (but for what is bounded by other latents, which comes after), in which bounded supports come first: given the scales a location is close
  * to Gaussian, while without them it is not.
  *
  * F = affine . skew . autoregressive (the last for D > 1 only). The affine map starts as a fusion
@@ -310,6 +310,18 @@ static void add_latent(Template *t, const Var *var) {
     t->size += event_size(&var->type);
 }
 
+static void find_latent(void *user, Var *var) {
+    if (var->kind == VAR_LATENT) *(bool *)user = true;
+}
+
+/* Such a latent's link needs the values of others: it cannot be drawn together with them. */
+static bool is_bounded_by_latents(const Var *var) {
+    bool found = false;
+    if (var->support.lo) expr_visit_vars(var->support.lo, find_latent, &found);
+    if (var->support.hi) expr_visit_vars(var->support.hi, find_latent, &found);
+    return found;
+}
+
 IrValue guide_sample(Build *b, const Encoding *enc, bool show) {
     const Analysis *analysis = b->analysis;
     GuideState g = {.b = b, .enc = enc, .show = show, .log_q = IR_NONE};
@@ -319,7 +331,8 @@ IrValue guide_sample(Build *b, const Encoding *enc, bool show) {
     for (int bounded = 1; bounded >= 0 && is_structured(b); bounded--)
         for (int i = 0; i < analysis->n_latents; i++) {
             const Var *var = analysis->order[i].latent;
-            if (!var->type.plate && (var->support.kind != SUPPORT_REAL) == bounded)
+            if (!var->type.plate && !is_bounded_by_latents(var) &&
+                (var->support.kind != SUPPORT_REAL) == bounded)
                 add_latent(&joint, var);
         }
     if (joint.n) {
@@ -328,7 +341,8 @@ IrValue guide_sample(Build *b, const Encoding *enc, bool show) {
     }
     for (int i = 0; i < analysis->n_latents; i++) {
         const Conditioning *c = &analysis->order[i];
-        if (!c->latent->type.plate && is_structured(b)) continue;
+        bool joined = !c->latent->type.plate && !is_bounded_by_latents(c->latent);
+        if (joined && is_structured(b)) continue;
         Template t = {.name = c->latent->name, .plate = c->latent->type.plate, .conditioning = c};
         add_latent(&t, c->latent);
         sample_template(&g, &t);

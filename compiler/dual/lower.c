@@ -243,6 +243,11 @@ static Val lower_body(Build *b, const Expr *body, const Val *args, int n) {
     return lower(b, body, &env);
 }
 
+/* Maps from the whole line onto a bounded set: a symmetric argument is centred at 0 below them. */
+static bool carries_medians(IrOpcode opcode) {
+    return opcode == OP_EXP || opcode == OP_SOFTPLUS || opcode == OP_LOGISTIC || opcode == OP_TANH;
+}
+
 static Val lower(Build *b, const Expr *e, const Env *env) {
     Val args[8];
     switch (e->kind) {
@@ -264,7 +269,10 @@ static Val lower(Build *b, const Expr *e, const Env *env) {
         break;
     }
     if (e->n_args > 8) internal_error("lower", "more than 8 arguments");
+    bool bounded = b->support_bounded;
+    if (e->kind == EXPR_OP && carries_medians(e->opcode)) b->support_bounded = false;
     for (int i = 0; i < e->n_args; i++) args[i] = lower(b, e->args[i], env);
+    b->support_bounded = bounded;
     if (e->kind == EXPR_CALL) return lower_body(b, e->function->body, args, e->n_args);
     if (e->kind == EXPR_LINK) {
         const Expr *const parts[] = {e->link->forward, e->link->inverse, e->link->log_jacobian};
@@ -423,7 +431,7 @@ int location_param(const Distribution *dist) {
     return -1;
 }
 
-/* Position of the scale parameter: sample = location + parameter * (base draws alone). -1: none. */
+/* Position of the scale parameter: sample = location + parameter * f(base draws, parameters of shape). -1: none. */
 static int scale_param(const Distribution *dist) {
     int location = location_param(dist);
     if (location < 0) return -1;
@@ -433,9 +441,7 @@ static int scale_param(const Distribution *dist) {
     if (rest->kind != EXPR_OP || rest->opcode != OP_MUL) return -1;
     for (int side = 0; side < 2; side++) {
         const Expr *own = rest->args[side], *base = rest->args[1 - side];
-        bool free_of_params = true;
-        for (int i = 0; i < dist->n_params; i++) free_of_params &= !mentions_param(base, i);
-        if (own->kind == EXPR_PARAM && free_of_params) return own->param;
+        if (own->kind == EXPR_PARAM && !mentions_param(base, own->param)) return own->param;
     }
     return -1;
 }

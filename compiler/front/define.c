@@ -203,6 +203,33 @@ static bool define_distribution(Checker *ck, Definition *d) {
     return good;
 }
 
+/* A link to intervals has both ends as parameters, or none and leads to one interval alone. */
+static bool check_link_support(Checker *ck, const Definition *d, Link *link,
+                               const Support *support) {
+    int n = link->n_params;
+    bool interval = support->kind == SUPPORT_INTERVAL;
+    if (interval ? n != 2 && n != 0 : n > 1) {
+        FAIL(ck, DIAG_LINK_PARAMETERS, link->span, support_names[support->kind],
+             interval ? "2 parameters, or none," : "at most 1 parameter", n);
+        return false;
+    }
+    if (!interval) return true;
+    Value lo, hi;
+    bool constant = n == 0 && evaluate(ck, support->lo, false, &lo) &&
+                    evaluate(ck, support->hi, false, &hi) && lo.data[0] < hi.data[0];
+    bool own = n == 2 && support->lo->kind == EXPR_PARAM && support->lo->param == 0 &&
+               support->hi->kind == EXPR_PARAM && support->hi->param == 1;
+    if (!constant && !own) {
+        FAIL(ck, DIAG_LINK_INTERVAL, d->ast->value->span);
+        return false;
+    }
+    if (constant) {
+        link->lo = support->lo;
+        link->hi = support->hi;
+    }
+    return true;
+}
+
 static bool define_link(Checker *ck, Definition *d) {
     Link *link = arena_new_of(ck->arena, Link);
     link->name = d->name;
@@ -216,19 +243,8 @@ static bool define_link(Checker *ck, Definition *d) {
     good = good && read_support(ck, d, &support);
     if (!good) return false;
     link->support = support.kind;
-    int n = link->n_params;
-    bool interval = support.kind == SUPPORT_INTERVAL;
-    if (interval ? n != 2 : n > 1) {
-        FAIL(ck, DIAG_LINK_PARAMETERS, link->span, support_names[support.kind],
-             interval ? "2 parameters" : "at most 1 parameter", n);
-        return false;
-    }
-    if (interval && (support.lo->kind != EXPR_PARAM || support.lo->param != 0 ||
-                     support.hi->kind != EXPR_PARAM || support.hi->param != 1)) {
-        FAIL(ck, DIAG_LINK_INTERVAL, d->ast->value->span);
-        return false;
-    }
-    link->scaled = !interval && n == 1;
+    if (!check_link_support(ck, d, link, &support)) return false;
+    link->scaled = support.kind != SUPPORT_INTERVAL && link->n_params == 1;
     MemberSlot slots[] = {{"forward", 1, true, &link->forward},
                           {"inverse", 1, true, &link->inverse},
                           {"log_jacobian", 1, true, &link->log_jacobian}};

@@ -29,5 +29,7 @@ typedef struct StdlibFile {
 } StdlibFile;
 extern const StdlibFile stdlib_files[];
 extern const int stdlib_file_count;
+/* docs/distributions.md: its distributions, links and functions, as tables. */
+void front_print_library(Text *out);
 
 #endif

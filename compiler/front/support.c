@@ -166,6 +166,30 @@ static bool check_own_support(Checker *ck, Var *var, Span span) {
     return false;
 }
 
+/* Is `e`, known before hypers are set, this number everywhere? */
+static bool always(Checker *ck, const Expr *e, double number) {
+    Value value;
+    if (!evaluate(ck, e, false, &value)) return false;
+    for (int64_t i = 0; i < shape_size(value.n_dims, value.dims); i++)
+        if (value.data[i] != number) return false;
+    return true;
+}
+
+/* A link to one interval alone serves latents of that interval alone. */
+static bool check_link_ends(Checker *ck, const Var *var, const Ast *ast, const Link *link) {
+    Value lo, hi;
+    if (!link->lo || !evaluate(ck, link->lo, false, &lo) || !evaluate(ck, link->hi, false, &hi))
+        return true;
+    double a = lo.data[0], b = hi.data[0];
+    if (always(ck, var->support.lo, a) && always(ck, var->support.hi, b)) return true;
+    FAIL(ck, DIAG_LINK_ENDS, ast->word.span, link->name, a, b, var->name,
+         support_text(ck, &var->support));
+    diag_note(ck->diags, link->span, "link `%s` is defined here", link->name);
+    diag_help(ck->diags, "without `via` the link is `%s`",
+              ck->default_link[SUPPORT_INTERVAL]->name);
+    return false;
+}
+
 static bool choose_link(Checker *ck, Var *var, const Ast *ast, Definition *via) {
     SupportKind kind = var->support.kind;
     Definition *link = via ? via : ck->default_link[kind];
@@ -178,6 +202,7 @@ static bool choose_link(Checker *ck, Var *var, const Ast *ast, Definition *via) 
         diag_help(ck->diags, "without `via` the link is `%s`", ck->default_link[kind]->name);
         return false;
     }
+    if (!check_link_ends(ck, var, ast, link->link)) return false;
     var->link = link->link;
     return true;
 }

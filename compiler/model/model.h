@@ -125,6 +125,7 @@ struct Link {
     int n_params; /* beside v: interval has lo, hi */
     Param *params;
     SupportKind support;
+    Expr *lo, *hi; /* the ends of a link to one interval, two constants; NULL: they are its parameters */
     Expr *forward, *inverse, *log_jacobian; /* log |d forward / d v|, over v */
     bool scaled; /* its first parameter after v is c, the marginal median of prior draws */
 };

@@ -182,7 +182,12 @@ static void print_definitions(Text *out, const Model *model) {
         const Link *link = model->links.data[i];
         text_printf(out, "link %s", link->name);
         print_params(out, link->params, link->n_params, true);
-        text_printf(out, " : %s%s\n", support_names[link->support], link->scaled ? ", scaled" : "");
+        text_add(out, " : ");
+        if (link->lo)
+            print_support(out, link->support, link->lo, link->hi);
+        else
+            text_add(out, support_names[link->support]);
+        text_add(out, link->scaled ? ", scaled\n" : "\n");
         print_member(out, "forward", link->forward);
         print_member(out, "inverse", link->inverse);
         print_member(out, "log_jacobian", link->log_jacobian);

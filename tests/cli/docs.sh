@@ -12,6 +12,7 @@ same() { # NAME FILE COMMAND...
 }
 same errors_are_current "$ROOT/docs/errors.md" "$ADAVIC" --explain all
 same operations_are_current "$ROOT/docs/ir-ops.md" "$ADAVIC" --explain-ops
+same library_is_current "$ROOT/docs/distributions.md" "$ADAVIC" --explain-library
 
 sed -n '/^```$/,/^```$/p' "$ROOT/docs/ir.md" | sed '/^```/d' >example.ir
 check ir_example sh -c '"$ADAVIC" --run=verify example.ir >printed && sed 1d example.ir | cmp - printed'
