@@ -87,6 +87,8 @@ int64_t event_size(const Type *type);
 IrValue stat_input(Build *b, const char *name, const char *what, const AxisId *axes, int n);
 /* One spread of `var`'s law about its location (which need not be known). */
 IrValue lower_spread(Build *b, const Var *var);
+/* tails.c: as far as its `sample` shows; what is unknown before training counts as ordinary. */
+bool has_variance(const Var *var);
 /* Position of the location parameter: sample = parameter + f(other parameters). -1: none. */
 int location_param(const Distribution *dist);
 /* The latent that is `var`'s location through identities, of the same event shape; or NULL. */

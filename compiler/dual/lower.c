@@ -431,7 +431,8 @@ int location_param(const Distribution *dist) {
     return -1;
 }
 
-/* Position of the scale parameter: sample = location + parameter * f(base draws, parameters of shape). -1: none. */
+/* Position of the scale parameter: sample = location + parameter * f(other parameters). -1: none.
+ */
 static int scale_param(const Distribution *dist) {
     int location = location_param(dist);
     if (location < 0) return -1;
@@ -452,7 +453,7 @@ static const Var *identity_of(const Expr *e) {
 }
 
 const Var *location_of(const Var *var) {
-    int at = location_param(var->dist);
+    int at = has_variance(var) ? location_param(var->dist) : -1;
     const Var *loc = at < 0 ? NULL : identity_of(var->args[at]);
     bool fits = loc && loc->kind == VAR_LATENT && loc->type.n_dims == var->type.n_dims;
     return fits ? loc : NULL;
@@ -466,7 +467,7 @@ bool is_location_of(const Var *latent, const Var *observed) {
 
 const Var *scaled_by(const Var *latent, const Var *observed) {
     for (const Var *var = observed; var; var = location_of(var)) {
-        int at = scale_param(var->dist);
+        int at = has_variance(var) ? scale_param(var->dist) : -1;
         if (at >= 0 && identity_of(var->args[at]) == latent &&
             latent->type.n_dims == var->type.n_dims)
             return var;

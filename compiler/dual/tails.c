@@ -1,0 +1,103 @@
+/* tails.c -- has a law a variance? Where it has none, the mean of the data says next to nothing of
+ * its location, nor their variance of its scale: the guide then takes no moments from it.
+ *
+ * Read off the `sample` body alone: a base draw that is exceeded with probability p, p small, moves
+ * the body's value by about p^(-1/k), where k is the order of the first moment that does not exist.
+ * Each base draw is tried at p = 1e-3 and 1e-6, in both directions; there is a variance where the
+ * second goes less than 1000^(1/2) times as far as the first.
+ */
+#include "dual/internal.h"
+
+#include <math.h>
+
+static const double UNKNOWN = 10; /* for what is not known before training: some ordinary number */
+
+typedef struct Probe {
+    const double *params;
+    int site;     /* number of base draws met so far */
+    int moved;    /* the one that is far out; -1: none */
+    double p, z;  /* its tail probability, and the normal's quantile there */
+    bool upwards; /* in which direction */
+} Probe;
+
+static double value_of(Probe *probe, const Expr *e);
+
+static double far_out(const Probe *probe, IrRandom random, double shape) {
+    switch (random) {
+    case RANDOM_NORMAL:
+        return probe->upwards ? probe->z : -probe->z;
+    case RANDOM_UNIFORM:
+        return probe->upwards ? 1 - probe->p : probe->p;
+    case RANDOM_EXPONENTIAL:
+        return probe->upwards ? -log(probe->p) : probe->p;
+    case RANDOM_GAMMA: /* below: P(g < x) = x^a / Gamma(a + 1) */
+        if (probe->upwards) return shape - log(probe->p);
+        return exp((log(probe->p) + lgamma(shape + 1)) / shape);
+    }
+    internal_error("tails", "unknown random primitive");
+}
+
+static double draw_of(Probe *probe, const Expr *e) {
+    double shape = e->n_args ? value_of(probe, e->args[0]) : 0;
+    if (probe->site++ == probe->moved) return far_out(probe, e->random, shape);
+    /* somewhere ordinary, where a product with another draw does not vanish */
+    return e->random == RANDOM_GAMMA ? shape : e->random == RANDOM_UNIFORM ? 0.7 : 1;
+}
+
+static double value_of_var(Probe *probe, const Var *var) {
+    if (var->kind == VAR_LET && !var->type.n_dims) return value_of(probe, var->value);
+    return var->kind == VAR_HYPER ? var->numbers[0] : UNKNOWN;
+}
+
+static double value_of(Probe *probe, const Expr *e) {
+    double x[8] = {0};
+    switch (e->kind) {
+    case EXPR_NUMBER:
+        return e->number;
+    case EXPR_VAR:
+        return value_of_var(probe, e->var);
+    case EXPR_PARAM:
+        return probe->params[e->param];
+    case EXPR_RANDOM:
+        return draw_of(probe, e);
+    default:
+        break;
+    }
+    if (e->n_args > 8) return UNKNOWN;
+    for (int i = 0; i < e->n_args; i++) x[i] = value_of(probe, e->args[i]);
+    if (e->kind == EXPR_OP) return ir_point_value(e->opcode, x[0], x[1], x[2]);
+    const Expr *body = NULL;
+    if (e->kind == EXPR_CALL) body = e->function->body;
+    if (e->kind == EXPR_LINK) {
+        const Expr *const parts[] = {e->link->forward, e->link->inverse, e->link->log_jacobian};
+        body = parts[e->link_part];
+    }
+    if (!body) return UNKNOWN; /* events: elements are alike */
+    const double *outer = probe->params;
+    probe->params = x;
+    double value = value_of(probe, body);
+    probe->params = outer;
+    return value;
+}
+
+static double sample_at(const Var *var, const double *params, Probe probe, int *n_sites) {
+    probe.params = params;
+    double value = value_of(&probe, var->dist->sample);
+    *n_sites = probe.site;
+    return value;
+}
+
+bool has_variance(const Var *var) {
+    double params[8];
+    Probe constants = {.moved = -1}, ordinary = {.moved = -1};
+    for (int i = 0; i < var->dist->n_params; i++) params[i] = value_of(&constants, var->args[i]);
+    int n_sites;
+    double centre = sample_at(var, params, ordinary, &n_sites);
+    for (int k = 0; k < 2 * n_sites; k++) {
+        Probe near = {.moved = k / 2, .p = 1e-3, .z = 3.0902, .upwards = k % 2},
+              far = {.moved = k / 2, .p = 1e-6, .z = 4.7534, .upwards = k % 2};
+        double nearby = fabs(sample_at(var, params, near, &n_sites) - centre);
+        if (fabs(sample_at(var, params, far, &n_sites) - centre) > 31.6 * nearby) return false;
+    }
+    return true;
+}
