@@ -4,8 +4,8 @@ compile robust "$ROOT/examples/robust.hbm"
 check robust_trains_without_skipped_steps sh -c './robust train --steps 300 2>train.err && grep -q "(0 skipped)" train.err'
 check robust_infers ./robust infer "$ROOT/examples/data/dyestuff.csv"
 
-# A Cauchy has no mean: without moments the scale is near the one that the middle half of the residuals shows.
+# A Cauchy has no mean: a guide that trusts the moments of the data stays some 20 nats below this bound.
 sed 's/student_t(df, b, scale)/cauchy(b, scale)/; /excess/d' "$ROOT/examples/robust.hbm" >cauchy.hbm
 compile cauchy cauchy.hbm
-check cauchy_trains_without_skipped_steps sh -c './cauchy train --steps 500 2>train.err && grep -q "(0 skipped)" train.err'
-check cauchy_scale_is_found sh -c './cauchy infer "$ROOT/examples/data/dyestuff.csv" >table && awk "\$1 == \"scale\" {exit !(\$2 > 18 && \$2 < 45 && \$3 > 4)}" table'
+check cauchy_trains_without_skipped_steps sh -c './cauchy train --steps 400 2>train.err && grep -q "(0 skipped)" train.err'
+check cauchy_trusts_no_mean sh -c 'sed -n "s/.*steps in .*validation ELBO \(-[0-9.]*\) nats.*/\1/p" train.err | awk "{good = \$1 > -230} END {exit !good}"'
