@@ -222,7 +222,7 @@ static void run_all(Arena *arena, Job *job, double **sum) {
 }
 
 static const char *compare_output(Arena *arena, const Job *job, int i, const IrTensor *expected,
-                                  const double *sum, double tolerance) {
+                                  const double *sum, double tolerance, double floor) {
     double largest = 0, worst = 0;
     int64_t at = 0;
     const char *name = job->p->ir->outputs.data[i].name;
@@ -237,7 +237,6 @@ static const char *compare_output(Arena *arena, const Job *job, int i, const IrT
     }
     if (!guards_hold(&job->out[i], job->width) || !guards_hold(&job->part[i], job->width))
         return arena_printf(arena, "output %s is written beyond its end", name);
-    double floor = job->p->f64 ? 1e-12 : 1e-5;
     if (worst <= tolerance * fmax(largest, floor)) return NULL;
     double got = job->out[i].per_set ? get(job->p, job->out[i].bytes, at) : sum[at];
     return arena_printf(arena, "%s (%s, %d lanes): output %s[%lld] of %lld is %.9g, not %.9g (largest %.3g)",
@@ -245,7 +244,8 @@ static const char *compare_output(Arena *arena, const Job *job, int i, const IrT
                         (long long)expected->size, got, expected->data[at], largest);
 }
 
-const char *backends_compare(Backends *b, int program, const IrEvalEnv *env, double tolerance) {
+const char *backends_compare(Backends *b, int program, const IrEvalEnv *env, double tolerance,
+                             double floor) {
     Arena *arena = arena_new();
     Rounded rounded = {.env = env, .arena = arena};
     IrEvalEnv used = *env;
@@ -265,7 +265,7 @@ const char *backends_compare(Backends *b, int program, const IrEvalEnv *env, dou
                 (unsigned char)job.scratch[job.scratch_bytes + i] != 0xff)
                 why = "written beyond the scratch memory";
         for (int i = 0; !why && i < ir->outputs.n; i++)
-            why = compare_output(arena, &job, i, &expected[i], sum[i], tolerance);
+            why = compare_output(arena, &job, i, &expected[i], sum[i], tolerance, floor);
     }
     if (why) why = arena_printf(b->arena, "%s", why);
     arena_free(arena);

@@ -208,7 +208,8 @@ static void compare_all(BackendKind kind, IrProgram *(*make)(Arena *arena, uint6
                 set_extents(&values, programs[i], sizes[s]);
                 IrEvalEnv env = values_env(&values);
                 for (int k = 0; k < SHAPES; k++) {
-                    why = backends_compare(b, i * SHAPES + k, &env, shapes[k].f64 ? 1e-10 : 1e-4);
+                    why = shapes[k].f64 ? backends_compare(b, i * SHAPES + k, &env, 1e-10, 1e-3)
+                                        : backends_compare(b, i * SHAPES + k, &env, 1e-4, 1e-2);
                     CHECK(!why, "program %d, %d data sets, %d draws: %s", i, (int)sizes[s][0],
                           (int)sizes[s][1], why);
                 }
