@@ -329,7 +329,7 @@ static int run(const Command *command, RtOptions *o, const char *argv0) {
     RtState *state = m ? rt_state_new(mem, m) : NULL;
     if (!m) {
         rt_complain(&error);
-    } else if (!rt_state_apply_sizes(m, o, state->sizes, NULL, &error) ||
+    } else if (!rt_state_fix_sizes(m, o, state, &error) ||
                !rt_state_apply_hypers(m, o, state->hypers, &error)) {
         rt_complain(&error);
         status = 2;
