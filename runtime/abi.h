@@ -21,7 +21,7 @@
  * Manifest: lines of space-separated words, strings quoted with \" \\ \n escapes:
  *   adavic-manifest 1
  *   model NAME            source-hash HEX16       real f32|f64        family NAME      target
- * "TEXT" plate NAME parent NAME|- size N exchangeable 0|1 "reason" [from "COLUMN"] hyper NAME dims
+ * "TEXT" plate NAME parent NAME|- size N exchangeable 0|1 "reason" [range LO HI] [from "COLUMN"] hyper NAME dims
  * K1 K2 ... values V1 V2 ...            (dims may be none; values row-major) latent NAME plates P1
  * P2 ... dims K1 ...              (in model order; also: observed, quantity) weight NAME dims ...
  * init constant|uniform|normal SCALE text KEY "TEXT" (descriptors, analysis: shown by info) program
