@@ -21,14 +21,14 @@
  * Manifest: lines of space-separated words, strings quoted with \" \\ \n escapes:
  *   adavic-manifest 1
  *   model NAME            source-hash HEX16       real f32|f64        family NAME      target
- * "TEXT" plate NAME parent NAME|- size N exchangeable 0|1 "reason" [range LO HI] [from "COLUMN"] hyper NAME dims
- * K1 K2 ... values V1 V2 ...            (dims may be none; values row-major) latent NAME plates P1
- * P2 ... dims K1 ...              (in model order; also: observed, quantity) weight NAME dims ...
- * init constant|uniform|normal SCALE text KEY "TEXT" (descriptors, analysis: shown by info) program
- * NAME lane data|draw|- lanes L chunk C flop-scale 1 axis NAME kind data|draw|plate|event parent
- * NAME|- extent N copy NAME|- input NAME role weight|hyper|data|latent|stat|control|random axes A1
- * A2 ... output NAME reduced 0|1 axes A1 A2 ... end Orders of axis, input and output lines are the
- * orders of extent[], in[], out[].
+ * "TEXT" plate NAME parent NAME|- size N exchangeable 0|1 "reason" [range LO HI]
+ * [from "COLUMN"] hyper NAME dims K1 K2 ... values V1 V2 ...            (dims may be none; values
+ * row-major) latent NAME plates P1 P2 ... dims K1 ...              (in model order; also: observed,
+ * quantity) weight NAME dims ... init constant|uniform|normal SCALE text KEY "TEXT" (descriptors,
+ * analysis: shown by info) program NAME lane data|draw|- lanes L chunk C flop-scale 1 axis NAME
+ * kind data|draw|plate|event parent NAME|- extent N copy NAME|- input NAME role
+ * weight|hyper|data|latent|stat|control|random axes A1 A2 ... output NAME reduced 0|1 axes A1 A2
+ * ... end Orders of axis, input and output lines are the orders of extent[], in[], out[].
  *
  * Programs of a model (dual/programs.c builds them):
  *   simulate   (hyper; random)                 -> latents, observed                     [data,
@@ -47,7 +47,8 @@
 typedef struct av_call {
     const int64_t *extent; /* by axis of the program: extents of this chunk (data: <= chunk; event
                               axes: their extents) */
-    const int64_t *total;  /* the same for the whole call: `extent` operations read these */
+    const int64_t *total;  /* the same for the whole call, plates as in this chunk: `extent`
+                              operations  read these */
     const void *const *in; /* by input */
     void *const *out;      /* by output */
     char *scratch;         /* scratch(extent) bytes, aligned to 64 */

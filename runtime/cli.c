@@ -44,7 +44,10 @@ static const struct Command {
      "validation set and saves the weights. --steps N or --time T says how long; without them "
      "training ends\n"
      "when the validation ELBO has settled, after 10 minutes at most. Interrupting (Ctrl-C) saves, "
-     "too.",
+     "too.\n"
+     "Where the model declares a range of plate sizes, each 16 data sets have sizes of their own; "
+     "--size\n"
+     "trains for one size instead.",
      "train --time 60s --size group=30"},
     {"infer", INFER, true, rt_command_infer, "the posterior of every latent, given data",
      "DATA is a .csv (a row per observation, a key column per plate), .npz or .npy (arrays by "
