@@ -48,7 +48,7 @@ typedef struct av_call {
     const int64_t *extent; /* by axis of the program: extents of this chunk (data: <= chunk; event
                               axes: their extents) */
     const int64_t *total;  /* the same for the whole call, plates as in this chunk: `extent`
-                              operations  read these */
+                              operations read these */
     const void *const *in; /* by input */
     void *const *out;      /* by output */
     char *scratch;         /* scratch(extent) bytes, aligned to 64 */

@@ -135,10 +135,9 @@ static void print_certificates(Text *out, const Model *model) {
     text_add(out, "Plates\n");
     for (int i = 0; i < model->plates.n; i++) {
         const Plate *plate = model->plates.data[i];
-        const char *line =
-            arena_printf(out->arena, "%s (%s): %sexchangeable: %s.", plate->name,
-                         plate_size_text(out->arena, plate), plate->exchangeable ? "" : "not ",
-                         plate->reason);
+        const char *line = arena_printf(out->arena, "%s (%s): %sexchangeable: %s.", plate->name,
+                                        plate_size_text(out->arena, plate),
+                                        plate->exchangeable ? "" : "not ", plate->reason);
         text_printf(out, "%*s", 2 + 2 * plate->depth, "");
         paragraph(out, 2 + 2 * plate->depth, 6 + 2 * plate->depth, line);
     }

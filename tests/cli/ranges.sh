@@ -7,12 +7,12 @@ check model_names_the_range sh -c "'$ADAVIC' --emit=model '$model' | grep -q 'pl
 check analysis_names_the_range sh -c "'$ADAVIC' --emit=analysis '$model' | grep -q 'group (2..60): exchangeable'"
 check descriptors_name_the_range sh -c "'$ADAVIC' --emit=descriptors '$model' | grep -q 'group  *2..60'"
 
-check train ./groups train --steps 40 --threads 1 --json --log log.jsonl
+check train ./groups train --steps 12 --threads 1 --json --log log.jsonl
 cp check.out train.json
 check validated_on_a_grid grep -q '"validation_unit": "nats per latent number", "validation": \[{"sizes": {"group": 2, "obs": 2}, "elbo": [-0-9.e]*}, {"sizes": {"group": 11, "obs": 4}, "elbo": [-0-9.e]*}, {"sizes": {"group": 60, "obs": 8}' train.json
 cp groups.weights one.weights
 for threads in 2 3; do
-    check "train_$threads" ./groups train --steps 40 --threads $threads --quiet
+    check "train_$threads" ./groups train --steps 12 --threads $threads --quiet
     check "same_weights_on_${threads}_threads" cmp one.weights groups.weights
 done
 check weights_hold_the_range sh -c 'head -c 400 one.weights | grep -aq "^plate group 11 range 2 60$"'
@@ -53,5 +53,5 @@ cp check.out six.json
 check validated_at_one_size grep -q '"validation": \[{"sizes": {"group": 6, "obs": 2}' six.json
 check one_size_is_stored sh -c './groups info --json --weights six.weights | grep -q "\"group\": \[6, 6\], \"obs\": \[2, 8\]"'
 says one_size_warns yes "61 instances here, 6 in training" ./groups elbo s.npz --weights six.weights --draws 20
-check other_seed ./groups train --steps 40 --quiet --seed 2 --weights seed.weights
+check other_seed ./groups train --steps 12 --quiet --seed 2 --weights seed.weights
 check other_seed_other_weights sh -c '! cmp -s one.weights seed.weights'
