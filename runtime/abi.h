@@ -18,26 +18,41 @@
  * first data set. Without one (reduced over data, or independent of it): a buffer of the chunk's
  * own, overwritten. out[k] may be NULL: not wanted.
  *
- * Manifest: lines of space-separated words, strings quoted with \" \\ \n escapes:
- *   adavic-manifest 1
- *   model NAME            source-hash HEX16       real f32|f64        family NAME      target
- * "TEXT" plate NAME parent NAME|- size N exchangeable 0|1 "reason" [from "COLUMN"] hyper NAME dims
- * K1 K2 ... values V1 V2 ...            (dims may be none; values row-major) latent NAME plates P1
- * P2 ... dims K1 ...              (in model order; also: observed, quantity) weight NAME dims ...
- * init constant|uniform|normal SCALE text KEY "TEXT" (descriptors, analysis: shown by info) program
- * NAME lane data|draw|- lanes L chunk C flop-scale 1 axis NAME kind data|draw|plate|event parent
- * NAME|- extent N copy NAME|- input NAME role weight|hyper|data|latent|stat|control|random axes A1
- * A2 ... output NAME reduced 0|1 axes A1 A2 ... end Orders of axis, input and output lines are the
- * orders of extent[], in[], out[].
+ * Manifest: lines of space-separated words, strings quoted with \" \\ \n escapes. A list of words
+ * goes on to the end of the line. (Indented further: it continues the line above.)
  *
- * Programs of a model (dual/programs.c builds them):
- *   simulate   (hyper; random)                 -> latents, observed                     [data,
- * plates, dims] prepare    (hyper; random)                 -> what statistics are taken of step
- * (weights, hyper, stats; random) -> loss (reduced), set_loss [data], grad:W per weight (reduced)
- *   posterior  (weights, hyper, stats, data; random) -> latents, quantities [data, draw, ...],
- * log_q, log_prior, log_likelihood [data, draw], encodings "enc:PLATE" and flow parameters
- * "flow:LATENT:..." logjoint   (hyper, data, latents)          -> log_prior, log_likelihood [data,
- * draw], d:LATENT (gradient)
+ *   adavic-manifest 1
+ *   model NAME
+ *   source-hash HEX16
+ *   real f32|f64
+ *   family NAME
+ *   target "TEXT"
+ *   plate NAME parent NAME|- size N exchangeable 0|1 "reason" [range LO HI] [from "COLUMN"]
+ *   hyper NAME dims K1 K2 ... values V1 V2 ...
+ *   latent NAME plates P1 P2 ... dims K1 ...   in model order; also `observed` and `quantity`
+ *   weight NAME dims ... init constant|uniform|normal SCALE
+ *   text KEY "TEXT"                            descriptors, analysis, objective, version
+ *   program NAME lane data|draw|- lanes L chunk C flop-scale 1
+ *     axis NAME kind data|draw|plate|event parent NAME|- extent N copy NAME|-
+ *     input NAME role weight|hyper|data|latent|stat|control|random axes A1 A2 ...
+ *     output NAME reduced 0|1 axes A1 A2 ...
+ *   end
+ *
+ * Orders of axis, input and output lines are the orders of extent[], in[], out[].
+ *
+ * Programs of a model (dual/programs.c builds them), their inputs and their outputs:
+ *
+ *   simulate    hypers; random
+ *               latents, observed [data, plates, dims]
+ *   prepare     hypers; random
+ *               those, and what statistics are taken of
+ *   step        weights, hypers, statistics, entropy_weight; random
+ *               loss (reduced), set_loss [data], grad:W per weight (reduced)
+ *   posterior   weights, hypers, statistics, data; random
+ *               latents, quantities [data, draw, ...]; log_q, log_prior, log_likelihood
+ *               [data, draw]; encodings "enc:PLATE"; flow parameters "flow:LATENT:..."
+ *   logjoint    hypers, data, latents
+ *               log_prior, log_likelihood [data, draw]; d:LATENT, the gradient
  */
 #ifndef ADAVIC_ABI_H
 #define ADAVIC_ABI_H
@@ -47,7 +62,8 @@
 typedef struct av_call {
     const int64_t *extent; /* by axis of the program: extents of this chunk (data: <= chunk; event
                               axes: their extents) */
-    const int64_t *total;  /* the same for the whole call: `extent` operations read these */
+    const int64_t *total;  /* the same for the whole call, plates as in this chunk: `extent`
+                              operations read these */
     const void *const *in; /* by input */
     void *const *out;      /* by output */
     char *scratch;         /* scratch(extent) bytes, aligned to 64 */

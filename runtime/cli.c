@@ -44,7 +44,10 @@ static const struct Command {
      "validation set and saves the weights. --steps N or --time T says how long; without them "
      "training ends\n"
      "when the validation ELBO has settled, after 10 minutes at most. Interrupting (Ctrl-C) saves, "
-     "too.",
+     "too.\n"
+     "Where the model declares a range of plate sizes, each 16 data sets have sizes of their own; "
+     "--size\n"
+     "trains for one size instead.",
      "train --time 60s --size group=30"},
     {"infer", INFER, true, rt_command_infer, "the posterior of every latent, given data",
      "DATA is a .csv (a row per observation, a key column per plate), .npz or .npy (arrays by "
@@ -329,7 +332,7 @@ static int run(const Command *command, RtOptions *o, const char *argv0) {
     RtState *state = m ? rt_state_new(mem, m) : NULL;
     if (!m) {
         rt_complain(&error);
-    } else if (!rt_state_apply_sizes(m, o, state->sizes, NULL, &error) ||
+    } else if (!rt_state_fix_sizes(m, o, state, &error) ||
                !rt_state_apply_hypers(m, o, state->hypers, &error)) {
         rt_complain(&error);
         status = 2;

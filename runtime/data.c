@@ -124,6 +124,23 @@ static bool wrong_length(const RtModel *m, const char *name, const RtBytes *byte
     return false;
 }
 
+/* A .bin file has no shape: a plate that was trained over a range must come with its size, unless
+ * it is the one that the length is solved for. */
+static bool sizes_known(const RtModel *m, const char *name, const RtDataOptions *options,
+                        int solved, RtError *error) {
+    const RtVar *v;
+    for (int at = 0; (v = next_observed(m, &at));)
+        for (int i = 0; i < v->n_plates; i++) {
+            int p = v->plates[i];
+            if (p == solved || options->given[p] || !options->ranged[p]) continue;
+            return rt_error(error,
+                            "%s: a .bin file does not say how many instances plate %s has, and "
+                            "training covered a range\n  state it with --size %s=N",
+                            name, m->plates[p].name, m->plates[p].name);
+        }
+    return true;
+}
+
 static double float_at(const RtBytes *bytes, int64_t at) {
     const unsigned char *p = (const unsigned char *)bytes->data + 4 * at;
     uint32_t bits = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
@@ -137,6 +154,7 @@ bool rt_data_bin(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
     start(mem, m, options, out);
     int64_t found = (int64_t)(bytes->n / 4), per_set = numbers_per_set(m, out->sizes);
     int solved = options->batch ? -1 : free_plate(m, options);
+    if (!sizes_known(m, name, options, solved, error)) return false;
     if (per_set <= 0) return rt_error(error, "%s: the plates are too large", name);
     if (bytes->n % 4 || !found)
         return wrong_length(m, name, bytes, options, solved, per_set, error);

@@ -20,7 +20,8 @@ typedef struct RtData {
 typedef struct RtDataOptions {
     int64_t sizes[RT_MAX_PLATES]; /* as trained or declared */
     bool given[RT_MAX_PLATES];    /* by --size: not to be solved for */
-    bool batch;                   /* many data sets in one file */
+    bool ranged[RT_MAX_PLATES]; /* trained over a range: has no size unless it is given or found */
+    bool batch;                 /* many data sets in one file */
 } RtDataOptions;
 
 /* By extension: .bin, .npz, .npy, .csv, .tsv, .txt (and .gz). False with the reason. */

@@ -24,8 +24,8 @@ static RtState *find_weights(RtSession *s, const char *path, RtError *error) {
 static void show_plates(const RtSession *s) {
     const RtModel *m = s->model;
     for (int i = 0; i < m->n_plates; i++)
-        printf("plate     %*s%s(%" PRId64 ")  %s: %s\n", 2 * m->plates[i].depth, "",
-               m->plates[i].name, s->state->sizes[i],
+        printf("plate     %*s%s(%s)  %s: %s\n", 2 * m->plates[i].depth, "", m->plates[i].name,
+               rt_range_text(s->mem, s->state->lo[i], s->state->hi[i]),
                m->plates[i].exchangeable ? "exchangeable" : "not exchangeable",
                m->plates[i].reason);
 }
@@ -55,10 +55,11 @@ static void show_weights(const RtSession *s, const char *path, const RtState *tr
            " draws, %s, learning rate %g, seed %" PRIu32 "\n",
            path, trained->steps, trained->sets, trained->draws, trained->objective,
            trained->learning_rate, trained->seed);
-    printf("          validation ELBO %.4f nats, %" PRId64 " steps skipped; at",
-           trained->validation, trained->skipped);
+    printf("          validation ELBO %.4f %s, %" PRId64 " steps skipped; at", trained->validation,
+           rt_validation_unit(rt_sizes_vary(m, trained)), trained->skipped);
     for (int i = 0; i < m->n_plates; i++)
-        printf(" %s = %" PRId64, m->plates[i].name, trained->sizes[i]);
+        printf(" %s = %s", m->plates[i].name,
+               rt_range_text(s->mem, trained->lo[i], trained->hi[i]));
     for (int i = 0; i < m->n_vars; i++)
         for (int64_t k = 0; m->vars[i].kind == RT_HYPER && k < m->vars[i].event; k++)
             printf("%s%s %.6g", k ? "," : "; ", k ? "" : rt_printf(s->mem, "%s =", m->vars[i].name),
@@ -89,12 +90,11 @@ static void json_plates(RtBytes *out, const RtSession *s) {
     const RtModel *m = s->model;
     rt_bytes_printf(out, "\"plates\": {");
     for (int i = 0; i < m->n_plates; i++) {
-        int64_t n = s->state->sizes[i];
         rt_bytes_printf(out, "%s", i ? ", " : "");
         rt_json_string(out, m->plates[i].name);
         rt_bytes_printf(
-            out, ": {\"size\": [%" PRId64 ", %" PRId64 "], \"exchangeable\": %s, \"reason\": ", n,
-            n, m->plates[i].exchangeable ? "true" : "false");
+            out, ": {\"size\": [%" PRId64 ", %" PRId64 "], \"exchangeable\": %s, \"reason\": ",
+            s->state->lo[i], s->state->hi[i], m->plates[i].exchangeable ? "true" : "false");
         rt_json_string(out, m->plates[i].reason);
         rt_bytes_printf(out, "}");
     }
@@ -138,9 +138,14 @@ static void json_trained(RtBytes *out, const RtModel *m, const char *path, const
     rt_json_number(out, t->learning_rate);
     rt_bytes_printf(out, ", \"validation_elbo\": ");
     rt_json_number(out, t->validation);
+    rt_bytes_printf(out, ", \"validation_unit\": \"%s\"", rt_validation_unit(rt_sizes_vary(m, t)));
     rt_bytes_printf(out, ", \"sizes\": {");
     for (int i = 0; i < m->n_plates; i++)
         rt_bytes_printf(out, "%s\"%s\": %" PRId64, i ? ", " : "", m->plates[i].name, t->sizes[i]);
+    rt_bytes_printf(out, "}, \"ranges\": {");
+    for (int i = 0; i < m->n_plates; i++)
+        rt_bytes_printf(out, "%s\"%s\": [%" PRId64 ", %" PRId64 "]", i ? ", " : "",
+                        m->plates[i].name, t->lo[i], t->hi[i]);
     rt_bytes_printf(out, "}}");
 }
 

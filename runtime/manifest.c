@@ -129,10 +129,15 @@ static void read_plate(Parser *p) {
     if (strcmp(parent, "-") && (plate.parent = rt_plate(m, parent)) < 0) fail(p, parent);
     if (plate.parent >= 0) plate.depth = m->plates[plate.parent].depth + 1;
     expect(p, "size");
-    plate.size = integer(p);
+    plate.size = plate.lo = plate.hi = integer(p);
     expect(p, "exchangeable");
     plate.exchangeable = integer(p) != 0;
     plate.reason = word(p);
+    if (next_is(p, "range")) {
+        plate.lo = integer(p);
+        plate.hi = integer(p);
+    }
+    if (plate.lo < 1 || plate.size < plate.lo || plate.hi < plate.size) fail(p, "sizes of a plate");
     if (next_is(p, "from")) plate.column = word(p);
     m->plates[m->n_plates++] = plate;
 }

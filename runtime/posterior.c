@@ -5,14 +5,18 @@
 #include <math.h>
 #include <string.h>
 
-static void warn_sizes(const RtSession *s, const int64_t *trained, const int64_t *sizes) {
-    for (int i = 0; i < s->model->n_plates; i++)
-        if (trained[i] != sizes[i])
-            fprintf(stderr,
-                    "warning: plate %s has %" PRId64 " instances here, %" PRId64
-                    " in training: the answer is an "
-                    "extrapolation; mind k-hat\n",
-                    s->model->plates[i].name, sizes[i], trained[i]);
+static void warn_sizes(const RtSession *s, const int64_t *sizes) {
+    for (int i = 0; i < s->model->n_plates; i++) {
+        int64_t lo = s->state->lo[i], hi = s->state->hi[i];
+        char range[64];
+        if (sizes[i] >= lo && sizes[i] <= hi) continue;
+        snprintf(range, sizeof range, lo < hi ? "%" PRId64 " to %" PRId64 : "%" PRId64, lo, hi);
+        fprintf(stderr,
+                "warning: plate %s has %" PRId64
+                " instances here, %s in training: the answer is an "
+                "extrapolation; mind k-hat\n",
+                s->model->plates[i].name, sizes[i], range);
+    }
 }
 
 bool rt_posterior_open(RtSession *s, bool want_draws, RtPosterior *p, RtError *error) {
@@ -22,10 +26,11 @@ bool rt_posterior_open(RtSession *s, bool want_draws, RtPosterior *p, RtError *e
     if (!(s->state = rt_weights_open(s, error))) return false;
     RtDataOptions options = {.batch = o->batch};
     memcpy(options.sizes, s->state->sizes, sizeof options.sizes);
+    for (int i = 0; i < m->n_plates; i++) options.ranged[i] = s->state->lo[i] < s->state->hi[i];
     if (!rt_state_apply_sizes(m, o, options.sizes, options.given, error) ||
         !rt_data_read(s->mem, m, o->data, &options, &p->data, error))
         return false;
-    warn_sizes(s, s->state->sizes, p->data.sizes);
+    warn_sizes(s, p->data.sizes);
     memcpy(s->state->sizes, p->data.sizes, sizeof s->state->sizes);
     p->block =
         p->data.n_sets < rt_pool_threads(s->pool) ? p->data.n_sets : rt_pool_threads(s->pool);

@@ -1,6 +1,9 @@
 /* program.c -- calling a program of the model: tensors by name, chunks over threads, sums in chunk
  * order.
  *
+ * Data sets of one call may differ in plate sizes, block by block (rt_call_blocks): a chunk then
+ * lies within a block, whatever the number of lanes, and the block's sums are weighted.
+ *
  * Invariants
  * - All memory is allocated by rt_call_ready: a run allocates nothing.
  * - An output without a data axis is the sum over chunks, in double and in chunk order (or, where
@@ -30,8 +33,8 @@ struct RtCall {
     const RtModel *model;
     const RtProgram *program;
     RtPool *pool;
-    int64_t *total;  /* by axis */
-    int64_t *extent; /* [worker][axis] */
+    int64_t *total;  /* by axis: of all data sets, or (room) of the largest block */
+    int64_t *extent; /* [worker][axis], and [worker][axis] as `total` of that chunk */
     int data_axis;   /* or -1 */
     int64_t capacity, n_data;
     Input *in;
@@ -40,6 +43,9 @@ struct RtCall {
     void **out_now;      /* [worker][output] */
     char **scratch;      /* [worker] */
     uint32_t key[2], step, data0;
+    int64_t block;   /* data sets that share sizes; 0: all do */
+    int64_t *sizes;  /* [block][axis]: extents of a block */
+    double *weights; /* [block]: of a block's sums */
 };
 
 static int64_t axes_size(const RtCall *c, const RtTensor *t, bool *has_data) {
@@ -65,23 +71,44 @@ RtCall *rt_call_new(RtMem *mem, const RtModel *m, const char *program, RtPool *p
     for (int i = 0; i < p->n_axes; i++) {
         const RtAxis *a = &p->axes[i];
         if (a->kind == RT_DATA) c->data_axis = i;
-        c->total[i] = a->kind == RT_DATA    ? n_data
-                      : a->kind == RT_DRAW  ? n_draw
-                      : a->kind == RT_PLATE ? sizes[a->plate]
-                                            : a->extent;
+        c->total[i] = a->kind == RT_DATA ? n_data : a->kind == RT_DRAW ? n_draw : a->extent;
     }
-    bool by_set;
     c->in = rt_alloc(mem, p->n_inputs, sizeof *c->in);
+    c->out = rt_alloc(mem, p->n_outputs, sizeof *c->out);
+    rt_call_resize(c, sizes);
+    return c;
+}
+
+static void set_plates(const RtProgram *p, const int64_t *sizes, int64_t *extent) {
+    for (int i = 0; i < p->n_axes; i++)
+        if (p->axes[i].kind == RT_PLATE) extent[i] = sizes[p->axes[i].plate];
+}
+
+void rt_call_resize(RtCall *c, const int64_t *sizes) {
+    const RtProgram *p = c->program;
+    bool by_set;
+    set_plates(p, sizes, c->total);
     for (int i = 0; i < p->n_inputs; i++) {
         int64_t size = axes_size(c, &p->inputs[i], &by_set);
-        c->in[i].stride = by_set ? size * (int64_t)m->real : 0;
+        c->in[i].stride = by_set ? size * (int64_t)c->model->real : 0;
     }
-    c->out = rt_alloc(mem, p->n_outputs, sizeof *c->out);
     for (int i = 0; i < p->n_outputs; i++) {
-        c->out[i].size = axes_size(c, &p->outputs[i], &by_set);
-        c->out[i].by_set = by_set;
+        Output *o = &c->out[i];
+        o->size = axes_size(c, &p->outputs[i], &o->by_set);
+        if (o->by_set) o->stride = o->size * (int64_t)c->model->real;
     }
-    return c;
+}
+
+void rt_call_blocks(RtCall *c, int64_t block) {
+    int64_t n = (c->capacity + block - 1) / block;
+    c->block = block;
+    c->sizes = rt_alloc(c->mem, n * c->program->n_axes, sizeof *c->sizes);
+    c->weights = rt_alloc(c->mem, n, sizeof *c->weights);
+}
+
+void rt_call_block(RtCall *c, int64_t i, const int64_t *sizes, double weight) {
+    set_plates(c->program, sizes, c->sizes + i * c->program->n_axes);
+    c->weights[i] = weight;
 }
 
 bool rt_call_bind(RtCall *c, const char *input, const void *data) {
@@ -99,8 +126,29 @@ static Output *find_output(const RtCall *c, const char *name) {
     return NULL;
 }
 
+static int64_t chunks_of(const RtCall *c, int64_t n_data) {
+    return (n_data + c->program->chunk - 1) / c->program->chunk;
+}
+
+/* A chunk never crosses from one block into the next. */
 static int64_t n_chunks(const RtCall *c, int64_t n_data) {
-    return c->data_axis < 0 ? 1 : (n_data + c->program->chunk - 1) / c->program->chunk;
+    if (c->data_axis < 0) return 1;
+    if (!c->block) return chunks_of(c, n_data);
+    return n_data / c->block * chunks_of(c, c->block) + chunks_of(c, n_data % c->block);
+}
+
+typedef struct Chunk {
+    int64_t block, first, n; /* data sets first .. first + n - 1 */
+} Chunk;
+
+static Chunk chunk_at(const RtCall *c, int64_t i) {
+    int64_t size = c->program->chunk, each = c->block ? chunks_of(c, c->block) : 0;
+    Chunk k = {.block = each ? i / each : 0};
+    k.first = each ? k.block * c->block + i % each * size : i * size;
+    int64_t end = each ? (k.block + 1) * c->block : c->n_data;
+    if (end > c->n_data) end = c->n_data;
+    k.n = end - k.first < size ? end - k.first : size;
+    return k;
 }
 
 void *rt_call_want(RtCall *c, const char *output) {
@@ -108,7 +156,6 @@ void *rt_call_want(RtCall *c, const char *output) {
     if (!o) return NULL;
     size_t real = c->model->real;
     if (!o->wanted && o->by_set) {
-        o->stride = o->size * (int64_t)real;
         o->data = rt_alloc(c->mem, c->capacity * o->size, real);
     } else if (!o->wanted) {
         o->stride = (o->size * (int64_t)real + 63) / 64 * 64; /* chunks share no cache line */
@@ -140,7 +187,7 @@ void rt_call_ready(RtCall *c) {
     for (int i = 0; i < p->n_inputs; i++)
         if (!c->in[i].data && p->inputs[i].role != RT_IN_RANDOM) unbound(p, &p->inputs[i]);
     int threads = rt_pool_threads(c->pool);
-    c->extent = rt_alloc(c->mem, threads * p->n_axes, sizeof *c->extent);
+    c->extent = rt_alloc(c->mem, 2 * threads * p->n_axes, sizeof *c->extent);
     c->in_now = rt_alloc(c->mem, threads * p->n_inputs, sizeof *c->in_now);
     c->out_now = rt_alloc(c->mem, threads * p->n_outputs, sizeof *c->out_now);
     c->scratch = rt_alloc(c->mem, threads, sizeof *c->scratch);
@@ -153,12 +200,17 @@ void rt_call_ready(RtCall *c) {
     for (int w = 0; w < threads; w++) c->scratch[w] = rt_alloc(c->mem, most, 1);
 }
 
-static void run_chunk(void *context, int64_t chunk, int worker) {
+static void run_chunk(void *context, int64_t item, int worker) {
     RtCall *c = context;
     const RtProgram *p = c->program;
-    int64_t first = chunk * p->chunk, left = c->n_data - first;
-    int64_t *extent = c->extent + worker * p->n_axes;
-    chunk_extents(c, left < p->chunk ? left : p->chunk, extent);
+    const Chunk chunk = chunk_at(c, item);
+    int64_t first = chunk.first, *extent = c->extent + 2 * worker * p->n_axes;
+    int64_t *total = extent + p->n_axes;
+    memcpy(total, c->total, (size_t)p->n_axes * sizeof *total);
+    for (int i = 0; c->block && i < p->n_axes; i++)
+        if (p->axes[i].kind == RT_PLATE) total[i] = c->sizes[chunk.block * p->n_axes + i];
+    memcpy(extent, total, (size_t)p->n_axes * sizeof *extent);
+    if (c->data_axis >= 0) extent[c->data_axis] = chunk.n;
     const void **in = c->in_now + worker * p->n_inputs;
     void **out = c->out_now + worker * p->n_outputs;
     for (int i = 0; i < p->n_inputs; i++)
@@ -167,10 +219,10 @@ static void run_chunk(void *context, int64_t chunk, int worker) {
         const Output *o = &c->out[i];
         out[i] = !o->wanted  ? NULL
                  : o->by_set ? o->data + first * o->stride
-                             : o->partial + chunk * o->stride;
+                             : o->partial + item * o->stride;
     }
     av_call call = {.extent = extent,
-                    .total = c->total,
+                    .total = total,
                     .in = in,
                     .out = out,
                     .scratch = c->scratch[worker],
@@ -180,16 +232,19 @@ static void run_chunk(void *context, int64_t chunk, int worker) {
     p->entry->run(&call);
 }
 
-static void add_partials(const RtModel *m, Output *o, int64_t chunks) {
+/* The sum of a reduced output over chunks; of another one the first chunk's result. */
+static void add_partials(const RtCall *c, Output *o, bool reduced) {
+    int64_t chunks = reduced ? n_chunks(c, c->n_data) : 1;
     for (int64_t chunk = 0; chunk < chunks; chunk++) {
         const char *from = o->partial + chunk * o->stride;
         const float *f32 = (const float *)from;
         const double *f64 = (const double *)from;
+        double weight = reduced && c->block ? c->weights[chunk_at(c, chunk).block] : 1;
         if (!chunk) memset(o->sum, 0, (size_t)o->size * sizeof *o->sum);
-        if (m->f64)
-            for (int64_t k = 0; k < o->size; k++) o->sum[k] += f64[k];
+        if (c->model->f64)
+            for (int64_t k = 0; k < o->size; k++) o->sum[k] += weight * f64[k];
         else
-            for (int64_t k = 0; k < o->size; k++) o->sum[k] += f32[k];
+            for (int64_t k = 0; k < o->size; k++) o->sum[k] += weight * f32[k];
     }
 }
 
@@ -199,12 +254,11 @@ void rt_call_run(RtCall *c, const uint32_t key[2], uint32_t step, uint32_t data0
     c->data0 = data0;
     c->n_data = n_data;
     if (c->data_axis >= 0) c->total[c->data_axis] = n_data;
-    int64_t chunks = n_chunks(c, n_data);
-    rt_pool_run(c->pool, run_chunk, c, chunks);
+    rt_pool_run(c->pool, run_chunk, c, n_chunks(c, n_data));
     for (int i = 0; i < c->program->n_outputs; i++) {
         Output *o = &c->out[i];
         if (!o->wanted || o->by_set) continue;
-        add_partials(c->model, o, c->program->outputs[i].reduced ? chunks : 1);
+        add_partials(c, o, c->program->outputs[i].reduced);
     }
 }
 

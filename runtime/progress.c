@@ -11,6 +11,7 @@
 struct RtProgress {
     bool quiet, terminal, open; /* open: the line on screen has no end yet */
     double started, last, validation;
+    const char *unit; /* of the validation ELBO */
 };
 
 RtProgress *rt_progress_new(RtMem *mem, bool quiet) {
@@ -45,7 +46,7 @@ void rt_progress_step(RtProgress *p, int64_t step, int64_t horizon, double loss,
     if (horizon) fprintf(stderr, "/%" PRId64, horizon);
     fprintf(stderr, "  loss %.4g ± %.2g  grad %.3g  %.0f sets/s", loss, spread, norm,
             sets_per_second);
-    if (!isnan(p->validation)) fprintf(stderr, "  validation ELBO %.3f", p->validation);
+    if (!isnan(p->validation)) fprintf(stderr, "  validation ELBO %.3f %s", p->validation, p->unit);
     if (horizon) {
         double left = (now - p->started) / (double)(step + 1) * (double)(horizon - step);
         fprintf(stderr, "  ETA %d:%02d", (int)left / 60, (int)left % 60);
@@ -70,7 +71,8 @@ void rt_progress_count(RtProgress *p, int64_t done, int64_t all, const char *wha
     fflush(stderr);
 }
 
-void rt_progress_validation(RtProgress *p, double elbo) {
+void rt_progress_validation(RtProgress *p, double elbo, const char *unit) {
+    p->unit = unit;
     p->validation = elbo;
 }
 

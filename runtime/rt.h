@@ -67,7 +67,8 @@ typedef struct RtPlate {
     const char *name, *reason, *column; /* column: the CSV key */
     int parent;                         /* index, or -1 */
     int depth;
-    int64_t size; /* declared */
+    int64_t size;   /* declared; of a range: where nothing else is said */
+    int64_t lo, hi; /* sizes that training covers */
     bool exchangeable;
 } RtPlate;
 
@@ -178,6 +179,14 @@ bool rt_call_bind(RtCall *call, const char *input, const void *data);
 void *rt_call_want(RtCall *call, const char *output);
 int64_t rt_call_size(const RtCall *call,
                      const char *output); /* elements, per data set where it has a data axis */
+/* Other plate sizes from the next run on, none larger than rt_call_new's: results then are arrays
+ * of these sizes. */
+void rt_call_resize(RtCall *call, const int64_t *sizes);
+/* For programs without plates in their results: each `block` data sets get sizes of their own
+ * (none larger than rt_call_new's), and a weight in sums over data sets. Comes before rt_call_want;
+ * then rt_call_block for every block, before each run. */
+void rt_call_blocks(RtCall *call, int64_t block);
+void rt_call_block(RtCall *call, int64_t i, const int64_t *sizes, double weight);
 void rt_call_ready(RtCall *call);
 /* The first n_data data sets; numbered from data0 in the random numbers. */
 void rt_call_run(RtCall *call, const uint32_t key[2], uint32_t step, uint32_t data0,
@@ -195,7 +204,8 @@ enum {
     RT_FOR_VALIDATION,
     RT_FOR_SIMULATE,
     RT_FOR_POSTERIOR,
-    RT_FOR_CHECK
+    RT_FOR_CHECK,
+    RT_FOR_SIZES
 };
 
 #endif

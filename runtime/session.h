@@ -32,11 +32,13 @@ typedef struct RtState {
     float *average, *iterate, *moment1, *moment2;
     int n_stats;
     RtStat *stats;
-    double **hypers; /* by variable */
-    int64_t sizes[RT_MAX_PLATES];
+    double **hypers;                              /* by variable */
+    int64_t sizes[RT_MAX_PLATES];                 /* where nothing else is said */
+    int64_t lo[RT_MAX_PLATES], hi[RT_MAX_PLATES]; /* that training covers */
     uint32_t seed;
     int64_t steps, skipped, sets, draws;
-    double learning_rate, validation; /* ELBO in nats */
+    double learning_rate;
+    double validation; /* ELBO in nats; of a range of sizes: in nats per latent number */
     char objective[200];
 } RtState;
 
@@ -70,6 +72,8 @@ RtState *rt_state_new(RtMem *mem, const RtModel *m);
 RtStat *rt_stat(const RtState *state, const char *name); /* or NULL */
 bool rt_state_apply_sizes(const RtModel *m, const RtOptions *o, int64_t *sizes, bool *given,
                           RtError *error);
+/* The same for a state: a plate named by --size has that size alone. */
+bool rt_state_fix_sizes(const RtModel *m, const RtOptions *o, RtState *state, RtError *error);
 bool rt_state_apply_hypers(const RtModel *m, const RtOptions *o, double **hypers, RtError *error);
 void rt_state_init_weights(const RtModel *m, RtState *state, uint32_t seed);
 
@@ -80,10 +84,40 @@ RtBinding *rt_bind_state(RtMem *mem, const RtModel *m, const RtState *state, con
                          RtCall *call);
 void rt_binding_refresh(RtBinding *b);
 void rt_binding_control(RtBinding *b, const char *name, double value);
-/* Binds the data of `d` from data set `first` on (n of them at most per call). */
+/* Data sets for a call, n of them at most: bound by rt_feed_new and, where a call has several
+ * feeds, rt_feed_bind; filled from data set `first` of `d` on. */
 typedef struct RtFeed RtFeed;
 RtFeed *rt_feed_new(RtMem *mem, const RtModel *m, RtCall *call, const int64_t *sizes, int64_t n);
+void rt_feed_bind(const RtFeed *f, RtCall *call);
 void rt_feed_load(RtFeed *f, const RtData *d, int64_t first, int64_t n);
+
+/* ---- sizes.c ---- */
+enum {
+    RT_GRID = 3,       /* sizes that validation looks at, where they vary */
+    RT_SIZE_BLOCK = 16 /* data sets that share sizes in training */
+};
+bool rt_sizes_vary(const RtModel *m, const RtState *state);
+/* Of one block of a step, by plate. */
+void rt_sizes_draw(const RtModel *m, const RtState *state, uint32_t seed, uint32_t step,
+                   uint32_t block, int64_t *sizes);
+/* The least, the default and the largest sizes, or the one there is; returns how many. */
+int rt_sizes_grid(const RtModel *m, const RtState *state, int64_t grid[][RT_MAX_PLATES]);
+/* How many numbers the latents of one data set are. */
+double rt_latent_numbers(const RtModel *m, const int64_t *sizes);
+const char *rt_range_text(RtMem *mem, int64_t lo, int64_t hi); /* "3", "2..60" */
+
+/* ---- validate.c ---- */
+typedef struct RtValidation RtValidation;
+/* All memory. */
+RtValidation *rt_validation_new(RtSession *s, int64_t sets, int64_t draws);
+/* Draws its data sets: once, before the first rt_validate. */
+void rt_validation_simulate(RtValidation *v);
+/* The ELBO in nats per data set; where sizes vary, the mean over a grid of sizes of the ELBO per
+ * latent number. */
+double rt_validate(RtValidation *v);
+const char *rt_validation_unit(bool vary);
+/* `"validation": [{"sizes": {...}, "elbo": nats per data set}, ...]` of the last rt_validate. */
+void rt_validation_json(const RtValidation *v, RtBytes *out);
 
 /* ---- stats.c: fills the state's statistics from draws of program `prepare` ---- */
 bool rt_stats(RtSession *s, RtError *error);
@@ -139,7 +173,8 @@ RtProgress *rt_progress_new(RtMem *mem, bool quiet);
 void rt_progress_step(RtProgress *p, int64_t step, int64_t horizon, double loss, double spread,
                       double norm, double sets_per_second);
 __attribute__((format(printf, 2, 3))) void rt_progress_line(RtProgress *p, const char *format, ...);
-void rt_progress_validation(RtProgress *p, double elbo); /* shown from the next line on */
+/* Shown from the next line on. */
+void rt_progress_validation(RtProgress *p, double elbo, const char *unit);
 /* `done` of `all`, for commands that do one thing many times. */
 void rt_progress_count(RtProgress *p, int64_t done, int64_t all, const char *what);
 void rt_progress_end(RtProgress *p);

@@ -30,7 +30,11 @@ RtStat *rt_stat(const RtState *s, const char *name) {
 
 RtState *rt_state_new(RtMem *mem, const RtModel *m) {
     RtState *s = rt_alloc(mem, 1, sizeof *s);
-    for (int i = 0; i < m->n_plates; i++) s->sizes[i] = m->plates[i].size;
+    for (int i = 0; i < m->n_plates; i++) {
+        s->sizes[i] = m->plates[i].size;
+        s->lo[i] = m->plates[i].lo;
+        s->hi[i] = m->plates[i].hi;
+    }
     s->hypers = rt_alloc(mem, m->n_vars, sizeof *s->hypers);
     for (int i = 0; i < m->n_vars; i++) {
         const RtVar *v = &m->vars[i];
@@ -91,6 +95,14 @@ bool rt_state_apply_sizes(const RtModel *m, const RtOptions *o, int64_t *sizes, 
         sizes[plate] = n;
         if (given) given[plate] = true;
     }
+    return true;
+}
+
+bool rt_state_fix_sizes(const RtModel *m, const RtOptions *o, RtState *state, RtError *error) {
+    bool given[RT_MAX_PLATES] = {false};
+    if (!rt_state_apply_sizes(m, o, state->sizes, given, error)) return false;
+    for (int i = 0; i < m->n_plates; i++)
+        if (given[i]) state->lo[i] = state->hi[i] = state->sizes[i];
     return true;
 }
 
@@ -225,9 +237,14 @@ RtFeed *rt_feed_new(RtMem *mem, const RtModel *m, RtCall *call, const int64_t *s
         if (m->vars[i].kind != RT_OBSERVED) continue;
         f->size[i] = rt_var_size(&m->vars[i], sizes);
         f->real[i] = rt_alloc(mem, n * f->size[i], m->real);
-        rt_call_bind(call, m->vars[i].name, f->real[i]);
     }
+    rt_feed_bind(f, call);
     return f;
+}
+
+void rt_feed_bind(const RtFeed *f, RtCall *call) {
+    for (int i = 0; i < f->model->n_vars; i++)
+        if (f->real[i]) rt_call_bind(call, f->model->vars[i].name, f->real[i]);
 }
 
 void rt_feed_load(RtFeed *f, const RtData *d, int64_t first, int64_t n) {

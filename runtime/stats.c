@@ -4,6 +4,7 @@
  * Input "NAME:median" (":mad") of a program holds, per event entry of output NAME of program
  * `prepare`, the median (the median absolute deviation, unscaled) over 4,096 data sets under a
  * fixed key and over all plate instances, of which large plates contribute an evenly spaced part.
+ * Sizes of a range are drawn per batch; a small data set then counts as much as a large one.
  * They do not depend on --seed: all trainings of a model see the same scales. A deviation of 0 (a
  * constant) is replaced by the mean absolute deviation, or by 1 if that is 0 as well. */
 #include "runtime/session.h"
@@ -58,9 +59,9 @@ static double spread(double *x, int64_t n, double centre) {
 /* One output of `prepare` that statistics are wanted of. */
 typedef struct Source {
     const char *name;
-    const void *draws;           /* of a batch */
-    int64_t size, entries, kept; /* per data set: numbers, event entries, instances that are kept */
-    double *sample;              /* [entry][set, kept instance] */
+    const void *draws;     /* of a batch */
+    int64_t entries, kept; /* per data set: event entries, instances that are kept */
+    double *sample;        /* [entry][set, kept instance] */
     int64_t n;
     RtStat *median, *mad;
 } Source;
@@ -92,9 +93,9 @@ static Source *add_source(Stats *st, const RtTensor *output) {
         if (!strcmp(st->sources[i].name, output->name)) return &st->sources[i];
     Source *source = &st->sources[st->n_sources++];
     *source = (Source){.name = output->name, .draws = rt_call_want(st->call, output->name)};
-    source->size = rt_call_size(st->call, output->name);
     source->entries = event_entries(rt_program(st->s->model, "prepare"), output);
-    int64_t instances = source->size / source->entries, room = PER_SET / source->entries;
+    int64_t instances = rt_call_size(st->call, output->name) / source->entries; /* at most */
+    int64_t room = PER_SET / source->entries;
     source->kept = instances < room ? instances : room < 1 ? 1 : room;
     source->sample =
         rt_alloc(st->mem, SETS * source->kept * source->entries, sizeof *source->sample);
@@ -122,12 +123,13 @@ static bool add_stat(Stats *st, RtStat *stat, RtError *error) {
     return true;
 }
 
-/* Every step-th instance, so that a large plate is covered from end to end. */
-static void keep(const RtModel *m, Source *source, int64_t sets) {
-    int64_t instances = source->size / source->entries;
+/* Every step-th instance, so that a large plate is covered from end to end; where there are fewer
+ * than are kept, they repeat. `size`: numbers of one data set. */
+static void keep(const RtModel *m, Source *source, int64_t size, int64_t sets) {
+    int64_t instances = size / source->entries;
     for (int64_t set = 0; set < sets; set++)
         for (int64_t k = 0; k < source->kept; k++, source->n++) {
-            int64_t from = set * source->size + k * instances / source->kept * source->entries;
+            int64_t from = set * size + k * instances / source->kept * source->entries;
             for (int64_t e = 0; e < source->entries; e++)
                 source->sample[e * SETS * source->kept + source->n] =
                     rt_real_get(m, source->draws, from + e);
@@ -159,7 +161,7 @@ static bool take_stats(Stats *st, RtError *error) {
     const RtModel *m = s->model;
     if (!s->state->n_stats) return true;
     if (rt_program(m, "prepare"))
-        st->call = rt_call_new(st->mem, m, "prepare", s->pool, s->state->sizes, BATCH, 1);
+        st->call = rt_call_new(st->mem, m, "prepare", s->pool, s->state->hi, BATCH, 1);
     st->sources = rt_alloc(st->mem, s->state->n_stats, sizeof *st->sources);
     for (int i = 0; i < s->state->n_stats; i++)
         if (!add_stat(st, &s->state->stats[i], error)) return false;
@@ -167,8 +169,12 @@ static bool take_stats(Stats *st, RtError *error) {
     rt_call_ready(st->call);
     const uint32_t key[2] = {0, RT_FOR_PREPARE};
     for (int64_t first = 0; first < SETS; first += BATCH) {
+        int64_t sizes[RT_MAX_PLATES];
+        rt_sizes_draw(m, s->state, 0, UINT32_MAX, (uint32_t)(first / BATCH), sizes);
+        rt_call_resize(st->call, sizes);
         rt_call_run(st->call, key, 0, (uint32_t)first, BATCH);
-        for (int i = 0; i < st->n_sources; i++) keep(m, &st->sources[i], BATCH);
+        for (int i = 0; i < st->n_sources; i++)
+            keep(m, &st->sources[i], rt_call_size(st->call, st->sources[i].name), BATCH);
     }
     for (int i = 0; i < st->n_sources; i++)
         if (!finish_source(&st->sources[i], error)) return false;

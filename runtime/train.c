@@ -1,7 +1,7 @@
 /* train.c -- the command `train`: simulate, optimise, validate, save.
  *
  * Invariants
- * - Everything is allocated before step 1.
+ * - Everything is allocated before step 1. Where plate sizes vary, it is for the largest.
  * - What a step does depends on its number, the horizon and the seed, never on time, thread count
  * or validation: `--steps N` repeats a run of horizon N bit for bit. A run by time learns its
  * horizon from the rate over the first 5 %; the schedule is the same for every horizon until a
@@ -60,17 +60,16 @@ typedef struct Train {
     RtProgress *progress;
     int n_phases;
     Phase phases[MAX_PHASES];
-    RtCall *step, *simulate, *posterior;
-    RtBinding *step_inputs, *posterior_inputs;
+    RtCall *step;
+    RtBinding *step_inputs;
     RtAdam *adam;
     const double *loss;
     const void *set_loss;
     double **gradient;
-    RtFeed *feed;
-    RtData validation;
-    const void **simulated; /* outputs of `simulate`, by variable */
-    const void *log_q, *log_prior, *log_likelihood;
-    double limit; /* seconds from start to saved weights; 0: none */
+    RtValidation *validation;
+    bool vary;             /* plate sizes do, from block to block */
+    double latent_numbers; /* of a data set of the default sizes */
+    double limit;          /* seconds from start to saved weights; 0: none */
     bool may_settle;
     int64_t horizon;       /* 0: not known yet */
     int64_t updates;       /* steps that were not skipped */
@@ -138,49 +137,14 @@ static double entropy_weight(const Train *t, int64_t step) {
 
 /* ---- preparation ---- */
 
-static void prepare_validation(Train *t) {
-    RtSession *s = t->s;
-    const RtModel *m = s->model;
-    int64_t n = defaults.validation_sets;
-    t->simulate = rt_call_new(s->mem, m, "simulate", s->pool, t->state->sizes, n, 1);
-    t->simulated = rt_alloc(s->mem, m->n_vars, sizeof *t->simulated);
-    t->validation = (RtData){.n_sets = n, .values = rt_alloc(s->mem, m->n_vars, sizeof(double *))};
-    for (int i = 0; i < m->n_vars; i++) {
-        if (m->vars[i].kind != RT_OBSERVED) continue;
-        t->simulated[i] = rt_call_want(t->simulate, m->vars[i].name);
-        t->validation.values[i] =
-            rt_alloc(s->mem, n * rt_var_size(&m->vars[i], t->state->sizes), sizeof(double));
-    }
-    rt_bind_state(s->mem, m, t->state, t->state->average, t->simulate);
-    rt_call_ready(t->simulate);
-    t->posterior =
-        rt_call_new(s->mem, m, "posterior", s->pool, t->state->sizes, n, defaults.validation_draws);
-    t->log_q = rt_call_want(t->posterior, "log_q");
-    t->log_prior = rt_call_want(t->posterior, "log_prior");
-    t->log_likelihood = rt_call_want(t->posterior, "log_likelihood");
-    t->posterior_inputs = rt_bind_state(s->mem, m, t->state, t->state->average, t->posterior);
-    t->feed = rt_feed_new(s->mem, m, t->posterior, t->state->sizes, n);
-    rt_call_ready(t->posterior);
-}
-
-static void simulate_validation(Train *t) {
-    const RtModel *m = t->s->model;
-    const uint32_t key[2] = {t->s->seed, RT_FOR_VALIDATION};
-    rt_call_run(t->simulate, key, 0, 0, defaults.validation_sets);
-    for (int i = 0; i < m->n_vars; i++) {
-        if (m->vars[i].kind != RT_OBSERVED) continue;
-        int64_t size = rt_var_size(&m->vars[i], t->state->sizes) * defaults.validation_sets;
-        for (int64_t k = 0; k < size; k++)
-            t->validation.values[i][k] = rt_real_get(m, t->simulated[i], k);
-    }
-    rt_feed_load(t->feed, &t->validation, 0, defaults.validation_sets);
-}
-
 static void prepare_step(Train *t) {
     RtSession *s = t->s;
     const RtModel *m = s->model;
     t->step =
-        rt_call_new(s->mem, m, "step", s->pool, t->state->sizes, t->state->sets, t->state->draws);
+        rt_call_new(s->mem, m, "step", s->pool, t->state->hi, t->state->sets, t->state->draws);
+    t->vary = rt_sizes_vary(m, t->state);
+    t->latent_numbers = rt_latent_numbers(m, t->state->sizes);
+    if (t->vary) rt_call_blocks(t->step, RT_SIZE_BLOCK);
     t->loss = rt_call_want(t->step, "loss");
     t->set_loss = rt_call_want(t->step, "set_loss");
     t->gradient = rt_alloc(s->mem, m->n_weights, sizeof *t->gradient);
@@ -193,6 +157,10 @@ static void prepare_step(Train *t) {
     t->step_inputs = rt_bind_state(s->mem, m, t->state, t->state->iterate, t->step);
     rt_call_ready(t->step);
     t->adam = rt_adam_new(s->mem, m, s->pool, t->state);
+}
+
+static void prepare_validation(Train *t) {
+    t->validation = rt_validation_new(t->s, defaults.validation_sets, defaults.validation_draws);
 }
 
 static bool read_settings(Train *t, RtError *error) {
@@ -239,22 +207,14 @@ static void fix_horizon(Train *t, int64_t done) {
                      t->horizon, t->limit, t->horizon);
 }
 
-/* Mean over data sets and draws of log p - log q under the averaged weights. */
 static double validate(Train *t) {
-    const RtModel *m = t->s->model;
-    const uint32_t key[2] = {t->s->seed, RT_FOR_VALIDATION};
-    double began = rt_seconds(), sum = 0;
-    int64_t n = defaults.validation_sets * defaults.validation_draws;
-    rt_binding_refresh(t->posterior_inputs);
-    rt_call_run(t->posterior, key, 1, 0, defaults.validation_sets);
-    for (int64_t i = 0; i < n; i++)
-        sum += rt_real_get(m, t->log_prior, i) + rt_real_get(m, t->log_likelihood, i) -
-               rt_real_get(m, t->log_q, i);
+    double began = rt_seconds(), elbo = rt_validate(t->validation);
     t->validation_seconds = rt_seconds() - began;
-    return sum / (double)n;
+    return elbo;
 }
 
-/* True if the last `patience` validations brought less than `settled` nats. */
+/* True if the last `patience` validations brought less than `settled` nats in a data set of the
+ * default sizes. */
 static bool has_settled(const Train *t, int64_t done) {
     int n = t->n_validated, p = defaults.patience;
     double last_phase = t->n_phases > 1 ? t->phases[t->n_phases - 2].until : 0;
@@ -264,7 +224,7 @@ static bool has_settled(const Train *t, int64_t done) {
         double *best = i < n - p ? &before : &now;
         if (t->validated[i] > *best) *best = t->validated[i];
     }
-    return now - before < defaults.settled;
+    return (now - before) * (t->vary ? t->latent_numbers : 1) < defaults.settled;
 }
 
 /* A settled run keeps what it has and anneals: the rest of the schedule is shortened to a quarter
@@ -303,7 +263,7 @@ static void validate_on_the_way(Train *t, int64_t done) {
     if (!t->horizon || done == t->horizon || done % (every ? every : 1)) return;
     double elbo = validate(t);
     if (t->n_validated < 64) t->validated[t->n_validated++] = elbo;
-    rt_progress_validation(t->progress, elbo);
+    rt_progress_validation(t->progress, elbo, rt_validation_unit(t->vary));
     if (t->log) fprintf(t->log, "{\"step\": %" PRId64 ", \"validation_elbo\": %.9g}\n", done, elbo);
     shorten(t, done);
     replan(t, done);
@@ -355,10 +315,23 @@ static double clip(Train *t, double norm) {
     return scale;
 }
 
+/* Blocks of data sets get sizes of their own. Each weighs as much as its share of the data sets
+ * would at the default sizes: per latent number all count the same, and the loss stays in nats per
+ * data set. */
+static void draw_sizes(Train *t, int64_t step) {
+    const RtModel *m = t->s->model;
+    int64_t sizes[RT_MAX_PLATES];
+    for (int64_t b = 0; t->vary && b * RT_SIZE_BLOCK < t->state->sets; b++) {
+        rt_sizes_draw(m, t->state, t->s->seed, (uint32_t)step, (uint32_t)b, sizes);
+        rt_call_block(t->step, b, sizes, t->latent_numbers / rt_latent_numbers(m, sizes));
+    }
+}
+
 static bool train_step(Train *t, int64_t step, RtError *error) {
     const uint32_t key[2] = {t->s->seed, RT_FOR_STEP};
     rt_binding_refresh(t->step_inputs);
     rt_binding_control(t->step_inputs, "entropy_weight", entropy_weight(t, step));
+    draw_sizes(t, step);
     rt_call_run(t->step, key, (uint32_t)step, 0, t->state->sets);
     double norm = rt_adam_norm(t->adam, t->gradient);
     if (!isfinite(*t->loss) || !isfinite(norm)) return skip_step(t, step, error);
@@ -409,8 +382,9 @@ static void report(Train *t, const char *path) {
     double seconds = rt_seconds() - t->s->started;
     rt_progress_line(t->progress,
                      "%" PRId64 " steps in %.1f s (%" PRId64
-                     " skipped), validation ELBO %.3f nats, seed %" PRIu32 "; weights in %s",
-                     state->steps, seconds, state->skipped, state->validation, state->seed, path);
+                     " skipped), validation ELBO %.3f %s, seed %" PRIu32 "; weights in %s",
+                     state->steps, seconds, state->skipped, state->validation,
+                     rt_validation_unit(t->vary), state->seed, path);
     if (!t->s->options->json) return;
     RtBytes out = {0};
     rt_bytes_printf(&out, "{\"steps\": %" PRId64 ", \"seconds\": %.3f, \"loss\": ", state->steps,
@@ -418,6 +392,8 @@ static void report(Train *t, const char *path) {
     rt_json_number(&out, t->mean_loss);
     rt_bytes_printf(&out, ", \"validation_elbo\": ");
     rt_json_number(&out, state->validation);
+    rt_bytes_printf(&out, ", \"validation_unit\": \"%s\", ", rt_validation_unit(t->vary));
+    rt_validation_json(t->validation, &out);
     rt_bytes_printf(&out, ", \"skipped_steps\": %" PRId64 ", \"weights_file\": ", state->skipped);
     rt_json_string(&out, path);
     rt_bytes_printf(&out, ", \"sets\": %" PRId64 ", \"learning_rate\": ", state->sets);
@@ -444,13 +420,13 @@ static bool prepare(Train *t, RtError *error) {
     rt_state_init_weights(s->model, t->state, s->seed);
     prepare_step(t);
     prepare_validation(t);
-    simulate_validation(t);
+    rt_validation_simulate(t->validation);
     double start = validate(t);
     if (s->options->verbose)
         rt_progress_line(t->progress, "%" PRId64 " weights, %.1f MiB, %d threads",
                          s->model->n_parameters, (double)rt_mem_bytes(s->mem) / 1048576,
                          rt_pool_threads(s->pool));
-    rt_progress_validation(t->progress, start);
+    rt_progress_validation(t->progress, start, rt_validation_unit(t->vary));
     return true;
 }
 

@@ -5,7 +5,7 @@
  *     model gre family structured
  *     seed 1 steps 5000 skipped 0 sets 32 draws 32 learning-rate 0.001 validation 236.4
  *     objective "reverse-kl"
- *     plate group 3
+ *     plate group 3                   or, trained on a range, `plate group 11 range 2 60`
  *     hyper s_mu 0.5
  *     tensor weight|iterate|moment1|moment2|stat NAME dims 8 4
  *     end\n
@@ -54,8 +54,12 @@ static void add_header(RtBytes *out, const RtModel *m, const RtState *s) {
                     s->seed, s->steps, s->skipped, s->sets, s->draws);
     rt_bytes_printf(out, " learning-rate %.17g validation %.17g\nobjective \"%s\"\n",
                     s->learning_rate, s->validation, s->objective);
-    for (int i = 0; i < m->n_plates; i++)
-        rt_bytes_printf(out, "plate %s %" PRId64 "\n", m->plates[i].name, s->sizes[i]);
+    for (int i = 0; i < m->n_plates; i++) {
+        rt_bytes_printf(out, "plate %s %" PRId64, m->plates[i].name, s->sizes[i]);
+        if (s->lo[i] < s->hi[i])
+            rt_bytes_printf(out, " range %" PRId64 " %" PRId64, s->lo[i], s->hi[i]);
+        rt_bytes_printf(out, "\n");
+    }
     for (int i = 0; i < m->n_vars; i++) {
         if (m->vars[i].kind != RT_HYPER) continue;
         rt_bytes_printf(out, "hyper %s", m->vars[i].name);
@@ -230,9 +234,16 @@ static bool read_line(Load *l) {
     }
     if (!strcmp(key, "plate")) {
         int plate = rt_plate(l->m, next(l));
-        int64_t size = next_int(l);
-        if (plate < 0 || size < 1) return refuse(l, "a plate that the model does not have");
+        int64_t size = next_int(l), lo = size, hi = size;
+        if (!strcmp(next(l), "range")) {
+            lo = next_int(l);
+            hi = next_int(l);
+        }
+        if (plate < 0 || lo < 1 || size < lo || hi < size)
+            return refuse(l, "a plate that the model does not have");
         l->state->sizes[plate] = size;
+        l->state->lo[plate] = lo;
+        l->state->hi[plate] = hi;
         return true;
     }
     if (!strcmp(key, "hyper")) return read_hyper(l);

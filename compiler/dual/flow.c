@@ -5,8 +5,8 @@
  * value = link(v), where E encodes the instance's data and K are the earlier latents of
  * Analysis.order. log q = log N(u) - log|dv/du| - log|d value/dv|. Everything outside all plates
  * shares one joint flow, but for what is bounded by other latents, which comes after it. Bounded
- * supports come first in it: given the scales a location is close to Gaussian, while without them it
- * is not.
+ * supports come first in it: given the scales a location is close to Gaussian, while without them
+ * it is not.
  *
  * F = affine . skew . autoregressive (the last for D > 1 only). The affine map starts as a fusion
  * of two Gaussians that the compiler knows: the prior of the latent given K, N(v0, s0^2), and,

@@ -5,6 +5,7 @@
  * above a use is a comparison of positions. */
 #include "front/check.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* ---- names ---- */
@@ -491,28 +492,52 @@ static Plate *open_plate(Checker *ck, const Ast *ast) {
     plate->name = ast->name.text;
     plate->parent = ck->plate;
     plate->depth = ck->plate ? ck->plate->depth + 1 : 0;
-    plate->size = 1;
+    plate->size = plate->lo = plate->hi = 1;
     plate->span = ast->name.span;
     plate->column = ast->word.text;
     return plate;
 }
 
-static void check_plate_size(Checker *ck, const Ast *ast, Plate *plate) {
-    const Ast *size = ast->args.data[0];
+/* A size, or one end of a range of sizes. */
+static bool plate_extent(Checker *ck, const Ast *ast, const Plate *plate, int64_t *size) {
     const double largest = 2147483647;
-    if (ast->elem.text)
-        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->elem.span,
-             arena_printf(ck->arena, "option `%s` of a plate is", ast->elem.text));
-    if (size->kind == AST_RANGE) {
-        FAIL(ck, DIAG_UNSUPPORTED_FORM, size->span, "a plate with a range of sizes is");
+    const char *what = arena_printf(ck->arena, "the size of plate `%s`", plate->name);
+    if (!constant_integer(ck, ast, what, size)) return false;
+    if (*size < 1)
+        FAIL(ck, DIAG_PLATE_SIZE, ast->span, plate->name, (long long)*size);
+    else if ((double)*size > largest)
+        FAIL(ck, DIAG_NUMBER_TOO_LARGE, ast->span, what, (double)*size, largest);
+    return *size >= 1 && (double)*size <= largest;
+}
+
+/* An outermost plate has one size per data set anyway; an inner one only where it is balanced. */
+static void check_plate_range(Checker *ck, const Ast *ast, Plate *plate, bool balanced) {
+    int64_t lo, hi;
+    bool good = plate_extent(ck, ast->args.data[0], plate, &lo);
+    if (!plate_extent(ck, ast->args.data[1], plate, &hi) || !good) return;
+    if (lo > hi) {
+        FAIL(ck, DIAG_EMPTY_RANGE, ast->span, plate->name, (long long)lo, (long long)hi);
         return;
     }
-    const char *what = arena_printf(ck->arena, "the size of plate `%s`", plate->name);
-    if (!constant_integer(ck, size, what, &plate->size)) return;
-    if (plate->size < 1)
-        FAIL(ck, DIAG_PLATE_SIZE, size->span, plate->name, (long long)plate->size);
-    else if ((double)plate->size > largest)
-        FAIL(ck, DIAG_NUMBER_TOO_LARGE, size->span, what, (double)plate->size, largest);
+    plate->lo = lo;
+    plate->hi = hi;
+    plate->size = (int64_t)(sqrt((double)lo * (double)hi) + 0.5);
+    if (!plate->parent || balanced) return;
+    FAIL(ck, DIAG_RAGGED_PLATE, ast->span, plate->name);
+    diag_help(ck->diags, "one size for all in a data set: `plate %s(%lld..%lld, balanced)`",
+              plate->name, (long long)lo, (long long)hi);
+}
+
+static void check_plate_size(Checker *ck, const Ast *ast, Plate *plate) {
+    const Ast *size = ast->args.data[0];
+    bool balanced = ast->elem.text && strcmp(ast->elem.text, "balanced") == 0;
+    if (ast->elem.text && !balanced)
+        FAIL(ck, DIAG_PLATE_OPTION, ast->elem.span, plate->name, ast->elem.text);
+    if (size->kind == AST_RANGE) {
+        check_plate_range(ck, size, plate, balanced);
+        return;
+    }
+    if (plate_extent(ck, size, plate, &plate->size)) plate->lo = plate->hi = plate->size;
 }
 
 static void check_plate(Checker *ck, const Ast *ast) {

@@ -90,7 +90,7 @@ static void print_plates(Text *out, const Model *model) {
     for (int i = 0; i < model->plates.n; i++) {
         const Plate *plate = model->plates.data[i];
         vec_push(arena, &table.cells, plate->name);
-        vec_push(arena, &table.cells, arena_printf(arena, "%lld", (long long)plate->size));
+        vec_push(arena, &table.cells, plate_size_text(arena, plate));
         vec_push(arena, &table.cells, arena_printf(arena, "%d", model_hier(model, plate)));
         vec_push(arena, &table.cells, plate->parent ? plate->parent->name : "-");
     }
@@ -135,9 +135,9 @@ static void print_certificates(Text *out, const Model *model) {
     text_add(out, "Plates\n");
     for (int i = 0; i < model->plates.n; i++) {
         const Plate *plate = model->plates.data[i];
-        const char *line =
-            arena_printf(out->arena, "%s (%lld): %sexchangeable: %s.", plate->name,
-                         (long long)plate->size, plate->exchangeable ? "" : "not ", plate->reason);
+        const char *line = arena_printf(out->arena, "%s (%s): %sexchangeable: %s.", plate->name,
+                                        plate_size_text(out->arena, plate),
+                                        plate->exchangeable ? "" : "not ", plate->reason);
         text_printf(out, "%*s", 2 + 2 * plate->depth, "");
         paragraph(out, 2 + 2 * plate->depth, 6 + 2 * plate->depth, line);
     }

@@ -23,7 +23,8 @@ typedef struct Plate {
     struct Plate *parent; /* NULL: outermost */
     int depth;            /* number of plates around it */
     int index;            /* in Model.plates */
-    int64_t size;         /* declared */
+    int64_t size;         /* declared; of a range: the rounded geometric mean of its ends */
+    int64_t lo, hi;       /* sizes that training covers, log-uniformly; lo = size = hi without a range */
     const char *column;   /* key column in long tables, from "..."; NULL: the plate's name */
     Span span;
     /* filled by model/exchangeability.c */
@@ -180,6 +181,7 @@ typedef struct Analysis {
 
 Analysis *model_analyse(Arena *arena, Model *model); /* also fills Plate.exchangeable and .reason */
 void model_print(Text *out, const Model *model);     /* --emit=model */
+const char *plate_size_text(Arena *arena, const Plate *plate); /* "3", "2..60" */
 void expr_print(Text *out, const Expr *e); /* as it would be written; EXPR_PARAM as $0, $1 ... */
 /* Over what model_print shows, the name left out. */
 uint64_t model_hash(Arena *arena, const Model *model);

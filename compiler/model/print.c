@@ -224,10 +224,15 @@ static void print_var(Text *out, const Var *var) {
     text_add(out, "\n");
 }
 
+const char *plate_size_text(Arena *arena, const Plate *plate) {
+    if (plate->lo == plate->hi) return arena_printf(arena, "%lld", (long long)plate->size);
+    return arena_printf(arena, "%lld..%lld", (long long)plate->lo, (long long)plate->hi);
+}
+
 static void print_contents(Text *out, const Model *model) {
     for (int i = 0; i < model->plates.n; i++) {
         const Plate *plate = model->plates.data[i];
-        text_printf(out, "plate %s(%lld) in %s", plate->name, (long long)plate->size,
+        text_printf(out, "plate %s(%s) in %s", plate->name, plate_size_text(out->arena, plate),
                     plate->parent ? plate->parent->name : "-");
         if (plate->column) text_printf(out, " from \"%s\"", plate->column);
         text_add(out, "\n");

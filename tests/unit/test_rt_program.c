@@ -43,6 +43,9 @@ static void malformed_manifests(void) {
         "nonsense\n",
         "plate g parent h size 3 exchangeable 1 \"\"\n",
         "plate g parent - size x exchangeable 1 \"\"\n",
+        "plate g parent - size 3 exchangeable 1 \"\" range 2\n",
+        "plate g parent - size 3 exchangeable 1 \"\" range 4 9\n",
+        "plate g parent - size 0 exchangeable 1 \"\"\n",
         "hyper a dims 2 values 1\n",
         "latent z plates q dims\n",
         "weight w dims 2 init maybe 1\n",
@@ -121,6 +124,118 @@ static void calls_do_not_depend_on_threads(void) {
     double sum = 0;
     for (int i = 0; i < 10; i++) sum += s1[i] / 10;
     CHECK_NEAR(sum, l1, 1e-4 * fabs(l1), "loss, and the mean over data sets");
+}
+
+static const int64_t block_sizes[3][2] = {{2, 5}, {4, 1}, {3, 3}};
+static const double block_weights[3] = {1, 0.25, 3};
+
+/* The same step with sizes and a weight per block of 4 data sets, which chunks of 3 do not fit;
+ * or (alone >= 0) with the sizes of that block for all. */
+static void run_blocks(int threads, int alone, double gradient[2], float set_loss[10],
+                       double *loss) {
+    RtMem *mem = rt_mem_new();
+    const RtModel *m = rt_model_new(mem, adavic_manifest, &error);
+    RtPool *pool = rt_pool_new(mem, threads);
+    RtState *state = rt_state_new(mem, m);
+    rt_state_init_weights(m, state, 3);
+    for (int i = 0; i < state->n_stats; i++)
+        for (int64_t k = 0; k < state->stats[i].size; k++) state->stats[i].values[k] = 1;
+    RtCall *call = rt_call_new(mem, m, "step", pool, (const int64_t[]){4, 5}, 10, 4);
+    if (alone < 0) rt_call_blocks(call, 4);
+    const double *l = rt_call_want(call, "loss"), *g = rt_call_want(call, "grad:loc");
+    const float *s = rt_call_want(call, "set_loss");
+    rt_bind_state(mem, m, state, state->iterate, call);
+    rt_call_ready(call);
+    for (int b = 0; alone < 0 && b < 3; b++)
+        rt_call_block(call, b, block_sizes[b], block_weights[b]);
+    if (alone >= 0) rt_call_resize(call, block_sizes[alone]);
+    rt_call_run(call, (const uint32_t[2]){1, 0}, 7, 0, 10);
+    *loss = *l;
+    memcpy(gradient, g, 2 * sizeof *g);
+    memcpy(set_loss, s, 10 * sizeof *s);
+    rt_pool_free(pool);
+    rt_mem_free(mem);
+}
+
+static void blocks_have_sizes_of_their_own(void) {
+    double g1[2], l1, g[2], l, sum = 0;
+    float s1[10], s[10];
+    run_blocks(1, -1, g1, s1, &l1);
+    for (int b = 0; b < 3; b++) {
+        run_blocks(1, b, g, s, &l);
+        for (int i = 4 * b; i < 10 && i < 4 * b + 4; i++) {
+            CHECK(s1[i] == s[i], "data set %d: %g, with the sizes of its block %g", i,
+                  (double)s1[i], (double)s[i]);
+            sum += block_weights[b] * (double)s[i] / 10;
+        }
+    }
+    CHECK_NEAR(l1, sum, 1e-4 * fabs(sum), "the weighted loss");
+    for (int threads = 2; threads <= 4; threads++) {
+        run_blocks(threads, -1, g, s, &l);
+        CHECK(!memcmp(g, g1, sizeof g) && !memcmp(s, s1, sizeof s) && l == l1,
+              "%d threads differ from one", threads);
+    }
+}
+
+/* 58 degrees of freedom: chi-square exceeds 116 with probability 1e-5 (the correlation 4.42 / sqrt
+ * n, too). */
+static void sizes_are_log_uniform(void) {
+    enum { N = 20000, LO = 2, HI = 60 };
+    RtMem *mem = rt_mem_new();
+    const RtModel *m = rt_model_new(mem, adavic_manifest, &error);
+    RtState *state = rt_state_new(mem, m);
+    CHECK(!rt_sizes_vary(m, state), "no range is declared");
+    state->lo[0] = state->lo[1] = LO;
+    state->hi[0] = state->hi[1] = HI;
+    int count[HI + 1] = {0};
+    double chi2 = 0, sum[2] = {0}, square[2] = {0}, product = 0;
+    for (int i = 0; i < N; i++) {
+        int64_t sizes[RT_MAX_PLATES], again[RT_MAX_PLATES];
+        rt_sizes_draw(m, state, 1, (uint32_t)i / 2, (uint32_t)i % 2, sizes);
+        rt_sizes_draw(m, state, 1, (uint32_t)i / 2, (uint32_t)i % 2, again);
+        CHECK(sizes[0] == again[0], "the same counter, another size");
+        if (!CHECK(sizes[0] >= LO && sizes[0] <= HI, "size %lld", (long long)sizes[0])) break;
+        count[sizes[0]]++;
+        double x[2] = {log((double)sizes[0]), log((double)sizes[1])};
+        for (int k = 0; k < 2; k++) sum[k] += x[k] / N, square[k] += x[k] * x[k] / N;
+        product += x[0] * x[1] / N;
+    }
+    for (int n = LO; n <= HI; n++) {
+        double expected = N * log((n + 1.0) / n) / log((HI + 1.0) / LO);
+        chi2 += (count[n] - expected) * (count[n] - expected) / expected;
+    }
+    CHECK(chi2 < 116, "chi-square of the sizes: %.1f with 58 degrees of freedom", chi2);
+    double r = (product - sum[0] * sum[1]) /
+               sqrt((square[0] - sum[0] * sum[0]) * (square[1] - sum[1] * sum[1]));
+    CHECK(fabs(r) < 4.42 / sqrt(N), "sizes of two plates are correlated: %.4f", r);
+    rt_mem_free(mem);
+}
+
+static void latents_are_counted(void) {
+    RtMem *mem = rt_mem_new();
+    const RtModel *m = rt_model_new(mem, adavic_manifest, &error);
+    CHECK(rt_latent_numbers(m, (const int64_t[]){60, 5}) == 61, "mu and 60 times a");
+    rt_mem_free(mem);
+}
+
+/* What x is like does not depend on the sizes here, so its statistics do not either. */
+static void statistics_over_sizes(void) {
+    RtMem *mem = rt_mem_new();
+    const RtModel *m = rt_model_new(mem, adavic_manifest, &error);
+    RtOptions o = {0};
+    RtSession s = {.mem = mem,
+                   .model = m,
+                   .pool = rt_pool_new(mem, 2),
+                   .options = &o,
+                   .state = rt_state_new(mem, m)};
+    s.state->lo[0] = 1, s.state->hi[0] = 300; /* more numbers than are kept of a data set */
+    if (CHECK(rt_stats(&s, &error), "%s", error.text)) {
+        const RtStat *median = rt_stat(s.state, "x:median"), *mad = rt_stat(s.state, "x:mad");
+        CHECK_NEAR(median->values[1], 1, 0.1, "median of x[1]");
+        CHECK_NEAR(mad->values[0], 0.67449 * sqrt(1 + 0.25 + 1), 0.075, "MAD of x[0]");
+    }
+    rt_pool_free(s.pool);
+    rt_mem_free(mem);
 }
 
 /* The statistics are those of the prior: x = mu + s_a z + shift + s_x e, symmetric about shift. */
@@ -204,7 +319,11 @@ int main(void) {
     RUN(malformed_manifests);
     RUN(pool_runs_every_item_once);
     RUN(calls_do_not_depend_on_threads);
+    RUN(blocks_have_sizes_of_their_own);
+    RUN(sizes_are_log_uniform);
+    RUN(latents_are_counted);
     RUN(statistics_of_the_prior);
+    RUN(statistics_over_sizes);
     RUN(khat_of_pareto_weights);
     RUN(summaries);
     RUN(json_is_valid);
