@@ -19,7 +19,6 @@
  * own, overwritten. out[k] may be NULL: not wanted.
  *
  * Manifest: lines of space-separated words, strings quoted with \" \\ \n escapes. A list of words
- * goes on to the end of the line. (Indented further: it continues the line above.)
  *
  *   adavic-manifest 1
  *   model NAME
