@@ -2,7 +2,9 @@
 # models, and can be moved. `make help` lists the rest.
 #
 #   BUILD=DIR     where everything goes (default build)
-#   SANITIZE=1    AddressSanitizer and UndefinedBehaviorSanitizer in compiler, runtime and tests
+#   SANITIZE=1    AddressSanitizer and UndefinedBehaviorSanitizer in compiler, runtime and tests;
+#                 SANITIZE=thread: ThreadSanitizer, SANITIZE=fuzzer: as 1, for libFuzzer (clang)
+#   FUZZ_SECONDS=60    for each target of `make fuzz`
 
 BUILD ?= build
 CC ?= cc
@@ -19,11 +21,19 @@ say = $(if $(V),,@echo "  $(1)")
 # ---- flags ----
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 OPTIMISE ?= -O2
+FUZZ_SECONDS ?= 60
 CPPFLAGS += -Icompiler -I. -I$(BUILD) -D_GNU_SOURCE
 CFLAGS += -std=c11 -g $(OPTIMISE) $(WARN)
 LDLIBS += -lm -lpthread
 ifdef SANITIZE
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+ifeq ($(SANITIZE),thread)
+SANITIZERS := -fsanitize=thread
+else ifeq ($(SANITIZE),fuzzer)
+SANITIZERS += -fsanitize=fuzzer-no-link
+CPPFLAGS += -DADAVIC_LIBFUZZER
+$(BUILD)/tests/fuzz/%: LDFLAGS += -fsanitize=fuzzer
+endif
 CFLAGS += $(SANITIZERS) -fno-omit-frame-pointer
 LDFLAGS += $(SANITIZERS)
 endif
@@ -120,11 +130,16 @@ $(TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libtests.a $(BUILD)/libadavi
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(LDLIBS)
 $(BUILD)/tests/%.o: CPPFLAGS += -Itests/unit
 
-.PHONY: test check bless asan
+FUZZERS := $(filter $(BUILD)/tests/fuzz/%,$(TEST_PROGRAMS))
+.PHONY: test check bless asan tsan fuzz fuzzers
 test: ; @./setup.sh && $(MAKE) check T="$(T)"
 check: all $(TEST_PROGRAMS) ; @BUILD=$(BUILD) tests/run.sh $(T)
 bless: all ; @BUILD=$(BUILD) tests/run.sh --bless $(T)
 asan: ; @$(MAKE) BUILD=$(BUILD)/asan SANITIZE=1 check
+# What runs several threads; and a program compiled by a compiler of that kind.
+tsan: ; @$(MAKE) BUILD=$(BUILD)/tsan SANITIZE=thread check T="test_rt_program test_rt_commands cli/threads"
+fuzzers: $(FUZZERS)
+fuzz: $(FUZZERS) ; @BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz.sh $(T)
 
 # ---- reading, formatting, comparing, showing ----
 FORMATTED = $(wildcard compiler/*.[ch] compiler/*/*.[ch] runtime/*.[ch] tests/*/*.[ch] bench/*.[ch])
@@ -147,6 +162,8 @@ help:
 	@echo 'make demo      install what is missing, build, and show pastes.hbm on real data'
 	@echo 'make test      every test (make check: without the check for packages)'
 	@echo 'make asan      the same under AddressSanitizer and UBSan, in $(BUILD)/asan'
+	@echo 'make tsan      what runs several threads, under ThreadSanitizer, in $(BUILD)/tsan'
+	@echo 'make fuzz      every reader on mutated input, FUZZ_SECONDS=$(FUZZ_SECONDS) each; T=front for one'
 	@echo 'make bless     rewrite the expectations of tests/diag and tests/ir'
 	@echo 'make irsave, make irdiff    save, then compare, the IR of all examples'
 	@echo 'make measure   accuracy against exact results (takes long)'

@@ -75,7 +75,8 @@ static bool stage_analyse(Compilation *c) {
 }
 
 static bool stage_dual(Compilation *c) {
-    Dual *d = c->dual = dual_build(c->arena, c->analysis, &c->options->dual);
+    Dual *d = c->dual = dual_derive(c->arena, c->diags, c->analysis, &c->options->dual);
+    if (!d) return false;
     IrProgram *all[PROGRAMS] = {d->simulate, d->prepare, d->step, d->posterior, d->logjoint};
     memcpy(c->programs, all, sizeof all);
     return true;

@@ -22,6 +22,7 @@ typedef struct Zip {
     const char *name;
     const unsigned char *bytes;
     uint64_t n;
+    uint64_t inflated; /* by all files so far: they may all name the same bytes */
     RtError *error;
 } Zip;
 
@@ -101,7 +102,7 @@ static uint64_t checksum(const unsigned char *bytes, uint64_t n) {
     return crc;
 }
 
-static bool read_entry(const Zip *z, const Entry *e, RtZipFile *out) {
+static bool read_entry(Zip *z, const Entry *e, RtZipFile *out) {
     if (!inside(z, e->local, LOCAL_SIZE) || little(z->bytes + e->local, 4) != LOCAL)
         return damaged(z, "a file's header is not where the directory says");
     const unsigned char *p = z->bytes + e->local;
@@ -115,7 +116,8 @@ static bool read_entry(const Zip *z, const Entry *e, RtZipFile *out) {
     } else if (e->method == 8) {
         /* deflate shrinks at most by a factor of 1032: larger claims are false, and not allocated
          */
-        if (e->size > MOST_INFLATED || e->size / 1033 > e->packed + 64)
+        if (e->size > MOST_INFLATED || e->size / 1033 > e->packed + 64 ||
+            (z->inflated += e->size) / 1033 > z->n + 64)
             return damaged(z, "a file's size is impossible");
         unsigned char *to = rt_alloc(z->mem, (int64_t)e->size + 1, 1);
         if (!inflate_raw(z->bytes + data, e->packed, to, e->size))
@@ -131,7 +133,7 @@ static bool read_entry(const Zip *z, const Entry *e, RtZipFile *out) {
 
 bool rt_zip_read(RtMem *mem, const char *name, const RtBytes *bytes, RtZipFile **files, int *n,
                  RtError *error) {
-    Zip z = {mem, name, (const unsigned char *)bytes->data, bytes->n, error};
+    Zip z = {mem, name, (const unsigned char *)bytes->data, bytes->n, 0, error};
     uint64_t at = 0, entries = 0;
     if (!find_directory(&z, &at, &entries)) return false;
     if (entries > z.n / CENTRAL_SIZE) return damaged(&z, "its directory is damaged");

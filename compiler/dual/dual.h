@@ -15,6 +15,7 @@
 #ifndef ADAVIC_DUAL_H
 #define ADAVIC_DUAL_H
 
+#include "base/diag.h"
 #include "ir/ir.h"
 #include "model/model.h"
 
@@ -41,6 +42,9 @@ typedef struct Dual {
     IrProgram *simulate, *prepare, *step, *posterior, *logjoint;
 } Dual;
 
+/* NULL after a report: the model is larger than this version can derive a dual for. */
+Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis, const DualOptions *options);
+/* The same for models known to be small: one that is too large ends the program. */
 Dual *dual_build(Arena *arena, const Analysis *analysis, const DualOptions *options);
 
 #endif

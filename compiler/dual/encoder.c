@@ -233,7 +233,7 @@ Encoding *encode(Build *b) {
         const Var *var = b->model->vars.data[i];
         if (var->kind != VAR_OBSERVED) continue;
         if (enc->n_observed == MAX_OBSERVED)
-            internal_error("dual", "more than %d observed variables", MAX_OBSERVED);
+            over_limit(b, var, "observed variables", MAX_OBSERVED);
         Moments *m = &enc->moments[enc->n_observed++];
         m->observed = var;
         fill_levels(var, m);

@@ -81,6 +81,7 @@ static void add_known(GuideState *g, const Var *var, Blocks *blocks) {
 
 /* A feature that stands at both levels (a plate's size) is read once. */
 static void add_all(Blocks *into, const Blocks *from) {
+    into->refused += from->refused;
     for (int i = 0; i < from->n; i++) {
         bool known = false;
         for (int k = 0; k < into->n && !known; k++)
@@ -303,12 +304,17 @@ static void sample_template(GuideState *g, Template *t) {
     g->log_q = g->log_q == IR_NONE ? log_q : ir_add(p, g->log_q, log_q);
 }
 
-static void add_latent(Template *t, const Var *var) {
-    if (t->n == MAX_JOINT)
-        internal_error("dual", "more than %d latents outside all plates", MAX_JOINT);
+static void add_latent(Build *b, Template *t, const Var *var) {
+    bool joint = !t->conditioning;
+    if (t->n == MAX_JOINT) over_limit(b, var, "latents outside all plates", MAX_JOINT);
     t->start[t->n] = t->size;
     t->latent[t->n++] = var;
     t->size += event_size(&var->type);
+    if (t->size <= MAX_FLOW) return;
+    over_limit(b, var,
+               joint ? "numbers in all latents outside all plates, which share one flow"
+                     : arena_printf(b->arena, "numbers in latent `%s`", var->name),
+               MAX_FLOW);
 }
 
 static void find_latent(void *user, Var *var) {
@@ -334,7 +340,7 @@ IrValue guide_sample(Build *b, const Encoding *enc, bool show) {
             const Var *var = analysis->order[i].latent;
             if (!var->type.plate && !is_bounded_by_latents(var) &&
                 (var->support.kind != SUPPORT_REAL) == bounded)
-                add_latent(&joint, var);
+                add_latent(b, &joint, var);
         }
     if (joint.n) {
         if (joint.n == 1) joint.name = joint.latent[0]->name;
@@ -345,7 +351,7 @@ IrValue guide_sample(Build *b, const Encoding *enc, bool show) {
         bool joined = !c->latent->type.plate && !is_bounded_by_latents(c->latent);
         if (joined && is_structured(b)) continue;
         Template t = {.name = c->latent->name, .plate = c->latent->type.plate, .conditioning = c};
-        add_latent(&t, c->latent);
+        add_latent(b, &t, c->latent);
         sample_template(&g, &t);
     }
     return g.log_q;

@@ -12,6 +12,8 @@
 
 #include "dual/dual.h"
 
+#include <setjmp.h>
+
 /* A lowered expression: its event shape is carried along, since bodies of functions are typed by
  * use. */
 typedef struct Val {
@@ -28,9 +30,18 @@ typedef struct Block {
     const char *tag; /* names its weights where a layer reads several blocks */
 } Block;
 
-enum { MAX_BLOCKS = 24 };
+/* Limits of this version; a model beyond them is refused (over_limit). */
+enum {
+    MAX_BLOCKS = 24,       /* that a layer reads */
+    MAX_FLOW = 64,         /* numbers in one autoregressive flow */
+    MAX_LOOP_AXES = 32,    /* draws, plates and their copies in one program: the schedule's */
+    MAX_LOWERED = 50000,   /* operations of one program before gradients are added */
+    MAX_OPERATIONS = 150000
+};
+
 typedef struct Blocks {
     int n;
+    int refused; /* blocks beyond MAX_BLOCKS: whoever reads them refuses the model */
     Block at[MAX_BLOCKS];
 } Blocks;
 
@@ -48,6 +59,8 @@ typedef struct Build {
     const Model *model;
     const Analysis *analysis;
     DualOptions options;
+    Diags *diags;       /* where a model beyond the limits is reported, or NULL, */
+    jmp_buf *too_large; /* and where it is given up; set by dual_derive */
     bool preparing; /* program prepare: features leave raw, as outputs, for their statistics to be
                        taken */
     IrProgram *p;
@@ -61,6 +74,11 @@ typedef struct Build {
     bool support_bounded; /* of the variable sampled: shifts the normal's centre off 0
                              (half-normals) */
 } Build;
+
+/* ---- programs.c ---- */
+/* Gives the model up: `what` ("numbers in the flow of `a`") are more than `most`. Reported at `where`,
+ * or at the first observed variable. */
+_Noreturn void over_limit(Build *b, const Var *where, const char *what, int64_t most);
 
 /* ---- lower.c: expressions ---- */
 Build *build_start(Arena *arena, Dual *dual, const char *name);

@@ -48,9 +48,10 @@ Block block_of(IrValue v, int n_axes, const AxisId *axes, const char *tag) {
 }
 
 void blocks_add(Blocks *blocks, Block block) {
-    if (blocks->n == MAX_BLOCKS)
-        internal_error("dual", "a layer reads more than %d blocks", MAX_BLOCKS);
-    blocks->at[blocks->n++] = block;
+    if (blocks->n < MAX_BLOCKS)
+        blocks->at[blocks->n++] = block;
+    else
+        blocks->refused++;
 }
 
 static int64_t block_width(Build *b, const Block *block) {
@@ -68,6 +69,9 @@ static IrInit glorot(double gain, int64_t in, int64_t out) {
 static IrValue affine_to(Build *b, const char *name, const Blocks *in, const AxisId *out, int n_out,
                          double gain, bool bias) {
     int64_t width_in = 0, width_out = 1;
+    if (in->refused)
+        over_limit(b, NULL, "variables, plates and their moments that one network reads",
+                   MAX_BLOCKS);
     for (int i = 0; i < in->n; i++) width_in += block_width(b, &in->at[i]);
     for (int i = 0; i < n_out; i++) width_out *= b->p->axes.data[out[i]].extent;
     IrValue y = IR_NONE;

@@ -149,7 +149,25 @@ static Val lower_index(Build *b, const Val *val, int64_t index) {
     return rest;
 }
 
+/* Copies of one element, as `rep` makes them: one value, repeated. */
+static Val lower_copies(Build *b, const Expr *e, const Env *env) {
+    Val element = lower(b, e->args[0], env);
+    Val result = {.n_dims = element.n_dims + 1, .dims = {e->n_args}};
+    for (int k = 0; k < element.n_dims; k++) result.dims[k + 1] = element.dims[k];
+    AxisId first = event_axis(b, 0, e->n_args), axes[IR_MAX_AXES + 1];
+    IrValue v = shift_axes(b, &element, +1);
+    const IrOp *op = &b->p->ops.data[v];
+    int n = op->n_axes;
+    memcpy(axes, op->axes, sizeof *axes * (size_t)n);
+    axes[n++] = first;
+    result.v = ir_spread(b->p, v, axes, n);
+    return result;
+}
+
 static Val lower_array(Build *b, const Expr *e, const Env *env) {
+    bool copies = e->n_args > 1;
+    for (int i = 1; i < e->n_args; i++) copies &= e->args[i] == e->args[0];
+    if (copies) return lower_copies(b, e, env);
     AxisId first = event_axis(b, 0, e->n_args);
     Val result = {.v = IR_NONE};
     for (int i = 0; i < e->n_args; i++) {
@@ -250,6 +268,8 @@ static bool carries_medians(IrOpcode opcode) {
 
 static Val lower(Build *b, const Expr *e, const Env *env) {
     Val args[8];
+    if (b->p->ops.n > MAX_LOWERED)
+        over_limit(b, NULL, "operations in one program of this model", MAX_LOWERED);
     switch (e->kind) {
     case EXPR_NUMBER:
         return scalar(ir_const(b->p, e->number));

@@ -43,8 +43,8 @@ static void maf_degrees(MafNet *net) {
 static MafNet *maf_net(Build *b, const char *name, const Maf *shape, int64_t d,
                        const Block *context) {
     MafNet *net = arena_new_of(b->arena, MafNet);
-    if (d > 64)
-        internal_error("dual", "an autoregressive flow over %lld > 64 numbers", (long long)d);
+    if (d > MAX_FLOW)
+        internal_error("dual", "an autoregressive flow over %lld numbers", (long long)d);
     net->b = b, net->shape = shape, net->d = d;
     net->in = feature_axis(b, d), net->feature = feature_axis(b, shape->width);
     net->out = output_axis(b, shape->width), net->last = output_axis(b, 2 * d);

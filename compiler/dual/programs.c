@@ -82,20 +82,16 @@ static IrValue log_density(Build *b, VarKind kind) {
     return along(b, sum, (AxisId[]){b->data, b->draw}, 2);
 }
 
-static IrProgram *build_simulate(Arena *arena, Dual *dual) {
-    Build *b = build_start(arena, dual, "simulate");
+static void build_simulate(Build *b) {
     simulate_all(b);
     output_simulated(b);
-    return b->p;
 }
 
-static IrProgram *build_prepare(Arena *arena, Dual *dual) {
-    Build *b = build_start(arena, dual, "prepare");
+static void build_prepare(Build *b) {
     simulate_all(b);
     output_simulated(b);
     b->preparing = true;
     if (!b->options.paper) encode(b);
-    return b->p;
 }
 
 /* Every weight's gradient, as output grad:NAME. */
@@ -119,8 +115,7 @@ static void output_gradients(Build *b, IrValue loss) {
         ir_output(b->p, arena_printf(b->arena, "grad:%s", b->dual->weights.data[i].name), grad[i]);
 }
 
-static IrProgram *build_step(Arena *arena, Dual *dual) {
-    Build *b = build_start(arena, dual, "step");
+static void build_step(Build *b) {
     IrProgram *p = b->p;
     simulate_all(b);
     forget_latents(b);
@@ -136,7 +131,6 @@ static IrProgram *build_step(Arena *arena, Dual *dual) {
     ir_output(p, "loss", loss);
     ir_output(p, "set_loss", set_loss);
     output_gradients(b, loss);
-    return p;
 }
 
 static void output_encoding(Build *b, const Encoding *enc, const Plate *plate) {
@@ -152,8 +146,7 @@ static void output_encoding(Build *b, const Encoding *enc, const Plate *plate) {
     }
 }
 
-static IrProgram *build_posterior(Arena *arena, Dual *dual) {
-    Build *b = build_start(arena, dual, "posterior");
+static void build_posterior(Build *b) {
     input_all(b, VAR_OBSERVED, ROLE_DATA);
     Encoding *enc = encode(b);
     IrValue log_q = guide_sample(b, enc, true);
@@ -168,11 +161,9 @@ static IrProgram *build_posterior(Arena *arena, Dual *dual) {
     ir_output(b->p, "log_likelihood", log_density(b, VAR_OBSERVED));
     output_encoding(b, enc, NULL);
     for (int i = 0; i < b->model->plates.n; i++) output_encoding(b, enc, b->model->plates.data[i]);
-    return b->p;
 }
 
-static IrProgram *build_logjoint(Arena *arena, Dual *dual) {
-    Build *b = build_start(arena, dual, "logjoint");
+static void build_logjoint(Build *b) {
     IrProgram *p = b->p;
     input_all(b, VAR_OBSERVED, ROLE_DATA);
     input_all(b, VAR_LATENT, ROLE_LATENT);
@@ -180,8 +171,8 @@ static IrProgram *build_logjoint(Arena *arena, Dual *dual) {
     ir_output(p, "log_prior", prior);
     ir_output(p, "log_likelihood", likelihood);
     int n = 0, n_vars = b->model->vars.n;
-    IrValue *wrt = arena_array(arena, IrValue, n_vars + 1),
-            *grad = arena_array(arena, IrValue, n_vars + 1);
+    IrValue *wrt = arena_array(b->arena, IrValue, n_vars + 1),
+            *grad = arena_array(b->arena, IrValue, n_vars + 1);
     for (int i = 0; i < n_vars; i++)
         if (b->model->vars.data[i]->kind == VAR_LATENT) wrt[n++] = b->value[i].v;
     IrValue total = ir_sum(p, ir_add(p, prior, likelihood), (AxisId[]){b->data, b->draw}, 2);
@@ -190,19 +181,61 @@ static IrProgram *build_logjoint(Arena *arena, Dual *dual) {
     for (int i = 0; i < n_vars; i++) {
         const Var *var = b->model->vars.data[i];
         if (var->kind == VAR_LATENT)
-            ir_output(p, arena_printf(arena, "d:%s", var->name), grad[n++]);
+            ir_output(p, arena_printf(b->arena, "d:%s", var->name), grad[n++]);
     }
-    return p;
+}
+
+/* ------------------------------------------------------------------ limits */
+
+void over_limit(Build *b, const Var *where, const char *what, int64_t most) {
+    for (int i = 0; i < b->model->vars.n && !where; i++)
+        if (b->model->vars.data[i]->kind == VAR_OBSERVED) where = b->model->vars.data[i];
+    if (!b->diags || !where) internal_error("dual", "too many %s", what);
+    diag_report(b->diags, DIAG_MODEL_TOO_LARGE, where->span, what, (long long)most);
+    longjmp(*b->too_large, 1);
+}
+
+/* What the stages after this one take. */
+static void check_program(Build *b) {
+    int loops = 0;
+    for (int i = 0; i < b->p->axes.n; i++) {
+        AxisKind kind = b->p->axes.data[i].kind;
+        loops += kind == AXIS_DRAW || kind == AXIS_PLATE;
+    }
+    if (loops > MAX_LOOP_AXES)
+        over_limit(b, NULL, "plates, counting those that the networks repeat", MAX_LOOP_AXES - 1);
+    if (b->p->ops.n > MAX_OPERATIONS)
+        over_limit(b, NULL, "operations in one program of this model", MAX_OPERATIONS);
+}
+
+Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis,
+                  const DualOptions *options) {
+    static const struct {
+        const char *name;
+        void (*fill)(Build *b);
+    } programs[] = {{"simulate", build_simulate},
+                    {"prepare", build_prepare},
+                    {"step", build_step},
+                    {"posterior", build_posterior},
+                    {"logjoint", build_logjoint}};
+    Dual *dual = arena_new_of(arena, Dual);
+    IrProgram **const to[] = {&dual->simulate, &dual->prepare, &dual->step, &dual->posterior,
+                              &dual->logjoint};
+    dual->analysis = analysis;
+    dual->options = *options;
+    jmp_buf too_large;
+    if (setjmp(too_large)) return NULL;
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+        Build *b = build_start(arena, dual, programs[i].name);
+        b->diags = diags;
+        b->too_large = &too_large;
+        programs[i].fill(b);
+        check_program(b);
+        *to[i] = b->p;
+    }
+    return dual;
 }
 
 Dual *dual_build(Arena *arena, const Analysis *analysis, const DualOptions *options) {
-    Dual *dual = arena_new_of(arena, Dual);
-    dual->analysis = analysis;
-    dual->options = *options;
-    dual->simulate = build_simulate(arena, dual);
-    dual->prepare = build_prepare(arena, dual);
-    dual->step = build_step(arena, dual);
-    dual->posterior = build_posterior(arena, dual);
-    dual->logjoint = build_logjoint(arena, dual);
-    return dual;
+    return dual_derive(arena, NULL, analysis, options);
 }

@@ -11,7 +11,8 @@
 /* Bodies of functions see their arguments as parameters; a frame binds those of one call. */
 typedef struct Frame {
     const Expr *call;
-    const struct Frame *outer;
+    struct Frame *outer;
+    uint64_t walked; /* parameters whose arguments have been walked: once is enough */
 } Frame;
 
 typedef struct Walk {
@@ -23,7 +24,7 @@ typedef struct Walk {
     bool found;
 } Walk;
 
-static void walk_expr(Walk *walk, const Expr *e, const Frame *frame);
+static void walk_expr(Walk *walk, const Expr *e, Frame *frame);
 
 static void walk_var(Walk *walk, Var *var) {
     for (int i = 0; i < walk->seen.n; i++)
@@ -36,16 +37,17 @@ static void walk_var(Walk *walk, Var *var) {
         walk->visit(walk->user, var);
 }
 
-static void walk_expr(Walk *walk, const Expr *e, const Frame *frame) {
+static void walk_expr(Walk *walk, const Expr *e, Frame *frame) {
     if (!e) return;
     if (e->kind == EXPR_VAR) {
         walk_var(walk, e->var);
     } else if (e->kind == EXPR_PARAM) {
         /* an argument that the body never reads is not part of the value */
-        if (frame && e->param < frame->call->n_args)
-            walk_expr(walk, frame->call->args[e->param], frame->outer);
+        if (!frame || e->param >= frame->call->n_args || frame->walked >> e->param & 1) return;
+        frame->walked |= UINT64_C(1) << e->param;
+        walk_expr(walk, frame->call->args[e->param], frame->outer);
     } else if (e->kind == EXPR_CALL) {
-        walk_expr(walk, e->function->body, &(Frame){e, frame});
+        walk_expr(walk, e->function->body, &(Frame){e, frame, 0});
     } else {
         for (int i = 0; i < e->n_args; i++) walk_expr(walk, e->args[i], frame);
     }

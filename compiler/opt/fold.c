@@ -14,9 +14,17 @@
 
 enum { MAX_FOLDED = 1024 }; /* entries of a table that folding may make */
 
+/* Whether a value is one number everywhere. */
+typedef struct Known {
+    bool is;
+    double number;
+} Known;
+typedef VEC(Known) KnownList;
+
 typedef struct Fold {
     IrProgram *q;
     const char *note;
+    KnownList *known; /* by value, as far as anybody asked */
 } Fold;
 
 static IrValue emit(Fold *f, IrOp op);
@@ -31,20 +39,28 @@ static bool is(const Fold *f, IrValue v, IrOpcode opcode) {
     return at(f, v)->opcode == opcode;
 }
 
-/* One number everywhere: a constant, spread or not; a comparison of such. */
-static bool known(const Fold *f, IrValue v, double *number) {
-    const IrOp *op = at(f, v);
+static Known known_of(const Fold *f, const IrOp *op) {
     double x[3] = {0};
-    if (op->opcode == OP_CONST) {
-        *number = op->number;
-        return true;
+    if (op->opcode == OP_CONST) return (Known){true, op->number};
+    if (op->opcode == OP_SPREAD) return f->known->data[op->args[0]];
+    if (ir_op_info[op->opcode].rule != RULE_POINT) return (Known){false, 0};
+    for (int i = 0; i < op->n_args; i++) {
+        if (!f->known->data[op->args[i]].is) return (Known){false, 0};
+        x[i] = f->known->data[op->args[i]].number;
     }
-    if (op->opcode == OP_SPREAD) return known(f, op->args[0], number);
-    if (ir_op_info[op->opcode].rule != RULE_POINT) return false;
-    for (int i = 0; i < op->n_args; i++)
-        if (!known(f, op->args[i], &x[i])) return false;
-    *number = ir_point_value(op->opcode, x[0], x[1], x[2]);
-    return true;
+    return (Known){true, ir_point_value(op->opcode, x[0], x[1], x[2])};
+}
+
+/* One number everywhere: a constant, spread or not; a comparison of such. Computed once per value,
+ * operands first, so that long chains cost no more than their length. */
+static bool known(const Fold *f, IrValue v, double *number) {
+    while (f->known->n <= v) {
+        Known next = known_of(f, at(f, f->known->n));
+        vec_push(f->q->arena, f->known, next);
+    }
+    const Known *k = &f->known->data[v];
+    if (k->is) *number = k->number;
+    return k->is;
 }
 
 static bool equals(const Fold *f, IrValue v, double number) {
@@ -480,7 +496,8 @@ static IrValue emit(Fold *f, IrOp op) {
 }
 
 IrProgram *opt_fold(const IrProgram *p) {
-    Fold f = {.q = ir_program_like(p)};
+    KnownList list = {0};
+    Fold f = {.q = ir_program_like(p), .known = &list};
     IrValue *map = arena_array(p->arena, IrValue, p->ops.n + 1);
     for (IrValue v = 0; v < p->ops.n; v++) {
         f.note = p->ops.data[v].note;

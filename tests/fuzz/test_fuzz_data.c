@@ -1,0 +1,193 @@
+/* The readers of data on any bytes at all, for the hand-made model of the unit tests. The first
+ * byte chooses the format and the options, the rest is the file. What is accepted is complete. */
+#include "fuzz.h"
+
+#include "runtime/data.h"
+#include "rt_fake_model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+enum { CSV, NPZ, BIN, CSV_GZ, FORMATS, GIVEN_GROUP = 8, GIVEN_OBS = 16, BATCH = 32 };
+
+static void must_be_complete(const RtModel *m, const RtData *d) {
+    for (int i = 0; i < m->n_vars; i++) {
+        if (m->vars[i].kind != RT_OBSERVED) continue;
+        int64_t n = d->n_sets * rt_var_size(&m->vars[i], d->sizes);
+        if (n < 1 || !d->values[i]) abort();
+        for (int64_t k = 0; k < n; k++)
+            if (!isfinite(d->values[i][k])) abort();
+    }
+}
+
+static bool read_as(int format, RtMem *mem, const RtModel *m, RtBytes *bytes,
+                    const RtDataOptions *options, RtData *out, RtError *error) {
+    switch (format) {
+    case CSV:
+        return rt_data_csv(mem, m, "d", bytes, options, out, error);
+    case NPZ:
+        return rt_data_npz(mem, m, "d", bytes, options, out, error);
+    case BIN:
+        return rt_data_bin(mem, m, "d", bytes, options, out, error);
+    default:
+        return rt_gunzip("d", bytes, error) && rt_data_csv(mem, m, "d", bytes, options, out, error);
+    }
+}
+
+static void run(const uint8_t *data, size_t n) {
+    if (!n) return;
+    RtMem *mem = rt_mem_new();
+    RtError error = {{0}};
+    const RtModel *model = rt_model_new(mem, adavic_manifest, &error);
+    RtDataOptions options = {.sizes = {4, 5}, .batch = data[0] & BATCH};
+    options.given[0] = data[0] & GIVEN_GROUP;
+    options.given[1] = data[0] & GIVEN_OBS;
+    RtBytes bytes = {0};
+    rt_bytes_add(&bytes, data + 1, n - 1);
+    RtData out;
+    if (read_as(data[0] % FORMATS, mem, model, &bytes, &options, &out, &error))
+        must_be_complete(model, &out);
+    else if (!error.text[0])
+        abort(); /* refused without a word */
+    rt_bytes_free(&bytes);
+    rt_mem_free(mem);
+}
+
+/* ---- seeds ---- */
+
+static void add_as(FuzzList *list, int flags, const RtBytes *file) {
+    RtBytes all = {0};
+    char first = (char)flags;
+    rt_bytes_add(&all, &first, 1);
+    rt_bytes_add(&all, file->data, file->n);
+    fuzz_add(list, all.data, all.n);
+    rt_bytes_free(&all);
+}
+
+static const char table[] =
+    "group,obs,x[0],x[1]\nb,1,1,2\n\"a\"\"\",1,5,6\nb,2,3,4\n\"a\"\"\",2,7,8e0\n";
+
+static void seed_csv(FuzzList *list) {
+    static const char *const other[] = {"group;obs;x.1;x.2\r\nb;1;1;2\r\na;1;5;6\r\n",
+                                        "group\tx[0]\tx[1]\nb\t1\t2\nb\t3\t4\n"};
+    RtBytes text = {0};
+    rt_bytes_add(&text, table, sizeof table - 1);
+    add_as(list, CSV, &text);
+    add_as(list, CSV | GIVEN_GROUP | GIVEN_OBS, &text);
+    unsigned char packed[512];
+    z_stream s = {.next_in = (Bytef *)text.data,
+                  .avail_in = (uInt)text.n,
+                  .next_out = packed,
+                  .avail_out = sizeof packed};
+    if (deflateInit2(&s, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK) {
+        deflate(&s, Z_FINISH);
+        RtBytes gz = {0};
+        rt_bytes_add(&gz, packed, sizeof packed - s.avail_out);
+        add_as(list, CSV_GZ, &gz);
+        rt_bytes_free(&gz);
+        deflateEnd(&s);
+    }
+    for (int i = 0; i < 2; i++) {
+        text.n = 0;
+        rt_bytes_add(&text, other[i], strlen(other[i]));
+        add_as(list, CSV, &text);
+    }
+    rt_bytes_free(&text);
+}
+
+static void seed_arrays(FuzzList *list) {
+    static const int64_t dims[] = {2, 3, 2, 2};
+    float values[24];
+    for (int i = 0; i < 24; i++) values[i] = (float)i / 8;
+    for (int batch = 0; batch < 2; batch++) {
+        RtBytes file = {0}, archive = {0}, directory = {0};
+        RtError error;
+        rt_npy_write(&file, values, false, batch ? dims : dims + 1, batch ? 4 : 3);
+        add_as(list, NPZ, &file);
+        if (rt_zip_add(&archive, &directory, "x.npy", &file, &error)) {
+            rt_zip_end(&archive, &directory);
+            add_as(list, NPZ, &archive);
+        }
+        rt_bytes_free(&file);
+        rt_bytes_free(&archive);
+        rt_bytes_free(&directory);
+    }
+    RtBytes raw = {0};
+    rt_bytes_add(&raw, values, sizeof values);
+    add_as(list, BIN, &raw);
+    rt_bytes_free(&raw);
+}
+
+/* A zip whose one file is deflated, with sizes that the mutations can make impossible. */
+static void seed_deflated(FuzzList *list) {
+    RtBytes file = {0}, archive = {0}, directory = {0}, packed = {0};
+    float values[24] = {0};
+    RtError error;
+    rt_npy_write(&file, values, false, (int64_t[]){3, 4, 2}, 3);
+    unsigned char room[512];
+    z_stream s = {.next_in = (Bytef *)file.data,
+                  .avail_in = (uInt)file.n,
+                  .next_out = room,
+                  .avail_out = sizeof room};
+    if (deflateInit2(&s, 6, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) != Z_OK) return;
+    deflate(&s, Z_FINISH);
+    deflateEnd(&s);
+    rt_bytes_add(&packed, room, sizeof room - s.avail_out);
+    if (rt_zip_add(&archive, &directory, "x.npy", &packed, &error)) {
+        uint32_t crc = (uint32_t)crc32_z(0, (const Bytef *)file.data, file.n);
+        for (int i = 0; i < 4; i++) directory.data[16 + i] = (char)(crc >> 8 * i);
+        for (int i = 0; i < 4; i++) directory.data[24 + i] = (char)(file.n >> 8 * i);
+        directory.data[10] = 8;
+        rt_zip_end(&archive, &directory);
+        add_as(list, NPZ, &archive);
+    }
+    rt_bytes_free(&file);
+    rt_bytes_free(&packed);
+    rt_bytes_free(&archive);
+    rt_bytes_free(&directory);
+}
+
+static void seeds(FuzzList *list) {
+    seed_csv(list);
+    seed_arrays(list);
+    seed_deflated(list);
+}
+
+static void words(FuzzList *list) {
+    static const char *const some[] = {"group",
+                                       "obs",
+                                       "x[0]",
+                                       "x[1]",
+                                       "x.1",
+                                       ",",
+                                       ";",
+                                       "\t",
+                                       "\"",
+                                       "\n",
+                                       "\r\n",
+                                       "nan",
+                                       "inf",
+                                       "NA",
+                                       "'descr': ",
+                                       "'<f8'",
+                                       "'>i2'",
+                                       "'|b1'",
+                                       "'fortran_order': ",
+                                       "True",
+                                       "False",
+                                       "'shape': (",
+                                       "\x93NUMPY",
+                                       "PK\3\4",
+                                       "PK\1\2",
+                                       "PK\5\6",
+                                       "PK\6\6",
+                                       "PK\6\7",
+                                       "\x1f\x8b",
+                                       "x.npy"};
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++) fuzz_add_word(list, some[i]);
+}
+
+static const FuzzTarget target = {"data", run, seeds, words};
+FUZZ_MAIN(target)
