@@ -162,6 +162,10 @@ static void read_var(Parser *p, RtVarKind kind) {
     v.event = rt_product(v.dims, v.n_dims);
     if (kind == RT_HYPER && !p->failed) {
         expect(p, "values");
+        if (v.event > p->n - p->at)
+            fail(p, "values are missing"); /* before there is room for them */
+    }
+    if (kind == RT_HYPER && !p->failed) {
         v.values = rt_alloc(p->mem, v.event, sizeof *v.values);
         for (int64_t i = 0; i < v.event && !p->failed; i++) v.values[i] = number(p);
     }
@@ -225,6 +229,7 @@ static void read_axis(Parser *p, RtProgram *g) {
     word(p);
     expect(p, "extent");
     axis.extent = integer(p);
+    if (axis.extent < 0) fail(p, "an extent below 0");
     expect(p, "copy");
     const char *copy = word(p);
     if (axis.kind == RT_PLATE) {

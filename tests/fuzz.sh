@@ -39,8 +39,7 @@ guided() { # NAME
 }
 
 unguided() { # NAME
-    (cd "$findings" && BUILD=$findings && export BUILD && cd "$OLDPWD" &&
-        "$BUILD/../../tests/fuzz/test_fuzz_$1" --seconds "$seconds") | sed "s/^/$1: /"
+    BUILD=$findings "$BUILD/tests/fuzz/test_fuzz_$1" --seconds "$seconds" | sed "s/^/$1: /"
     return "${PIPESTATUS[0]}"
 }
 
