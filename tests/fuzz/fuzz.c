@@ -261,7 +261,7 @@ static const char *keep_input(const Session *s) {
     const char *build = getenv("BUILD");
     uint32_t hash = 2166136261u;
     for (size_t i = 0; i < s->shared->n; i++) hash = (hash ^ s->shared->data[i]) * 16777619u;
-    snprintf(path, sizeof path, "%s/crash-%s-%08x", build ? build : ".", s->target->name, hash);
+    snprintf(path, sizeof path, "%s/crash-%s-%08x", build ? build : "build", s->target->name, hash);
     FILE *file = fopen(path, "wb");
     if (!file || fwrite(s->shared->data, 1, s->shared->n, file) != s->shared->n)
         snprintf(path, sizeof path, "(it could not be written)");
