@@ -46,7 +46,7 @@ unguided() { # NAME
 way=unguided
 if has_libfuzzer; then
     way=guided
-    make BUILD="$out/clang" SANITIZE=fuzzer CC=clang OPTIMISE=-O1 WARN= fuzzers || exit 1
+    MAKEFLAGS= make -j"$(nproc)" BUILD="$out/clang" SANITIZE=fuzzer CC=clang OPTIMISE=-O1 WARN= fuzzers || exit 1
 else
     echo "no libFuzzer here (clang -fsanitize=fuzzer does not link): mutations without guidance"
 fi

@@ -14,9 +14,11 @@ enum { CSV, NPZ, BIN, CSV_GZ, FORMATS, GIVEN_GROUP = 8, GIVEN_OBS = 16, BATCH = 
 
 /* Read once: it is not what is tried here. */
 static const RtModel *fake_model(void) {
+    static RtMem *mem;
     static const RtModel *model;
-    static RtError error;
-    if (!model) model = rt_model_new(rt_mem_new(), adavic_manifest, &error);
+    RtError error;
+    if (!mem) mem = rt_mem_new();
+    if (!model) model = rt_model_new(mem, adavic_manifest, &error);
     return model;
 }
 
