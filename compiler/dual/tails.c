@@ -12,7 +12,20 @@
 
 static const double UNKNOWN = 10; /* for what is not known before training: some ordinary number */
 
+typedef struct LetValue {
+    const Var *let;
+    double value;
+} LetValue;
+
+/* Values of lets that have been computed: a chain of lets that each mention the one before twice
+ * must not be walked along every path. */
+typedef struct LetValues {
+    Arena *arena;
+    VEC(LetValue) list;
+} LetValues;
+
 typedef struct Probe {
+    LetValues *lets; /* of arguments; bodies of distributions mention none */
     const double *params;
     int site;     /* number of base draws met so far */
     int moved;    /* the one that is far out; -1: none */
@@ -44,8 +57,17 @@ static double draw_of(Probe *probe, const Expr *e) {
     return e->random == RANDOM_GAMMA ? shape : e->random == RANDOM_UNIFORM ? 0.7 : 1;
 }
 
+static double value_of_let(Probe *probe, const Var *let) {
+    LetValues *lets = probe->lets;
+    for (int i = 0; i < lets->list.n; i++)
+        if (lets->list.data[i].let == let) return lets->list.data[i].value;
+    LetValue known = {let, value_of(probe, let->value)};
+    vec_push(lets->arena, &lets->list, known);
+    return known.value;
+}
+
 static double value_of_var(Probe *probe, const Var *var) {
-    if (var->kind == VAR_LET && !var->type.n_dims) return value_of(probe, var->value);
+    if (var->kind == VAR_LET && !var->type.n_dims) return value_of_let(probe, var);
     return var->kind == VAR_HYPER ? var->numbers[0] : UNKNOWN;
 }
 
@@ -89,8 +111,10 @@ static double sample_at(const Var *var, const double *params, Probe probe, int *
 
 bool has_variance(const Var *var) {
     double params[8];
-    Probe constants = {.moved = -1}, ordinary = {.moved = -1};
+    LetValues lets = {.arena = arena_new()};
+    Probe constants = {.lets = &lets, .moved = -1}, ordinary = {.moved = -1};
     for (int i = 0; i < var->dist->n_params; i++) params[i] = value_of(&constants, var->args[i]);
+    arena_free(lets.arena);
     int n_sites;
     double centre = sample_at(var, params, ordinary, &n_sites);
     for (int k = 0; k < 2 * n_sites; k++) {
