@@ -1,5 +1,6 @@
-/* c.c -- loop IR as C text, one statement per instruction: readable, compiled by any gcc or clang, the
- * differential test of the LLVM back end. Varying registers are GCC vectors. The text stands alone. */
+/* c.c -- loop IR as C text, one statement per instruction: readable, compiled by any gcc or clang,
+ * the differential test of the LLVM back end. Varying registers are GCC vectors. The text stands
+ * alone. */
 #include "opt/loop.h"
 
 #include <math.h>
@@ -43,7 +44,8 @@ static const char preamble[] =
     "void av_fill_f64(const av_random *r, double *out);\n"
     "\n"
     "#define LANES(n) for (int l = 0; l < n; l++)\n"
-    "#define inline static inline __attribute__((always_inline, unused))\n";
+    "#define inline static inline __attribute__((always_inline, unused))\n"
+    "#define helper static __attribute__((noinline, unused))\n";
 
 /* $R real, $I int of its width, $B its bytes, $S suffix of C's functions, $T suffix of the types */
 static const char scalar_types[] =
@@ -59,7 +61,7 @@ static const char scalar_types[] =
     "inline int$T lt$T(real$T a, real$T b) { return -(a < b); }\n"
     "inline int$T le$T(real$T a, real$T b) { return -(a <= b); }\n"
     "inline int$T eq$T(real$T a, real$T b) { return -(a == b); }\n"
-    "inline void clear$T(real$T *to, real$T x, int64_t count) {\n"
+    "helper void clear$T(real$T *to, real$T x, int64_t count) {\n"
     "    for (int64_t k = 0; k < count; k++) to[k] = x;\n"
     "}\n";
 
@@ -67,13 +69,13 @@ static const char scalar_types[] =
 static const char vector_types[] =
     "typedef real$T real$V __attribute__((vector_size($L * $B)));\n"
     "typedef int$T int$V __attribute__((vector_size($L * $B)));\n"
-    "inline real$V splat$V(real$T a) { real$V r; LANES($L) r[l] = a; return r; }\n"
-    "inline int$V isplat$V(int$T a) { int$V r; LANES($L) r[l] = a; return r; }\n"
+    "helper real$V splat$V(real$T a) { real$V r; LANES($L) r[l] = a; return r; }\n"
+    "helper int$V isplat$V(int$T a) { int$V r; LANES($L) r[l] = a; return r; }\n"
     "inline int$V bits$V(real$V a) { return (int$V)a; }\n"
     "inline real$V unbits$V(int$V a) { return (real$V)a; }\n"
-    "inline real$V sqrt$V(real$V a) { LANES($L) a[l] = sqrt$S(a[l]); return a; }\n"
-    "inline real$V abs$V(real$V a) { LANES($L) a[l] = fabs$S(a[l]); return a; }\n"
-    "inline real$V fma$V(real$V a, real$V b, real$V c) {\n"
+    "helper real$V sqrt$V(real$V a) { LANES($L) a[l] = sqrt$S(a[l]); return a; }\n"
+    "helper real$V abs$V(real$V a) { LANES($L) a[l] = fabs$S(a[l]); return a; }\n"
+    "helper real$V fma$V(real$V a, real$V b, real$V c) {\n"
     "    LANES($L) c[l] = __builtin_fma$S(a[l], b[l], c[l]);\n"
     "    return c;\n"
     "}\n"
@@ -86,27 +88,27 @@ static const char vector_types[] =
     "inline real$V load$V(const real$T *p) { real$V r; memcpy(&r, p, sizeof r); return r; }\n"
     "inline void store$V(real$T *p, real$V a) { memcpy(p, &a, sizeof a); }\n"
     "/* n: lanes that exist */\n"
-    "inline real$V gather$V(const real$T *p, int64_t stride, int64_t n) {\n"
+    "helper real$V gather$V(const real$T *p, int64_t stride, int64_t n) {\n"
     "    real$V r;\n"
     "    LANES($L) r[l] = p[(l < n ? l : n - 1) * stride];\n"
     "    return r;\n"
     "}\n"
-    "inline void scatter$V(real$T *p, int64_t stride, int64_t n, real$V a) {\n"
+    "helper void scatter$V(real$T *p, int64_t stride, int64_t n, real$V a) {\n"
     "    LANES($L) if (l < n) p[l * stride] = a[l];\n"
     "}\n"
-    "inline real$V tail$V(real$V a, int64_t n, real$T rest) {\n"
+    "helper real$V tail$V(real$V a, int64_t n, real$T rest) {\n"
     "    LANES($L) if (l >= n) a[l] = rest;\n"
     "    return a;\n"
     "}\n"
     "/* halves added until one number is left: always the same order */\n"
-    "inline void sum_lanes$V(real$T *to, const real$T *from, int64_t count, int64_t valid) {\n"
+    "helper void sum_lanes$V(real$T *to, const real$T *from, int64_t count, int64_t valid) {\n"
     "    for (int64_t k = 0; k < count; k++) {\n"
     "        real$V a = tail$V(load$V(from + k * $L), valid, 0);\n"
     "        for (int n = $L / 2; n; n /= 2) LANES(n) a[l] += a[l + n];\n"
     "        to[k] = a[0];\n"
     "    }\n"
     "}\n"
-    "inline void max_lanes$V(real$T *to, const real$T *from, int64_t count, int64_t valid) {\n"
+    "helper void max_lanes$V(real$T *to, const real$T *from, int64_t count, int64_t valid) {\n"
     "    for (int64_t k = 0; k < count; k++) {\n"
     "        real$V a = tail$V(load$V(from + k * $L), valid, -INFINITY);\n"
     "        for (int n = $L / 2; n; n /= 2) LANES(n) a[l] = a[l] > a[l + n] ? a[l] : a[l + n];\n"
@@ -129,13 +131,27 @@ static void expand(Text *out, const char *text, const LoopProgram *p) {
             continue;
         }
         switch (*++at) {
-        case 'R': text_add(out, p->f64 ? "double" : "float"); break;
-        case 'I': text_add(out, p->f64 ? "int64_t" : "int32_t"); break;
-        case 'B': text_add(out, p->f64 ? "8" : "4"); break;
-        case 'S': text_add(out, p->f64 ? "" : "f"); break;
-        case 'T': text_add(out, suffix(p, false)); break;
-        case 'V': text_add(out, suffix(p, true)); break;
-        default: text_printf(out, "%d", p->lanes); break;
+        case 'R':
+            text_add(out, p->f64 ? "double" : "float");
+            break;
+        case 'I':
+            text_add(out, p->f64 ? "int64_t" : "int32_t");
+            break;
+        case 'B':
+            text_add(out, p->f64 ? "8" : "4");
+            break;
+        case 'S':
+            text_add(out, p->f64 ? "" : "f");
+            break;
+        case 'T':
+            text_add(out, suffix(p, false));
+            break;
+        case 'V':
+            text_add(out, suffix(p, true));
+            break;
+        default:
+            text_printf(out, "%d", p->lanes);
+            break;
         }
     }
 }
@@ -148,20 +164,23 @@ static void size_text(CPrinter *c, LoopSize size) {
         if (size.factor[i] == LOOP_LANE_BLOCKS)
             text_printf(c->out, " * ((extent[%d] + %d) / %d)", c->p->lane, c->p->lanes - 1,
                         c->p->lanes);
-        else text_printf(c->out, " * extent[%d]", size.factor[i]);
+        else
+            text_printf(c->out, " * extent[%d]", size.factor[i]);
     }
 }
 
 static void buffer_text(CPrinter *c, int buffer) {
     const LoopBuffer *b = &c->p->buffers.data[buffer];
-    if (b->kind == BUFFER_TABLE) text_printf(c->out, "%s_table%d", c->p->name, buffer);
+    if (b->kind == BUFFER_TABLE)
+        text_printf(c->out, "%s_table%d", c->p->name, buffer);
     else if (b->kind == BUFFER_FRAME)
         text_printf(c->out, "((real%s *)base[%d] + %lld)", suffix(c->p, false),
                     c->p->inputs.n + c->p->ir->outputs.n, (long long)b->offset);
     else if (b->kind == BUFFER_SCRATCH)
         text_printf(c->out, "((real%s *)base[%d])", suffix(c->p, false),
                     c->p->inputs.n + c->p->ir->outputs.n + b->slot);
-    else text_printf(c->out, "((real%s *)base[%d])", suffix(c->p, false), buffer);
+    else
+        text_printf(c->out, "((real%s *)base[%d])", suffix(c->p, false), buffer);
 }
 
 static void address(CPrinter *c, const LoopInst *inst) {
@@ -170,8 +189,10 @@ static void address(CPrinter *c, const LoopInst *inst) {
     buffer_text(c, inst->buffer);
     text_printf(c->out, "[%lld", (long long)index->base);
     for (int i = 0; i < index->n; i++) {
-        if (index->term[i].var < 0) text_add(c->out, " + (");
-        else text_printf(c->out, " + i%d * (", index->term[i].var);
+        if (index->term[i].var < 0)
+            text_add(c->out, " + (");
+        else
+            text_printf(c->out, " + i%d * (", index->term[i].var);
         size_text(c, index->term[i].stride);
         text_add(c->out, ")");
     }
@@ -186,10 +207,14 @@ static void valid_lanes(CPrinter *c, const LoopInst *inst) {
 }
 
 static void number(CPrinter *c, double x) {
-    if (isnan(x)) text_add(c->out, "NAN");
-    else if (isinf(x)) text_add(c->out, x < 0 ? "-INFINITY" : "INFINITY");
-    else if (c->p->f64) text_printf(c->out, "%a", x);
-    else text_printf(c->out, "%af", (double)(float)x);
+    if (isnan(x))
+        text_add(c->out, "NAN");
+    else if (isinf(x))
+        text_add(c->out, x < 0 ? "-INFINITY" : "INFINITY");
+    else if (c->p->f64)
+        text_printf(c->out, "%a", x);
+    else
+        text_printf(c->out, "%af", (double)(float)x);
 }
 
 /* ---- instructions ---- */
@@ -214,9 +239,15 @@ static void value(CPrinter *c, const LoopInst *inst) {
     const char *vector = suffix(c->p, true);
     bool mask = inst->dst >= 0 && c->nest->regs.data[inst->dst].type == LOOP_MASK;
     switch (inst->op) {
-    case LOOP_number: number(c, inst->number); break;
-    case LOOP_integer: text_printf(c->out, "INT64_C(%lld)", (long long)inst->integer); break;
-    case LOOP_total: text_printf(c->out, "call->total[%lld]", (long long)inst->integer); break;
+    case LOOP_number:
+        number(c, inst->number);
+        break;
+    case LOOP_integer:
+        text_printf(c->out, "INT64_C(%lld)", (long long)inst->integer);
+        break;
+    case LOOP_total:
+        text_printf(c->out, "call->total[%lld]", (long long)inst->integer);
+        break;
     case LOOP_load:
         text_add(c->out, varying(c, inst->dst) ? "load" : "*(");
         if (varying(c, inst->dst)) text_printf(c->out, "%s(", vector);
@@ -244,30 +275,62 @@ static void value(CPrinter *c, const LoopInst *inst) {
         number(c, inst->number);
         text_add(c->out, ")");
         break;
-    case LOOP_variable: text_printf(c->out, "r%d", inst->arg[0]); break;
-    case LOOP_neg: text_printf(c->out, "-r%d", inst->arg[0]); break;
-    case LOOP_abs: call(c, "abs", inst); break;
-    case LOOP_sqrt: call(c, "sqrt", inst); break;
+    case LOOP_variable:
+        text_printf(c->out, "r%d", inst->arg[0]);
+        break;
+    case LOOP_neg:
+        text_printf(c->out, "-r%d", inst->arg[0]);
+        break;
+    case LOOP_abs:
+        call(c, "abs", inst);
+        break;
+    case LOOP_sqrt:
+        call(c, "sqrt", inst);
+        break;
     case LOOP_add:
-    case LOOP_iadd: infix(c, "+", inst); break;
+    case LOOP_iadd:
+        infix(c, "+", inst);
+        break;
     case LOOP_sub:
-    case LOOP_isub: infix(c, "-", inst); break;
-    case LOOP_mul: infix(c, "*", inst); break;
-    case LOOP_div: infix(c, "/", inst); break;
+    case LOOP_isub:
+        infix(c, "-", inst);
+        break;
+    case LOOP_mul:
+        infix(c, "*", inst);
+        break;
+    case LOOP_div:
+        infix(c, "/", inst);
+        break;
     case LOOP_and:
-    case LOOP_iand: infix(c, "&", inst); break;
-    case LOOP_or: infix(c, "|", inst); break;
-    case LOOP_not: text_printf(c->out, "~r%d", inst->arg[0]); break;
-    case LOOP_fma: call(c, "fma", inst); break;
-    case LOOP_lt: call(c, "lt", inst); break;
-    case LOOP_le: call(c, "le", inst); break;
-    case LOOP_eq: call(c, "eq", inst); break;
+    case LOOP_iand:
+        infix(c, "&", inst);
+        break;
+    case LOOP_or:
+        infix(c, "|", inst);
+        break;
+    case LOOP_not:
+        text_printf(c->out, "~r%d", inst->arg[0]);
+        break;
+    case LOOP_fma:
+        call(c, "fma", inst);
+        break;
+    case LOOP_lt:
+        call(c, "lt", inst);
+        break;
+    case LOOP_le:
+        call(c, "le", inst);
+        break;
+    case LOOP_eq:
+        call(c, "eq", inst);
+        break;
     case LOOP_min:
     case LOOP_max: {
         const char *t = suffix(c->p, varying(c, inst->dst));
         int a = inst->arg[0], b = inst->arg[1];
-        if (inst->op == LOOP_min) text_printf(c->out, "sel%s(lt%s(r%d, r%d), r%d, r%d)", t, t, a, b, a, b);
-        else text_printf(c->out, "sel%s(lt%s(r%d, r%d), r%d, r%d)", t, t, b, a, a, b);
+        if (inst->op == LOOP_min)
+            text_printf(c->out, "sel%s(lt%s(r%d, r%d), r%d, r%d)", t, t, a, b, a, b);
+        else
+            text_printf(c->out, "sel%s(lt%s(r%d, r%d), r%d, r%d)", t, t, b, a, a, b);
         break;
     }
     case LOOP_select:
@@ -278,11 +341,20 @@ static void value(CPrinter *c, const LoopInst *inst) {
             text_printf(c->out, "sel%s(r%d, r%d, r%d)", suffix(c->p, varying(c, inst->dst)),
                         inst->arg[0], inst->arg[1], inst->arg[2]);
         break;
-    case LOOP_bits: call(c, "bits", inst); break;
-    case LOOP_unbits: call(c, "unbits", inst); break;
-    case LOOP_ishl: text_printf(c->out, "r%d << %lld", inst->arg[0], (long long)inst->integer); break;
-    case LOOP_ishr: text_printf(c->out, "r%d >> %lld", inst->arg[0], (long long)inst->integer); break;
-    default: internal_error("emit c", "no text for %s", loop_op_text[inst->op]);
+    case LOOP_bits:
+        call(c, "bits", inst);
+        break;
+    case LOOP_unbits:
+        call(c, "unbits", inst);
+        break;
+    case LOOP_ishl:
+        text_printf(c->out, "r%d << %lld", inst->arg[0], (long long)inst->integer);
+        break;
+    case LOOP_ishr:
+        text_printf(c->out, "r%d >> %lld", inst->arg[0], (long long)inst->integer);
+        break;
+    default:
+        internal_error("emit c", "no text for %s", loop_op_text[inst->op]);
     }
 }
 
@@ -293,8 +365,10 @@ static void across_lanes(CPrinter *c, const LoopInst *inst) {
     buffer_text(c, inst->buffer2);
     text_add(c->out, ", ");
     size_text(c, inst->count);
-    if (inst->whole) text_printf(c->out, ", %d);\n", c->p->lanes);
-    else text_printf(c->out, ", extent[%d]);\n", c->p->lane);
+    if (inst->whole)
+        text_printf(c->out, ", %d);\n", c->p->lanes);
+    else
+        text_printf(c->out, ", extent[%d]);\n", c->p->lane);
 }
 
 static void statement(CPrinter *c, const LoopInst *inst) {
@@ -304,7 +378,9 @@ static void statement(CPrinter *c, const LoopInst *inst) {
         size_text(c, inst->count);
         text_printf(c->out, "; i%d++) {\n", inst->dst);
         return;
-    case LOOP_end: text_add(c->out, "}\n"); return;
+    case LOOP_end:
+        text_add(c->out, "}\n");
+        return;
     case LOOP_store:
         text_add(c->out, varying(c, inst->arg[0]) ? "store" : "*");
         if (varying(c, inst->arg[0])) text_printf(c->out, "%s(", suffix(c->p, true));
@@ -330,9 +406,14 @@ static void statement(CPrinter *c, const LoopInst *inst) {
         text_add(c->out, ");\n");
         return;
     case LOOP_sum_lanes:
-    case LOOP_max_lanes: across_lanes(c, inst); return;
-    case LOOP_set: text_printf(c->out, "r%d = r%d;\n", inst->arg[0], inst->arg[1]); return;
-    default: break;
+    case LOOP_max_lanes:
+        across_lanes(c, inst);
+        return;
+    case LOOP_set:
+        text_printf(c->out, "r%d = r%d;\n", inst->arg[0], inst->arg[1]);
+        return;
+    default:
+        break;
     }
     const LoopReg *reg = &c->nest->regs.data[inst->dst];
     text_printf(c->out, "%s%s r%d = ", reg->type == LOOP_REAL ? "real" : "int",
@@ -349,9 +430,10 @@ static void fill_field(CPrinter *c, const char *name, LoopSize size) {
 
 static void fill(CPrinter *c, const LoopFill *f) {
     static const char *const kinds[] = {"0", "1", "2", "3"};
-    text_printf(c->out, "    av_random r = {.key = {call->key[0], call->key[1]}, .step = call->step, "
-                        ".data0 = call->data0,\n        .site = %lld, .kind = %s, .replace = "
-                        "call->in[%d]};\n",
+    text_printf(c->out,
+                "    av_random r = {.key = {call->key[0], call->key[1]}, .step = call->step, "
+                ".data0 = call->data0,\n        .site = %lld, .kind = %s, .replace = "
+                "call->in[%d]};\n",
                 (long long)f->site, kinds[f->kind], f->input);
     fill_field(c, "n_data", f->n_data);
     fill_field(c, "n_draw", f->n_draw);
@@ -380,7 +462,8 @@ static void fill(CPrinter *c, const LoopFill *f) {
 
 static void nest_function(CPrinter *c, int number) {
     c->nest = c->p->nests.data[number];
-    text_printf(c->out, "\n/* %s */\nstatic void %s_nest%d(const av_call *call, void *const *base) {\n",
+    text_printf(c->out,
+                "\n/* %s */\nstatic void %s_nest%d(const av_call *call, void *const *base) {\n",
                 c->nest->title, c->p->name, number);
     text_add(c->out, "    const int64_t *extent = call->extent;\n    (void)extent, (void)base;\n");
     if (c->nest->fill) fill(c, c->nest->fill);
@@ -398,7 +481,8 @@ static void tables(CPrinter *c) {
     for (int i = 0; i < c->p->buffers.n; i++) {
         const LoopBuffer *b = &c->p->buffers.data[i];
         if (b->kind != BUFFER_TABLE) continue;
-        text_printf(c->out, "\nstatic const real%s %s_table%d[] = {", suffix(c->p, false), c->p->name, i);
+        text_printf(c->out, "\nstatic const real%s %s_table%d[] = {", suffix(c->p, false),
+                    c->p->name, i);
         for (int64_t k = 0; k < b->size.coef; k++) {
             text_add(c->out, k % 8 ? " " : "\n    ");
             number(c, b->table[k]);
@@ -413,8 +497,10 @@ static void program(CPrinter *c) {
     text_printf(c->out, "\n/* ---- program %s ---- */\n", p->name);
     tables(c);
     for (int i = 0; i < p->nests.n; i++) nest_function(c, i);
-    text_printf(c->out, "\nstatic int64_t %s_scratch(const int64_t *extent) {\n    (void)extent;\n"
-                        "    int64_t bytes = 0;\n", p->name);
+    text_printf(c->out,
+                "\nstatic int64_t %s_scratch(const int64_t *extent) {\n    (void)extent;\n"
+                "    int64_t bytes = 0;\n",
+                p->name);
     for (int i = 0; i < p->slots.n; i++) {
         text_add(c->out, "    bytes += ((");
         size_text(c, p->slots.data[i]);
@@ -422,19 +508,21 @@ static void program(CPrinter *c) {
     }
     text_add(c->out, "    return bytes;\n}\n");
     int n_in = p->inputs.n, n_out = p->ir->outputs.n;
-    text_printf(c->out, "\nstatic void %s_run(const av_call *call) {\n"
-                        "    const int64_t *extent = call->extent;\n    (void)extent;\n"
-                        "    void *base[%d];\n    char *at = call->scratch;\n",
+    text_printf(c->out,
+                "\nstatic void %s_run(const av_call *call) {\n"
+                "    const int64_t *extent = call->extent;\n    (void)extent;\n"
+                "    void *base[%d];\n    char *at = call->scratch;\n",
                 p->name, n_in + n_out + p->slots.n);
-    for (int i = 0; i < n_in; i++) text_printf(c->out, "    base[%d] = (void *)call->in[%d];\n", i, i);
+    for (int i = 0; i < n_in; i++)
+        text_printf(c->out, "    base[%d] = (void *)call->in[%d];\n", i, i);
     for (int i = 0; i < p->slots.n; i++) {
         text_printf(c->out, "    base[%d] = at, at += ((", n_in + n_out + i);
         size_text(c, p->slots.data[i]);
         text_printf(c->out, ") * %d + 63) / 64 * 64;\n", p->f64 ? 8 : 4);
     }
     for (int i = 0; i < n_out; i++)
-        text_printf(c->out, "    base[%d] = call->out[%d] ? call->out[%d] : base[%d];\n", n_in + i, i,
-                    i, n_in + n_out + p->buffers.data[n_in + i].slot);
+        text_printf(c->out, "    base[%d] = call->out[%d] ? call->out[%d] : base[%d];\n", n_in + i,
+                    i, i, n_in + n_out + p->buffers.data[n_in + i].slot);
     for (int i = 0; i < p->nests.n; i++)
         text_printf(c->out, "    %s_nest%d(call, base);\n", p->name, i);
     text_add(c->out, "}\n");
@@ -443,9 +531,12 @@ static void program(CPrinter *c) {
 static void string_literal(Text *out, const char *text) {
     text_add(out, "\"");
     for (; *text; text++) {
-        if (*text == '\n') text_add(out, text[1] ? "\\n\"\n    \"" : "\\n");
-        else if (*text == '"' || *text == '\\') text_printf(out, "\\%c", *text);
-        else text_printf(out, "%c", *text);
+        if (*text == '\n')
+            text_add(out, text[1] ? "\\n\"\n    \"" : "\\n");
+        else if (*text == '"' || *text == '\\')
+            text_printf(out, "\\%c", *text);
+        else
+            text_printf(out, "%c", *text);
     }
     text_add(out, "\"");
 }
@@ -467,7 +558,8 @@ void back_c(Text *out, const Unit *unit) {
         const char *name = unit->programs[i]->name;
         text_printf(out, "    {\"%s\", %s_run, %s_scratch},\n", name, name, name);
     }
-    text_printf(out, "};\nconst int64_t adavic_entry_count = %d;\nconst char adavic_manifest[] =\n    ",
+    text_printf(out,
+                "};\nconst int64_t adavic_entry_count = %d;\nconst char adavic_manifest[] =\n    ",
                 unit->n_programs);
     string_literal(out, unit->manifest ? unit->manifest : "");
     text_add(out, ";\n");

@@ -1,7 +1,8 @@
 /* llvm.h -- shared by the files of the LLVM back end (C API, LLVM 19). Private to back/llvm_*.c.
  *
- * LLVM is used as assembler and register allocator: the schedule has been made. One module per unit, one internal
- * function per nest, explicit vectors, no fast-math flags, few passes (see llvm_object.c for why).
+ * LLVM is used as assembler and register allocator: the schedule has been made. One module per
+ * unit, one internal function per nest, explicit vectors, no fast-math flags, few passes (see
+ * llvm_object.c for why).
  */
 #ifndef ADAVIC_LLVM_H
 #define ADAVIC_LLVM_H
@@ -21,8 +22,9 @@ typedef struct Llvm {
     int vector_bits; /* of the widest vectors in use, an attribute of every function */
 } Llvm;
 
-/* Nests of equal SHAPE share a function: the same instructions over other buffers and other run-time sizes. A nest's
- * table lists what its function is to use: positions in the program's table of buffers, then of sizes. */
+/* Nests of equal SHAPE share a function: the same instructions over other buffers and other
+ * run-time sizes. A nest's table lists what its function is to use: positions in the program's
+ * table of buffers, then of sizes. */
 typedef struct LlvmShape {
     const int64_t *key;
     int n_key;
@@ -35,8 +37,8 @@ typedef struct LlvmProgram {
     const LoopProgram *p;
     LLVMTypeRef real, integer, vreal, vinteger, vmask;
     LLVMValueRef gather, scatter, clear, sum_lanes, max_lanes, fill; /* helpers */
-    LLVMValueRef *tables;  /* of literals, by buffer */
-    VEC(LoopSize) sizes;   /* all that nests use */
+    LLVMValueRef *tables;                                            /* of literals, by buffer */
+    VEC(LoopSize) sizes;                                             /* all that nests use */
     VEC(LlvmShape) shapes;
 } LlvmProgram;
 
@@ -44,12 +46,13 @@ LLVMValueRef llvm_size(LlvmProgram *lp, LLVMValueRef extent, LoopSize size);
 
 /* llvm_shape.c: what a nest's instructions refer to, in order of appearance. */
 typedef struct NestRefs {
-    VEC(int) buffers;   /* positions in the table of buffers; all of the frame is one */
-    VEC(int) sizes;     /* positions in LlvmProgram.sizes */
-    VEC(int64_t) key;   /* the instructions with these references by number */
+    VEC(int) buffers; /* positions in the table of buffers; all of the frame is one */
+    VEC(int) sizes;   /* positions in LlvmProgram.sizes */
+    VEC(int64_t) key; /* the instructions with these references by number */
 } NestRefs;
 NestRefs *llvm_refs(LlvmProgram *lp, const LoopNest *nest);
-/* Where a buffer's pointer stands in the program's table: inputs, outputs, slots, literal tables. */
+/* Where a buffer's pointer stands in the program's table: inputs, outputs, slots, literal tables.
+ */
 int llvm_buffer_place(const LoopProgram *p, int buffer);
 int llvm_size_place(LlvmProgram *lp, LoopSize size);
 

@@ -1,8 +1,9 @@
 /* llvm_nest.c -- the instructions of a nest as LLVM instructions, one by one.
  *
- * What is decided here is where addresses are computed: LLVM's loop-invariant code motion is not run (it hoists weight
- * broadcasts and spills them), so each address is built up term by term, the terms of a loop's variable just before
- * the next inner loop. Extents and the base pointers of buffers are loaded at the function's entry.
+ * What is decided here is where addresses are computed: LLVM's loop-invariant code motion is not
+ * run (it hoists weight broadcasts and spills them), so each address is built up term by term, the
+ * terms of a loop's variable just before the next inner loop. Extents and the base pointers of
+ * buffers are loaded at the function's entry.
  */
 #include "back/llvm.h"
 
@@ -19,7 +20,8 @@ typedef struct Moved {
 /* An open loop; level 0 is the function. */
 typedef struct Level {
     int var;
-    LLVMBasicBlockRef before, body, after; /* `before` ends in a branch: addresses go in front of it */
+    LLVMBasicBlockRef before, body,
+        after; /* `before` ends in a branch: addresses go in front of it */
     LLVMValueRef phi, count;
     VEC(Moved) moved; /* addresses computed before this loop */
 } Level;
@@ -33,7 +35,7 @@ typedef struct NestEmitter {
     LLVMValueRef function, call, bases, sizes, table, total;
     LLVMBasicBlockRef entry;
     LLVMValueRef *reg, *base_of, *known_size; /* registers; buffers and sizes by number in refs */
-    LLVMValueRef *var;   /* loop variables */
+    LLVMValueRef *var;                        /* loop variables */
     bool *mutable_reg;
     int depth;
     Level level[MAX_DEPTH];
@@ -75,8 +77,8 @@ static LLVMValueRef size_of(NestEmitter *e, LoopSize size) {
 }
 
 static LLVMValueRef buffer_base(NestEmitter *e, int buffer) {
-    int k = position_of(e->refs->buffers.data, e->refs->buffers.n,
-                        llvm_buffer_place(e->lp->p, buffer));
+    int k =
+        position_of(e->refs->buffers.data, e->refs->buffers.n, llvm_buffer_place(e->lp->p, buffer));
     if (!e->base_of[k]) e->base_of[k] = listed(e, e->m->ptr, e->bases, k);
     return e->base_of[k];
 }
@@ -96,7 +98,8 @@ static LLVMValueRef move(NestEmitter *e, LLVMValueRef from, const LoopTerm *term
     LLVMValueRef stride = size_of(e, term->stride);
     LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
     if (level) LLVMPositionBuilderBefore(e->b, LLVMGetBasicBlockTerminator(level->before));
-    LLVMValueRef offset = term->var < 0 ? stride : LLVMBuildMul(e->b, e->var[term->var], stride, "");
+    LLVMValueRef offset =
+        term->var < 0 ? stride : LLVMBuildMul(e->b, e->var[term->var], stride, "");
     LLVMValueRef to = LLVMBuildInBoundsGEP2(e->b, e->lp->real, from, &offset, 1, "");
     if (level) {
         LLVMPositionBuilderAtEnd(e->b, here);
@@ -137,7 +140,8 @@ static void open_loop(NestEmitter *e, const LoopInst *inst) {
     if (inst->count.n) {
         LLVMValueRef some = LLVMBuildICmp(e->b, LLVMIntSGT, level->count, zero, "");
         LLVMBuildCondBr(e->b, some, level->body, level->after);
-    } else LLVMBuildBr(e->b, level->body);
+    } else
+        LLVMBuildBr(e->b, level->body);
     LLVMPositionBuilderAtEnd(e->b, level->body);
     level->phi = LLVMBuildPhi(e->b, e->m->i64, "");
     LLVMAddIncoming(level->phi, &zero, &level->before, 1);
@@ -162,9 +166,12 @@ static void close_loop(NestEmitter *e) {
 static LLVMTypeRef type_of(const NestEmitter *e, const LoopReg *reg) {
     const LlvmProgram *lp = e->lp;
     switch (reg->type) {
-    case LOOP_REAL: return reg->varying ? lp->vreal : lp->real;
-    case LOOP_INT: return reg->varying ? lp->vinteger : lp->integer;
-    default: return reg->varying ? lp->vmask : e->m->i1;
+    case LOOP_REAL:
+        return reg->varying ? lp->vreal : lp->real;
+    case LOOP_INT:
+        return reg->varying ? lp->vinteger : lp->integer;
+    default:
+        return reg->varying ? lp->vmask : e->m->i1;
     }
 }
 
@@ -216,9 +223,16 @@ static LLVMValueRef tail(NestEmitter *e, const LoopInst *inst) {
     return LLVMBuildSelect(e->b, mask, operand(e, inst, 0), rest, "");
 }
 
+static LLVMValueRef total(NestEmitter *e, const LoopInst *inst, LLVMTypeRef type) {
+    LLVMValueRef at = LLVMConstInt(e->m->i64, (unsigned long long)inst->integer, false);
+    at = LLVMBuildInBoundsGEP2(e->b, e->m->i64, e->total, &at, 1, "");
+    return LLVMBuildSIToFP(e->b, LLVMBuildLoad2(e->b, e->m->i64, at, ""), type, "");
+}
+
 static LLVMValueRef load(NestEmitter *e, const LoopInst *inst) {
     bool varying = e->nest->regs.data[inst->dst].varying;
-    LLVMValueRef x = LLVMBuildLoad2(e->b, varying ? e->lp->vreal : e->lp->real, address(e, inst), "");
+    LLVMValueRef x =
+        LLVMBuildLoad2(e->b, varying ? e->lp->vreal : e->lp->real, address(e, inst), "");
     if (varying) LLVMSetAlignment(x, vector_alignment(e));
     return x;
 }
@@ -245,42 +259,67 @@ static LLVMValueRef value(NestEmitter *e, const LoopInst *inst) {
     LLVMValueRef x[3] = {0};
     for (int i = 0; i < loop_op_arity[inst->op]; i++) x[i] = operand(e, inst, i);
     switch (inst->op) {
-    case LOOP_number: return LLVMConstReal(type, inst->number);
-    case LOOP_integer: return LLVMConstInt(type, (unsigned long long)inst->integer, true);
-    case LOOP_total: {
-        LLVMValueRef at = LLVMConstInt(e->m->i64, (unsigned long long)inst->integer, false);
-        at = LLVMBuildInBoundsGEP2(b, e->m->i64, e->total, &at, 1, "");
-        return LLVMBuildSIToFP(b, LLVMBuildLoad2(b, e->m->i64, at, ""), type, "");
-    }
-    case LOOP_load: return load(e, inst);
-    case LOOP_gather: return gather(e, inst);
-    case LOOP_broadcast: return splat(e, x[0]);
-    case LOOP_tail: return tail(e, inst);
-    case LOOP_neg: return LLVMBuildFNeg(b, x[0], "");
-    case LOOP_abs: return intrinsic(e, "llvm.fabs", x, 1);
-    case LOOP_sqrt: return intrinsic(e, "llvm.sqrt", x, 1);
-    case LOOP_add: return LLVMBuildFAdd(b, x[0], x[1], "");
-    case LOOP_sub: return LLVMBuildFSub(b, x[0], x[1], "");
-    case LOOP_mul: return LLVMBuildFMul(b, x[0], x[1], "");
-    case LOOP_div: return LLVMBuildFDiv(b, x[0], x[1], "");
-    case LOOP_fma: return intrinsic(e, "llvm.fma", x, 3);
-    case LOOP_min: return LLVMBuildSelect(b, compare(e, LLVMRealOLT, x[0], x[1]), x[0], x[1], "");
-    case LOOP_max: return LLVMBuildSelect(b, compare(e, LLVMRealOGT, x[0], x[1]), x[0], x[1], "");
-    case LOOP_lt: return compare(e, LLVMRealOLT, x[0], x[1]);
-    case LOOP_le: return compare(e, LLVMRealOLE, x[0], x[1]);
-    case LOOP_eq: return compare(e, LLVMRealOEQ, x[0], x[1]);
+    case LOOP_number:
+        return LLVMConstReal(type, inst->number);
+    case LOOP_integer:
+        return LLVMConstInt(type, (unsigned long long)inst->integer, true);
+    case LOOP_total:
+        return total(e, inst, type);
+    case LOOP_load:
+        return load(e, inst);
+    case LOOP_gather:
+        return gather(e, inst);
+    case LOOP_broadcast:
+        return splat(e, x[0]);
+    case LOOP_tail:
+        return tail(e, inst);
+    case LOOP_neg:
+        return LLVMBuildFNeg(b, x[0], "");
+    case LOOP_abs:
+        return intrinsic(e, "llvm.fabs", x, 1);
+    case LOOP_sqrt:
+        return intrinsic(e, "llvm.sqrt", x, 1);
+    case LOOP_add:
+        return LLVMBuildFAdd(b, x[0], x[1], "");
+    case LOOP_sub:
+        return LLVMBuildFSub(b, x[0], x[1], "");
+    case LOOP_mul:
+        return LLVMBuildFMul(b, x[0], x[1], "");
+    case LOOP_div:
+        return LLVMBuildFDiv(b, x[0], x[1], "");
+    case LOOP_fma:
+        return intrinsic(e, "llvm.fma", x, 3);
+    case LOOP_min:
+        return LLVMBuildSelect(b, compare(e, LLVMRealOLT, x[0], x[1]), x[0], x[1], "");
+    case LOOP_max:
+        return LLVMBuildSelect(b, compare(e, LLVMRealOGT, x[0], x[1]), x[0], x[1], "");
+    case LOOP_lt:
+        return compare(e, LLVMRealOLT, x[0], x[1]);
+    case LOOP_le:
+        return compare(e, LLVMRealOLE, x[0], x[1]);
+    case LOOP_eq:
+        return compare(e, LLVMRealOEQ, x[0], x[1]);
     case LOOP_and:
-    case LOOP_iand: return LLVMBuildAnd(b, x[0], x[1], "");
-    case LOOP_or: return LLVMBuildOr(b, x[0], x[1], "");
-    case LOOP_not: return LLVMBuildNot(b, x[0], "");
-    case LOOP_select: return LLVMBuildSelect(b, x[0], x[1], x[2], "");
+    case LOOP_iand:
+        return LLVMBuildAnd(b, x[0], x[1], "");
+    case LOOP_or:
+        return LLVMBuildOr(b, x[0], x[1], "");
+    case LOOP_not:
+        return LLVMBuildNot(b, x[0], "");
+    case LOOP_select:
+        return LLVMBuildSelect(b, x[0], x[1], x[2], "");
     case LOOP_bits:
-    case LOOP_unbits: return LLVMBuildBitCast(b, x[0], type, "");
-    case LOOP_iadd: return LLVMBuildAdd(b, x[0], x[1], "");
-    case LOOP_isub: return LLVMBuildSub(b, x[0], x[1], "");
+    case LOOP_unbits:
+        return LLVMBuildBitCast(b, x[0], type, "");
+    case LOOP_iadd:
+        return LLVMBuildAdd(b, x[0], x[1], "");
+    case LOOP_isub:
+        return LLVMBuildSub(b, x[0], x[1], "");
     case LOOP_ishl:
-    case LOOP_ishr: return shift(e, inst, x[0]);
-    default: internal_error("emit llvm", "no instruction for %s", loop_op_text[inst->op]);
+    case LOOP_ishr:
+        return shift(e, inst, x[0]);
+    default:
+        internal_error("emit llvm", "no instruction for %s", loop_op_text[inst->op]);
     }
 }
 
@@ -312,13 +351,25 @@ static void variable(NestEmitter *e, const LoopInst *inst) {
 
 static void instruction(NestEmitter *e, const LoopInst *inst) {
     switch (inst->op) {
-    case LOOP_loop: open_loop(e, inst); return;
-    case LOOP_end: close_loop(e); return;
-    case LOOP_variable: variable(e, inst); return;
-    case LOOP_clear: clear(e, inst); return;
+    case LOOP_loop:
+        open_loop(e, inst);
+        return;
+    case LOOP_end:
+        close_loop(e);
+        return;
+    case LOOP_variable:
+        variable(e, inst);
+        return;
+    case LOOP_clear:
+        clear(e, inst);
+        return;
     case LOOP_sum_lanes:
-    case LOOP_max_lanes: across_lanes(e, inst); return;
-    case LOOP_set: LLVMBuildStore(e->b, operand(e, inst, 1), e->reg[inst->arg[0]]); return;
+    case LOOP_max_lanes:
+        across_lanes(e, inst);
+        return;
+    case LOOP_set:
+        LLVMBuildStore(e->b, operand(e, inst, 1), e->reg[inst->arg[0]]);
+        return;
     case LOOP_store: {
         LLVMValueRef store = LLVMBuildStore(e->b, operand(e, inst, 0), address(e, inst));
         if (e->nest->regs.data[inst->arg[0]].varying) LLVMSetAlignment(store, vector_alignment(e));
@@ -330,16 +381,29 @@ static void instruction(NestEmitter *e, const LoopInst *inst) {
         LLVMBuildCall2(e->b, LLVMGlobalGetValueType(e->lp->scatter), e->lp->scatter, args, 4, "");
         return;
     }
-    default: e->reg[inst->dst] = value(e, inst);
+    default:
+        e->reg[inst->dst] = value(e, inst);
     }
 }
 
 /* ---- random numbers ---- */
 
 /* Fields of struct av_random. */
-enum { RANDOM_KEY, RANDOM_STEP, RANDOM_DATA0, RANDOM_SITE, RANDOM_KIND, RANDOM_N_DATA,
-       RANDOM_REPLACE = RANDOM_N_DATA + 6, RANDOM_SHAPE, RANDOM_P_DATA, RANDOM_P_DRAW, RANDOM_N_DIMS,
-       RANDOM_DIM, RANDOM_P_DIM };
+enum {
+    RANDOM_KEY,
+    RANDOM_STEP,
+    RANDOM_DATA0,
+    RANDOM_SITE,
+    RANDOM_KIND,
+    RANDOM_N_DATA,
+    RANDOM_REPLACE = RANDOM_N_DATA + 6,
+    RANDOM_SHAPE,
+    RANDOM_P_DATA,
+    RANDOM_P_DRAW,
+    RANDOM_N_DIMS,
+    RANDOM_DIM,
+    RANDOM_P_DIM
+};
 
 static void set_field(NestEmitter *e, LLVMValueRef object, unsigned field, LLVMValueRef x) {
     LLVMBuildStore(e->b, x, llvm_field(e->m, e->m->random_t, object, field));
@@ -387,8 +451,8 @@ static LLVMValueRef emit(LlvmProgram *lp, int number, const NestRefs *refs) {
     const LoopNest *nest = lp->p->nests.data[number];
     NestEmitter *e = arena_new_of(m->arena, NestEmitter);
     *e = (NestEmitter){.lp = lp, .m = m, .b = m->builder, .nest = nest, .refs = refs};
-    e->function = llvm_function(m, arena_printf(m->arena, "%s_nest%d", lp->p->name, number), m->nest_t,
-                                true);
+    e->function =
+        llvm_function(m, arena_printf(m->arena, "%s_nest%d", lp->p->name, number), m->nest_t, true);
     e->call = LLVMGetParam(e->function, 0);
     e->bases = LLVMGetParam(e->function, 1);
     e->sizes = LLVMGetParam(e->function, 2);

@@ -1,7 +1,8 @@
 /* llvm_object.c -- target machine, passes, object file or assembly.
  *
- * Passes are few, for the schedule has done their work, and measured: a default -O2 pipeline hoists weight broadcasts out
- * of loops and spills them (an 8 x 8 product gets 85 spills, none with these).
+ * Passes are few, for the schedule has done their work, and measured: a default -O2 pipeline hoists
+ * weight broadcasts out of loops and spills them (an 8 x 8 product gets 85 spills, none with
+ * these).
  */
 #include "back/llvm.h"
 
@@ -13,9 +14,9 @@
 
 static const char passes[] = "function(sroa,early-cse,instcombine)";
 
-/* Loop strength reduction and the machine scheduler are half of the compile time and win nothing: addresses are
- * placed by llvm_nest.c, and processors reorder. LLVM has no option of a target machine for them, only options of the
- * process, which may be set once. */
+/* Loop strength reduction and the machine scheduler are half of the compile time and win nothing:
+ * addresses are placed by llvm_nest.c, and processors reorder. LLVM has no option of a target
+ * machine for them, only options of the process, which may be set once. */
 static void set_options(void) {
     static bool done;
     static const char *const options[] = {"adavic", "-disable-lsr", "-enable-misched=false"};
@@ -25,7 +26,8 @@ static void set_options(void) {
 
 /* Takes over a message of LLVM's. */
 static const char *keep(Arena *arena, const char *what, char *message) {
-    const char *text = arena_printf(arena, "LLVM cannot %s: %s", what, message ? message : "no reason given");
+    const char *text =
+        arena_printf(arena, "LLVM cannot %s: %s", what, message ? message : "no reason given");
     LLVMDisposeMessage(message);
     return text;
 }
@@ -33,14 +35,17 @@ static const char *keep(Arena *arena, const char *what, char *message) {
 static const char *target_machine(Arena *arena, const Target *target, LLVMTargetMachineRef *out) {
     bool host = !target->cpu || !strcmp(target->cpu, "host");
     char *triple = LLVMGetDefaultTargetTriple();
-    char *name = host ? LLVMGetHostCPUName() : NULL, *features = host ? LLVMGetHostCPUFeatures() : NULL;
+    char *name = host ? LLVMGetHostCPUName() : NULL,
+         *features = host ? LLVMGetHostCPUFeatures() : NULL;
     char *message = NULL;
     LLVMTargetRef machine;
     const char *why = NULL;
-    if (LLVMGetTargetFromTriple(triple, &machine, &message)) why = keep(arena, "find the target", message);
+    if (LLVMGetTargetFromTriple(triple, &machine, &message))
+        why = keep(arena, "find the target", message);
     else {
-        *out = LLVMCreateTargetMachine(machine, triple, host ? name : target->cpu, host ? features : "",
-                                       LLVMCodeGenLevelLess, LLVMRelocPIC, LLVMCodeModelDefault);
+        *out = LLVMCreateTargetMachine(machine, triple, host ? name : target->cpu,
+                                       host ? features : "", LLVMCodeGenLevelLess, LLVMRelocPIC,
+                                       LLVMCodeModelDefault);
         if (!*out) why = "LLVM cannot make a target machine";
     }
     LLVMDisposeMessage(triple);
@@ -94,7 +99,8 @@ const char *back_llvm(Arena *arena, const Unit *unit, const Target *target, cons
     llvm_unit(m, unit);
     if (LLVMVerifyModule(m->module, LLVMReturnStatusAction, &message))
         why = keep(arena, "accept what adavic wrote", message);
-    else LLVMDisposeMessage(message);
+    else
+        LLVMDisposeMessage(message);
     if (!why) why = run_passes(m, machine);
     if (!why) why = write_out(m, machine, object_path, text);
     LLVMDisposeBuilder(m->builder);

@@ -1,5 +1,6 @@
-/* llvm_program.c -- everything of a unit but the nests' instructions: types, helpers, each program's `run` and
- * `scratch`, literal tables, the entry table and the manifest. Layouts are those of runtime/abi.h and random.h. */
+/* llvm_program.c -- everything of a unit but the nests' instructions: types, helpers, each
+ * program's `run` and `scratch`, literal tables, the entry table and the manifest. Layouts are
+ * those of runtime/abi.h and random.h. */
 #include "back/llvm.h"
 
 #include <math.h>
@@ -48,7 +49,8 @@ static void unit_types(Llvm *m) {
     LLVMTypeRef random[] = {key,    m->i32, m->i32, m->i32, m->i32, m->i64, m->i64, m->i64, m->i64,
                             m->i64, m->i64, m->ptr, m->ptr, m->i64, m->i64, m->i32, dims,   dims};
     m->random_t = struct_of(m, random, 18);
-    m->nest_t = LLVMFunctionType(m->void_t, (LLVMTypeRef[]){m->ptr, m->ptr, m->ptr, m->ptr}, 4, false);
+    m->nest_t =
+        LLVMFunctionType(m->void_t, (LLVMTypeRef[]){m->ptr, m->ptr, m->ptr, m->ptr}, 4, false);
     m->run_t = LLVMFunctionType(m->void_t, &m->ptr, 1, false);
     m->scratch_t = LLVMFunctionType(m->i64, &m->ptr, 1, false);
 }
@@ -125,7 +127,8 @@ static void make_scatter(LlvmProgram *lp) {
     lp->scatter = f;
 }
 
-/* A function with one loop of `count` (parameter `n`) iterations; the builder stands in its body. */
+/* A function with one loop of `count` (parameter `n`) iterations; the builder stands in its body.
+ */
 typedef struct HelperLoop {
     LLVMValueRef f, i;
     LLVMBasicBlockRef body, done;
@@ -178,7 +181,8 @@ static LLVMValueRef some_lanes(Llvm *m, LLVMValueRef x, unsigned first, unsigned
                                   LLVMConstVector(lane, n), "");
 }
 
-/* (to, from, count, valid lanes): halves are combined until one number is left, always in the same order */
+/* (to, from, count, valid lanes): halves are combined until one number is left, always in the same
+ * order */
 static LLVMValueRef make_across_lanes(LlvmProgram *lp, bool max) {
     Llvm *m = lp->m;
     LLVMBuilderRef b = m->builder;
@@ -208,7 +212,8 @@ static LLVMValueRef make_across_lanes(LlvmProgram *lp, bool max) {
 static void program_types(LlvmProgram *lp) {
     Llvm *m = lp->m;
     unsigned lanes = (unsigned)lp->p->lanes;
-    lp->real = lp->p->f64 ? LLVMDoubleTypeInContext(m->context) : LLVMFloatTypeInContext(m->context);
+    lp->real =
+        lp->p->f64 ? LLVMDoubleTypeInContext(m->context) : LLVMFloatTypeInContext(m->context);
     lp->integer = lp->p->f64 ? m->i64 : m->i32;
     lp->vreal = LLVMVectorType(lp->real, lanes);
     lp->vinteger = LLVMVectorType(lp->integer, lanes);
@@ -254,8 +259,8 @@ static LLVMValueRef slot_bytes(LlvmProgram *lp, LLVMValueRef extent, int slot) {
 
 static LLVMValueRef scratch_function(LlvmProgram *lp) {
     Llvm *m = lp->m;
-    LLVMValueRef f = llvm_function(m, arena_printf(m->arena, "%s_scratch", lp->p->name), m->scratch_t,
-                                   true);
+    LLVMValueRef f =
+        llvm_function(m, arena_printf(m->arena, "%s_scratch", lp->p->name), m->scratch_t, true);
     LLVMPositionBuilderAtEnd(m->builder, LLVMAppendBasicBlockInContext(m->context, f, ""));
     LLVMValueRef sum = LLVMConstInt(m->i64, 0, false);
     for (int i = 0; i < lp->p->slots.n; i++)
@@ -274,7 +279,8 @@ static void set_entry(Llvm *m, LLVMTypeRef type, LLVMValueRef array, int i, LLVM
     LLVMBuildStore(m->builder, x, LLVMBuildInBoundsGEP2(m->builder, type, array, &at, 1, ""));
 }
 
-/* Pointers to all buffers: inputs, outputs (an unwanted one goes to its slot), slots, literal tables. */
+/* Pointers to all buffers: inputs, outputs (an unwanted one goes to its slot), slots, literal
+ * tables. */
 static void fill_bases(LlvmProgram *lp, const LLVMValueRef *field, LLVMValueRef bases) {
     Llvm *m = lp->m;
     LLVMBuilderRef b = m->builder;

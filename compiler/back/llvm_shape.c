@@ -1,15 +1,20 @@
-/* llvm_shape.c -- recognises nests that differ only in the buffers and run-time sizes they work on: the layers of an
- * encoder at every level of plates, the gradients of weights of one shape. Each shape is compiled once. */
+/* llvm_shape.c -- recognises nests that differ only in the buffers and run-time sizes they work on:
+ * the layers of an encoder at every level of plates, the gradients of weights of one shape. Each
+ * shape is compiled once. */
 #include "back/llvm.h"
 
 int llvm_buffer_place(const LoopProgram *p, int buffer) {
     const LoopBuffer *b = &p->buffers.data[buffer];
     int fixed = p->inputs.n + p->ir->outputs.n;
     switch (b->kind) {
-    case BUFFER_FRAME: return fixed;
-    case BUFFER_SCRATCH: return fixed + b->slot;
-    case BUFFER_TABLE: return fixed + p->slots.n + buffer;
-    default: return buffer;
+    case BUFFER_FRAME:
+        return fixed;
+    case BUFFER_SCRATCH:
+        return fixed + b->slot;
+    case BUFFER_TABLE:
+        return fixed + p->slots.n + buffer;
+    default:
+        return buffer;
     }
 }
 

@@ -1,4 +1,5 @@
-/* target.c -- what the schedule must know of a processor: how many numbers fill a vector register. */
+/* target.c -- what the schedule must know of a processor: how many numbers fill a vector register.
+ */
 #include "back/back.h"
 
 static int vector_bytes(const char *cpu) {

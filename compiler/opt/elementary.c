@@ -1,16 +1,17 @@
-/* elementary.c -- point-wise operations as loop instructions: one per primitive, polynomials for exp, log and their
- * kin. Both back ends run the same expansions, for scalars and vectors alike.
+/* elementary.c -- point-wise operations as loop instructions: one per primitive, polynomials for
+ * exp, log and their kin. Both back ends run the same expansions, for scalars and vectors alike.
  *
- * Accuracy, over the whole range unless said: f32 exp and log within 2 ulp, the others within 4 (lgamma and digamma relative
- * to max(1, |y|) away from the zeros of lgamma); f64 within 1e-13. Denormal results and operands
- * may count as zero. No instruction here raises a flag that matters, calls a library, or branches.
+ * Accuracy, over the whole range unless said: f32 exp and log within 2 ulp, the others within 4
+ * (lgamma and digamma relative to max(1, |y|) away from the zeros of lgamma); f64 within 1e-13.
+ * Denormal results and operands may count as zero. No instruction here raises a flag that matters,
+ * calls a library, or branches.
  *
  * Tools used throughout
  *   rounding to integers   adding 1.5 * 2^p puts the integer into the low bits of the sum
  *   2^n                    by shifting n + bias into the exponent
- *   log(1 + f)             = f - s (f - R), s = f / (2 + f), R = s^2 (2/3 + 2/5 s^2 + ...), from 2 atanh(s)
- *   products of constants  split in a high and a low part, both applied by fma
- * Coefficients are Taylor's or exact rationals, but for exp in f32 (interpolated at Chebyshev nodes).
+ *   log(1 + f)             = f - s (f - R), s = f / (2 + f), R = s^2 (2/3 + 2/5 s^2 + ...), from 2
+ * atanh(s) products of constants  split in a high and a low part, both applied by fma Coefficients
+ * are Taylor's or exact rationals, but for exp in f32 (interpolated at Chebyshev nodes).
  */
 #include "opt/loop.h"
 
@@ -19,19 +20,45 @@
 #define LENGTH(a) ((int)(sizeof(a) / sizeof *(a)))
 
 /* ---- one letter less per instruction ---- */
-static int K(LoopCode *c, double x) { return loop_number(c, x); }
-static int add(LoopCode *c, int a, int b) { return loop_emit(c, LOOP_add, a, b, 0); }
-static int sub(LoopCode *c, int a, int b) { return loop_emit(c, LOOP_sub, a, b, 0); }
-static int mul(LoopCode *c, int a, int b) { return loop_emit(c, LOOP_mul, a, b, 0); }
-static int quo(LoopCode *c, int a, int b) { return loop_emit(c, LOOP_div, a, b, 0); }
-static int neg(LoopCode *c, int a) { return loop_emit(c, LOOP_neg, a, 0, 0); }
-static int mag(LoopCode *c, int a) { return loop_emit(c, LOOP_abs, a, 0, 0); }
-static int fused(LoopCode *c, int a, int b, int d) { return loop_emit(c, LOOP_fma, a, b, d); }
-static int less(LoopCode *c, int a, int b) { return loop_emit(c, LOOP_lt, a, b, 0); }
-static int both(LoopCode *c, int a, int b) { return loop_emit(c, LOOP_and, a, b, 0); }
-static int pick(LoopCode *c, int m, int a, int b) { return loop_emit(c, LOOP_select, m, a, b); }
-static int bits(LoopCode *c, int a) { return loop_emit(c, LOOP_bits, a, 0, 0); }
-static int unbits(LoopCode *c, int a) { return loop_emit(c, LOOP_unbits, a, 0, 0); }
+static int K(LoopCode *c, double x) {
+    return loop_number(c, x);
+}
+static int add(LoopCode *c, int a, int b) {
+    return loop_emit(c, LOOP_add, a, b, 0);
+}
+static int sub(LoopCode *c, int a, int b) {
+    return loop_emit(c, LOOP_sub, a, b, 0);
+}
+static int mul(LoopCode *c, int a, int b) {
+    return loop_emit(c, LOOP_mul, a, b, 0);
+}
+static int quo(LoopCode *c, int a, int b) {
+    return loop_emit(c, LOOP_div, a, b, 0);
+}
+static int neg(LoopCode *c, int a) {
+    return loop_emit(c, LOOP_neg, a, 0, 0);
+}
+static int mag(LoopCode *c, int a) {
+    return loop_emit(c, LOOP_abs, a, 0, 0);
+}
+static int fused(LoopCode *c, int a, int b, int d) {
+    return loop_emit(c, LOOP_fma, a, b, d);
+}
+static int less(LoopCode *c, int a, int b) {
+    return loop_emit(c, LOOP_lt, a, b, 0);
+}
+static int both(LoopCode *c, int a, int b) {
+    return loop_emit(c, LOOP_and, a, b, 0);
+}
+static int pick(LoopCode *c, int m, int a, int b) {
+    return loop_emit(c, LOOP_select, m, a, b);
+}
+static int bits(LoopCode *c, int a) {
+    return loop_emit(c, LOOP_bits, a, 0, 0);
+}
+static int unbits(LoopCode *c, int a) {
+    return loop_emit(c, LOOP_unbits, a, 0, 0);
+}
 static int iadd(LoopCode *c, int a, int64_t k) {
     return loop_emit(c, LOOP_iadd, a, loop_integer(c, k), 0);
 }
@@ -41,15 +68,21 @@ static bool wide(const LoopCode *c) {
 }
 
 /* Of the element type. */
-static int mantissa(const LoopCode *c) { return wide(c) ? 52 : 23; }
+static int mantissa(const LoopCode *c) {
+    return wide(c) ? 52 : 23;
+}
 static int64_t one_bits(const LoopCode *c) {
     return wide(c) ? INT64_C(0x3ff0000000000000) : INT64_C(0x3f800000);
 }
-static double magic(const LoopCode *c) { return wide(c) ? 0x1.8p52 : 0x1.8p23; }
+static double magic(const LoopCode *c) {
+    return wide(c) ? 0x1.8p52 : 0x1.8p23;
+}
 static int64_t magic_bits(const LoopCode *c) {
     return wide(c) ? INT64_C(0x4338000000000000) : INT64_C(0x4b400000);
 }
-static double least_normal(const LoopCode *c) { return wide(c) ? 0x1p-1022 : 0x1p-126; }
+static double least_normal(const LoopCode *c) {
+    return wide(c) ? 0x1p-1022 : 0x1p-126;
+}
 
 /* k[0] + k[1] x + ... */
 static int horner(LoopCode *c, int x, const double *k, int n) {
@@ -84,8 +117,8 @@ static int exp_reduce(LoopCode *c, int x, int *n_bits) {
 }
 
 static int power_of_two(LoopCode *c, int n_bits) {
-    return unbits(c, loop_shift(c, LOOP_ishl, iadd(c, n_bits, one_bits(c) >> mantissa(c)),
-                                mantissa(c)));
+    return unbits(
+        c, loop_shift(c, LOOP_ishl, iadd(c, n_bits, one_bits(c) >> mantissa(c)), mantissa(c)));
 }
 
 static int clamp(LoopCode *c, int x, double low, double high) {
@@ -225,19 +258,31 @@ static int circular(LoopCode *c, int x, int quarter) {
                                     -1.7151245100058819e-15};
     static const double twofold[] = {1.5707963267948966, 6.123233995736766e-17,
                                      -1.4973849048591698e-33};
-    static const double sine[] = {-1.0 / 6, 1.0 / 120, -1.0 / 5040, 1.0 / 362880, -1.0 / 39916800,
-                                  1.0 / 6227020800.0, -1.0 / 1307674368000.0,
+    static const double sine[] = {-1.0 / 6,
+                                  1.0 / 120,
+                                  -1.0 / 5040,
+                                  1.0 / 362880,
+                                  -1.0 / 39916800,
+                                  1.0 / 6227020800.0,
+                                  -1.0 / 1307674368000.0,
                                   1.0 / 355687428096000.0};
-    static const double cosine[] = {-1.0 / 2, 1.0 / 24, -1.0 / 720, 1.0 / 40320, -1.0 / 3628800,
-                                    1.0 / 479001600, -1.0 / 87178291200.0,
-                                    1.0 / 20922789888000.0, -1.0 / 6402373705728000.0};
+    static const double cosine[] = {-1.0 / 2,
+                                    1.0 / 24,
+                                    -1.0 / 720,
+                                    1.0 / 40320,
+                                    -1.0 / 3628800,
+                                    1.0 / 479001600,
+                                    -1.0 / 87178291200.0,
+                                    1.0 / 20922789888000.0,
+                                    -1.0 / 6402373705728000.0};
     int shifted = fused(c, x, K(c, M_2_PI), K(c, magic(c)));
     int n = sub(c, shifted, K(c, magic(c))), r = x;
     for (int i = 0; i < 3; i++) r = fused(c, n, K(c, wide(c) ? -twofold[i] : -single[i]), r);
     int z = mul(c, r, r);
     int s = fused(c, mul(c, z, r), horner(c, z, sine, wide(c) ? 8 : 4), r);
     int k = fused(c, z, horner(c, z, cosine, wide(c) ? 9 : 5), K(c, 1));
-    /* bit 0 of the quadrant exchanges sine and cosine, bit 1 changes the sign: as 1 or 2, 1 or -1 */
+    /* bit 0 of the quadrant exchanges sine and cosine, bit 1 changes the sign: as 1 or 2, 1 or -1
+     */
     int quadrant = iadd(c, bits(c, shifted), quarter - magic_bits(c));
     int bit0 = loop_emit(c, LOOP_iand, quadrant, loop_integer(c, 1), 0);
     int bit1 = loop_emit(c, LOOP_iand, quadrant, loop_integer(c, 2), 0);
@@ -257,7 +302,8 @@ static int expand_cos(LoopCode *c, const int *args) {
 
 /* ---- the gamma function ---- */
 
-/* lgamma(2 + d) / d = 1 - gamma + sum over k >= 2 of (-1)^k (zeta(k) - 1) / k d^(k-1), |d| <= 1/2 */
+/* lgamma(2 + d) / d = 1 - gamma + sum over k >= 2 of (-1)^k (zeta(k) - 1) / k d^(k-1), |d| <= 1/2
+ */
 static const double lgamma_series[] = {
     4.22784335098467134e-01,  3.22467033424113203e-01,  -6.73523010531981020e-02,
     2.05808084277845464e-02,  -7.38555102867398568e-03, 2.89051033074152336e-03,
@@ -270,11 +316,13 @@ static const double lgamma_series[] = {
     -1.19214014058609115e-09, 5.73136724167886225e-10,
 };
 
-/* Below 8: lgamma(y) by the series, y = x + k in [1.5, 2.5), corrected by the log of what the recurrence
- * multiplies; relative accuracy holds at both zeros. From 8: Stirling. One logarithm serves both. */
+/* Below 8: lgamma(y) by the series, y = x + k in [1.5, 2.5), corrected by the log of what the
+ * recurrence multiplies; relative accuracy holds at both zeros. From 8: Stirling. One logarithm
+ * serves both. */
 static int expand_lgamma(LoopCode *c, const int *args) {
-    static const double stirling[] = {1.0 / 12,    -1.0 / 360,        1.0 / 1260, -1.0 / 1680,
-                                      1.0 / 1188,  -691.0 / 360360.0, 1.0 / 156,  -3617.0 / 122400.0};
+    static const double stirling[] = {1.0 / 12,    -1.0 / 360,        1.0 / 1260,
+                                      -1.0 / 1680, 1.0 / 1188,        -691.0 / 360360.0,
+                                      1.0 / 156,   -3617.0 / 122400.0};
     int x = args[0], one = K(c, 1);
     int d = sub(c, x, K(c, 2)), product = one;
     for (int i = 1; i <= 6; i++) {
@@ -298,8 +346,8 @@ static int expand_lgamma(LoopCode *c, const int *args) {
     return pick(c, large, y, small);
 }
 
-/* Shifted to 8 and above by the recurrence, two reciprocals at a time; then the asymptotic series. The two largest
- * reciprocals come last: what stands before them is small. */
+/* Shifted to 8 and above by the recurrence, two reciprocals at a time; then the asymptotic series.
+ * The two largest reciprocals come last: what stands before them is small. */
 static int expand_digamma(LoopCode *c, const int *args) {
     static const double series[] = {1.0 / 12,  -1.0 / 120,       1.0 / 252, -1.0 / 240,
                                     1.0 / 132, -691.0 / 32760.0, 1.0 / 12,  -3617.0 / 8160.0};
@@ -312,8 +360,8 @@ static int expand_digamma(LoopCode *c, const int *args) {
     int small = less(c, x, K(c, 8));
     int y = pick(c, small, add(c, x, K(c, 8)), x);
     int inverse = quo(c, one, y), z = mul(c, inverse, inverse);
-    int rest = fused(c, z, horner(c, z, series, wide(c) ? LENGTH(series) : 4),
-                     mul(c, inverse, K(c, 0.5)));
+    int rest =
+        fused(c, z, horner(c, z, series, wide(c) ? LENGTH(series) : 4), mul(c, inverse, K(c, 0.5)));
     int r = sub(c, expand_log(c, &y), rest);
     return pick(c, small, sub(c, sub(c, r, later), pair[0]), r);
 }
@@ -350,9 +398,12 @@ typedef struct Emission {
 } Emission;
 
 static const Emission emission[OP_COUNT] = {
-#define PRIM(x) {.prim = LOOP_##x}
-#define EXPAND(x) {.expand = expand_##x}
-#define LOWER(x) {.prim = LOOP_end}
+#define PRIM(x) \
+    { .prim = LOOP_##x }
+#define EXPAND(x) \
+    { .expand = expand_##x }
+#define LOWER(x) \
+    { .prim = LOOP_end }
 #define OP(ENUM, text, arity, rule, value, derivative, emit, doc) [OP_##ENUM] = emit,
 #include "ir/ops.def"
 #undef OP
@@ -379,11 +430,13 @@ int loop_point(LoopCode *code, IrOpcode opcode, const int *args) {
     bool masks = opcode == OP_AND || opcode == OP_OR || opcode == OP_NOT;
     for (int i = 0; i < arity; i++) {
         bool mask = masks || (opcode == OP_SELECT && i == 0);
-        in[i] = mask ? as_mask(code, args[i])
-                     : opcode == OP_STOP_GRADIENT ? args[i] : as_real(code, args[i]);
+        in[i] = mask                         ? as_mask(code, args[i])
+                : opcode == OP_STOP_GRADIENT ? args[i]
+                                             : as_real(code, args[i]);
     }
     const Emission *e = &emission[opcode];
     if (e->expand) return e->expand(code, in);
-    if (e->prim == LOOP_end) internal_error("lower", "%s is not point-wise", ir_op_info[opcode].text);
+    if (e->prim == LOOP_end)
+        internal_error("lower", "%s is not point-wise", ir_op_info[opcode].text);
     return loop_emit(code, e->prim, in[0], in[1], in[2]);
 }

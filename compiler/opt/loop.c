@@ -3,13 +3,13 @@
 
 const char *const loop_op_text[LOOP_OP_COUNT] = {
 #define X(name, arity, doc) [LOOP_##name] = #name,
-    LOOP_OPS(X)
+#include "opt/loop_ops.def"
 #undef X
 };
 
 const int loop_op_arity[LOOP_OP_COUNT] = {
 #define X(name, arity, doc) [LOOP_##name] = arity,
-    LOOP_OPS(X)
+#include "opt/loop_ops.def"
 #undef X
 };
 
@@ -77,16 +77,21 @@ static LoopType result_type(const LoopCode *code, LoopOp op, const int *args) {
     case LOOP_eq:
     case LOOP_and:
     case LOOP_or:
-    case LOOP_not: return LOOP_MASK;
+    case LOOP_not:
+        return LOOP_MASK;
     case LOOP_bits:
     case LOOP_iadd:
     case LOOP_isub:
     case LOOP_iand:
     case LOOP_ishl:
-    case LOOP_ishr: return LOOP_INT;
-    case LOOP_select: return reg_of(code, args[1])->type;
-    case LOOP_variable: return reg_of(code, args[0])->type;
-    default: return LOOP_REAL;
+    case LOOP_ishr:
+        return LOOP_INT;
+    case LOOP_select:
+        return reg_of(code, args[1])->type;
+    case LOOP_variable:
+        return reg_of(code, args[0])->type;
+    default:
+        return LOOP_REAL;
     }
 }
 
@@ -133,7 +138,8 @@ static bool same_index(const LoopIndex *a, const LoopIndex *b) {
     return true;
 }
 
-/* Looks back within straight-line code for the same load: register blocks read each operand once. */
+/* Looks back within straight-line code for the same load: register blocks read each operand once.
+ */
 int loop_load(LoopCode *code, int buffer, const LoopIndex *index, bool varying) {
     const LoopNest *nest = code->nest;
     for (int i = nest->code.n - 1, seen = 0; i >= 0 && seen < 96; i--, seen++) {
@@ -175,7 +181,8 @@ static bool collapsible(const LoopNest *nest, int first, int last, const LoopIns
                         const LoopInst *inner) {
     for (int i = first; i < last; i++) {
         const LoopInst *inst = &nest->code.data[i];
-        if (names_block(inst) && (inst->integer == outer->dst || inst->integer == inner->dst)) return false;
+        if (names_block(inst) && (inst->integer == outer->dst || inst->integer == inner->dst))
+            return false;
         if (!inst->index) continue;
         LoopSize a, b;
         if (!stride_of(inst->index, outer->dst, &a) || !stride_of(inst->index, inner->dst, &b))
@@ -211,8 +218,8 @@ static void renumber(Arena *arena, LoopNest *nest) {
     }
 }
 
-/* Perfect pairs `for i { for j { ... } }` where i's stride is j's times j's count everywhere: j runs on
- * alone. From the inside out, so that whole stacks collapse. */
+/* Perfect pairs `for i { for j { ... } }` where i's stride is j's times j's count everywhere: j
+ * runs on alone. From the inside out, so that whole stacks collapse. */
 void loop_collapse(Arena *arena, LoopNest *nest) {
     LoopInst *code = nest->code.data;
     for (int i = nest->code.n - 1; i > 0; i--) {
@@ -223,7 +230,8 @@ void loop_collapse(Arena *arena, LoopNest *nest) {
         if (code[end].op != LOOP_end || !collapsible(nest, i + 1, end - 1, &code[i - 1], &code[i]))
             continue;
         for (int k = i + 1; k < end - 1; k++)
-            if (code[k].index) drop_var((LoopIndex *)(void *)(uintptr_t)code[k].index, code[i - 1].dst);
+            if (code[k].index)
+                drop_var((LoopIndex *)(void *)(uintptr_t)code[k].index, code[i - 1].dst);
         code[i].count = loop_size_times(code[i - 1].count, code[i].count);
         memmove(&code[end], &code[end + 1], sizeof *code * (size_t)(nest->code.n - end - 1));
         memmove(&code[i - 1], &code[i], sizeof *code * (size_t)(nest->code.n - 1 - i));

@@ -1,21 +1,24 @@
-/* loop.h -- the loop IR: explicit loops, registers, memory. What schedule() makes of a tensor program, and
- * what both back ends translate instruction by instruction.
+/* loop.h -- the loop IR: explicit loops, registers, memory. What schedule() makes of a tensor
+ * program, and what both back ends translate instruction by instruction.
  *
- * A program is a sequence of NESTS, run one after another for a chunk of data sets. A nest is either code or
- * one call that fills a buffer with random numbers. Code is a flat list of instructions; `loop` ... `end` bracket each other.
+ * A program is a sequence of NESTS, run one after another for a chunk of data sets. A nest is
+ * either code or one call that fills a buffer with random numbers. Code is a flat list of
+ * instructions; `loop` ... `end` bracket each other.
  *
- * Registers are uniform (one number) or varying (one number per lane: `lanes` of them); types are real (float or
- * double, by the program), int (as wide as real, for bit tricks) and mask. Every register is assigned once, by
- * the instruction of its `dst`, except those of `variable`, which `set` assigns again: accumulators.
+ * Registers are uniform (one number) or varying (one number per lane: `lanes` of them); types are
+ * real (float or double, by the program), int (as wide as real, for bit tricks) and mask. Every
+ * register is assigned once, by the instruction of its `dst`, except those of `variable`, which
+ * `set` assigns again: accumulators.
  *
- * Memory is a table of BUFFERS: inputs, outputs, scratch, frame (scratch of one nest) and literal tables, all of
- * reals. Masks are stored as 0 and 1. An address is `base + sum of variable * stride` numbers; strides are products of
- * extents. A varying load or store touches `lanes` neighbouring numbers. Inputs and outputs have the caller's layout:
- * varying reads of them are `gather`, varying writes `scatter`; both touch valid lanes only (a gather repeats
- * the last one).
+ * Memory is a table of BUFFERS: inputs, outputs, scratch, frame (scratch of one nest) and literal
+ * tables, all of reals. Masks are stored as 0 and 1. An address is `base + sum of variable *
+ * stride` numbers; strides are products of extents. A varying load or store touches `lanes`
+ * neighbouring numbers. Inputs and outputs have the caller's layout: varying reads of them are
+ * `gather`, varying writes `scatter`; both touch valid lanes only (a gather repeats the last one).
  *
- * Layout of scratch buffers: [lane block][loop axes][event axes][lane]; `rows` buffers, which random
- * numbers are drawn into, have the lane axis as one row instead: [loop axes][event axes][lane block, lane].
+ * Layout of scratch buffers: [lane block][loop axes][event axes][lane]; `rows` buffers, which
+ * random numbers are drawn into, have the lane axis as one row instead: [loop axes][event
+ * axes][lane block, lane].
  */
 #ifndef ADAVIC_LOOP_H
 #define ADAVIC_LOOP_H
@@ -24,8 +27,8 @@
 
 enum { LOOP_MAX_FACTORS = 12, LOOP_MAX_DIMS = 12 };
 
-/* A number known when the program is called: coef * product of factors. A factor is the extent of an axis
- * (its id) or the number of lane blocks. */
+/* A number known when the program is called: coef * product of factors. A factor is the extent of
+ * an axis (its id) or the number of lane blocks. */
 enum { LOOP_LANE_BLOCKS = -2 };
 typedef struct LoopSize {
     int64_t coef;
@@ -47,40 +50,11 @@ typedef struct LoopIndex {
 
 typedef enum { LOOP_REAL, LOOP_INT, LOOP_MASK } LoopType;
 
-/* X(name, number of register operands, doc) */
-#define LOOP_OPS(X)                                                                     \
-    X(loop, 0, "for dst = 0 .. count - 1")                                              \
-    X(end, 0, "of the innermost open loop")                                             \
-    X(number, 0, "a real constant")                                                     \
-    X(integer, 0, "an int constant")                                                    \
-    X(total, 0, "extent of an axis in the whole call, as a real")                       \
-    X(load, 0, "from a buffer")                                                         \
-    X(store, 1, "to a buffer")                                                          \
-    X(gather, 0, "a varying value from an input, lane by lane")                         \
-    X(scatter, 1, "a varying value to an output, lane by lane")                         \
-    X(broadcast, 1, "uniform to varying")                                               \
-    X(clear, 0, "`count` numbers from the beginning of a buffer to `number`")             \
-    X(sum_lanes, 0, "number k of buffer = sum of the lanes of vector k of buffer2, k < count")  \
-    X(max_lanes, 0, "the same, the largest")                                            \
-    X(tail, 1, "a in lanes that exist, `number` beyond the extent of the lane axis")    \
-    X(variable, 1, "a register that `set` may assign again; starts as a")               \
-    X(set, 2, "a = b, a being a variable")                                              \
-    X(neg, 1, "-a") X(abs, 1, "|a|") X(sqrt, 1, "square root")                          \
-    X(add, 2, "a + b") X(sub, 2, "a - b") X(mul, 2, "a * b") X(div, 2, "a / b")         \
-    X(fma, 3, "a * b + c, rounded once")                                                \
-    X(min, 2, "a < b ? a : b") X(max, 2, "a > b ? a : b")                               \
-    X(lt, 2, "a < b") X(le, 2, "a <= b") X(eq, 2, "a == b")                             \
-    X(and, 2, "of masks") X(or, 2, "of masks") X(not, 1, "of a mask")                   \
-    X(select, 3, "a ? b : c, a being a mask")                                           \
-    X(bits, 1, "the bits of a real, as an int") X(unbits, 1, "the real of these bits")  \
-    X(iadd, 2, "a + b") X(isub, 2, "a - b") X(iand, 2, "a & b")                         \
-    X(ishl, 1, "a << integer") X(ishr, 1, "a >> integer, arithmetic")
-
 typedef enum {
 #define X(name, arity, doc) LOOP_##name,
-    LOOP_OPS(X)
+#include "opt/loop_ops.def"
 #undef X
-        LOOP_OP_COUNT
+    LOOP_OP_COUNT
 } LoopOp;
 
 typedef struct LoopInst {
@@ -88,8 +62,8 @@ typedef struct LoopInst {
     int dst;         /* register, or the loop variable of `loop`; -1 */
     int arg[3];      /* registers */
     double number;   /* number, tail */
-    int64_t integer; /* integer, shifts; axis of total; tail, gather, scatter: the loop variable of the lane
-                        block, or -1 where the lane axis has one block */
+    int64_t integer; /* integer, shifts; axis of total; tail, gather, scatter: the loop variable of
+                        the lane block, or -1 where the lane axis has one block */
     int buffer;      /* load, store, gather, scatter, clear, sum_lanes, max_lanes */
     int buffer2;     /* sum_lanes, max_lanes */
     bool whole;      /* sum_lanes, max_lanes: lanes beyond the extent of the lane axis count, too */
@@ -123,7 +97,13 @@ typedef struct LoopNest {
     int n_vars;
 } LoopNest;
 
-typedef enum { BUFFER_INPUT, BUFFER_OUTPUT, BUFFER_SCRATCH, BUFFER_FRAME, BUFFER_TABLE } LoopBufferKind;
+typedef enum {
+    BUFFER_INPUT,
+    BUFFER_OUTPUT,
+    BUFFER_SCRATCH,
+    BUFFER_FRAME,
+    BUFFER_TABLE
+} LoopBufferKind;
 
 typedef struct LoopBuffer {
     LoopBufferKind kind;
@@ -150,7 +130,8 @@ struct LoopProgram {
     int64_t chunk; /* data sets per call */
     VEC(LoopInput) inputs;
     VEC(LoopBuffer) buffers;
-    VEC(LoopSize) slots; /* of scratch, in reals; each is rounded up to 64 bytes. Slot 0 is the frame */
+    VEC(LoopSize)
+    slots; /* of scratch, in reals; each is rounded up to 64 bytes. Slot 0 is the frame */
     VEC(LoopNest *) nests;
 };
 
@@ -163,7 +144,8 @@ extern const int loop_op_arity[LOOP_OP_COUNT];
 /* ---- sizes ---- */
 LoopSize loop_size(int64_t coef);
 LoopSize loop_size_times(LoopSize a, LoopSize b);
-/* The extent of an axis: a constant for event axes, else a factor. Copies count as their original. */
+/* The extent of an axis: a constant for event axes, else a factor. Copies count as their original.
+ */
 LoopSize loop_size_extent(const LoopProgram *p, AxisId axis);
 bool loop_size_same_factors(LoopSize a, LoopSize b);
 
@@ -179,7 +161,7 @@ int loop_number(LoopCode *code, double number);
 int loop_integer(LoopCode *code, int64_t integer);
 int loop_emit(LoopCode *code, LoopOp op, int a, int b, int c);
 int loop_shift(LoopCode *code, LoopOp op, int a, int64_t by);
-int loop_varying(LoopCode *code, int reg); /* broadcast where it is uniform */
+int loop_varying(LoopCode *code, int reg);      /* broadcast where it is uniform */
 int loop_begin(LoopCode *code, LoopSize count); /* the variable */
 void loop_end(LoopCode *code);
 void loop_set(LoopCode *code, int variable, int value);
@@ -194,7 +176,8 @@ void loop_collapse(Arena *arena, LoopNest *nest);
 int loop_point(LoopCode *code, IrOpcode opcode, const int *args);
 
 /* ---- plan.c: memory ---- */
-/* Gives frame buffers of nest-private lifetimes [first, last] their offsets; returns the frame's size. */
+/* Gives frame buffers of nest-private lifetimes [first, last] their offsets; returns the frame's
+ * size. */
 int64_t plan_frame(LoopProgram *p, const int *buffers, int n);
 /* Gives scratch buffers their slots. */
 void plan_scratch(Arena *arena, LoopProgram *p, int64_t frame);

@@ -1,10 +1,12 @@
-/* loop_print.c -- the loop program as text (--emit=loops), and its section of the manifest (runtime/abi.h). */
+/* loop_print.c -- the loop program as text (--emit=loops), and its section of the manifest
+ * (runtime/abi.h). */
 #include "opt/loop.h"
 
 /* ---- sizes and addresses ---- */
 
 static void print_size(Text *out, const LoopProgram *p, LoopSize size) {
-    if (size.coef != 1 || size.n == 0) text_printf(out, "%lld%s", (long long)size.coef, size.n ? "*" : "");
+    if (size.coef != 1 || size.n == 0)
+        text_printf(out, "%lld%s", (long long)size.coef, size.n ? "*" : "");
     for (int i = 0; i < size.n; i++)
         text_printf(out, "%s%s", i ? "*" : "",
                     size.factor[i] == LOOP_LANE_BLOCKS ? "blocks"
@@ -44,7 +46,8 @@ static void print_reg(Text *out, const LoopNest *nest, int reg) {
     text_printf(out, "%c%d", letters[r->type][r->varying], reg);
 }
 
-static void print_inst(Text *out, const LoopProgram *p, const LoopNest *nest, const LoopInst *inst) {
+static void print_inst(Text *out, const LoopProgram *p, const LoopNest *nest,
+                       const LoopInst *inst) {
     if (inst->op == LOOP_loop) {
         text_printf(out, "for i%d < ", inst->dst);
         print_size(out, p, inst->count);
@@ -58,8 +61,10 @@ static void print_inst(Text *out, const LoopProgram *p, const LoopNest *nest, co
     if (inst->op == LOOP_clear || inst->op == LOOP_sum_lanes || inst->op == LOOP_max_lanes) {
         text_printf(out, " %s count ", p->buffers.data[inst->buffer].name);
         print_size(out, p, inst->count);
-        if (inst->op == LOOP_clear) text_printf(out, " %g", inst->number);
-        else text_printf(out, " %s", p->buffers.data[inst->buffer2].name);
+        if (inst->op == LOOP_clear)
+            text_printf(out, " %g", inst->number);
+        else
+            text_printf(out, " %s", p->buffers.data[inst->buffer2].name);
     }
     if (inst->index) print_address(out, p, inst);
     if (inst->op == LOOP_number || inst->op == LOOP_tail) text_printf(out, " %.17g", inst->number);
@@ -74,8 +79,8 @@ static void print_inst(Text *out, const LoopProgram *p, const LoopNest *nest, co
 
 static void print_fill(Text *out, const LoopProgram *p, const LoopFill *f) {
     static const char *const kinds[] = {"normal", "uniform", "exponential", "gamma"};
-    text_printf(out, "    fill %s with %s draws of site %lld, data ", p->buffers.data[f->buffer].name,
-                kinds[f->kind], (long long)f->site);
+    text_printf(out, "    fill %s with %s draws of site %lld, data ",
+                p->buffers.data[f->buffer].name, kinds[f->kind], (long long)f->site);
     print_size(out, p, f->n_data);
     text_add(out, " draws ");
     print_size(out, p, f->n_draw);
@@ -161,7 +166,8 @@ void manifest_program(Text *out, const LoopProgram *p) {
                 (long long)p->chunk);
     for (int i = 0; i < ir->axes.n; i++)
         text_printf(out, "  axis %s kind %s parent %s extent %lld copy %s\n", axes[i].name,
-                    kinds[axes[i].kind], axes[i].parent == AXIS_NONE ? "-" : axes[axes[i].parent].name,
+                    kinds[axes[i].kind],
+                    axes[i].parent == AXIS_NONE ? "-" : axes[axes[i].parent].name,
                     (long long)axes[i].extent,
                     axes[i].copy_of == AXIS_NONE ? "-" : axes[axes[i].copy_of].name);
     for (int i = 0; i < p->inputs.n; i++) {

@@ -1,5 +1,5 @@
-/* lower.c -- writes the instructions of a nest: its loops, its groups, the start and end of its reductions, and
- * the description of random fills. See schedule.h and lower.h. */
+/* lower.c -- writes the instructions of a nest: its loops, its groups, the start and end of its
+ * reductions, and the description of random fills. See schedule.h and lower.h. */
 #include "opt/lower.h"
 
 #include <math.h>
@@ -48,8 +48,10 @@ static void groups(Lower *l, const Env *env) {
         const Group *g = &l->nest->groups.data[i];
         l->group = i;
         l->iteration--;
-        if (g->reduce) lower_reduction(l, g->nodes.data[0], env);
-        else point_axes(l, g, 0, env);
+        if (g->reduce)
+            lower_reduction(l, g->nodes.data[0], env);
+        else
+            point_axes(l, g, 0, env);
     }
 }
 
@@ -59,8 +61,10 @@ static void loops(Lower *l, uint32_t space, int k, const Env *env) {
     const Schedule *s = l->s;
     while (k < s->n_loop_axes && !(space >> k & 1)) k++;
     if (k == s->n_loop_axes) {
-        if (l->nest->kind == NEST_KERNEL) lower_reduction(l, l->nest->nodes.data[0], env);
-        else groups(l, env);
+        if (l->nest->kind == NEST_KERNEL)
+            lower_reduction(l, l->nest->nodes.data[0], env);
+        else
+            groups(l, env);
         return;
     }
     AxisId axis = s->loop_axes[k];
@@ -90,15 +94,20 @@ static bool accumulates(const Lower *l, const Node *node) {
 
 static void clear_sums(Lower *l, const Node *node) {
     int buffer = schedule_lane_reduced(node) ? node->sums : node->buffer;
-    LoopInst inst = {.op = LOOP_clear, .dst = -1, .buffer = buffer,
+    LoopInst inst = {.op = LOOP_clear,
+                     .dst = -1,
+                     .buffer = buffer,
                      .number = node->op.opcode == OP_MAX_OVER ? -INFINITY : 0,
                      .count = l->s->out->buffers.data[buffer].size};
     vec_push(l->s->arena, &l->code.nest->code, inst);
 }
 
 static void sum_lanes(Lower *l, const Node *node) {
-    LoopInst inst = {.op = node->op.opcode == OP_MAX_OVER ? LOOP_max_lanes : LOOP_sum_lanes, .dst = -1,
-                     .buffer = node->buffer, .buffer2 = node->sums, .whole = l->many_blocks,
+    LoopInst inst = {.op = node->op.opcode == OP_MAX_OVER ? LOOP_max_lanes : LOOP_sum_lanes,
+                     .dst = -1,
+                     .buffer = node->buffer,
+                     .buffer2 = node->sums,
+                     .whole = l->many_blocks,
                      .count = l->s->out->buffers.data[node->sums].size};
     inst.count.coef /= l->s->out->lanes;
     vec_push(l->s->arena, &l->code.nest->code, inst);
@@ -138,7 +147,10 @@ static void fill(Lower *l) {
     const Node *node = &s->nodes.data[l->nest->nodes.data[0]];
     const IrOp *op = &node->op;
     LoopFill *f = arena_new_of(s->arena, LoopFill);
-    *f = (LoopFill){.buffer = node->buffer, .site = op->index, .input = node->input, .shape = -1,
+    *f = (LoopFill){.buffer = node->buffer,
+                    .site = op->index,
+                    .input = node->input,
+                    .shape = -1,
                     .kind = op->opcode == OP_RANDOM_GAMMA ? RANDOM_GAMMA : op->random};
     f->n_data = f->n_draw = f->n_inst = loop_size(1);
     f->s_inst = loop_size(node->varying ? s->out->lanes : 1);
@@ -158,7 +170,8 @@ static void fill(Lower *l) {
             f->s_draw = own_stride(l, node, axis);
             f->p_draw = stride;
         } else {
-            if (f->n_dims == LOOP_MAX_DIMS) internal_error("lower", "random numbers over too many axes");
+            if (f->n_dims == LOOP_MAX_DIMS)
+                internal_error("lower", "random numbers over too many axes");
             f->dim[f->n_dims] = extent;
             f->p_dim[f->n_dims++] = stride;
             f->n_inst = loop_size_times(f->n_inst, extent);
@@ -179,7 +192,8 @@ static const char *title(const Lower *l) {
         if (l->nest->space >> i & 1)
             text_printf(&text, " %s", s->ir->axes.data[s->loop_axes[i]].name);
     if (l->nest->varying) text_printf(&text, " lanes(%s)", s->ir->axes.data[s->out->lane].name);
-    if (l->nest->kind == NEST_POINT) text_printf(&text, ", %d operations", l->nest->nodes.n);
+    if (l->nest->kind == NEST_POINT)
+        text_printf(&text, ", %d operations", l->nest->nodes.n);
     else {
         const IrOp *op = &s->nodes.data[l->nest->nodes.data[0]].op;
         text_printf(&text, ": %s", op->name ? op->name : op->note ? op->note : "");
@@ -190,8 +204,12 @@ static const char *title(const Lower *l) {
 void lower_nest(Schedule *s, int number) {
     LoopNest *out = arena_new_of(s->arena, LoopNest);
     bool lanes = s->out->lane != AXIS_NONE;
-    Lower *l = &(Lower){.s = s, .nest = &s->nests.data[number], .number = number, .block = -1,
-                        .iteration = -2, .code = {s->arena, s->out, out},
+    Lower *l = &(Lower){.s = s,
+                        .nest = &s->nests.data[number],
+                        .number = number,
+                        .block = -1,
+                        .iteration = -2,
+                        .code = {s->arena, s->out, out},
                         .many_blocks = lanes && s->ir->axes.data[s->out->lane].kind != AXIS_DATA};
     out->title = title(l);
     vec_push(s->arena, &s->out->nests, out);

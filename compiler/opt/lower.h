@@ -4,7 +4,8 @@
 
 #include "opt/schedule.h"
 
-/* Where along an axis: var * scale + offset, which lies in [low, high). var == -1: the constant `offset`. */
+/* Where along an axis: var * scale + offset, which lies in [low, high). var == -1: the constant
+ * `offset`. */
 typedef struct AxisIndex {
     int var;
     int64_t scale, offset, low, high;
@@ -23,7 +24,7 @@ typedef struct Lower {
     int number; /* of the nest */
     int group;
     LoopCode code;
-    int block; /* loop variable of the lane block, or -1 */
+    int block;     /* loop variable of the lane block, or -1 */
     int iteration; /* stamps registers that live in one iteration of a group: below -1, falling */
     bool many_blocks; /* the lane axis may have several blocks */
 } Lower;
@@ -35,7 +36,7 @@ AxisIndex index_of(const Env *env, AxisId axis);
 
 /* lower_read.c: the register that holds `v` at `env`, or READ_ZERO */
 int lower_value(Lower *l, int v, const Env *env);
-int lower_number(Lower *l, int reg); /* zero and masks as numbers */
+int lower_number(Lower *l, int reg);                /* zero and masks as numbers */
 int lower_compute(Lower *l, int v, const Env *env); /* evaluates a point-wise node */
 /* Stores a value of node `v` to its buffer. */
 void lower_store(Lower *l, int v, const Env *env, int reg);
@@ -49,7 +50,8 @@ void lower_remember(Lower *l, int v, const Env *env, int reg);
 typedef struct Stretch {
     int64_t low, high;
 } Stretch;
-/* In ascending order; *stretches of the unrolled axes are single positions. Returns their number. */
+/* In ascending order; *stretches of the unrolled axes are single positions. Returns their number.
+ */
 int lower_stretches(Lower *l, const int *nodes, int n, AxisId axis, Stretch **stretches);
 
 /* lower_reduce.c */

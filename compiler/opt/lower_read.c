@@ -1,5 +1,5 @@
-/* lower_read.c -- reading and writing values: views become index arithmetic, leaves constants or loads, and
- * everything else a register or a buffer. */
+/* lower_read.c -- reading and writing values: views become index arithmetic, leaves constants or
+ * loads, and everything else a register or a buffer. */
 #include "opt/lower.h"
 
 AxisIndex index_const(int64_t value) {
@@ -40,8 +40,10 @@ static void add_term(Address *a, int var, LoopSize stride) {
 static void add_axis(Address *a, AxisIndex i, LoopSize stride) {
     if (i.var >= 0) add_term(a, i.var, loop_size_times(stride, loop_size(i.scale)));
     if (i.offset == 0) return;
-    if (stride.n) add_term(a, -1, loop_size_times(stride, loop_size(i.offset)));
-    else a->index.base += i.offset * stride.coef;
+    if (stride.n)
+        add_term(a, -1, loop_size_times(stride, loop_size(i.offset)));
+    else
+        a->index.base += i.offset * stride.coef;
 }
 
 static const LoopIndex *finish(Lower *l, const Address *a) {
@@ -105,9 +107,11 @@ static int read_table(Lower *l, int v, const Env *env) {
     if (index->n == 0) return loop_number(&l->code, op->table[index->base]);
     if (node->buffer < 0) {
         LoopSize size = loop_size(schedule_event_count(l->s, op->axes, op->n_axes));
-        node->buffer = schedule_buffer(
-            l->s, (LoopBuffer){.kind = BUFFER_TABLE, .size = size, .table = op->table,
-                               .name = arena_printf(l->s->arena, "table%d", v)});
+        node->buffer =
+            schedule_buffer(l->s, (LoopBuffer){.kind = BUFFER_TABLE,
+                                               .size = size,
+                                               .table = op->table,
+                                               .name = arena_printf(l->s->arena, "table%d", v)});
     }
     return loop_load(&l->code, node->buffer, index, false);
 }
@@ -115,8 +119,10 @@ static int read_table(Lower *l, int v, const Env *env) {
 static int read_leaf(Lower *l, int v, const Env *env) {
     const Node *node = &l->s->nodes.data[v];
     switch (node->op.opcode) {
-    case OP_CONST: return loop_number(&l->code, node->op.number);
-    case OP_TABLE: return read_table(l, v, env);
+    case OP_CONST:
+        return loop_number(&l->code, node->op.number);
+    case OP_TABLE:
+        return read_table(l, v, env);
     case OP_EXTENT: {
         LoopSize extent = loop_size_extent(l->s->out, node->op.axis);
         if (extent.n == 0) return loop_number(&l->code, (double)extent.coef);
@@ -135,9 +141,15 @@ static int read_view(Lower *l, int v, const Env *env) {
     int arg = op->args[0];
     Env bound = {.outer = env, .axis = op->axis};
     switch (ir_op_info[op->opcode].rule) {
-    case RULE_RENAME: bound.index = index_of(env, op->axis2); break;
-    case RULE_PICK: bound.index = index_const(op->index); break;
-    case RULE_SLICE: bound.index = shifted(index_of(env, op->axis2), op->index); break;
+    case RULE_RENAME:
+        bound.index = index_of(env, op->axis2);
+        break;
+    case RULE_PICK:
+        bound.index = index_const(op->index);
+        break;
+    case RULE_SLICE:
+        bound.index = shifted(index_of(env, op->axis2), op->index);
+        break;
     case RULE_PLACE: {
         AxisIndex i = index_of(env, op->axis);
         if (op->index < i.low || op->index >= i.high) return READ_ZERO;
@@ -152,7 +164,8 @@ static int read_view(Lower *l, int v, const Env *env) {
             internal_error("lower", "pad straddles a loop");
         break;
     }
-    default: return lower_value(l, arg, env);
+    default:
+        return lower_value(l, arg, env);
     }
     return lower_value(l, arg, &bound);
 }
@@ -163,7 +176,8 @@ static int read_view(Lower *l, int v, const Env *env) {
 static int64_t position(const Lower *l, const Node *node, const Env *env) {
     int64_t at = 0;
     for (int i = 0; i < node->n_events; i++)
-        at = at * l->s->ir->axes.data[node->events[i]].extent + index_of(env, node->events[i]).offset;
+        at = at * l->s->ir->axes.data[node->events[i]].extent +
+             index_of(env, node->events[i]).offset;
     return at;
 }
 
@@ -200,7 +214,9 @@ int lower_load_own(Lower *l, int v, const Env *env) {
 
 static int gather(Lower *l, int v, const Env *env) {
     const Node *node = &l->s->nodes.data[v];
-    LoopInst inst = {.op = LOOP_gather, .buffer = node->input, .integer = l->block,
+    LoopInst inst = {.op = LOOP_gather,
+                     .buffer = node->input,
+                     .integer = l->block,
                      .index = caller_index(l, &node->op, env)};
     return loop_push(&l->code, inst, LOOP_REAL, true);
 }
@@ -213,8 +229,10 @@ static bool with_zero(Lower *l, IrOpcode opcode, const int *args, int *out) {
         *out = a ? args[1] : args[0];
         return a || b;
     case OP_SUB:
-        if (b) *out = args[0];
-        else if (a) *out = loop_point(&l->code, OP_NEG, &args[1]);
+        if (b)
+            *out = args[0];
+        else if (a)
+            *out = loop_point(&l->code, OP_NEG, &args[1]);
         return a || b;
     case OP_MUL:
         *out = READ_ZERO;
@@ -223,7 +241,8 @@ static bool with_zero(Lower *l, IrOpcode opcode, const int *args, int *out) {
     case OP_STOP_GRADIENT:
         *out = READ_ZERO;
         return a;
-    default: return false;
+    default:
+        return false;
     }
 }
 
@@ -289,8 +308,12 @@ void lower_output(Lower *l, int v, const Env *env, int reg) {
         return;
     }
     vec_push(l->s->arena, &l->code.nest->code,
-             (LoopInst){.op = LOOP_scatter, .dst = -1, .arg = {reg}, .buffer = buffer,
-                        .integer = l->block, .index = index});
+             (LoopInst){.op = LOOP_scatter,
+                        .dst = -1,
+                        .arg = {reg},
+                        .buffer = buffer,
+                        .integer = l->block,
+                        .index = index});
 }
 
 /* ---- stretches ---- */
@@ -340,7 +363,8 @@ static void find_cuts(Lower *l, int v, AxisId axis, int64_t offset, Cuts *cuts) 
         offset -= op->index;
         break;
     }
-    default: break;
+    default:
+        break;
     }
     find_cuts(l, op->args[0], axis, offset, cuts);
 }
@@ -348,7 +372,8 @@ static void find_cuts(Lower *l, int v, AxisId axis, int64_t offset, Cuts *cuts) 
 int lower_stretches(Lower *l, const int *nodes, int n, AxisId axis, Stretch **stretches) {
     int64_t extent = l->s->ir->axes.data[axis].extent;
     Cuts cuts = {.extent = extent, .at = arena_array(l->s->arena, bool, extent + 1)};
-    if (l->s->unrolled[axis]) memset(cuts.at, true, (size_t)extent);
+    if (l->s->unrolled[axis])
+        memset(cuts.at, true, (size_t)extent);
     else
         for (int i = 0; i < n; i++) {
             const IrOp *op = &l->s->nodes.data[nodes[i]].op;

@@ -1,11 +1,12 @@
 /* lower_reduce.c -- sum, max_over and contract as loops around register blocks of accumulators.
  *
- * Loops, outside in: result event axes that are not blocked; blocks of one or two result axes (contract: the last that
- * only the first operand has and the last that only the second has, so that each operand read serves several
- * accumulators); in a kernel nest the reduced loop axes; the reduced event axes. Unrolled result axes are positions
- * of the block too.
+ * Loops, outside in: result event axes that are not blocked; blocks of one or two result axes
+ * (contract: the last that only the first operand has and the last that only the second has, so
+ * that each operand read serves several accumulators); in a kernel nest the reduced loop axes; the
+ * reduced event axes. Unrolled result axes are positions of the block too.
  *
- * Where loop axes or lanes are reduced in a point nest, accumulators start from memory and return there.
+ * Where loop axes or lanes are reduced in a point nest, accumulators start from memory and return
+ * there.
  */
 #include "opt/lower.h"
 
@@ -17,9 +18,9 @@ typedef struct Reduction {
     Lower *l;
     int v;
     const Node *node;
-    bool kernel;     /* the reduced loop axes run here */
-    bool accumulate; /* from memory and back */
-    bool variable;   /* there are loops around the terms */
+    bool kernel;      /* the reduced loop axes run here */
+    bool accumulate;  /* from memory and back */
+    bool variable;    /* there are loops around the terms */
     int accumulators; /* at most, at a time */
     int n_blocked;
     AxisId blocked[2];
@@ -108,7 +109,9 @@ static int64_t block_factor(int64_t length, int64_t most) {
 
 static int tail(Reduction *r, int reg, double number) {
     LoopCode *code = &r->l->code;
-    LoopInst inst = {.op = LOOP_tail, .arg = {loop_varying(code, reg)}, .number = number,
+    LoopInst inst = {.op = LOOP_tail,
+                     .arg = {loop_varying(code, reg)},
+                     .number = number,
                      .integer = r->l->block};
     return loop_push(code, inst, LOOP_REAL, true);
 }
@@ -143,8 +146,10 @@ static void terms(Reduction *r, int first, int n) {
         }
         int acc = combine(r, r->acc[i], env);
         if (acc == r->acc[i]) continue;
-        if (r->variable) loop_set(&r->l->code, r->acc[i], acc);
-        else r->acc[i] = acc;
+        if (r->variable)
+            loop_set(&r->l->code, r->acc[i], acc);
+        else
+            r->acc[i] = acc;
     }
 }
 
@@ -166,8 +171,7 @@ static void inner_events(Reduction *r, int k, int first, int n) {
         int64_t low = stretch[i].low, high = stretch[i].high;
         bool loop = high - low > 1;
         AxisIndex index = index_const(low);
-        if (loop)
-            index = (AxisIndex){loop_begin(code, loop_size(high - low)), 1, low, low, high};
+        if (loop) index = (AxisIndex){loop_begin(code, loop_size(high - low)), 1, low, low, high};
         bind_inner(r, axis, index);
         inner_events(r, k + 1, first, n);
         r->n_inner--;
@@ -238,7 +242,8 @@ static void block(Reduction *r) {
 /* ---- around it ---- */
 
 static const Env *bind(Reduction *r, const Env *outer, AxisId axis, AxisIndex index) {
-    if (r->n_envs == MAX_POSITIONS * (IR_MAX_AXES + 1)) internal_error("lower", "a block too large");
+    if (r->n_envs == MAX_POSITIONS * (IR_MAX_AXES + 1))
+        internal_error("lower", "a block too large");
     Env *env = &r->positions[r->n_envs++];
     *env = (Env){outer, axis, index};
     return env;
@@ -294,7 +299,8 @@ static void blocked_axes(Reduction *r, int k, AxisIndex *index, int64_t *size, c
         if (count > 1) {
             int var = loop_begin(code, loop_size(count));
             index[k] = (AxisIndex){var, f, low, low, stretch[i].high};
-        } else index[k] = index_const(low);
+        } else
+            index[k] = index_const(low);
         blocked_axes(r, k + 1, index, size, env);
         if (count > 1) loop_end(code);
         size[k] = length % f;
@@ -324,8 +330,7 @@ static void looped_axes(Reduction *r, int k, const Env *env) {
         int64_t low = stretch[i].low, high = stretch[i].high;
         AxisIndex index = index_const(low);
         bool loop = high - low > 1;
-        if (loop)
-            index = (AxisIndex){loop_begin(code, loop_size(high - low)), 1, low, low, high};
+        if (loop) index = (AxisIndex){loop_begin(code, loop_size(high - low)), 1, low, low, high};
         looped_axes(r, k + 1, &(Env){env, axis, index});
         if (loop) loop_end(code);
     }

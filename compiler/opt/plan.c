@@ -1,8 +1,9 @@
-/* plan.c -- memory: offsets in a nest's frame, slots of the scratch area. Two buffers share memory only if
- * one is last read before the other is first written.
+/* plan.c -- memory: offsets in a nest's frame, slots of the scratch area. Two buffers share memory
+ * only if one is last read before the other is first written.
  *
- * Frame buffers have static sizes: first fit by offset. Scratch sizes are products of run-time extents, and only like is
- * compared with like: a slot serves buffers over the same axes, and is as large as the largest.
+ * Frame buffers have static sizes: first fit by offset. Scratch sizes are products of run-time
+ * extents, and only like is compared with like: a slot serves buffers over the same axes, and is as
+ * large as the largest.
  */
 #include "opt/loop.h"
 
@@ -58,7 +59,8 @@ void plan_scratch(Arena *arena, LoopProgram *p, int64_t frame) {
                     best = p->slots.n;
                     vec_push(arena, &p->slots, b->size);
                 }
-                if (p->slots.data[best].coef < b->size.coef) p->slots.data[best].coef = b->size.coef;
+                if (p->slots.data[best].coef < b->size.coef)
+                    p->slots.data[best].coef = b->size.coef;
                 busy[best] = pass ? -1 : b->last;
                 b->slot = best;
             }

@@ -1,7 +1,8 @@
-/* schedule.c -- decides what is computed where: classes of nodes, nests, groups, storage. See schedule.h.
+/* schedule.c -- decides what is computed where: classes of nodes, nests, groups, storage. See
+ * schedule.h.
  *
- * Order of decisions: nodes and their axes; nests; swallowed producers; groups; who is read from where; buffers.
- * Everything is greedy and linear in the number of operations and nests.
+ * Order of decisions: nodes and their axes; nests; swallowed producers; groups; who is read from
+ * where; buffers. Everything is greedy and linear in the number of operations and nests.
  */
 #include "opt/schedule.h"
 
@@ -14,8 +15,10 @@ Base schedule_base(const Schedule *s, int v) {
         IrRule rule = ir_op_info[node->op.opcode].rule;
         bool moves = rule == RULE_RENAME || rule == RULE_PICK || rule == RULE_PLACE ||
                      rule == RULE_SLICE || rule == RULE_PAD;
-        if (moves && s->loop_bit[node->op.axis] >= 0) base.same_loops = false;
-        else if (moves) base.same_events = false;
+        if (moves && s->loop_bit[node->op.axis] >= 0)
+            base.same_loops = false;
+        else if (moves)
+            base.same_events = false;
         base.node = node->op.args[0];
     }
     return base;
@@ -27,8 +30,10 @@ void schedule_reads(Schedule *s, int reader, int v, ScheduleVisit *visit) {
         Base base = schedule_base(s, op->args[i]);
         const Node *node = &s->nodes.data[base.node];
         if (node->class == NODE_LEAF) continue;
-        if (node->inlined) schedule_reads(s, reader, base.node, visit);
-        else visit(s, reader, base);
+        if (node->inlined)
+            schedule_reads(s, reader, base.node, visit);
+        else
+            visit(s, reader, base);
     }
 }
 
@@ -55,7 +60,8 @@ int schedule_buffer(Schedule *s, LoopBuffer buffer) {
 
 /* ---- axes ---- */
 
-/* Lanes along a plate serve where no copy of the axis meets them and no random numbers lie along them. */
+/* Lanes along a plate serve where no copy of the axis meets them and no random numbers lie along
+ * them. */
 static AxisId lane_axis(const IrProgram *ir, const char *name) {
     AxisId axis = name ? ir_axis_find(ir, name) : AXIS_NONE;
     if (axis == AXIS_NONE || ir->axes.data[axis].kind == AXIS_EVENT) return AXIS_NONE;
@@ -96,9 +102,12 @@ static bool is_event(const Schedule *s, AxisId axis) {
 static void add_axes(Schedule *s, const AxisId *axes, int n, uint32_t *loops, bool *varying,
                      AxisId *events, int *n_events) {
     for (int i = 0; i < n; i++) {
-        if (axes[i] == s->out->lane) *varying = true;
-        else if (s->loop_bit[axes[i]] >= 0) *loops |= UINT32_C(1) << s->loop_bit[axes[i]];
-        else if (is_event(s, axes[i])) events[(*n_events)++] = axes[i];
+        if (axes[i] == s->out->lane)
+            *varying = true;
+        else if (s->loop_bit[axes[i]] >= 0)
+            *loops |= UINT32_C(1) << s->loop_bit[axes[i]];
+        else if (is_event(s, axes[i]))
+            events[(*n_events)++] = axes[i];
     }
 }
 
@@ -123,17 +132,29 @@ static NodeClass class_of(const Schedule *s, const IrOp *op) {
             for (int i = 0; i < op->n_axes; i++)
                 if (op->axes[i] == s->out->lane) return NODE_POINT; /* gathered */
         return NODE_LEAF;
-    case RULE_POINT: return op->opcode == OP_STOP_GRADIENT ? NODE_VIEW : NODE_POINT;
+    case RULE_POINT:
+        return op->opcode == OP_STOP_GRADIENT ? NODE_VIEW : NODE_POINT;
     case RULE_REDUCE:
-    case RULE_CONTRACT: return NODE_REDUCE;
-    case RULE_RANDOM: return NODE_RANDOM;
-    default: return NODE_VIEW;
+    case RULE_CONTRACT:
+        return NODE_REDUCE;
+    case RULE_RANDOM:
+        return NODE_RANDOM;
+    default:
+        return NODE_VIEW;
     }
 }
 
 static int add_node(Schedule *s, IrOp op, NodeClass class) {
-    Node node = {.op = op, .class = class, .input = -1, .output = -1, .buffer = -1, .sums = -1,
-                 .nest = -1, .group = -1, .user = -1, .stamp = -1};
+    Node node = {.op = op,
+                 .class = class,
+                 .input = -1,
+                 .output = -1,
+                 .buffer = -1,
+                 .sums = -1,
+                 .nest = -1,
+                 .group = -1,
+                 .user = -1,
+                 .stamp = -1};
     set_axes(s, &node);
     vec_push(s->arena, &s->nodes, node);
     return s->nodes.n - 1;
@@ -185,9 +206,9 @@ static void add_nodes(Schedule *s) {
     mark_live(s);
 }
 
-/* An axis is unrolled if it is short and single positions of it are asked for (picks and places then cost
- * nothing), unless some operation sweeps too many short axes at once; and if what is read along it (renames,
- * slices) is unrolled too, for registers have no run-time index. */
+/* An axis is unrolled if it is short and single positions of it are asked for (picks and places
+ * then cost nothing), unless some operation sweeps too many short axes at once; and if what is read
+ * along it (renames, slices) is unrolled too, for registers have no run-time index. */
 static void choose_unrolled(Schedule *s) {
     const IrProgram *ir = s->ir;
     s->unrolled = arena_array(s->arena, bool, ir->axes.n + 1);
@@ -245,8 +266,8 @@ static int new_nest(Schedule *s, NestKind kind, const Node *node) {
     return s->nests.n - 1;
 }
 
-/* Big products over instances (weights' gradients, pooling) are kernels: their loops run inside the event
- * axes, so that sums stay in registers. */
+/* Big products over instances (weights' gradients, pooling) are kernels: their loops run inside the
+ * event axes, so that sums stay in registers. */
 static bool is_kernel(const Schedule *s, const Node *node) {
     return node->op.opcode == OP_CONTRACT &&
            (node->space != node->loops || schedule_lane_reduced(node)) &&
@@ -266,8 +287,10 @@ static void place_in_nest(Schedule *s, int v) {
         if (after > bound) bound = after;
     }
     int nest = bound;
-    if (node->class == NODE_RANDOM) nest = new_nest(s, NEST_FILL, node);
-    else if (is_kernel(s, node)) nest = new_nest(s, NEST_KERNEL, node);
+    if (node->class == NODE_RANDOM)
+        nest = new_nest(s, NEST_FILL, node);
+    else if (is_kernel(s, node))
+        nest = new_nest(s, NEST_KERNEL, node);
     else {
         while (nest < s->nests.n && (s->nests.data[nest].kind != NEST_POINT ||
                                      s->nests.data[nest].space != node->space ||
@@ -332,14 +355,16 @@ static void place_in_group(Schedule *s, int v) {
         group = group_bound(s, node, v);
         while (group < nest->groups.n) {
             const Group *g = &nest->groups.data[group];
-            if (!g->reduce && same_axes(g->events, g->n_events, node->events, node->n_events)) break;
+            if (!g->reduce && same_axes(g->events, g->n_events, node->events, node->n_events))
+                break;
             group++;
         }
     }
     if (group == nest->groups.n) {
         AxisId *events = arena_array(s->arena, AxisId, node->n_events + 1);
         memcpy(events, node->events, sizeof *events * (size_t)node->n_events);
-        Group g = {.reduce = node->class == NODE_REDUCE, .n_events = node->n_events, .events = events};
+        Group g = {
+            .reduce = node->class == NODE_REDUCE, .n_events = node->n_events, .events = events};
         vec_push(s->arena, &nest->groups, g);
     }
     node->group = group;
@@ -351,8 +376,10 @@ static void place_in_group(Schedule *s, int v) {
 static void note_read(Schedule *s, int reader, Base read) {
     const Node *r = &s->nodes.data[reader];
     Node *b = &s->nodes.data[read.node];
-    if (b->nest != r->nest) b->shared = true;
-    else if (b->group != r->group) b->kept = true;
+    if (b->nest != r->nest)
+        b->shared = true;
+    else if (b->group != r->group)
+        b->kept = true;
     if (b->nest == r->nest && r->group > b->last_group) b->last_group = r->group;
     if (r->nest > b->last_nest) b->last_nest = r->nest;
 }
@@ -390,8 +417,8 @@ static const char *node_name(const Schedule *s, int v) {
 
 static void choose_storage(Schedule *s, int v) {
     Node *node = &s->nodes.data[v];
-    bool reduced = node->class == NODE_REDUCE &&
-                   (node->space != node->loops || schedule_lane_reduced(node));
+    bool reduced =
+        node->class == NODE_REDUCE && (node->space != node->loops || schedule_lane_reduced(node));
     int last = node->last_nest > node->nest ? node->last_nest : node->nest;
     if (schedule_lane_reduced(node)) {
         Node sums = *node;
@@ -400,22 +427,27 @@ static void choose_storage(Schedule *s, int v) {
         for (int i = 0; i < s->n_loop_axes; i++)
             if (node->loops >> i & 1)
                 size = loop_size_times(size, loop_size_extent(s->out, s->loop_axes[i]));
-        node->sums = schedule_buffer(s, (LoopBuffer){.kind = BUFFER_SCRATCH, .size = size,
+        node->sums = schedule_buffer(s, (LoopBuffer){.kind = BUFFER_SCRATCH,
+                                                     .size = size,
                                                      .name = arena_printf(s->arena, "lanes%d", v),
-                                                     .first = node->nest, .last = node->nest});
+                                                     .first = node->nest,
+                                                     .last = node->nest});
     }
     if (reduced && reduces_to_output(s, node)) return;
     if (reduced || node->class == NODE_RANDOM || node->shared) {
         node->shared = true;
         if (node->class == NODE_RANDOM) node->rows = true;
-        node->buffer = schedule_buffer(
-            s, (LoopBuffer){.kind = BUFFER_SCRATCH, .size = node_size(s, node, true),
-                            .name = node_name(s, v), .first = node->nest, .last = last});
+        node->buffer = schedule_buffer(s, (LoopBuffer){.kind = BUFFER_SCRATCH,
+                                                       .size = node_size(s, node, true),
+                                                       .name = node_name(s, v),
+                                                       .first = node->nest,
+                                                       .last = last});
     } else if (node->kept && !schedule_in_registers(s, node)) {
-        node->buffer = schedule_buffer(
-            s, (LoopBuffer){.kind = BUFFER_FRAME, .size = node_size(s, node, false),
-                            .name = node_name(s, v), .first = node->group,
-                            .last = node->last_group});
+        node->buffer = schedule_buffer(s, (LoopBuffer){.kind = BUFFER_FRAME,
+                                                       .size = node_size(s, node, false),
+                                                       .name = node_name(s, v),
+                                                       .first = node->group,
+                                                       .last = node->last_group});
     }
 }
 
@@ -432,15 +464,18 @@ static void list_inputs(Schedule *s) {
         }
     /* buffers: inputs, then outputs, then all others */
     for (int i = 0; i < s->out->inputs.n; i++)
-        schedule_buffer(s, (LoopBuffer){.kind = BUFFER_INPUT, .name = s->out->inputs.data[i].name,
-                                        .number = i});
+        schedule_buffer(
+            s,
+            (LoopBuffer){.kind = BUFFER_INPUT, .name = s->out->inputs.data[i].name, .number = i});
     for (int i = 0; i < ir->outputs.n; i++) {
         const IrOp *op = &ir->ops.data[ir->outputs.data[i].value];
         LoopSize size = loop_size(1);
         for (int k = 0; k < op->n_axes; k++)
             size = loop_size_times(size, loop_size_extent(s->out, op->axes[k]));
-        schedule_buffer(s, (LoopBuffer){.kind = BUFFER_OUTPUT, .name = ir->outputs.data[i].name,
-                                        .number = i, .size = size});
+        schedule_buffer(s, (LoopBuffer){.kind = BUFFER_OUTPUT,
+                                        .name = ir->outputs.data[i].name,
+                                        .number = i,
+                                        .size = size});
     }
 }
 

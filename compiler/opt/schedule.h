@@ -1,14 +1,17 @@
-/* schedule.h -- what schedule.c decides and lower*.c writes out: nodes, nests, groups. Private to them.
+/* schedule.h -- what schedule.c decides and lower*.c writes out: nodes, nests, groups. Private to
+ * them.
  *
- * A NODE is an operation of the tensor program, or a copy added for an output or for a gamma shape. Leaves (constants,
- * weights) and views (pick, slice, rename, place, pad, spread) are read in place: they compute nothing.
+ * A NODE is an operation of the tensor program, or a copy added for an output or for a gamma shape.
+ * Leaves (constants, weights) and views (pick, slice, rename, place, pad, spread) are read in
+ * place: they compute nothing.
  *
- * A NEST iterates over a set of loop axes (draws and plates; and the blocks of the lane axis). A node joins the earliest
- * nest over its axes in which all it reads is there already, computed in an earlier nest or point by point in the
- * same one. Reductions over loop axes or lanes are complete after their nest.
+ * A NEST iterates over a set of loop axes (draws and plates; and the blocks of the lane axis). A
+ * node joins the earliest nest over its axes in which all it reads is there already, computed in an
+ * earlier nest or point by point in the same one. Reductions over loop axes or lanes are complete
+ * after their nest.
  *
- * A GROUP is one sweep over event axes within a nest's body. Nodes join groups by the same rule one level down;
- * reductions are groups of their own, and swallow a producer that nobody else reads.
+ * A GROUP is one sweep over event axes within a nest's body. Nodes join groups by the same rule one
+ * level down; reductions are groups of their own, and swallow a producer that nobody else reads.
  */
 #ifndef ADAVIC_SCHEDULE_H
 #define ADAVIC_SCHEDULE_H
@@ -21,9 +24,9 @@ typedef struct Node {
     IrOp op; /* args are nodes */
     NodeClass class;
     bool live;
-    int input, output;   /* numbers of the program's, or -1 */
-    uint32_t loops;      /* loop axes of the result, */
-    uint32_t space;      /* and of the iteration, as sets of bits (Schedule.loop_axes) */
+    int input, output; /* numbers of the program's, or -1 */
+    uint32_t loops;    /* loop axes of the result, */
+    uint32_t space;    /* and of the iteration, as sets of bits (Schedule.loop_axes) */
     bool varying, space_varying;
     int n_events, n_space_events;
     AxisId events[IR_MAX_AXES], space_events[2 * IR_MAX_AXES];
@@ -66,7 +69,7 @@ typedef struct Schedule {
     int n_loop_axes;
     AxisId loop_axes[32]; /* canonical order: outermost first */
     int8_t *loop_bit;     /* by axis; -1: not a loop axis */
-    bool *unrolled;       /* by axis: its positions are written out, every index to it is constant */
+    bool *unrolled; /* by axis: its positions are written out, every index to it is constant */
 } Schedule;
 
 /* The node that `v` takes its numbers from, through views. */

@@ -77,8 +77,8 @@ const char *backends_build(Backends *b, BackendKind kind) {
     b->emit_ms += now_ms() - start;
     if (!why) read_whole_file(b->arena, object, &b->text_bytes);
     const char *command = arena_printf(
-        b->arena, "cc -std=gnu11 -O1 -w -ffp-contract=off -fPIC -shared -o %s %s -x none %s -lm", library,
-        object, random_object());
+        b->arena, "cc -std=gnu11 -O1 -w -ffp-contract=off -fPIC -shared -o %s %s -x none %s -lm",
+        library, object, random_object());
     if (!why && system(command) != 0) why = arena_printf(b->arena, "failed: %s", command);
     if (!why) b->library = dlopen(library, RTLD_NOW | RTLD_LOCAL);
     if (!why && !b->library) why = arena_printf(b->arena, "%s", dlerror());
@@ -134,12 +134,15 @@ static bool guards_hold(const Tensor *t, int width) {
 }
 
 static double get(const LoopProgram *p, const char *bytes, int64_t i) {
-    return p->f64 ? ((const double *)(const void *)bytes)[i] : ((const float *)(const void *)bytes)[i];
+    return p->f64 ? ((const double *)(const void *)bytes)[i]
+                  : ((const float *)(const void *)bytes)[i];
 }
 
 static void put(const LoopProgram *p, char *bytes, int64_t i, double x) {
-    if (p->f64) ((double *)(void *)bytes)[i] = x;
-    else ((float *)(void *)bytes)[i] = (float)x;
+    if (p->f64)
+        ((double *)(void *)bytes)[i] = x;
+    else
+        ((float *)(void *)bytes)[i] = (float)x;
 }
 
 /* ---- running ---- */
@@ -148,7 +151,11 @@ static void put(const LoopProgram *p, char *bytes, int64_t i, double x) {
 typedef struct Rounded {
     const IrEvalEnv *env;
     Arena *arena;
-    VEC(struct RoundedInput { const IrOp *op; double *data; }) known;
+    VEC(struct RoundedInput {
+        const IrOp *op;
+        double *data;
+    })
+    known;
 } Rounded;
 
 static const double *rounded_lookup(void *user, const IrProgram *p, const IrOp *op) {
@@ -216,9 +223,14 @@ static void run_chunk(Arena *arena, Job *job, int64_t first) {
         out[i] = job->out[i].per_set ? job->out[i].bytes + first * job->out[i].per_set * job->width
                                      : job->part[i].bytes;
     memset(job->scratch - 8, 0xff, (size_t)job->scratch_bytes + 16);
-    av_call call = {.extent = job->extent, .total = job->total, .in = in, .out = out,
-                    .scratch = job->scratch, .key = {job->env->key[0], job->env->key[1]},
-                    .step = job->env->step, .data0 = job->env->data0 + (uint32_t)first};
+    av_call call = {.extent = job->extent,
+                    .total = job->total,
+                    .in = in,
+                    .out = out,
+                    .scratch = job->scratch,
+                    .key = {job->env->key[0], job->env->key[1]},
+                    .step = job->env->step,
+                    .data0 = job->env->data0 + (uint32_t)first};
     job->entry->run(&call);
 }
 
@@ -257,9 +269,10 @@ static const char *compare_output(Arena *arena, const Job *job, int i, const IrT
         return arena_printf(arena, "output %s is written beyond its end", name);
     if (worst <= tolerance * fmax(largest, floor)) return NULL;
     double got = job->out[i].per_set ? get(job->p, job->out[i].bytes, at) : sum[at];
-    return arena_printf(arena, "%s (%s, %d lanes): output %s[%lld] of %lld is %.9g, not %.9g (largest %.3g)",
-                        job->p->name, job->p->f64 ? "f64" : "f32", job->p->lanes, name, (long long)at,
-                        (long long)expected->size, got, expected->data[at], largest);
+    return arena_printf(
+        arena, "%s (%s, %d lanes): output %s[%lld] of %lld is %.9g, not %.9g (largest %.3g)",
+        job->p->name, job->p->f64 ? "f64" : "f32", job->p->lanes, name, (long long)at,
+        (long long)expected->size, got, expected->data[at], largest);
 }
 
 static double looseness(const Backends *b, const char *name) {
@@ -282,7 +295,8 @@ const char *backends_compare(Backends *b, int program, const IrEvalEnv *env, dou
         Job job = job_new(arena, b, program, &used);
         memset(job.scratch - 8, 0xff, (size_t)job.scratch_bytes + 16);
         double **sum = arena_array(arena, double *, ir->outputs.n + 1);
-        for (int i = 0; i < ir->outputs.n; i++) sum[i] = arena_array(arena, double, job.out[i].size + 1);
+        for (int i = 0; i < ir->outputs.n; i++)
+            sum[i] = arena_array(arena, double, job.out[i].size + 1);
         run_all(arena, &job, sum);
         for (int i = 0; !why && i < 8; i++)
             if ((unsigned char)job.scratch[-1 - i] != 0xff ||
@@ -302,7 +316,8 @@ const char *backends_run(Arena *arena, Backends *b, int program, const IrEvalEnv
     const LoopProgram *p = b->programs.data[program];
     Job job = job_new(arena, b, program, env);
     double **sum = arena_array(arena, double *, p->ir->outputs.n + 1);
-    for (int i = 0; i < p->ir->outputs.n; i++) sum[i] = arena_array(arena, double, job.out[i].size + 1);
+    for (int i = 0; i < p->ir->outputs.n; i++)
+        sum[i] = arena_array(arena, double, job.out[i].size + 1);
     run_all(arena, &job, sum);
     for (int i = 0; i < p->ir->outputs.n; i++) {
         const IrOp *op = &p->ir->ops.data[p->ir->outputs.data[i].value];
@@ -314,7 +329,8 @@ const char *backends_run(Arena *arena, Backends *b, int program, const IrEvalEnv
         for (int64_t k = 0; job.out[i].per_set && k < job.out[i].size; k++)
             result[i].data[k] = get(p, job.out[i].bytes, k);
         if (!guards_hold(&job.out[i], job.width) || !guards_hold(&job.part[i], job.width))
-            return arena_printf(arena, "output %s is written beyond its end", p->ir->outputs.data[i].name);
+            return arena_printf(arena, "output %s is written beyond its end",
+                                p->ir->outputs.data[i].name);
     }
     return NULL;
 }

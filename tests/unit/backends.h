@@ -1,15 +1,16 @@
 /* backends.h -- compiled tensor programs beside the interpreter.
  *
  *     Backends *b = backends_new(arena);
- *     int k = backends_add(b, program, &(ScheduleOptions){.f64 = true, .lanes = 4, .lane_axis = "data"});
- *     const char *why = backends_build(b, BACKEND_C);       // or BACKEND_LLVM; NULL, or a complaint
- *     why = backends_compare(b, k, &env, 1e-10, 1e-6);      // NULL, or the output that differs most
- *     backends_free(b);
+ *     int k = backends_add(b, program, &(ScheduleOptions){.f64 = true, .lanes = 4, .lane_axis =
+ * "data"}); const char *why = backends_build(b, BACKEND_C);       // or BACKEND_LLVM; NULL, or a
+ * complaint why = backends_compare(b, k, &env, 1e-10, 1e-6);      // NULL, or the output that
+ * differs most backends_free(b);
  *
- * Many programs share one build: compiling is what takes time. A comparison runs all chunks as the runtime would, on
- * scratch full of NaN and between guards, with the inputs of `env` rounded to float. Every output must lie
- * within `tolerance` of the interpreter's, relative to the largest entry of that output, or to `floor` where all are
- * smaller: what is zero but for rounding has no relative error.
+ * Many programs share one build: compiling is what takes time. A comparison runs all chunks as the
+ * runtime would, on scratch full of NaN and between guards, with the inputs of `env` rounded to
+ * float. Every output must lie within `tolerance` of the interpreter's, relative to the largest
+ * entry of that output, or to `floor` where all are smaller: what is zero but for rounding has no
+ * relative error.
  */
 #ifndef ADAVIC_BACKENDS_H
 #define ADAVIC_BACKENDS_H
@@ -38,7 +39,8 @@ const char *backends_build(Backends *b, BackendKind kind);
 const char *backends_compare(Backends *b, int program, const IrEvalEnv *env, double tolerance,
                              double floor);
 /* All outputs, in order, widened to double; NULL, or what is wrong. */
-const char *backends_run(Arena *arena, Backends *b, int program, const IrEvalEnv *env, IrTensor *result);
+const char *backends_run(Arena *arena, Backends *b, int program, const IrEvalEnv *env,
+                         IrTensor *result);
 /* Mean milliseconds of a run of all chunks, over `runs` of them. */
 double backends_time(Backends *b, int program, const IrEvalEnv *env, int runs);
 void backends_free(Backends *b);

@@ -1,5 +1,6 @@
-/* test_back_elementary.c -- exp, log and their kin as generated code, against libm in a wider type: over the whole range
- * of each function, in vectors and scalars, f32 in units in the last place, f64 relatively. */
+/* test_back_elementary.c -- exp, log and their kin as generated code, against libm in a wider type:
+ * over the whole range of each function, in vectors and scalars, f32 in units in the last place,
+ * f64 relatively. */
 #include "backends.h"
 #include "check.h"
 
@@ -7,7 +8,8 @@
 
 enum { POINTS = 8192 };
 
-/* Where a function is tried: `low` to `high`, evenly or (geometric) by equal ratios, and, at `special` points, exactly. */
+/* Where a function is tried: `low` to `high`, evenly or (geometric) by equal ratios, and, at
+ * `special` points, exactly. */
 typedef struct Range {
     double low, high;
     bool geometric;
@@ -16,8 +18,8 @@ typedef struct Range {
 typedef struct Function {
     IrOpcode opcode;
     long double (*exact)(long double x);
-    double ulp; /* f32 */
-    bool absolute; /* relative to max(1, |y|) */
+    double ulp;              /* f32 */
+    bool absolute;           /* relative to max(1, |y|) */
     Range range[4], wide[4]; /* f32, f64; high == low ends the list */
 } Function;
 
@@ -38,21 +40,62 @@ static long double digamma(long double x) {
 }
 
 static const Function functions[] = {
-    {OP_EXP, expl, 2, false, {{-103, 88.7, false}, {-1, 1, false}}, {{-745, 709.7, false}, {-1, 1, false}}},
-    {OP_LOG, logl, 2, false, {{1.2e-38, 3.4e38, true}, {0.5, 2, false}}, {{2.3e-308, 1.7e308, true}, {0.5, 2, false}}},
-    {OP_LOG1P, log1pl, 4, false, {{1e-30, 1e38, true}, {-0.999, 1, false}, {-1e-30, -0.9, true}},
+    {OP_EXP,
+     expl,
+     2,
+     false,
+     {{-103, 88.7, false}, {-1, 1, false}},
+     {{-745, 709.7, false}, {-1, 1, false}}},
+    {OP_LOG,
+     logl,
+     2,
+     false,
+     {{1.2e-38, 3.4e38, true}, {0.5, 2, false}},
+     {{2.3e-308, 1.7e308, true}, {0.5, 2, false}}},
+    {OP_LOG1P,
+     log1pl,
+     4,
+     false,
+     {{1e-30, 1e38, true}, {-0.999, 1, false}, {-1e-30, -0.9, true}},
      {{1e-300, 1e300, true}, {-0.999, 1, false}}},
-    {OP_EXPM1, expm1l, 4, false, {{-100, 88.7, false}, {-1, 1, false}, {1e-30, 1, true}},
+    {OP_EXPM1,
+     expm1l,
+     4,
+     false,
+     {{-100, 88.7, false}, {-1, 1, false}, {1e-30, 1, true}},
      {{-700, 709.7, false}, {-1, 1, false}, {1e-300, 1, true}}},
-    {OP_TANH, tanhl, 4, false, {{-30, 30, false}, {-1, 1, false}, {1e-30, 1, true}},
+    {OP_TANH,
+     tanhl,
+     4,
+     false,
+     {{-30, 30, false}, {-1, 1, false}, {1e-30, 1, true}},
      {{-30, 30, false}, {-1, 1, false}, {1e-300, 1, true}}},
     {OP_LOGISTIC, logistic, 4, false, {{-87, 100, false}}, {{-700, 700, false}}},
     {OP_SOFTPLUS, softplus, 4, false, {{-87, 100, false}, {-2, 2, false}}, {{-700, 700, false}}},
-    {OP_SIN, sinl, 4, true, {{-3.2, 3.2, false}, {-9e4, 9e4, false}}, {{-3.2, 3.2, false}, {-9e8, 9e8, false}}},
-    {OP_COS, cosl, 4, true, {{-3.2, 3.2, false}, {-9e4, 9e4, false}}, {{-3.2, 3.2, false}, {-9e8, 9e8, false}}},
-    {OP_LGAMMA, lgammal, 4, true, {{1e-30, 1e30, true}, {0.01, 12, false}, {0.9, 2.1, false}},
+    {OP_SIN,
+     sinl,
+     4,
+     true,
+     {{-3.2, 3.2, false}, {-9e4, 9e4, false}},
+     {{-3.2, 3.2, false}, {-9e8, 9e8, false}}},
+    {OP_COS,
+     cosl,
+     4,
+     true,
+     {{-3.2, 3.2, false}, {-9e4, 9e4, false}},
+     {{-3.2, 3.2, false}, {-9e8, 9e8, false}}},
+    {OP_LGAMMA,
+     lgammal,
+     4,
+     true,
+     {{1e-30, 1e30, true}, {0.01, 12, false}, {0.9, 2.1, false}},
      {{1e-300, 1e300, true}, {0.01, 12, false}}},
-    {OP_DIGAMMA, digamma, 4, true, {{1e-30, 1e30, true}, {0.01, 12, false}}, {{1e-300, 1e300, true}, {0.01, 12, false}}},
+    {OP_DIGAMMA,
+     digamma,
+     4,
+     true,
+     {{1e-30, 1e30, true}, {0.01, 12, false}},
+     {{1e-300, 1e300, true}, {0.01, 12, false}}},
 };
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
@@ -89,7 +132,9 @@ static void run(const Backends *b, int k, const double *x, const double *y, doub
     for (int64_t first = 0; first < 8; first += p->chunk) {
         int64_t extent[] = {p->chunk, POINTS / 8}, done = first * (POINTS / 8) * width;
         void *scratch = aligned_alloc(64, (size_t)(b->entries[k].scratch(extent) + 127) / 64 * 64);
-        av_call call = {.extent = extent, .total = extent, .scratch = scratch,
+        av_call call = {.extent = extent,
+                        .total = extent,
+                        .scratch = scratch,
                         .in = (const void *[]){in[0] + done, in[1] ? in[1] + done : NULL},
                         .out = (void *[]){to + done}};
         b->entries[k].run(&call);
@@ -112,12 +157,16 @@ static double error_of(bool f64, double got, long double exact, bool absolute) {
 }
 
 static Backends *build(Arena *arena) {
-    static const struct { bool f64; int lanes; } shapes[] = {{false, 8}, {false, 1}, {true, 4}, {true, 1}};
+    static const struct {
+        bool f64;
+        int lanes;
+    } shapes[] = {{false, 8}, {false, 1}, {true, 4}, {true, 1}};
     Backends *b = backends_new(arena);
     for (int f = 0; f < FUNCTIONS + 1; f++)
         for (int s = 0; s < 4; s++) {
             IrOpcode opcode = f < FUNCTIONS ? functions[f].opcode : OP_POW;
-            IrProgram *p = program(arena, ir_op_info[opcode].text, opcode, ir_op_info[opcode].arity);
+            IrProgram *p =
+                program(arena, ir_op_info[opcode].text, opcode, ir_op_info[opcode].arity);
             backends_add(b, p, &(ScheduleOptions){shapes[s].f64, shapes[s].lanes, "data"});
         }
     const char *why = backends_build(b, BACKEND_LLVM);
@@ -142,10 +191,11 @@ static void accuracy(const Backends *b, int f, bool f64) {
         }
     }
     double bound = f64 ? 1 : function->ulp;
-    CHECK(worst <= bound, "%s(%.9g) is %.9g: off by %.2f %s", ir_op_info[function->opcode].text, where, got,
-          worst, f64 ? "times 1e-13" : "ulp");
+    CHECK(worst <= bound, "%s(%.9g) is %.9g: off by %.2f %s", ir_op_info[function->opcode].text,
+          where, got, worst, f64 ? "times 1e-13" : "ulp");
     if (getenv("ADAVIC_SHOW"))
-        printf("  %s %s: %.2f at %.9g\n", ir_op_info[function->opcode].text, f64 ? "f64" : "f32", worst, where);
+        printf("  %s %s: %.2f at %.9g\n", ir_op_info[function->opcode].text, f64 ? "f64" : "f32",
+               worst, where);
 }
 
 static void powers(const Backends *b, bool f64) {
@@ -156,14 +206,16 @@ static void powers(const Backends *b, bool f64) {
         e[i] = (float)((f64 ? 30 : 4.3) * sin(i * 0.37));
     }
     run(b, 4 * FUNCTIONS + 2 * f64, x, e, y);
-    for (int i = 0; i < POINTS; i++) worst = fmax(worst, error_of(f64, y[i], powl(x[i], e[i]), false));
+    for (int i = 0; i < POINTS; i++)
+        worst = fmax(worst, error_of(f64, y[i], powl(x[i], e[i]), false));
     CHECK(worst <= (f64 ? 1 : 4), "pow is off by %.2f %s", worst, f64 ? "times 1e-13" : "ulp");
     if (getenv("ADAVIC_SHOW")) printf("  pow %s: %.2f\n", f64 ? "f64" : "f32", worst);
 }
 
 /* Zeros, infinities and nan: the same class of result as libm's. */
 static void edges(const Backends *b) {
-    static const double special[] = {0.0, -0.0, INFINITY, -INFINITY, NAN, 1, -1, 1e-45, 3.4e38, -3.4e38};
+    static const double special[] = {0.0, -0.0, INFINITY, -INFINITY, NAN,
+                                     1,   -1,   1e-45,    3.4e38,    -3.4e38};
     static double x[POINTS], y[POINTS];
     int n = (int)(sizeof special / sizeof *special);
     for (int f = 0; f < FUNCTIONS; f++)
@@ -177,7 +229,9 @@ static void edges(const Backends *b) {
                 if ((gamma && !(x[i] > 0)) || far || fabs(x[i]) == 1e-45) continue;
                 double want = (double)functions[f].exact(x[i]);
                 if (s < 2) want = (float)want;
-                bool same = isnan(want) ? isnan(y[i]) : isinf(want) || want == 0 ? y[i] == want : isfinite(y[i]);
+                bool same = isnan(want)                ? isnan(y[i])
+                            : isinf(want) || want == 0 ? y[i] == want
+                                                       : isfinite(y[i]);
                 CHECK(same, "%s(%g) is %g, not %g (%s)", ir_op_info[opcode].text, x[i], y[i], want,
                       s < 2 ? "f32" : "f64");
             }

@@ -1,5 +1,6 @@
-/* test_back_loops.c -- compiled programs against the interpreter: random programs over all operations and axes, f32 and
- * f64, lanes along data sets, draws or nowhere, full and partial lane blocks; by printed C and by LLVM. */
+/* test_back_loops.c -- compiled programs against the interpreter: random programs over all
+ * operations and axes, f32 and f64, lanes along data sets, draws or nowhere, full and partial lane
+ * blocks; by printed C and by LLVM. */
 #include "backends.h"
 #include "check.h"
 #include "ir_values.h"
@@ -12,11 +13,13 @@ typedef struct Shape {
     bool f64;
 } Shape;
 
-static const Shape shapes[] = {{"data", 8, false}, {"draw", 8, false},  {NULL, 1, false}, {"data", 4, true},
-                               {"draw", 4, true},  {"data", 16, false}, {NULL, 1, true}};
+static const Shape shapes[] = {{"data", 8, false}, {"draw", 8, false}, {NULL, 1, false},
+                               {"data", 4, true},  {"draw", 4, true},  {"data", 16, false},
+                               {NULL, 1, true}};
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
-/* Data sets and draws: less than a block, a full block, several blocks with and without remainder. */
+/* Data sets and draws: less than a block, a full block, several blocks with and without remainder.
+ */
 static const int64_t sizes[][2] = {{1, 3}, {5, 17}, {8, 8}, {19, 1}};
 
 static void set_extents(Values *values, const IrProgram *p, const int64_t size[2]) {
@@ -52,8 +55,10 @@ static bool too_big(const Maker *m, const AxisId *axes, int n) {
     int loops = 0;
     for (int i = 0; i < n; i++) {
         const IrAxis *a = &m->p->axes.data[axes[i]];
-        if (a->kind == AXIS_EVENT) events *= a->extent;
-        else loops++;
+        if (a->kind == AXIS_EVENT)
+            events *= a->extent;
+        else
+            loops++;
     }
     return events > 600 || loops > 4;
 }
@@ -70,8 +75,10 @@ static IrValue leaf(Maker *m) {
     n = ir_axes_sort(p, axes, n);
     while (too_big(m, axes, n)) n--;
     switch (pick(m, 5)) {
-    case 0: return ir_const(p, 0.25 * (pick(m, 9) - 4));
-    case 1: return ir_random(p, RANDOM_NORMAL, arena_printf(p->arena, "site%d", p->ops.n), axes, n);
+    case 0:
+        return ir_const(p, 0.25 * (pick(m, 9) - 4));
+    case 1:
+        return ir_random(p, RANDOM_NORMAL, arena_printf(p->arena, "site%d", p->ops.n), axes, n);
     default:
         return ir_input(p, arena_printf(p->arena, "in%d", p->ops.n), ROLE_LATENT, axes, n);
     }
@@ -96,7 +103,8 @@ static IrValue tame(Maker *m, IrOp op) {
     return grows && pick(m, 2) ? ir_tanh(p, v) : v;
 }
 
-/* A slice or pad of a random event axis at a random position; adjoints and concatenations are made of these. */
+/* A slice or pad of a random event axis at a random position; adjoints and concatenations are made
+ * of these. */
 static IrOp stretch(Maker *m) {
     IrProgram *p = m->p;
     IrOp op = {.opcode = pick(m, 2) ? OP_SLICE : OP_PAD, .n_args = 1, .args = {any_value(m)}};
@@ -148,10 +156,16 @@ static IrProgram *large_events(Arena *arena, uint64_t seed) {
     AxisId group = ir_axis(p, "group", AXIS_PLATE, AXIS_NONE, 0);
     AxisId obs = ir_axis(p, "obs", AXIS_PLATE, group, 0);
     m.data = ir_axis(p, "data", AXIS_DATA, AXIS_NONE, 0);
-    AxisId axes[] = {m.data, ir_axis(p, "draw", AXIS_DRAW, AXIS_NONE, 0), group, obs,
-                     ir_axis_copy(p, obs, "obs.b"), ir_axis(p, "e2", AXIS_EVENT, AXIS_NONE, 2),
-                     ir_axis(p, "e3", AXIS_EVENT, AXIS_NONE, 3), ir_axis(p, "e5", AXIS_EVENT, AXIS_NONE, 5),
-                     ir_axis(p, "e8", AXIS_EVENT, AXIS_NONE, 8), ir_axis(p, "f8", AXIS_EVENT, AXIS_NONE, 8),
+    AxisId axes[] = {m.data,
+                     ir_axis(p, "draw", AXIS_DRAW, AXIS_NONE, 0),
+                     group,
+                     obs,
+                     ir_axis_copy(p, obs, "obs.b"),
+                     ir_axis(p, "e2", AXIS_EVENT, AXIS_NONE, 2),
+                     ir_axis(p, "e3", AXIS_EVENT, AXIS_NONE, 3),
+                     ir_axis(p, "e5", AXIS_EVENT, AXIS_NONE, 5),
+                     ir_axis(p, "e8", AXIS_EVENT, AXIS_NONE, 8),
+                     ir_axis(p, "f8", AXIS_EVENT, AXIS_NONE, 8),
                      ir_axis(p, "e13", AXIS_EVENT, AXIS_NONE, 13)};
     m.n_axes = (int)(sizeof axes / sizeof *axes);
     memcpy(m.axes, axes, sizeof axes);
@@ -197,7 +211,8 @@ static void compare_all(BackendKind kind, IrProgram *(*make)(Arena *arena, uint6
         programs[i] = make(arena, (uint64_t)i);
         for (int k = 0; k < SHAPES; k++)
             backends_add(b, programs[i],
-                         &(ScheduleOptions){.f64 = shapes[k].f64, .lanes = shapes[k].lanes,
+                         &(ScheduleOptions){.f64 = shapes[k].f64,
+                                            .lanes = shapes[k].lanes,
                                             .lane_axis = shapes[k].lane});
     }
     const char *why = backends_build(b, kind);

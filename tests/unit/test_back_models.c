@@ -1,5 +1,6 @@
-/* test_back_models.c -- every program of every example, as compiled by both back ends, against the interpreter: f32 and
- * f64, lanes along data sets and draws, a remainder in each. Base draws are the runtime's own. */
+/* test_back_models.c -- every program of every example, as compiled by both back ends, against the
+ * interpreter: f32 and f64, lanes along data sets and draws, a remainder in each. Base draws are
+ * the runtime's own. */
 #include "backends.h"
 #include "check.h"
 #include "harness.h"
@@ -7,7 +8,11 @@
 
 enum { PROGRAMS = 5, SHAPES = 4 };
 
-static const struct { bool f64; int lanes; const char *lane[PROGRAMS]; } shapes[SHAPES] = {
+static const struct {
+    bool f64;
+    int lanes;
+    const char *lane[PROGRAMS];
+} shapes[SHAPES] = {
     /* simulate, prepare, step, posterior, logjoint */
     {false, 8, {"data", "data", "data", "draw", "draw"}},
     {true, 4, {"data", "data", "data", "draw", "draw"}},
@@ -28,7 +33,8 @@ static void give_rest(Run *run, const IrProgram *p) {
         }
         if (op->role == ROLE_DATA) {
             const IrTensor *x = run_output(run, run->c->dual->simulate, op->name);
-            if (CHECK(x->size == n, "%s has %lld numbers, not %lld", op->name, (long long)x->size, (long long)n))
+            if (CHECK(x->size == n, "%s has %lld numbers, not %lld", op->name, (long long)x->size,
+                      (long long)n))
                 run_give(run, op->name, x->data, n);
             continue;
         }
@@ -45,18 +51,20 @@ static void compare_model(const char *path, DualOptions options, BackendKind kin
     Run *run = run_new(c, 9, 5);
     run_start_weights(run, 3, 0.05);
     run_statistics(run);
-    const IrProgram *from[PROGRAMS] = {c->dual->simulate, c->dual->prepare, c->dual->step, c->dual->posterior,
-                                       c->dual->logjoint};
+    const IrProgram *from[PROGRAMS] = {c->dual->simulate, c->dual->prepare, c->dual->step,
+                                       c->dual->posterior, c->dual->logjoint};
     IrProgram *programs[PROGRAMS];
     Backends *b = backends_new(c->arena);
-    /* The logarithm of a variance of nearly equal numbers, divided by its tiny spread over data sets, is
-     * ill-conditioned in f32, and with it the root's encoding and its weights' gradients. */
+    /* The logarithm of a variance of nearly equal numbers, divided by its tiny spread over data
+     * sets, is ill-conditioned in f32, and with it the root's encoding and its weights' gradients.
+     */
     b->loose_names[0] = "logvar";
     b->loose_names[1] = "enc:";
     for (int i = 0; i < PROGRAMS; i++) {
         programs[i] = opt_dce(opt_cse(opt_fold(from[i])));
         for (int s = 0; s < n_shapes; s++)
-            backends_add(b, programs[i], &(ScheduleOptions){shapes[s].f64, shapes[s].lanes, shapes[s].lane[i]});
+            backends_add(b, programs[i],
+                         &(ScheduleOptions){shapes[s].f64, shapes[s].lanes, shapes[s].lane[i]});
     }
     const char *why = backends_build(b, kind);
     if (CHECK(!why, "%s", why))
@@ -74,22 +82,25 @@ static void compare_model(const char *path, DualOptions options, BackendKind kin
     compiled_free(c);
 }
 
-static const char *const examples[] = {"examples/gre.hbm", "examples/nc.hbm", "examples/pastes.hbm",
-                                       "examples/dyestuff.hbm", "examples/every_level.hbm",
-                                       "examples/four_plates.hbm"};
+static const char *const examples[] = {"examples/gre.hbm",         "examples/nc.hbm",
+                                       "examples/pastes.hbm",      "examples/dyestuff.hbm",
+                                       "examples/every_level.hbm", "examples/four_plates.hbm"};
 
 static void examples_by_llvm(void) {
     for (size_t i = 0; i < sizeof examples / sizeof *examples; i++)
-        compare_model(examples[i], (DualOptions){.family = FAMILY_STRUCTURED}, BACKEND_LLVM, i < 1 ? SHAPES : 2);
+        compare_model(examples[i], (DualOptions){.family = FAMILY_STRUCTURED}, BACKEND_LLVM,
+                      i < 1 ? SHAPES : 2);
 }
 
 static void the_published_design_by_llvm(void) {
-    compare_model("examples/gre.hbm", (DualOptions){.family = FAMILY_ADAVI, .paper = true, .no_exact = true},
+    compare_model("examples/gre.hbm",
+                  (DualOptions){.family = FAMILY_ADAVI, .paper = true, .no_exact = true},
                   BACKEND_LLVM, 2);
 }
 
 static void no_exact_by_llvm(void) {
-    compare_model("examples/nc.hbm", (DualOptions){.family = FAMILY_STRUCTURED, .no_exact = true}, BACKEND_LLVM, 2);
+    compare_model("examples/nc.hbm", (DualOptions){.family = FAMILY_STRUCTURED, .no_exact = true},
+                  BACKEND_LLVM, 2);
 }
 
 static void examples_by_c(void) {
