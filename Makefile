@@ -149,7 +149,7 @@ lint: ; @clang-format --dry-run -Werror $(FORMATTED) && tests/lint.sh
 # The IR of every example against the one saved by `make irsave`: a refactoring shows an empty difference.
 irsave: all ; @BUILD=$(BUILD) tests/irdiff.sh save
 irdiff: all ; @BUILD=$(BUILD) tests/irdiff.sh
-measure: all ; @BUILD=$(BUILD) tests/measure/run.sh
+measure: all ; +@BUILD=$(BUILD) tests/measure/run.sh
 demo: ; @./setup.sh && $(MAKE) all && BUILD=$(BUILD) examples/demo.sh
 docs: all
 	$(BUILD)/adavic --explain all >docs/errors.md

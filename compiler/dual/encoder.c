@@ -30,6 +30,8 @@ static const SetTransformer BESIDE_EXACT = {
 
 static const double SCALE_FLOOR =
     1e-3; /* of the prior-predictive scale (median absolute deviation) */
+/* of the spread of a logarithm over data sets: a variance that varies less says nothing */
+static const double LOG_FLOOR = 0.05;
 static const double VARIANCE_FLOOR =
     1e-6; /* of a data set's own mean square: what a single instance shows */
 
@@ -41,16 +43,18 @@ static IrValue number(Build *b, double x) {
     return ir_const(b->p, x);
 }
 
-/* asinh of (v - median) / mad over prior draws: long tails stay in reach of the networks. In
- * program prepare the raw feature becomes an output instead. */
-static IrValue standardise(Build *b, const char *name, IrValue v, const AxisId *axes, int n) {
+/* asinh of (v - median) / max(mad, floor) over prior draws: long tails stay in reach of the
+ * networks, and what hardly varies from one data set to the next is not blown up. In program
+ * prepare the raw feature becomes an output instead. */
+static IrValue standardise(Build *b, const char *name, IrValue v, IrValue floor, const AxisId *axes,
+                           int n) {
     IrProgram *p = b->p;
     if (b->preparing) {
         ir_output(p, name, v);
         return v;
     }
     IrValue median = stat_input(b, name, "median", axes, n);
-    IrValue mad = ir_max(p, stat_input(b, name, "mad", axes, n), number(b, 1e-3));
+    IrValue mad = ir_max(p, stat_input(b, name, "mad", axes, n), floor);
     IrValue z = ir_div(p, ir_sub(p, v, median), mad);
     IrValue size = ir_abs(p, z);
     IrValue root = ir_sqrt(p, ir_add(p, ir_square(p, z), number(b, 1)));
@@ -81,6 +85,12 @@ static int level_axes(Build *b, const Moments *m, int from, int to, AxisId *axes
     return n;
 }
 
+/* Less than this is no scale of an observed variable: a share of its prior-predictive one. */
+static IrValue scale_floor(Build *b, const Var *var, const AxisId *events, int n) {
+    IrValue mad = stat_input(b, var->name, "mad", events, n);
+    return ir_mul(b->p, number(b, SCALE_FLOOR), mad);
+}
+
 /* The data set's own centre and scale; returns the variable in these units. */
 static Val normalise(Build *b, const Var *var, Moments *m) {
     IrProgram *p = b->p;
@@ -91,9 +101,7 @@ static Val normalise(Build *b, const Var *var, Moments *m) {
     m->centre.v = mean_over(b, x.v, plates, n);
     IrValue centred = ir_sub(p, x.v, m->centre.v);
     IrValue square = mean_over(b, ir_square(p, centred), plates, n);
-    IrValue floor = b->preparing ? number(b, 1e-12)
-                                 : ir_mul(p, number(b, SCALE_FLOOR),
-                                          stat_input(b, var->name, "mad", events, n_events));
+    IrValue floor = b->preparing ? number(b, 1e-12) : scale_floor(b, var, events, n_events);
     m->scale.v = ir_sqrt(p, ir_add(p, square, ir_add(p, ir_square(p, floor), number(b, 1e-30))));
     x.v = ir_div(p, centred, m->scale.v);
     return x;
@@ -125,6 +133,18 @@ static void pool_variance(Build *b, Moments *m, int level, IrValue variance, Axi
     m->se2[level - 1] = ir_mul(p, m->variance[level], ir_recip(p, size));
 }
 
+/* The feature of one variance: its logarithm, of level `below` as seen by an instance of `at`. */
+static void add_variance(Build *b, Blocks *blocks, const Moments *m, int below, const char *at,
+                         IrValue variance) {
+    AxisId events[MAX_DIMS];
+    int n = event_axes(b, &m->centre, events);
+    const char *tag =
+        arena_printf(b->arena, "%s.logvar.%s.%s", m->observed->name, m->plate[below]->name, at);
+    IrValue log_variance = ir_log(b->p, variance);
+    IrValue feature = standardise(b, tag, log_variance, number(b, LOG_FLOOR), events, n);
+    blocks_add(blocks, block_of(feature, n, events, tag));
+}
+
 /* Adds the moments of `var` to the blocks of every level, and fills means and standard errors. */
 static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
     IrProgram *p = b->p;
@@ -151,10 +171,8 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
             variance = ir_add(p, variance, number(b, VARIANCE_FLOOR));
             AxisId children = b->plate[m->plate[below]->index];
             if (level == 0) pool_variance(b, m, below, variance, children);
-            const char *tag =
-                arena_printf(b->arena, "%s.logvar.%s.%s", name, m->plate[below]->name, at);
-            IrValue feature = standardise(b, tag, ir_log(p, variance), events, n_events);
-            blocks_add(blocks, block_of(feature, n_events, events, tag));
+            /* with one level alone the scaled variance is the same for every data set */
+            if (last > 1) add_variance(b, blocks, m, below, at, variance);
             IrValue size = ir_log1p(p, ir_extent(p, children));
             blocks_add(blocks,
                        block_of(size, 0, NULL,
@@ -169,8 +187,10 @@ static void add_whole(Build *b, Encoding *enc, const Moments *m) {
     const char *name = m->observed->name;
     const char *centre = arena_printf(b->arena, "%s.centre", name),
                *scale = arena_printf(b->arena, "%s.logscale", name);
-    IrValue c = standardise(b, centre, m->centre.v, events, n);
-    IrValue s = standardise(b, scale, ir_log(b->p, m->scale.v), events, n);
+    /* in the data's own units */
+    IrValue floor = b->preparing ? number(b, 0) : scale_floor(b, m->observed, events, n);
+    IrValue c = standardise(b, centre, m->centre.v, floor, events, n);
+    IrValue s = standardise(b, scale, ir_log(b->p, m->scale.v), number(b, LOG_FLOOR), events, n);
     blocks_add(&enc->root, block_of(c, n, events, centre));
     blocks_add(&enc->scale, block_of(s, n, events, scale));
 }
@@ -232,8 +252,7 @@ Encoding *encode(Build *b) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (var->kind != VAR_OBSERVED) continue;
-        if (enc->n_observed == MAX_OBSERVED)
-            over_limit(b, var, "observed variables", MAX_OBSERVED);
+        if (enc->n_observed == MAX_OBSERVED) over_limit(b, var, "observed variables", MAX_OBSERVED);
         Moments *m = &enc->moments[enc->n_observed++];
         m->observed = var;
         fill_levels(var, m);

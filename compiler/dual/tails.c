@@ -6,6 +6,7 @@
  * Each base draw is tried at p = 1e-3 and 1e-6, in both directions; there is a variance where the
  * second goes less than 1000^(1/2) times as far as the first.
  */
+#include "ir/eval.h"
 #include "dual/internal.h"
 
 #include <math.h>

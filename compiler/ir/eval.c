@@ -6,7 +6,7 @@
  * Adjacent axes along which all tensors go evenly are walked as one. A tensor is freed after its
  * last use; values that no output needs are not computed.
  */
-#include "ir/ir.h"
+#include "ir/eval.h"
 #include "ir/special.h"
 #include "runtime/random.h"
 

@@ -7,6 +7,7 @@
  * gathered); no rule hides a nan or an infinity. A sum over `data` of a constant is kept: it counts
  * the data sets of a chunk, not of the call (ir.h).
  */
+#include "ir/eval.h"
 #include "opt/opt.h"
 #include "opt/rewrite.h"
 

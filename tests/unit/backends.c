@@ -275,12 +275,6 @@ static const char *compare_output(Arena *arena, const Job *job, int i, const IrT
         (long long)expected->size, got, expected->data[at], largest);
 }
 
-static double looseness(const Backends *b, const char *name) {
-    for (int i = 0; i < 3 && b->loose_names[i]; i++)
-        if (strstr(name, b->loose_names[i])) return b->loose;
-    return 1;
-}
-
 const char *backends_compare(Backends *b, int program, const IrEvalEnv *env, double tolerance,
                              double floor) {
     Arena *arena = arena_new();
@@ -303,8 +297,7 @@ const char *backends_compare(Backends *b, int program, const IrEvalEnv *env, dou
                 (unsigned char)job.scratch[job.scratch_bytes + i] != 0xff)
                 why = "written beyond the scratch memory";
         for (int i = 0; !why && i < ir->outputs.n; i++)
-            why = compare_output(arena, &job, i, &expected[i], sum[i],
-                                 tolerance * looseness(b, ir->outputs.data[i].name), floor);
+            why = compare_output(arena, &job, i, &expected[i], sum[i], tolerance, floor);
     }
     if (why) why = arena_printf(b->arena, "%s", why);
     arena_free(arena);

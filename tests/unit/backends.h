@@ -15,6 +15,7 @@
 #ifndef ADAVIC_BACKENDS_H
 #define ADAVIC_BACKENDS_H
 
+#include "ir/eval.h"
 #include "back/back.h"
 #include "opt/loop.h"
 #include "runtime/abi.h"
@@ -26,9 +27,6 @@ typedef struct Backends {
     VEC(LoopProgram *) programs;
     void *library;
     const av_entry *entries;
-    /* outputs whose name contains one of these are allowed `loose` times the tolerance */
-    const char *loose_names[3];
-    double loose;
     double schedule_ms, emit_ms; /* spent so far */
     size_t text_bytes;           /* of the C text or the object file */
 } Backends;

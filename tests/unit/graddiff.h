@@ -11,6 +11,7 @@
 #ifndef ADAVIC_GRADDIFF_H
 #define ADAVIC_GRADDIFF_H
 
+#include "ir/eval.h"
 #include "ir/ir.h"
 
 /* Per gradient, tries its largest entry, `max_entries_per_tensor` random ones, and one random

@@ -15,6 +15,7 @@
 #ifndef ADAVIC_HARNESS_H
 #define ADAVIC_HARNESS_H
 
+#include "ir/eval.h"
 #include "dual/dual.h"
 
 typedef struct Compiled {

@@ -2,6 +2,7 @@
 #ifndef ADAVIC_IR_VALUES_H
 #define ADAVIC_IR_VALUES_H
 
+#include "ir/eval.h"
 #include "ir/ir.h"
 
 typedef struct NamedNumbers {

@@ -55,11 +55,6 @@ static void compare_model(const char *path, DualOptions options, BackendKind kin
                                        c->dual->posterior, c->dual->logjoint};
     IrProgram *programs[PROGRAMS];
     Backends *b = backends_new(c->arena);
-    /* The logarithm of a variance of nearly equal numbers, divided by its tiny spread over data
-     * sets, is ill-conditioned in f32, and with it the root's encoding and its weights' gradients.
-     */
-    b->loose_names[0] = "logvar";
-    b->loose_names[1] = "enc:";
     for (int i = 0; i < PROGRAMS; i++) {
         programs[i] = opt_dce(opt_cse(opt_fold(from[i])));
         for (int s = 0; s < n_shapes; s++)
@@ -72,7 +67,6 @@ static void compare_model(const char *path, DualOptions options, BackendKind kin
             give_rest(run, programs[i]);
             IrEvalEnv env = run_env(run, programs[i]);
             for (int s = 0; s < n_shapes; s++) {
-                b->loose = shapes[s].f64 ? 1 : 300;
                 why = shapes[s].f64 ? backends_compare(b, i * n_shapes + s, &env, 1e-10, 1e-2)
                                     : backends_compare(b, i * n_shapes + s, &env, 1e-4, 0.1);
                 CHECK(!why, "%s: %s", path, why);

@@ -2,6 +2,7 @@
  * weights, E_q log w <= log p(x)   and   E_q w = p(x),   w = p(x, latents) / q(latents | x). A
  * wrong density, link Jacobian or plate count breaks one of them. z > 4.75 has probability 1e-6
  * (one sided) per data set where all is well. */
+#include "ir/eval.h"
 #include "check.h"
 #include "harness.h"
 #include "tests/exact/exact.h"

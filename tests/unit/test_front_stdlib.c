@@ -2,6 +2,7 @@
  * on their support and through every link that leads to it, and are those of their samplers;
  * gradients agree with differences; links are inverse to themselves, and their log-Jacobians are
  * those of their forward maps. */
+#include "ir/eval.h"
 #include "base/diag.h"
 #include "front/front.h"
 

@@ -1,6 +1,7 @@
 /* test_ir_eval.c -- the interpreter: axis rules and canonical order, each structural operation and
  * reduction against loops written out here, special functions against known values, random sources.
  */
+#include "ir/eval.h"
 #include "check.h"
 #include "ir_values.h"
 

@@ -3,6 +3,7 @@
  * lack, structural rows likewise. The table is driven by ops.def: a new row that is not tested here
  * fails.
  */
+#include "ir/eval.h"
 #include "check.h"
 #include "graddiff.h"
 #include "ir_values.h"

@@ -1,6 +1,7 @@
 /* test_ir_passes.c -- fold, cse and dce: the values of all outputs stay, the rules of the IR hold,
  * a second run finds nothing. What each rule does is in tests/ir.
  */
+#include "ir/eval.h"
 #include "check.h"
 #include "ir_values.h"
 
