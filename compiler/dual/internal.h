@@ -32,10 +32,10 @@ typedef struct Block {
 
 /* Limits of this version; a model beyond them is refused (over_limit). */
 enum {
-    MAX_BLOCKS = 24,       /* that a layer reads */
-    MAX_FLOW = 64,         /* numbers in one autoregressive flow */
-    MAX_LOOP_AXES = 32,    /* draws, plates and their copies in one program: the schedule's */
-    MAX_LOWERED = 50000,   /* operations of one program before gradients are added */
+    MAX_BLOCKS = 24,     /* that a layer reads */
+    MAX_FLOW = 64,       /* numbers in one autoregressive flow */
+    MAX_LOOP_AXES = 32,  /* draws, plates and their copies in one program: the schedule's */
+    MAX_LOWERED = 50000, /* operations of one program before gradients are added */
     MAX_OPERATIONS = 150000
 };
 
@@ -76,8 +76,8 @@ typedef struct Build {
 } Build;
 
 /* ---- programs.c ---- */
-/* Gives the model up: `what` ("numbers in the flow of `a`") are more than `most`. Reported at `where`,
- * or at the first observed variable. */
+/* Gives the model up: `what` ("numbers in the flow of `a`") are more than `most`. Reported at
+ * `where`, or at the first observed variable. */
 _Noreturn void over_limit(Build *b, const Var *where, const char *what, int64_t most);
 
 /* ---- lower.c: expressions ---- */

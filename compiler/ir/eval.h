@@ -1,5 +1,5 @@
-/* eval.h -- the interpreter of the tensor IR, in double over whole tensors: the oracle of every back
- * end. It shares no code with them but the random numbers (runtime/random.h).
+/* eval.h -- the interpreter of the tensor IR, in double over whole tensors: the oracle of every
+ * back end. It shares no code with them but the random numbers (runtime/random.h).
  */
 #ifndef ADAVIC_IR_EVAL_H
 #define ADAVIC_IR_EVAL_H

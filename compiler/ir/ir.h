@@ -168,36 +168,8 @@ IrValue ir_random(IrProgram *p, IrRandom kind, const char *site, const AxisId *a
 IrValue ir_random_gamma(IrProgram *p, IrValue shape, const char *site, const AxisId *axes,
                         int n_axes);
 IrValue ir_extent(IrProgram *p, AxisId axis);
-/* Point-wise: ir_exp(p, a), ir_add(p, a, b), ir_select(p, c, a, b), ... one per row of ops.def. */
+/* Any point-wise operation; ir_exp(p, a), ir_add(p, a, b), ... one per row of ops.def: points.h. */
 IrValue ir_point(IrProgram *p, IrOpcode opcode, const IrValue *args, int n);
-#define IR_POINT1(OPCODE, name)                                \
-    static inline IrValue ir_##name(IrProgram *p, IrValue a) { \
-        return ir_point(p, OP_##OPCODE, &a, 1);                \
-    }
-#define IR_POINT2(OPCODE, name)                                           \
-    static inline IrValue ir_##name(IrProgram *p, IrValue a, IrValue b) { \
-        return ir_point(p, OP_##OPCODE, (IrValue[]){a, b}, 2);            \
-    }
-#define OP(ENUM, text, arity, rule, ...) IR_BUILD_##rule##_##arity(ENUM, text)
-#define IR_BUILD_LEAF_0(E, t)
-#define IR_BUILD_POINT_1(E, t) IR_POINT1(E, t)
-#define IR_BUILD_POINT_2(E, t) IR_POINT2(E, t)
-#define IR_BUILD_POINT_3(E, t)
-#define IR_BUILD_REDUCE_1(E, t)
-#define IR_BUILD_CONTRACT_2(E, t)
-#define IR_BUILD_RENAME_1(E, t)
-#define IR_BUILD_PICK_1(E, t)
-#define IR_BUILD_PLACE_1(E, t)
-#define IR_BUILD_SLICE_1(E, t)
-#define IR_BUILD_PAD_1(E, t)
-#define IR_BUILD_SPREAD_1(E, t)
-#define IR_BUILD_RANDOM_0(E, t)
-#define IR_BUILD_RANDOM_1(E, t)
-#include "ir/ops.def"
-#undef OP
-static inline IrValue ir_select(IrProgram *p, IrValue c, IrValue a, IrValue b) {
-    return ir_point(p, OP_SELECT, (IrValue[]){c, a, b}, 3);
-}
 IrValue ir_sum(IrProgram *p, IrValue a, const AxisId *over, int n_over);
 IrValue ir_max_over(IrProgram *p, IrValue a, const AxisId *over, int n_over);
 /* Sum over `over` of a*b. With n_over == 0 it is `mul`. */
@@ -228,5 +200,7 @@ const char *ir_verify(const IrProgram *p);
 /* For every value, whether it is a partial sum over data sets (see the rule above); NULL and *why
  * where the rule is broken. An output that is partial is what the manifest calls reduced. */
 const bool *ir_reduced(Arena *arena, const IrProgram *p, const char **why);
+
+#include "ir/points.h"
 
 #endif

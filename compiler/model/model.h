@@ -24,8 +24,8 @@ typedef struct Plate {
     int depth;            /* number of plates around it */
     int index;            /* in Model.plates */
     int64_t size;         /* declared; of a range: the rounded geometric mean of its ends */
-    int64_t lo, hi;       /* sizes that training covers, log-uniformly; lo = size = hi without a range */
-    const char *column;   /* key column in long tables, from "..."; NULL: the plate's name */
+    int64_t lo, hi; /* sizes that training covers, log-uniformly; lo = size = hi without a range */
+    const char *column; /* key column in long tables, from "..."; NULL: the plate's name */
     Span span;
     /* filled by model/exchangeability.c */
     bool exchangeable;
@@ -126,7 +126,8 @@ struct Link {
     int n_params; /* beside v: interval has lo, hi */
     Param *params;
     SupportKind support;
-    Expr *lo, *hi; /* the ends of a link to one interval, two constants; NULL: they are its parameters */
+    Expr *lo,
+        *hi; /* the ends of a link to one interval, two constants; NULL: they are its parameters */
     Expr *forward, *inverse, *log_jacobian; /* log |d forward / d v|, over v */
     bool scaled; /* its first parameter after v is c, the marginal median of prior draws */
 };
