@@ -39,10 +39,6 @@ static bool exact_path(const Build *b) {
     return !b->options.paper && !b->options.no_exact;
 }
 
-static IrValue number(Build *b, double x) {
-    return ir_const(b->p, x);
-}
-
 /* asinh of (v - median) / max(mad, floor) over prior draws: long tails stay in reach of the
  * networks, and what hardly varies from one data set to the next is not blown up. In program
  * prepare the raw feature becomes an output instead. */

@@ -47,10 +47,6 @@ typedef struct GuideState {
     IrValue log_q;
 } GuideState;
 
-static IrValue number(Build *b, double x) {
-    return ir_const(b->p, x);
-}
-
 /* ------------------------------------------------------------------ conditioning */
 
 /* One latent of K as features of order one. */
@@ -262,15 +258,6 @@ static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *cont
         ir_output(p, arena_printf(b->arena, "flow:%s:scale", t->name), a.log_scale);
     }
     return ir_add(p, a.shift, ir_mul(p, ir_exp(p, a.log_scale), y));
-}
-
-static IrValue sum_over_plates(Build *b, IrValue v, const Plate *plate) {
-    for (const Plate *q = plate; q; q = q->parent) {
-        AxisId axis = b->plate[q->index];
-        v = ir_has_axis(b->p, v, axis) ? ir_sum(b->p, v, &axis, 1)
-                                       : ir_mul(b->p, v, ir_extent(b->p, axis));
-    }
-    return v;
 }
 
 static void sample_template(GuideState *g, Template *t) {

@@ -97,6 +97,13 @@ int event_axes(Build *b, const Val *val, AxisId *axes);
 /* data, plates down to `plate`, into axes[]; returns how many. */
 int instance_axes(Build *b, const Plate *plate, bool with_draw, AxisId *axes);
 Val val_of(IrValue v, const Type *type);
+static inline IrValue number(Build *b, double x) {
+    return ir_const(b->p, x);
+}
+/* `v` repeated along those of `axes` that it lacks. */
+IrValue along(Build *b, IrValue v, const AxisId *axes, int n);
+/* `v` summed over `plate` and all around it; where it is constant along one, times its size. */
+IrValue sum_over_plates(Build *b, IrValue v, const Plate *plate);
 /* The latent's event flattened onto `flat` and back (row-major). */
 IrValue flatten(Build *b, Val val, AxisId flat);
 Val unflatten(Build *b, IrValue v, AxisId flat, int64_t start, const Type *type);

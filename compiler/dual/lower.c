@@ -49,8 +49,7 @@ Val val_of(IrValue v, const Type *type) {
     return val;
 }
 
-/* `v` repeated along those of `axes` that it lacks. */
-static IrValue with_axes(Build *b, IrValue v, const AxisId *axes, int n) {
+IrValue along(Build *b, IrValue v, const AxisId *axes, int n) {
     for (int i = 0; i < n; i++)
         if (!ir_has_axis(b->p, v, axes[i])) return ir_spread(b->p, v, axes, n);
     return v;
@@ -196,7 +195,7 @@ static Val lower_reduce(Build *b, const Expr *e, const Env *env) {
     int64_t count = 1;
     for (int i = 0; i < n; i++) count *= val.dims[i];
     if (n == 0) return scalar(val.v);
-    IrValue v = with_axes(b, val.v, axes, n);
+    IrValue v = along(b, val.v, axes, n);
     switch (e->reduce) {
     case REDUCE_SUM:
         return scalar(ir_sum(b->p, v, axes, n));
@@ -363,7 +362,16 @@ IrValue lower_log_prob(Build *b, const Var *var, Val value) {
     AxisId axes[MAX_DIMS];
     int n_axes = event_axes(b, &value, axes);
     if (!n_axes) return density.v;
-    return ir_sum(b->p, with_axes(b, density.v, axes, n_axes), axes, n_axes);
+    return ir_sum(b->p, along(b, density.v, axes, n_axes), axes, n_axes);
+}
+
+IrValue sum_over_plates(Build *b, IrValue v, const Plate *plate) {
+    for (const Plate *q = plate; q; q = q->parent) {
+        AxisId axis = b->plate[q->index];
+        v = ir_has_axis(b->p, v, axis) ? ir_sum(b->p, v, &axis, 1)
+                                       : ir_mul(b->p, v, ir_extent(b->p, axis));
+    }
+    return v;
 }
 
 Val lower_link(Build *b, const Var *latent, LinkPart part, Val at) {
@@ -389,7 +397,7 @@ Val lower_link(Build *b, const Var *latent, LinkPart part, Val at) {
 static IrValue spread_events(Build *b, Val *val) {
     AxisId axes[MAX_DIMS];
     int n = event_axes(b, val, axes);
-    return with_axes(b, val->v, axes, n);
+    return along(b, val->v, axes, n);
 }
 
 IrValue flatten(Build *b, Val val, AxisId flat) {

@@ -14,13 +14,6 @@ static bool is_random(const Var *var) {
     return var->kind == VAR_LATENT || var->kind == VAR_OBSERVED;
 }
 
-/* `v` along all of `axes`. */
-static IrValue along(Build *b, IrValue v, const AxisId *axes, int n) {
-    for (int i = 0; i < n; i++)
-        if (!ir_has_axis(b->p, v, axes[i])) return ir_spread(b->p, v, axes, n);
-    return v;
-}
-
 static void output_value(Build *b, const char *name, const Val *val, const Plate *plate,
                          bool with_draw) {
     AxisId axes[IR_MAX_AXES];
@@ -72,11 +65,7 @@ static IrValue log_density(Build *b, VarKind kind) {
         const Var *var = b->model->vars.data[i];
         if (var->kind != kind) continue;
         IrValue term = lower_log_prob(b, var, b->value[i]);
-        for (const Plate *plate = var->type.plate; plate; plate = plate->parent) {
-            AxisId axis = b->plate[plate->index];
-            term = ir_has_axis(p, term, axis) ? ir_sum(p, term, &axis, 1)
-                                              : ir_mul(p, term, ir_extent(p, axis));
-        }
+        term = sum_over_plates(b, term, var->type.plate);
         sum = ir_add(p, sum, term);
     }
     return along(b, sum, (AxisId[]){b->data, b->draw}, 2);

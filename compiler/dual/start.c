@@ -11,10 +11,6 @@
  */
 #include "dual/internal.h"
 
-static IrValue number(Build *b, double x) {
-    return ir_const(b->p, x);
-}
-
 bool is_structured(const Build *b) {
     return b->options.family == FAMILY_STRUCTURED && !b->options.paper;
 }
