@@ -141,6 +141,59 @@ static void add_variance(Build *b, Blocks *blocks, const Moments *m, int below, 
     blocks_add(blocks, block_of(feature, n, events, tag));
 }
 
+/* ------------------------------------------------------------------ correlations of an event's
+ * entries */
+
+enum { MAX_CORRELATED = 8 };
+
+static void find_latent(void *user, Var *var) {
+    if (var->kind == VAR_LATENT) *(bool *)user = true;
+}
+
+/* May the entries of the observed variable depend on one another given constants? Not where it and
+ * all its locations are laws of single numbers, up to a location that no latent enters. */
+bool entries_correlate(const Var *observed) {
+    int64_t n = observed->type.n_dims == 1 ? observed->type.dims[0] : 1;
+    if (n < 2 || n > MAX_CORRELATED) return false;
+    const Var *var = observed;
+    for (const Var *up = location_of(var); up; up = location_of(var)) {
+        if (var->dist->n_dims) return true;
+        var = up;
+    }
+    int at = location_param(var->dist);
+    bool latent = false;
+    if (at >= 0) expr_visit_vars(var->args[at], find_latent, &latent);
+    return var->dist->n_dims || latent;
+}
+
+/* Correlations of the means of `level` about those of the level above, one number per pair of
+ * entries, pooled like `variance`, which is theirs entry by entry: what a joint law of the entries
+ * is inferred from. */
+static void add_correlations(Build *b, Blocks *blocks, const Moments *m, const IrValue *mean,
+                             int below, int level, IrValue variance, const char *at) {
+    IrProgram *p = b->p;
+    int64_t n = m->observed->type.dims[0], n_pairs = n * (n - 1) / 2, pair = 0;
+    AxisId axis = event_axis(b, 0, n), pairs = named_axis(b, "pair", n_pairs);
+    AxisId over[MAX_LEVELS], children = b->plate[m->plate[below]->index];
+    int n_over = level_axes(b, m, level, below - 1, over);
+    IrValue deviation = ir_sub(p, mean[below], mean[below - 1]), one = number(b, 1), all = IR_NONE;
+    IrValue freedom = ir_max(p, ir_sub(p, ir_extent(p, children), one), one);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < i; j++, pair++) {
+            IrValue product =
+                ir_mul(p, ir_pick(p, deviation, axis, i), ir_pick(p, deviation, axis, j));
+            IrValue cross = ir_mul(p, ir_sum(p, product, &children, 1), ir_recip(p, freedom));
+            cross = mean_over(b, cross, over, n_over);
+            IrValue scale =
+                ir_sqrt(p, ir_mul(p, ir_pick(p, variance, axis, i), ir_pick(p, variance, axis, j)));
+            IrValue placed = ir_place(p, ir_div(p, cross, scale), pairs, pair);
+            all = all == IR_NONE ? placed : ir_add(p, all, placed);
+        }
+    const char *tag =
+        arena_printf(b->arena, "%s.cor.%s.%s", m->observed->name, m->plate[below]->name, at);
+    blocks_add(blocks, block_of(all, 1, &pairs, tag));
+}
+
 /* Adds the moments of `var` to the blocks of every level, and fills means and standard errors. */
 static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
     IrProgram *p = b->p;
@@ -169,6 +222,8 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
             if (level == 0) pool_variance(b, m, below, variance, children);
             /* with one level alone the scaled variance is the same for every data set */
             if (last > 1) add_variance(b, blocks, m, below, at, variance);
+            if (entries_correlate(m->observed))
+                add_correlations(b, blocks, m, mean, below, level, variance, at);
             IrValue size = ir_log1p(p, ir_extent(p, children));
             blocks_add(blocks,
                        block_of(size, 0, NULL,

@@ -241,6 +241,32 @@ static IrValue skewed(Build *b, IrValue y, IrValue raw, AxisId flat, IrValue *lo
     return ir_add(p, y, ir_mul(p, a, ir_sub(p, root, one)));
 }
 
+/* A mean of the data is cheaper, and as good where it speaks of one number at a time. */
+static bool starts_by_newton(GuideState *g, const Template *t, Newton *start) {
+    const Var *var = t->latent[0];
+    if (!t->conditioning || !newton_applies(g->b, var)) return false;
+    if (!var->dist->n_dims && moments_of(g->enc, var)) return false;
+    Gaussian prior = start_of(g->b, g->enc, var);
+    return newton_start(g->b, var, t->flat, &prior, start);
+}
+
+static IrValue newton_flow(GuideState *g, const Template *t, const Newton *start,
+                           const Blocks *context, IrValue hidden, IrValue y, IrValue *log_det) {
+    Build *b = g->b;
+    IrProgram *p = b->p;
+    IrValue correct[4];
+    corrections(b, t, context, hidden, correct);
+    y = skewed(b, y, correct[3], t->flat, log_det);
+    IrValue log_scale = clipped(b, correct[2], CLIP);
+    *log_det = ir_add(p, *log_det, ir_sum(p, log_scale, &t->flat, 1));
+    y = ir_add(p, correct[1], ir_mul(p, ir_exp(p, log_scale), y));
+    if (g->show) {
+        ir_output(p, arena_printf(b->arena, "flow:%s:shift", t->name), start->centre);
+        ir_output(p, arena_printf(b->arena, "flow:%s:scale", t->name), log_scale);
+    }
+    return newton_apply(b, start, t->flat, y, log_det);
+}
+
 static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *context, IrValue u,
                             IrValue *log_det) {
     static const Maf RESIDUAL = {.n_layers = 2, .width = MAF_HIDDEN, .clip = 4, .last_gain = 0};
@@ -253,6 +279,9 @@ static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *cont
         Block of_hidden = block_of(hidden, 1, &f, "hidden");
         y = maf(b, t->name, &RESIDUAL, u, t->size, &of_hidden, log_det);
     }
+    Newton start;
+    if (starts_by_newton(g, t, &start))
+        return newton_flow(g, t, &start, context, hidden, y, log_det);
     Affine a = fused_affine(g, t, context, hidden);
     y = skewed(b, y, a.skew, t->flat, log_det);
     IrValue sum =

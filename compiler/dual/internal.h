@@ -198,6 +198,8 @@ typedef struct Encoding {
     Blocks scale;  /* log rms of the observed variables: every flow needs the unit of its moments */
 } Encoding;
 
+/* Are correlations of this observed variable's entries among its moments? On axis "pair.<n>". */
+bool entries_correlate(const Var *observed);
 /* Encodes the observed variables, which b->value holds. In program prepare: outputs the raw
  * features only. */
 Encoding *encode(Build *b);
@@ -220,6 +222,18 @@ const char *free_name(Build *b, const Var *latent);
 Gaussian start_of(Build *b, const Encoding *enc, const Var *var);
 /* The moment of the data that speaks of `var` most directly; false: there is none. */
 bool moment_of(Build *b, const Encoding *enc, const Var *var, Gaussian *moment);
+
+/* ---- newton.c: the mode and curvature of what is known of one latent ---- */
+typedef struct Newton {
+    IrValue centre, spread; /* over the flat axis: the mode, and the spread of the law given K */
+    IrValue *factor;        /* L, [size * size], lower triangle; each over instances */
+    int64_t size;
+} Newton;
+bool newton_applies(const Build *b, const Var *z);
+/* false: z's density has no second derivative. `prior`: the law of z given K. */
+bool newton_start(Build *b, const Var *z, AxisId flat, const Gaussian *prior, Newton *start);
+/* centre + spread L'^-1 t; adds its log-Jacobian. */
+IrValue newton_apply(Build *b, const Newton *start, AxisId flat, IrValue t, IrValue *log_det);
 
 /* ---- maf.c ---- */
 typedef struct Maf {

@@ -108,6 +108,8 @@ Build *build_start(Arena *arena, Dual *dual, const char *name) {
         for (int k = 0; k < var->type.n_dims; k++) event_axis(b, k, var->type.dims[k]);
         Type free = var->link ? model_free_type(var) : var->type;
         for (int k = 0; k < free.n_dims; k++) event_axis(b, k, free.dims[k]);
+        if (var->kind == VAR_OBSERVED && entries_correlate(var))
+            named_axis(b, "pair", var->type.dims[0] * (var->type.dims[0] - 1) / 2);
     }
     declare_axes(b);
     return b;

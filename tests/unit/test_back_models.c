@@ -78,7 +78,8 @@ static void compare_model(const char *path, DualOptions options, BackendKind kin
 
 static const char *const examples[] = {"examples/gre.hbm",         "examples/nc.hbm",
                                        "examples/pastes.hbm",      "examples/dyestuff.hbm",
-                                       "examples/every_level.hbm", "examples/four_plates.hbm"};
+                                       "examples/every_level.hbm", "examples/four_plates.hbm",
+                                       "examples/two_traits.hbm"};
 
 static void examples_by_llvm(void) {
     for (size_t i = 0; i < sizeof examples / sizeof *examples; i++)

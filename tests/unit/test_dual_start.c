@@ -72,7 +72,29 @@ static void deeper_chains_start_exact(void) {
     compiled_free(c);
 }
 
-/* The test above can fail. */
+/* Correlated effects, and a regression: the mode and curvature of each instance's density. */
+static void linear_gaussian_effects_start_exact(void) {
+    static const char *const texts[] = {
+        "hyper L[2, 2] = [[20, 0], [0.5, 2]]; hyper age[5] = [-14, -7, 0, 7, 14];\n"
+        "plate rat(6) { latent b[2] ~ multi_normal_cholesky([240, 6], L);\n"
+        "  observed weight[5] ~ normal(b[0] + b[1] * age, 7); }\n",
+        "hyper S[3, 3] = [[2, 0.5, 0.3], [0.5, 1, -0.4], [0.3, -0.4, 3]];\n"
+        "plate g(4) { latent b[3] ~ multi_normal(0, S); let twice = 2 * b;\n"
+        "  plate h(3) { observed y[3] ~ normal(twice, [1, 0.5, 2]);\n"
+        "    plate k(2) { observed z ~ normal(b[0] - b[2], 1); } } }\n",
+        "plate g(4) { latent b ~ normal(1, 2); observed y[4] ~ normal(3 * b, 0.7); }\n",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        Compiled *c = compile_text("newton", texts[i], (DualOptions){.family = FAMILY_STRUCTURED});
+        double *w = log_weights(run_untrained(c));
+        CHECK(spread(w) <= 1e-9, "model %d: log weights differ by %g of their size", (int)i,
+              spread(w));
+        free(w);
+        compiled_free(c);
+    }
+}
+
+/* The tests above can fail. */
 static void mean_field_does_not_start_exact(void) {
     Compiled *c = compile_file("examples/gre.hbm", (DualOptions){.family = FAMILY_ADAVI});
     double *w = log_weights(run_untrained(c));
@@ -115,6 +137,7 @@ static void weights_are_counted(void) {
 int main(void) {
     RUN(gaussian_effects_start_exact);
     RUN(deeper_chains_start_exact);
+    RUN(linear_gaussian_effects_start_exact);
     RUN(mean_field_does_not_start_exact);
     RUN(every_example_starts_proper);
     RUN(weights_are_counted);

@@ -72,10 +72,16 @@ static void every_level(void) {
     check_model("examples/every_level.hbm", (Size[]){{"site", 2}, {"plot", 2}}, 2);
 }
 
+/* Vectors, matrices and the conditional Newton start. */
+static void two_traits(void) {
+    check_model("examples/two_traits.hbm", (Size[]){{"school", 2}, {"pupil", 3}}, 2);
+}
+
 int main(void) {
     RUN(gre);
     RUN(nc);
     RUN(pastes);
     RUN(every_level);
+    RUN(two_traits);
     return check_done();
 }
