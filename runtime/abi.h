@@ -37,8 +37,8 @@
  *     output NAME reduced 0|1 axes A1 A2 ...
  *     flop K axes A1 A2 ...                  one term of the arithmetic of a call: K times the
  *                                            extents of these axes; their sum is exact
- *     functions K axes A1 A2 ...             the same of exp, log and the like, which flop leaves out
- *   end
+ *     functions K axes A1 A2 ...             the same of exp, log and the like, which flop leaves
+ * out end
  *
  * Orders of axis, input and output lines are the orders of extent[], in[], out[].
  *
