@@ -67,7 +67,7 @@ static Set widest(void) {
 }
 #endif
 
-enum { ROUNDS = 20000, PER_THREAD = 8, REPEATS = 12 };
+enum { ROUNDS = 20000, PER_THREAD = 8, REPEATS = 120 };
 
 typedef struct Job {
     Kernel *kernel;
