@@ -80,7 +80,10 @@ static void formulas_equal_the_count_by_hand(void) {
     for (int i = 0; i < N_CASES; i++) {
         Arena *arena = arena_new();
         const IrProgram *p = program_of(arena, i);
-        if (!p) continue;
+        if (!p) {
+            arena_free(arena);
+            continue;
+        }
         Count count = opt_count(arena, p);
         const char *flop = terms_text(arena, p, &count.flop);
         const char *functions = terms_text(arena, p, &count.functions);
@@ -141,7 +144,10 @@ static void formulas_equal_what_loops_execute(void) {
     for (int i = 0; i < N_CASES; i++) {
         Arena *arena = arena_new();
         const IrProgram *p = program_of(arena, i);
-        if (!p || *cases[i].functions) continue; /* polynomials are many instructions */
+        if (!p || *cases[i].functions) { /* polynomials are many instructions */
+            arena_free(arena);
+            continue;
+        }
         const LoopProgram *loops = schedule(arena, p, &(ScheduleOptions){true, 1, NULL});
         Count count = opt_count(arena, p);
         int64_t flop = 0;
