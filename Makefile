@@ -109,6 +109,8 @@ $(call object,$(wildcard compiler/front/*.c)): | $(GRAMMAR_C)
 
 # into programs and into shared libraries
 $(RUNTIME_O): CFLAGS += -fPIC
+# a product and a sum there are to be one instruction; sanitizers have no business in it
+$(BUILD)/runtime/peak.o: CFLAGS += -O2 -ffp-contract=fast
 $(BUILD)/compiler/back/llvm%.o: CPPFLAGS += $(LLVM_CPPFLAGS)
 $(BUILD)/compiler/adavic.o $(BUILD)/compiler/driver.o $(BUILD)/compiler/back/manifest.o: CPPFLAGS += -DADAVIC_VERSION='"$(VERSION)"'
 $(BUILD)/compiler/back/link.o: CPPFLAGS += -DADAVIC_LINK_FLAGS='"$(SANITIZERS)"'
@@ -143,13 +145,14 @@ fuzz: $(FUZZERS) ; @BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz.sh $(
 
 # ---- reading, formatting, comparing, showing ----
 FORMATTED = $(wildcard compiler/*.[ch] compiler/*/*.[ch] runtime/*.[ch] tests/*/*.[ch] bench/*.[ch])
-.PHONY: fmt lint irdiff irsave measure demo docs setup clean help
+.PHONY: fmt lint irdiff irsave measure bench demo docs setup clean help
 fmt: ; clang-format -i $(FORMATTED)
 lint: ; @clang-format --dry-run -Werror $(FORMATTED) && tests/lint.sh
 # The IR of every example against the one saved by `make irsave`: a refactoring shows an empty difference.
 irsave: all ; @BUILD=$(BUILD) tests/irdiff.sh save
 irdiff: all ; @BUILD=$(BUILD) tests/irdiff.sh
 measure: all ; +@BUILD=$(BUILD) tests/measure/run.sh
+bench: all ; @BUILD=$(BUILD) bench/run.sh
 demo: ; @./setup.sh && $(MAKE) all && BUILD=$(BUILD) examples/demo.sh
 docs: all
 	$(BUILD)/adavic --explain all >docs/errors.md
@@ -167,6 +170,7 @@ help:
 	@echo 'make bless     rewrite the expectations of tests/diag and tests/ir'
 	@echo 'make irsave, make irdiff    save, then compare, the IR of all examples'
 	@echo 'make measure   accuracy against exact results (takes long)'
+	@echo 'make bench     speed, in turns with a peer in JAX (bench/README.md)'
 	@echo 'make fmt lint docs setup clean'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

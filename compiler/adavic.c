@@ -137,6 +137,12 @@ static int explain(const char *code) {
     return 0;
 }
 
+static const char *counts_text(const IrOpInfo *op) {
+    if (op->rule == RULE_CONTRACT) return "2 a term";
+    if (op->rule == RULE_REDUCE) return "1 a term";
+    return op->cost == COST_FLOP ? "1" : op->cost == COST_FUNCTION ? "a function" : "0";
+}
+
 /* docs/ir-ops.md */
 static void explain_ops(void) {
     static const char *const rules[] = {
@@ -153,10 +159,12 @@ static void explain_ops(void) {
         [RULE_RANDOM] = "as declared",
     };
     printf("# Operations of the tensor IR\n\nWritten by `make docs` from compiler/ir/ops.def.\n\n"
-           "| operation | operands | axes of the result | meaning |\n| --- | --- | --- | --- |\n");
+           "An element counts as so many floating-point operations (compiler/opt/count.h).\n\n"
+           "| operation | operands | axes of the result | counts | meaning |\n"
+           "| --- | --- | --- | --- | --- |\n");
     for (int i = 0; i < OP_COUNT; i++)
-        printf("| `%s` | %d | %s | %s |\n", ir_op_info[i].text, ir_op_info[i].arity,
-               rules[ir_op_info[i].rule], ir_op_info[i].doc);
+        printf("| `%s` | %d | %s | %s | %s |\n", ir_op_info[i].text, ir_op_info[i].arity,
+               rules[ir_op_info[i].rule], counts_text(ir_op_info + i), ir_op_info[i].doc);
 }
 
 /* docs/distributions.md */

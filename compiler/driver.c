@@ -229,6 +229,18 @@ static const char *print_analysis(Compilation *c, Text *out, const char *program
     return NULL;
 }
 
+static const char *print_dot(Compilation *c, Text *out, const char *program) {
+    (void)program;
+    dual_print_dot(out, c->dual);
+    return NULL;
+}
+
+static const char *print_json(Compilation *c, Text *out, const char *program) {
+    (void)program;
+    dual_print_json(out, c->dual);
+    return NULL;
+}
+
 static const char *print_ir(Compilation *c, Text *out, const char *program) {
     for (int i = 0; i < PROGRAMS; i++)
         if (chosen(program, c->programs[i])) ir_print(out, c->programs[i]);
@@ -269,6 +281,9 @@ typedef const char *Printer(Compilation *c, Text *out, const char *program);
     E(model, check, print_model, false, "the checked model: types, plates, supports")              \
     E(descriptors, analyse, print_descriptors, false, "what the dual is derived from")             \
     E(analysis, analyse, print_analysis, false, "exchangeability and factorisation, with reasons") \
+    E(dot, dual, print_dot, false, "model and dual as a picture: dot -Tsvg")                       \
+    E(json, dual, print_json, false,                                                               \
+      "plates, variables, analysis, networks, weights, for programs")                              \
     E(ir, dce, print_ir, true, "the tensor programs; ir:step prints one")                          \
     E(loops, schedule, print_loops, true, "the scheduled loops; loops:step prints one")            \
     E(manifest, manifest, print_manifest, false, "what the runtime is told of the programs")       \

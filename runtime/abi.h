@@ -31,11 +31,14 @@
  *   latent NAME plates P1 P2 ... dims K1 ...   in model order; also `observed` and `quantity`
  *   weight NAME dims ... init constant|uniform|normal SCALE
  *   text KEY "TEXT"                            descriptors, analysis, objective, version
- *   program NAME lane data|draw|- lanes L chunk C flop-scale 1
+ *   program NAME lane data|draw|- lanes L chunk C
  *     axis NAME kind data|draw|plate|event parent NAME|- extent N copy NAME|-
  *     input NAME role weight|hyper|data|latent|stat|control|random axes A1 A2 ...
  *     output NAME reduced 0|1 axes A1 A2 ...
- *   end
+ *     flop K axes A1 A2 ...                  one term of the arithmetic of a call: K times the
+ *                                            extents of these axes; their sum is exact
+ *     functions K axes A1 A2 ...             the same of exp, log and the like, which flop leaves
+ * out end
  *
  * Orders of axis, input and output lines are the orders of extent[], in[], out[].
  *

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TRAIN = 1, INFER = 2, ELBO = 4, SIMULATE = 8, INFO = 16, CHECK = 32 };
+enum { TRAIN = 1, INFER = 2, ELBO = 4, SIMULATE = 8, INFO = 16, CHECK = 32, BENCH = 64 };
 typedef enum { COUNT, SEED, TIME, RATE, TEXT, FLAG, LIST } Kind;
 
 typedef struct Option {
@@ -83,6 +83,15 @@ static const struct Command {
      "from, and\n"
      "where the weights come from.",
      "info --json"},
+    {"bench", BENCH, false, rt_command_bench, "how fast it trains on this machine",
+     "Times training steps (2 seconds of them, or --steps, --time) and their stages, and one "
+     "inference: the\n"
+     "median of each, its operations (multiplications, additions; exp, log and the like not "
+     "counted), and the\n"
+     "share of what this machine can do, which is measured, too. Plates have their default size, "
+     "or that of --size.\n"
+     "Needs no weights and writes nothing.",
+     "bench --threads 1 --size group=30"},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 typedef struct Command Command;

@@ -1,6 +1,6 @@
 /* info.c -- the command `info`: what the program is, what it needs, and where its weights come
  * from. */
-#include "runtime/session.h"
+#include "runtime/certificate.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -67,16 +67,18 @@ static void show_weights(const RtSession *s, const char *path, const RtState *tr
     putchar('\n');
 }
 
-static void show_text(const RtSession *s, int64_t bytes, const char *path, const RtState *trained,
-                      const RtError *error) {
+static void show_text(const RtSession *s, const RtCertificate *c, const char *path,
+                      const RtState *trained, const RtError *error) {
     const RtModel *m = s->model;
+    RtBytes certificate = {0};
     printf("model     %s (source hash %s), family %s\n", m->name, m->hash, m->family);
     printf("code      %s, for %s\n", m->f64 ? "float64" : "float32",
            *m->target ? m->target : "this machine");
     show_plates(s);
     show_vars(s);
-    printf("weights   %" PRId64 " numbers in %d tensors\n", m->n_parameters, m->n_weights);
-    printf("memory    %.1f MiB for training\n", (double)bytes / 1048576);
+    rt_certificate_text(s, c, &certificate);
+    printf("%s", certificate.data);
+    rt_bytes_free(&certificate);
     show_weights(s, path, trained, error);
     for (int i = 0; i < m->n_texts; i++)
         printf("\n%s\n%s%s", m->texts[i].key, m->texts[i].text,
@@ -149,16 +151,19 @@ static void json_trained(RtBytes *out, const RtModel *m, const char *path, const
     rt_bytes_printf(out, "}}");
 }
 
-static void show_json(const RtSession *s, int64_t bytes, const char *path, const RtState *trained) {
+static void show_json(const RtSession *s, const RtCertificate *c, const char *path,
+                      const RtState *trained) {
     const RtModel *m = s->model;
     RtBytes out = {0};
-    rt_bytes_printf(&out, "{\"weights\": %" PRId64 ", ", m->n_parameters);
+    rt_bytes_printf(&out, "{");
+    rt_certificate_json(s, c, &out);
+    rt_bytes_printf(&out, ", ");
     json_plates(&out, s);
     rt_bytes_printf(&out, ", ");
     json_vars(&out, m, "latents", RT_LATENT);
     rt_bytes_printf(&out, ", ");
     json_vars(&out, m, "observed", RT_OBSERVED);
-    rt_bytes_printf(&out, ", \"bytes\": %" PRId64 ", \"flop_per_step\": null, \"model\": ", bytes);
+    rt_bytes_printf(&out, ", \"model\": ");
     rt_json_string(&out, m->name);
     rt_bytes_printf(&out, ", \"source_hash\": ");
     rt_json_string(&out, m->hash);
@@ -178,12 +183,12 @@ static void show_json(const RtSession *s, int64_t bytes, const char *path, const
 int rt_command_info(RtSession *s) {
     RtError error;
     char *path = rt_weights_path(s->mem, s->options);
+    RtCertificate c = rt_certificate(s);
     RtState *trained = find_weights(s, path, &error);
     if (!trained && !access(path, F_OK)) return rt_complain(&error); /* there, but not sound */
-    int64_t bytes = rt_train_bytes(s);
     if (s->options->json)
-        show_json(s, bytes, path, trained);
+        show_json(s, &c, path, trained);
     else
-        show_text(s, bytes, path, trained, &error);
+        show_text(s, &c, path, trained, &error);
     return 0;
 }

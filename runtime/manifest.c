@@ -267,6 +267,22 @@ static void read_tensor(Parser *p, RtProgram *g, bool output) {
     }
 }
 
+/* Appends to *terms, n of them so far. */
+static void read_term(Parser *p, const RtProgram *g, RtTerm **terms, int *n) {
+    RtTerm t = {.coef = integer(p)};
+    if (t.coef < 0) fail(p, "a count below 0");
+    expect(p, "axes");
+    while (p->at < p->n && !p->failed) {
+        int axis = find_axis(g, word(p));
+        if (axis < 0 || t.n_axes == RT_MAX_FACTORS)
+            fail(p, "not an axis, or too many");
+        else
+            t.axes[t.n_axes++] = axis;
+    }
+    *terms = grow(p->mem, *terms, *n, sizeof **terms);
+    (*terms)[(*n)++] = t;
+}
+
 static void read_line(Parser *p, RtProgram **open) {
     RtModel *m = p->model;
     if (*open) {
@@ -276,6 +292,10 @@ static void read_line(Parser *p, RtProgram **open) {
             read_tensor(p, *open, false);
         else if (next_is(p, "output"))
             read_tensor(p, *open, true);
+        else if (next_is(p, "flop"))
+            read_term(p, *open, &(*open)->flop, &(*open)->n_flop);
+        else if (next_is(p, "functions"))
+            read_term(p, *open, &(*open)->functions, &(*open)->n_functions);
         else if (next_is(p, "end"))
             *open = NULL;
         else

@@ -171,6 +171,16 @@ bool rt_parse_int(const char *text, int64_t *out) {
     return true;
 }
 
+/* The kernel's high-water mark of this program alone; getrusage's includes what ran before exec. */
+int64_t rt_peak_memory(void) {
+    FILE *f = fopen("/proc/self/status", "r");
+    char line[256];
+    long long kib = 0;
+    while (f && fgets(line, sizeof line, f) && sscanf(line, "VmHWM: %lld kB", &kib) != 1) continue;
+    if (f) fclose(f);
+    return kib * 1024;
+}
+
 double rt_seconds(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);

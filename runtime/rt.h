@@ -59,9 +59,11 @@ bool rt_read_file(const char *path, RtBytes *out, RtError *error);
  * failure. */
 bool rt_write_file(const char *path, const void *data, size_t n, RtError *error);
 double rt_seconds(void); /* monotonic */
+/* The most that this process has had in memory so far, in bytes; 0 where nothing tells. */
+int64_t rt_peak_memory(void);
 
 /* ---- manifest.c ---- */
-enum { RT_MAX_AXES = 16, RT_MAX_PLATES = 32, RT_MAX_DIMS = 4 };
+enum { RT_MAX_AXES = 16, RT_MAX_PLATES = 32, RT_MAX_DIMS = 4, RT_MAX_FACTORS = 32 };
 
 typedef struct RtPlate {
     const char *name, *reason, *column; /* column: the CSV key */
@@ -117,10 +119,17 @@ typedef struct RtTensor {
     int n_axes, axes[RT_MAX_AXES];
 } RtTensor;
 
+/* Of a count: coef times the extents of the axes. */
+typedef struct RtTerm {
+    int64_t coef;
+    int n_axes, axes[RT_MAX_FACTORS];
+} RtTerm;
+
 typedef struct RtProgram {
     const char *name;
     int64_t chunk;
-    int n_axes, n_inputs, n_outputs;
+    int n_axes, n_inputs, n_outputs, n_flop, n_functions;
+    RtTerm *flop, *functions;
     RtAxis *axes;
     RtTensor *inputs, *outputs;
     const av_entry *entry;

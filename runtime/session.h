@@ -63,7 +63,10 @@ int rt_command_elbo(RtSession *s);
 int rt_command_simulate(RtSession *s);
 int rt_command_info(RtSession *s);
 int rt_command_check(RtSession *s);
-/* Bytes that training allocates before its first step, for `info`. */
+int rt_command_bench(RtSession *s);
+/* The settings of training that options give or leave at their defaults, into s->state. */
+bool rt_train_settings(RtSession *s, RtError *error);
+/* Allocates what training does before its first step, under these settings; the bytes of s->mem. */
 int64_t rt_train_bytes(RtSession *s);
 
 /* ---- state.c ---- */
@@ -144,6 +147,19 @@ double rt_adam_norm(RtAdam *a, double *const *gradient);
 /* Step number t >= 1; the gradient times `scale`. */
 void rt_adam_step(RtAdam *a, double *const *gradient, double scale, double rate, int64_t t,
                   double averaging);
+
+/* ---- step.c: a training step's programs and memory ---- */
+typedef struct RtStep {
+    bool vary; /* plate sizes do, from block to block */
+    RtCall *call;
+    RtBinding *inputs;
+    RtAdam *adam;
+    const double *loss;
+    const void *set_loss; /* [data] */
+    double **gradient;    /* by weight */
+} RtStep;
+/* For state->sets and state->draws, at sizes up to state->hi: all memory. */
+RtStep rt_step_new(RtSession *s, RtState *state);
 
 /* ---- psis.c ---- */
 /* Pareto shape of the upper tail of n log weights; not finite where there are too few. */

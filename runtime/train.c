@@ -7,7 +7,7 @@
  * horizon from the rate over the first 5 %; the schedule is the same for every horizon until a
  * tenth of it is over, so those steps repeat too.
  * - A step whose loss or gradient is not finite changes nothing. */
-#include "runtime/session.h"
+#include "runtime/certificate.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -60,14 +60,8 @@ typedef struct Train {
     RtProgress *progress;
     int n_phases;
     Phase phases[MAX_PHASES];
-    RtCall *step;
-    RtBinding *step_inputs;
-    RtAdam *adam;
-    const double *loss;
-    const void *set_loss;
-    double **gradient;
+    RtStep step;
     RtValidation *validation;
-    bool vary;             /* plate sizes do, from block to block */
     double latent_numbers; /* of a data set of the default sizes */
     double limit;          /* seconds from start to saved weights; 0: none */
     bool may_settle;
@@ -138,25 +132,8 @@ static double entropy_weight(const Train *t, int64_t step) {
 /* ---- preparation ---- */
 
 static void prepare_step(Train *t) {
-    RtSession *s = t->s;
-    const RtModel *m = s->model;
-    t->step =
-        rt_call_new(s->mem, m, "step", s->pool, t->state->hi, t->state->sets, t->state->draws);
-    t->vary = rt_sizes_vary(m, t->state);
-    t->latent_numbers = rt_latent_numbers(m, t->state->sizes);
-    if (t->vary) rt_call_blocks(t->step, RT_SIZE_BLOCK);
-    t->loss = rt_call_want(t->step, "loss");
-    t->set_loss = rt_call_want(t->step, "set_loss");
-    t->gradient = rt_alloc(s->mem, m->n_weights, sizeof *t->gradient);
-    for (int i = 0; i < m->n_weights; i++) {
-        t->gradient[i] = rt_call_want(t->step, rt_printf(s->mem, "grad:%s", m->weights[i].name));
-        if (!t->gradient[i])
-            t->gradient[i] =
-                rt_alloc(s->mem, m->weights[i].size, sizeof(double)); /* unused: stays */
-    }
-    t->step_inputs = rt_bind_state(s->mem, m, t->state, t->state->iterate, t->step);
-    rt_call_ready(t->step);
-    t->adam = rt_adam_new(s->mem, m, s->pool, t->state);
+    t->step = rt_step_new(t->s, t->state);
+    t->latent_numbers = rt_latent_numbers(t->s->model, t->state->sizes);
 }
 
 static void prepare_validation(Train *t) {
@@ -224,7 +201,7 @@ static bool has_settled(const Train *t, int64_t done) {
         double *best = i < n - p ? &before : &now;
         if (t->validated[i] > *best) *best = t->validated[i];
     }
-    return (now - before) * (t->vary ? t->latent_numbers : 1) < defaults.settled;
+    return (now - before) * (t->step.vary ? t->latent_numbers : 1) < defaults.settled;
 }
 
 /* A settled run keeps what it has and anneals: the rest of the schedule is shortened to a quarter
@@ -263,7 +240,7 @@ static void validate_on_the_way(Train *t, int64_t done) {
     if (!t->horizon || done == t->horizon || done % (every ? every : 1)) return;
     double elbo = validate(t);
     if (t->n_validated < 64) t->validated[t->n_validated++] = elbo;
-    rt_progress_validation(t->progress, elbo, rt_validation_unit(t->vary));
+    rt_progress_validation(t->progress, elbo, rt_validation_unit(t->step.vary));
     if (t->log) fprintf(t->log, "{\"step\": %" PRId64 ", \"validation_elbo\": %.9g}\n", done, elbo);
     shorten(t, done);
     replan(t, done);
@@ -274,10 +251,12 @@ static void validate_on_the_way(Train *t, int64_t done) {
 static bool skip_step(Train *t, int64_t step, RtError *error) {
     const RtModel *m = t->s->model;
     int64_t set = 0;
-    while (t->set_loss && set < t->state->sets && isfinite(rt_real_get(m, t->set_loss, set))) set++;
+    while (t->step.set_loss && set < t->state->sets &&
+           isfinite(rt_real_get(m, t->step.set_loss, set)))
+        set++;
     t->state->skipped++;
     char where[100] = "its gradient";
-    if (t->set_loss && set < t->state->sets)
+    if (t->step.set_loss && set < t->state->sets)
         snprintf(where, sizeof where, "the loss of its data set %" PRId64, set);
     if (t->state->skipped <= 5)
         rt_progress_line(t->progress,
@@ -321,25 +300,25 @@ static double clip(Train *t, double norm) {
 static void draw_sizes(Train *t, int64_t step) {
     const RtModel *m = t->s->model;
     int64_t sizes[RT_MAX_PLATES];
-    for (int64_t b = 0; t->vary && b * RT_SIZE_BLOCK < t->state->sets; b++) {
+    for (int64_t b = 0; t->step.vary && b * RT_SIZE_BLOCK < t->state->sets; b++) {
         rt_sizes_draw(m, t->state, t->s->seed, (uint32_t)step, (uint32_t)b, sizes);
-        rt_call_block(t->step, b, sizes, t->latent_numbers / rt_latent_numbers(m, sizes));
+        rt_call_block(t->step.call, b, sizes, t->latent_numbers / rt_latent_numbers(m, sizes));
     }
 }
 
 static bool train_step(Train *t, int64_t step, RtError *error) {
     const uint32_t key[2] = {t->s->seed, RT_FOR_STEP};
-    rt_binding_refresh(t->step_inputs);
-    rt_binding_control(t->step_inputs, "entropy_weight", entropy_weight(t, step));
+    rt_binding_refresh(t->step.inputs);
+    rt_binding_control(t->step.inputs, "entropy_weight", entropy_weight(t, step));
     draw_sizes(t, step);
-    rt_call_run(t->step, key, (uint32_t)step, 0, t->state->sets);
-    double norm = rt_adam_norm(t->adam, t->gradient);
-    if (!isfinite(*t->loss) || !isfinite(norm)) return skip_step(t, step, error);
+    rt_call_run(t->step.call, key, (uint32_t)step, 0, t->state->sets);
+    double norm = rt_adam_norm(t->step.adam, t->step.gradient);
+    if (!isfinite(*t->step.loss) || !isfinite(norm)) return skip_step(t, step, error);
     t->updates++;
-    note_loss(t, *t->loss);
+    note_loss(t, *t->step.loss);
     double averaging = fmax(defaults.averaging, fmin(1, 9.0 / (double)(t->updates + 8)));
     double lr = t->state->learning_rate * rate(t, step);
-    rt_adam_step(t->adam, t->gradient, clip(t, norm), lr, t->updates, averaging);
+    rt_adam_step(t->step.adam, t->step.gradient, clip(t, norm), lr, t->updates, averaging);
     double per_second = (double)((step + 1) * t->state->sets) / (rt_seconds() - t->loop_started);
     rt_progress_step(t->progress, step, t->horizon, t->mean_loss, sqrt(t->loss_variance), norm,
                      per_second);
@@ -349,7 +328,7 @@ static bool train_step(Train *t, int64_t step, RtError *error) {
                 "{\"step\": %" PRId64
                 ", \"loss\": %.9g, \"gradient_norm\": %.9g, \"learning_rate\": %.6g, "
                 "\"seconds\": %.3f}\n",
-                step, *t->loss, norm, lr, rt_seconds() - t->s->started);
+                step, *t->step.loss, norm, lr, rt_seconds() - t->s->started);
     return true;
 }
 
@@ -384,7 +363,10 @@ static void report(Train *t, const char *path) {
                      "%" PRId64 " steps in %.1f s (%" PRId64
                      " skipped), validation ELBO %.3f %s, seed %" PRIu32 "; weights in %s",
                      state->steps, seconds, state->skipped, state->validation,
-                     rt_validation_unit(t->vary), state->seed, path);
+                     rt_validation_unit(t->step.vary), state->seed, path);
+    if (t->s->options->verbose)
+        rt_progress_line(t->progress, "memory    %.1f MiB at most, as measured",
+                         (double)rt_peak_memory() / 1048576);
     if (!t->s->options->json) return;
     RtBytes out = {0};
     rt_bytes_printf(&out, "{\"steps\": %" PRId64 ", \"seconds\": %.3f, \"loss\": ", state->steps,
@@ -392,7 +374,7 @@ static void report(Train *t, const char *path) {
     rt_json_number(&out, t->mean_loss);
     rt_bytes_printf(&out, ", \"validation_elbo\": ");
     rt_json_number(&out, state->validation);
-    rt_bytes_printf(&out, ", \"validation_unit\": \"%s\", ", rt_validation_unit(t->vary));
+    rt_bytes_printf(&out, ", \"validation_unit\": \"%s\", ", rt_validation_unit(t->step.vary));
     rt_validation_json(t->validation, &out);
     rt_bytes_printf(&out, ", \"skipped_steps\": %" PRId64 ", \"weights_file\": ", state->skipped);
     rt_json_string(&out, path);
@@ -413,20 +395,27 @@ static void catch_signals(void) {
     sigaction(SIGTERM, &action, NULL);
 }
 
+/* What a step needs, before anything of it is there. */
+static void certify(const Train *t) {
+    RtBytes text = {0};
+    RtCertificate c = rt_certificate(t->s);
+    rt_certificate_text(t->s, &c, &text);
+    rt_progress_line(t->progress, "%.*s", (int)text.n - 1, text.data);
+    rt_bytes_free(&text);
+}
+
 static bool prepare(Train *t, RtError *error) {
     RtSession *s = t->s;
-    if (!read_settings(t, error) || !rt_stats(s, error)) return false;
+    if (!read_settings(t, error)) return false;
+    if (s->options->verbose) certify(t);
+    if (!rt_stats(s, error)) return false;
     if (!s->options->quiet && !s->options->json) rt_preview(s, t->progress);
     rt_state_init_weights(s->model, t->state, s->seed);
     prepare_step(t);
     prepare_validation(t);
     rt_validation_simulate(t->validation);
     double start = validate(t);
-    if (s->options->verbose)
-        rt_progress_line(t->progress, "%" PRId64 " weights, %.1f MiB, %d threads",
-                         s->model->n_parameters, (double)rt_mem_bytes(s->mem) / 1048576,
-                         rt_pool_threads(s->pool));
-    rt_progress_validation(t->progress, start, rt_validation_unit(t->vary));
+    rt_progress_validation(t->progress, start, rt_validation_unit(t->step.vary));
     return true;
 }
 
@@ -447,6 +436,11 @@ int rt_command_train(RtSession *s) {
     if (!rt_weights_save(s->model, t.state, path, &error)) return rt_complain(&error);
     report(&t, path);
     return caught ? 128 + caught : 0;
+}
+
+bool rt_train_settings(RtSession *s, RtError *error) {
+    Train t = {.s = s, .state = s->state};
+    return read_settings(&t, error);
 }
 
 int64_t rt_train_bytes(RtSession *s) {

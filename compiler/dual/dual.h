@@ -35,10 +35,30 @@ typedef struct DualWeight {
     IrInit init;
 } DualWeight;
 
+/* What was built, for people (--emit=dot, --emit=json). Features are named by their tags: "x" the
+ * variable itself, "set.obs" the pooled instances of obs, "given.mu" a latent drawn before. */
+typedef struct DualEncoding {
+    const Plate *plate; /* of whose instances; NULL: of the whole data set */
+    const char *pooled; /* begins the names of the weights that pool the instances; NULL: nothing
+                           does */
+    VEC(const char *) features; /* what is known of an instance */
+} DualEncoding;
+
+typedef struct DualFlow {
+    const char *name;   /* begins the names of its weights */
+    const Plate *plate; /* of whose instances it draws the latents; NULL: outside all plates */
+    VEC(const Var *) latents;
+    const Plate *encoding;      /* whose encoding it reads; NULL: the whole data set's */
+    VEC(const char *) features; /* all that it reads, beside its base draws */
+    VEC(const Var *) given;     /* the latents among them */
+} DualFlow;
+
 typedef struct Dual {
     const Analysis *analysis;
     DualOptions options;
     VEC(DualWeight) weights;
+    VEC(DualEncoding) encodings; /* parents before children */
+    VEC(DualFlow) flows;         /* in the order in which they draw */
     IrProgram *simulate, *prepare, *step, *posterior, *logjoint;
 } Dual;
 
@@ -46,5 +66,10 @@ typedef struct Dual {
 Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis, const DualOptions *options);
 /* The same for models known to be small: one that is too large ends the program. */
 Dual *dual_build(Arena *arena, const Analysis *analysis, const DualOptions *options);
+
+/* dot.c, json.c: the template beside the dual as a picture for graphviz, and all that is known of
+ * both. */
+void dual_print_dot(Text *out, const Dual *dual);
+void dual_print_json(Text *out, const Dual *dual);
 
 #endif

@@ -296,6 +296,21 @@ static void pool_into(Build *b, Encoding *enc, const Plate *around, const Blocks
     }
 }
 
+static void describe_one(Build *b, const Plate *plate, const Blocks *blocks) {
+    DualEncoding e = {.plate = plate, .pooled = plate ? pool_name(b, plate) : NULL};
+    for (int i = 0; i < blocks->n; i++) vec_push(b->arena, &e.features, blocks->at[i].tag);
+    vec_push(b->arena, &b->dual->encodings, e);
+}
+
+/* For people; every program that encodes does it alike, so the first says it. */
+static void describe(Build *b, const Encoding *enc) {
+    if (b->dual->encodings.n) return;
+    describe_one(b, NULL, &enc->root);
+    for (int i = 0; i < b->model->plates.n; i++)
+        if (holds_data(b, b->model->plates.data[i]))
+            describe_one(b, b->model->plates.data[i], &enc->plate[i]);
+}
+
 Encoding *encode(Build *b) {
     Encoding *enc = arena_new_of(b->arena, Encoding);
     enc->plate = arena_array(b->arena, Blocks, b->model->plates.n + 1);
@@ -323,6 +338,7 @@ Encoding *encode(Build *b) {
     /* An instance knows the observed variables that stand in its own plate, too. */
     for (int i = 0; i < b->model->plates.n; i++)
         for (int k = 0; k < raw[i].n; k++) blocks_add(&enc->plate[i], raw[i].at[k]);
+    describe(b, enc);
     return enc;
 }
 

@@ -91,10 +91,16 @@ static void add_all(Blocks *into, const Blocks *from) {
     }
 }
 
-static Blocks context_of(GuideState *g, const Template *t) {
-    Build *b = g->b;
+/* The innermost plate around the template in which there is data; NULL: the whole data set. */
+static const Plate *encoded_plate(const GuideState *g, const Template *t) {
     const Plate *plate = t->plate;
     while (plate && !g->enc->plate[plate->index].n) plate = plate->parent;
+    return plate;
+}
+
+static Blocks context_of(GuideState *g, const Template *t) {
+    Build *b = g->b;
+    const Plate *plate = encoded_plate(g, t);
     Blocks blocks = plate ? g->enc->plate[plate->index] : g->enc->root;
     if (b->options.paper) return blocks;
     add_all(&blocks, &g->enc->scale);
@@ -294,11 +300,25 @@ static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *cont
     return ir_add(p, a.shift, ir_mul(p, ir_exp(p, a.log_scale), y));
 }
 
+/* For people, once: in the program that shows the flows' parameters. */
+static void describe(GuideState *g, const Template *t, const Blocks *context) {
+    Build *b = g->b;
+    DualFlow flow = {.name = t->name, .plate = t->plate, .encoding = encoded_plate(g, t)};
+    if (!g->show) return;
+    for (int i = 0; i < t->n; i++) vec_push(b->arena, &flow.latents, t->latent[i]);
+    for (int i = 0; i < context->n; i++) vec_push(b->arena, &flow.features, context->at[i].tag);
+    if (is_structured(b) && t->conditioning)
+        for (int i = 0; i < t->conditioning->n_on; i++)
+            vec_push(b->arena, &flow.given, t->conditioning->on[i]);
+    vec_push(b->arena, &b->dual->flows, flow);
+}
+
 static void sample_template(GuideState *g, Template *t) {
     Build *b = g->b;
     IrProgram *p = b->p;
     t->flat = feature_axis(b, t->size);
     Blocks context = context_of(g, t);
+    describe(g, t, &context);
     IrValue u = base_draw(b, t), log_det;
     IrValue v = b->options.paper ? paper_flow(g, t, &context, u, &log_det)
                                  : derived_flow(g, t, &context, u, &log_det);

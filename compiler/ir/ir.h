@@ -137,10 +137,13 @@ typedef struct IrProgram {
 } IrProgram;
 
 /* ---- ops.def as data ---- */
+/* What an element of a point-wise operation counts (opt/count.h). */
+typedef enum { COST_NONE, COST_FLOP, COST_FUNCTION } IrCost;
 typedef struct IrOpInfo {
     const char *text;
     int arity;
     IrRule rule;
+    IrCost cost;
     const char *doc;
 } IrOpInfo;
 extern const IrOpInfo ir_op_info[OP_COUNT];

@@ -70,6 +70,20 @@ void expr_visit_vars(const Expr *e, void (*visit)(void *user, Var *var), void *u
     walk_all(e, visit, user, NULL);
 }
 
+static bool written_in(const Expr *e, const Var *var) {
+    if (!e) return false;
+    bool found = e->kind == EXPR_VAR && e->var == var;
+    for (int i = 0; i < e->n_args && !found; i++) found = written_in(e->args[i], var);
+    return found;
+}
+
+bool var_reads(const Var *var, const Var *other) {
+    bool found = written_in(var->value, other);
+    for (int i = 0; var->dist && i < var->dist->n_params && !found; i++)
+        found = written_in(var->args[i], other);
+    return found;
+}
+
 /* ---- tables ---- */
 
 const SupportInfo support_info[N_SUPPORTS] = {

@@ -1,4 +1,5 @@
-/* graph.h -- the template graph of a model, private to model/ (and its tests).
+/* graph.h -- the template graph of a model, private to model/, its tests, and what prints it
+ * (dual/json.c).
  *
  * One vertex per declared latent and observed variable, whatever the plates' sizes. Every latent or
  * observed variable has one factor: itself and the variables its distribution's arguments mention,

@@ -237,6 +237,8 @@ uint64_t model_hash(Arena *arena, const Model *model);
 void model_print_descriptors(Text *out, const Analysis *analysis, bool mean_field);
 void model_print_analysis(Text *out, const Analysis *analysis, bool mean_field);
 
+/* Is `other` written in `var`'s distribution or value? (expr_mentions looks through lets.) */
+bool var_reads(const Var *var, const Var *other);
 /* Does the value of `e` mention variable `var` (through lets too)? */
 bool expr_mentions(const Expr *e, const Var *var);
 /* Calls `visit` for every random variable or hyper that `e` depends on, lets and functions looked

@@ -402,6 +402,8 @@ static const Emission emission[OP_COUNT] = {
     { .prim = LOOP_##x }
 #define EXPAND(x) \
     { .expand = expand_##x }
+#define ONE(x) x
+#define FREE(x) x
 #define LOWER(x) \
     { .prim = LOOP_end }
 #define OP(ENUM, text, arity, rule, value, derivative, emit, doc) [OP_##ENUM] = emit,
@@ -409,6 +411,8 @@ static const Emission emission[OP_COUNT] = {
 #undef OP
 #undef PRIM
 #undef EXPAND
+#undef ONE
+#undef FREE
 #undef LOWER
 };
 

@@ -1,5 +1,6 @@
 /* loop_print.c -- the loop program as text (--emit=loops), and its section of the manifest
  * (runtime/abi.h). */
+#include "opt/count.h"
 #include "opt/loop.h"
 
 /* ---- sizes and addresses ---- */
@@ -156,12 +157,22 @@ static void print_axes(Text *out, const IrProgram *ir, const IrOp *op) {
     text_add(out, "\n");
 }
 
+static void print_terms(Text *out, const IrProgram *ir, const char *what, const CountTerms *terms) {
+    for (int i = 0; i < terms->n; i++) {
+        const CountTerm *term = &terms->data[i];
+        text_printf(out, "  %s %lld axes", what, (long long)term->coef);
+        for (int k = 0; k < term->n_axes; k++)
+            text_printf(out, " %s", ir->axes.data[term->axes[k]].name);
+        text_add(out, "\n");
+    }
+}
+
 void manifest_program(Text *out, const LoopProgram *p) {
     static const char *const kinds[] = {"data", "draw", "plate", "event"};
     static const char *const roles[] = {"weight", "hyper", "data", "latent", "stat", "control"};
     const IrProgram *ir = p->ir;
     const IrAxis *axes = ir->axes.data;
-    text_printf(out, "program %s lane %s lanes %d chunk %lld flop-scale 1\n", p->name,
+    text_printf(out, "program %s lane %s lanes %d chunk %lld\n", p->name,
                 p->lane == AXIS_NONE ? "-" : kinds[axes[p->lane].kind], p->lanes,
                 (long long)p->chunk);
     for (int i = 0; i < ir->axes.n; i++)
@@ -182,5 +193,8 @@ void manifest_program(Text *out, const LoopProgram *p) {
         text_printf(out, "  output %s reduced %d", o->name, reduced[o->value]);
         print_axes(out, ir, &ir->ops.data[o->value]);
     }
+    Count count = opt_count(out->arena, ir);
+    print_terms(out, ir, "flop", &count.flop);
+    print_terms(out, ir, "functions", &count.functions);
     text_add(out, "end\n");
 }

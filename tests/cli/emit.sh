@@ -32,3 +32,20 @@ check time_passes sh -c '"$ADAVIC" --time-passes --emit=ir:step "$0" 2>&1 >/dev/
 "$ADAVIC" --emit=ir "$gre" >gre.ir
 check ir_reads_back sh -c '"$ADAVIC" --run=verify gre.ir | cmp - gre.ir'
 check dce_is_idempotent sh -c '"$ADAVIC" --run=dce gre.ir | cmp - gre.ir'
+
+# JSON and DOT, by other programs' readers where they are here (tests/unit/test_dual_show.c has readers of its own)
+if jq --version >/dev/null 2>&1; then
+    check json_is_json sh -c '"$ADAVIC" --paper --emit=json "$0" | jq -e ".plates[1].parent == \"group\" and .family == \"adavi\" and
+        ([.weights[] | .shape | reduce .[] as \$d (1; . * \$d)] | add) == 12018" >/dev/null' "$gre"
+else
+    echo "skip json_is_json: jq is not here"
+fi
+if dot -V >/dev/null 2>&1; then
+    check dot_is_drawn sh -c 'for f in structured adavi; do
+        "$ADAVIC" --family=$f --emit=dot "$0" | dot -Tsvg | grep -q "flow of mu_g" || exit 1; done' "$gre"
+else
+    echo "skip dot_is_drawn: graphviz is not here"
+fi
+cp "$gre" 'odd "name" \.hbm'
+check odd_name_in_json sh -c '"$ADAVIC" --emit=json "$0" | grep -qF "\"model\": \"odd \\\"name\\\" \\\\\"," ' 'odd "name" \.hbm'
+check odd_name_in_dot sh -c '"$ADAVIC" --emit=dot "$0" | grep -qF "digraph \"odd \\\"name\\\" \\\\\" {"' 'odd "name" \.hbm'

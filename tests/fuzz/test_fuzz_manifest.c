@@ -21,6 +21,11 @@ static void check_program(const RtModel *m, const RtProgram *g) {
         const RtTensor *t = k < g->n_inputs ? &g->inputs[k] : &g->outputs[k - g->n_inputs];
         for (int i = 0; i < t->n_axes; i++) must_hold(t->axes[i] < g->n_axes);
     }
+    for (int k = 0; k < g->n_flop + g->n_functions; k++) {
+        const RtTerm *t = k < g->n_flop ? &g->flop[k] : &g->functions[k - g->n_flop];
+        must_hold(t->coef >= 0);
+        for (int i = 0; i < t->n_axes; i++) must_hold(t->axes[i] < g->n_axes);
+    }
 }
 
 static void check_model(const RtModel *m) {
@@ -97,6 +102,8 @@ static void words(FuzzList *list) {
                                        " output ",
                                        " reduced ",
                                        " axes ",
+                                       " flop ",
+                                       " functions ",
                                        "end\n",
                                        "step",
                                        "simulate",

@@ -253,10 +253,55 @@ static void usage_errors(void) {
     }
 }
 
+/* The formulas of the fake manifest, by hand: flop 7 + 20 data group obs + 10 data draw group,
+ * functions 3 data draw group. */
+static void certificate(void) {
+    EXPECT("info --sets 8 --draws 4 --json", 0);
+    CHECK(json("flop_per_step", 0) == 7 + 20 * 8 * 4 * 5 + 10 * 8 * 4 * 4, "%s", text_out);
+    CHECK(json("functions_per_step", 0) == 3 * 8 * 4 * 4, "%s", text_out);
+    CHECK(json("coefficient", 1) == 20 && strstr(text_out, "[\"data\", \"draw\", \"group\"]"), "%s",
+          text_out);
+    /* one more group, one more obs */
+    CHECK(json("flop_per_step", 1) == 20 * 8 * 5 + 10 * 8 * 4, "%s", text_out);
+    CHECK(json("flop_per_step", 2) == 20 * 8 * 4, "%s", text_out);
+    CHECK(json("functions_per_step", 2) == 0, "%s", text_out);
+    double bytes = json("bytes", 0), group = json("bytes", 1), obs = json("bytes", 2);
+    EXPECT("info --sets 8 --draws 4 --size group=104 --json", 0);
+    CHECK(json("flop_per_step", 0) == 7 + 104 * (20 * 8 * 5 + 10 * 8 * 4), "%s", text_out);
+    CHECK_NEAR(json("bytes", 0), bytes + 100 * group, 0.05 * json("bytes", 0), "bytes by group");
+    EXPECT("info --sets 8 --draws 4 --size obs=1005 --json", 0);
+    CHECK_NEAR(json("bytes", 0), bytes + 1000 * obs, 0.05 * json("bytes", 0), "bytes by obs");
+    EXPECT("info", 0);
+    CHECK(strstr(text_out, "one more group: + ") && strstr(text_out, ", all of it allocated"), "%s",
+          text_out);
+    EXPECT("train --steps 3 -v --sets 8 --draws 4", 0);
+    const char *need = strstr(text_err, "FLOP and 384 functions"),
+               *end = strstr(text_err, "3 steps");
+    CHECK(need && end && need < end, "%s", text_err);
+}
+
+static void bench(void) {
+    EXPECT("bench --steps 7 --sets 8 --draws 4 -j2 --json", 0);
+    CHECK(json("threads", 0) == 2 && json("steps", 0) == 7, "%s", text_out);
+    double least = json("min", 0), median = json("median", 0), most = json("max", 0);
+    CHECK(0 < least && least <= median && median <= most, "%s", text_out);
+    double step = json("step", 0), optimiser = json("optimiser", 0);
+    CHECK(step > 0 && step < most && optimiser > 0 && optimiser < most, "%s", text_out);
+    CHECK(json("simulate", 0) > 0 && json("posterior", 0) > 0, "%s", text_out);
+    CHECK(json("flop", 0) == 7 + 20 * 8 * 4 * 5 + 10 * 8 * 4 * 4, "%s", text_out);
+    CHECK_NEAR(json("gflops", 0), json("flop", 0) / median / 1e6, 1e-3 * json("gflops", 0), "rate");
+    CHECK(json("peak_gflops", 0) > 0.5 && json("rss_mib", 0) > 1, "%s", text_out);
+    EXPECT("bench --time 0.1 --size group=7", 0);
+    CHECK(strstr(text_out, "group = 7") && strstr(text_out, "whole step"), "%s", text_out);
+    EXPECT("bench one.npz", 2);
+    EXPECT("bench --count 3", 2);
+}
+
 static void help_teaches(void) {
-    static const char *const commands[] = {"train", "infer", "elbo", "simulate", "info", "check"};
+    static const char *const commands[] = {"train", "infer", "elbo", "simulate",
+                                           "info",  "check", "bench"};
     EXPECT("--help", 0);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 7; i++) {
         char line[40];
         CHECK(strstr(text_out, commands[i]) || i, "no %s", commands[i]);
         snprintf(line, sizeof line, i % 2 ? "%s --help" : "help %s", commands[i]);
@@ -297,6 +342,8 @@ int main(void) {
     RUN(hypers_and_sizes_are_stored);
     RUN(draws_files);
     RUN(labels_of_a_csv);
+    RUN(certificate);
+    RUN(bench);
     RUN(usage_errors);
     RUN(help_teaches);
     RUN(data_errors);
