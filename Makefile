@@ -184,6 +184,8 @@ docs: all
 	$(BUILD)/adavic --explain all >docs/errors.md
 	$(BUILD)/adavic --explain-ops >docs/ir-ops.md
 	$(BUILD)/adavic --explain-library >docs/distributions.md
+	grammar/page.sh docs/language.md >$(BUILD)/language.md
+	cp $(BUILD)/language.md docs/language.md
 setup: ; @./setup.sh
 clean: ; rm -rf $(BUILD)
 help:
