@@ -15,8 +15,12 @@ same operations_are_current "$ROOT/docs/ir-ops.md" "$ADAVIC" --explain-ops
 same library_is_current "$ROOT/docs/distributions.md" "$ADAVIC" --explain-library
 same grammar_is_current "$ROOT/docs/language.md" "$ROOT/grammar/page.sh" "$ROOT/docs/language.md"
 
-sed -n '/^```$/,/^```$/p' "$ROOT/docs/ir.md" | sed '/^```/d' >example.ir
+# docs/ir.md: what is marked `ir` reads back to itself, and the worked program is the model's above it.
+awk '/^```ir$/ {inside = 1; next} /^```/ {inside = 0} inside' "$ROOT/docs/ir.md" >example.ir
 check ir_example sh -c '"$ADAVIC" --run=verify example.ir >printed && sed 1d example.ir | cmp - printed'
+awk '/^```hbm/ {inside = 1; next} /^```/ {inside = 0} inside' "$ROOT/docs/ir.md" >mean.hbm
+awk '/^```ir mean logjoint$/ {inside = 1; next} /^```/ {inside = 0} inside' "$ROOT/docs/ir.md" >worked.ir
+check ir_worked_program sh -c 'test -s worked.ir && "$ADAVIC" --emit=ir:logjoint mean.hbm | grep -vE "^  axis .* : event" | cmp - worked.ir'
 
 # Every diagnostic has a test, every file that is named in the docs exists, every example is named in the README.
 missing=
