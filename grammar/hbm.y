@@ -132,12 +132,14 @@ block:
 |   CROSS names '{' items close     { $$ = node(parser, AST_CROSS, @$); LIST(&$$->args) = LIST($2); LIST(&$$->items) = LIST($4); }
 |   CROSS names '(' size ')' '{' items close
                                     { $$ = node(parser, AST_CROSS, @$); LIST(&$$->args) = LIST($2); LIST(&$$->items) = LIST($7); }
-|   DISTRIBUTION IDENT '(' opt_params ')' ':' support '{' members '}'
+|   DISTRIBUTION IDENT opt_dims '(' opt_params ')' ':' support '{' members '}'
                                     { $$ = named(parser, AST_DISTRIBUTION, @$, $2); $$->doc = $1.text;
-                                      LIST(&$$->args) = LIST($4); $$->value = $7; LIST(&$$->items) = LIST($9); }
-|   LINK IDENT '(' opt_params ')' ':' support '{' members '}'
+                                      LIST(&$$->dims) = LIST($3); LIST(&$$->args) = LIST($5); $$->value = $8;
+                                      LIST(&$$->items) = LIST($10); }
+|   LINK IDENT opt_dims '(' opt_params ')' ':' support '{' members '}'
                                     { $$ = named(parser, AST_LINK, @$, $2); $$->doc = $1.text;
-                                      LIST(&$$->args) = LIST($4); $$->value = $7; LIST(&$$->items) = LIST($9); }
+                                      LIST(&$$->dims) = LIST($3); LIST(&$$->args) = LIST($5); $$->value = $8;
+                                      LIST(&$$->items) = LIST($10); }
 |   DUAL '{' members '}'            { $$ = node(parser, AST_DUAL, @$); LIST(&$$->items) = LIST($3); }
 ;
 
@@ -205,8 +207,9 @@ params:
 ;
 
 param:
-    IDENT                           { $$ = named(parser, AST_PARAM, @$, $1); }
-|   IDENT ':' support               { $$ = named(parser, AST_PARAM, @$, $1); $$->value = $3; CLOSE($$, $$); }
+    IDENT opt_dims                  { $$ = named(parser, AST_PARAM, @$, $1); LIST(&$$->dims) = LIST($2); CLOSE($$, $$); }
+|   IDENT opt_dims ':' support      { $$ = named(parser, AST_PARAM, @$, $1); LIST(&$$->dims) = LIST($2); $$->value = $4;
+                                      CLOSE($$, $$); }
 ;
 
 support:

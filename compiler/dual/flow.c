@@ -47,6 +47,11 @@ typedef struct GuideState {
     IrValue log_q;
 } GuideState;
 
+static int64_t free_size(const Var *latent) {
+    Type free = model_free_type(latent);
+    return event_size(&free);
+}
+
 /* ------------------------------------------------------------------ conditioning */
 
 /* One latent of K as features of order one. */
@@ -55,7 +60,7 @@ static void add_known(GuideState *g, const Var *var, Blocks *blocks) {
     IrProgram *p = b->p;
     Val value = b->value[var->index], v = g->free[var->index];
     AxisId events[MAX_DIMS];
-    int n = event_axes(b, &value, events);
+    int n = event_axes(b, &v, events);
     const char *tag = arena_printf(b->arena, "given.%s", var->name);
     if (var->support.kind != SUPPORT_REAL) {
         blocks_add(blocks, block_of(v.v, n, events, tag));
@@ -108,11 +113,11 @@ typedef struct Affine {
 } Affine;
 
 static void add_flat(Build *b, const Template *t, IrValue *sum, int i, Val val) {
-    AxisId own = feature_axis(b, event_size(&t->latent[i]->type));
+    AxisId own = feature_axis(b, free_size(t->latent[i]));
     IrValue v = flatten(b, val, own);
     if (t->n > 1) {
         /* a joint template: the latent's stretch of the flat event. Padding needs two axes. */
-        AxisId from = named_axis(b, "part", event_size(&t->latent[i]->type));
+        AxisId from = named_axis(b, "part", free_size(t->latent[i]));
         v = ir_pad(b->p, ir_rename(b->p, v, own, from), from, t->flat, t->start[i]);
     }
     *sum = *sum == IR_NONE ? v : ir_add(b->p, *sum, v);
@@ -142,7 +147,7 @@ static Affine fused_affine(GuideState *g, const Template *t, const Blocks *conte
         Gaussian prior = start_of(b, g->enc, var), own = prior;
         bool fuse = moment_of(b, g->enc, var, &own);
         n_moments += fuse;
-        for (int64_t k = 0; k < event_size(&var->type); k++) has[t->start[i] + k] = fuse;
+        for (int64_t k = 0; k < free_size(var); k++) has[t->start[i] + k] = fuse;
         add_flat(b, t, &v0, i, prior.centre);
         add_flat(b, t, &s0, i, prior.spread);
         add_flat(b, t, &moment, i, own.centre);
@@ -274,7 +279,8 @@ static void sample_template(GuideState *g, Template *t) {
     log_q = ir_sub(p, log_q, log_det);
     for (int i = 0; i < t->n; i++) {
         const Var *var = t->latent[i];
-        Val free = unflatten(b, v, t->flat, t->start[i], &var->type);
+        Type type = model_free_type(var);
+        Val free = unflatten(b, v, t->flat, t->start[i], &type);
         g->free[var->index] = free;
         b->value[var->index] = lower_link(b, var, LINK_FORWARD, free);
         Val jacobian = lower_link(b, var, LINK_LOG_JACOBIAN, free);
@@ -296,7 +302,7 @@ static void add_latent(Build *b, Template *t, const Var *var) {
     if (t->n == MAX_JOINT) over_limit(b, var, "latents outside all plates", MAX_JOINT);
     t->start[t->n] = t->size;
     t->latent[t->n++] = var;
-    t->size += event_size(&var->type);
+    t->size += free_size(var);
     if (t->size <= MAX_FLOW) return;
     over_limit(b, var,
                joint ? "numbers in all latents outside all plates, which share one flow"

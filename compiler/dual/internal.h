@@ -49,8 +49,8 @@ typedef struct Blocks {
 typedef enum {
     BASE_DRAWS,  /* random sources */
     BASE_CENTRE, /* their medians: the body yields the centre of the distribution */
-    BASE_UPPER,  /* the first at its upper 16 % point, the others at the median: centre + about one
-                    spread */
+    BASE_UPPER,  /* one (Build.upper_site) at its upper 16 % point, the others at the median: centre
+                    + about one spread */
 } BaseMode;
 
 typedef struct Build {
@@ -70,7 +70,9 @@ typedef struct Build {
     /* state of one `sample` body */
     BaseMode base;
     const Var *sampled;
-    int n_sites;
+    int n_sites;          /* base draws met so far */
+    int upper_site;       /* BASE_UPPER: which of them is at its upper point */
+    bool sampled_by_rows; /* the body is for one value of several (rows.c) */
     bool support_bounded; /* of the variable sampled: shifts the normal's centre off 0
                              (half-normals) */
 } Build;
@@ -86,10 +88,14 @@ Val lower_expr(Build *b, const Expr *e);
 Val lower_var(Build *b, const Var *var);
 /* A draw from `var`'s distribution (or its centre or upper point, by `mode`), over `var`'s axes. */
 Val lower_sample(Build *b, const Var *var, BaseMode mode);
+/* Centre and spread of the law of `var` given its arguments, each through `map` (NULL: as it is).
+ * Of an event, the spread is that of all base draws together, to first order. */
+typedef Val (*ValMap)(Build *b, const Var *var, Val val);
+void lower_centre_and_spread(Build *b, const Var *var, ValMap map, Val *centre, IrValue *spread);
 /* log p(value | arguments), summed over the event; [data, (draw), plates]. */
 IrValue lower_log_prob(Build *b, const Var *var, Val value);
-/* Link of a latent: part applied to `at` (forward: v -> value; inverse; log_jacobian at v, not
- * summed). */
+/* Link of a latent: part applied to `at` (forward: v -> value; inverse; log_jacobian at v: one
+ * number per entry, or per event where the link is of events). */
 Val lower_link(Build *b, const Var *latent, LinkPart part, Val at);
 AxisId event_axis(Build *b, int position, int64_t extent);
 /* Event axes of a shape into axes[]; returns how many. */
@@ -121,6 +127,27 @@ const Var *location_of(const Var *var);
 bool is_location_of(const Var *latent, const Var *observed);
 /* The variable whose scale `latent` is: `observed` or one of the latents that are its location. */
 const Var *scaled_by(const Var *latent, const Var *observed);
+
+/* ---- shaped.c: positions, stretches, matrices ---- */
+Val lower_index(Build *b, const Val *whole, int dim, int64_t index);
+Val lower_slice(Build *b, const Val *whole, int dim, int64_t start, int64_t count);
+Val lower_shaped(Build *b, Shaped shaped, const Val *args);
+
+/* ---- rows.c: independent copies of an event ---- */
+typedef struct Rows {
+    int n; /* dimensions of the copies */
+    int64_t dims[MAX_DIMS];
+    AxisId axes[MAX_DIMS];
+} Rows;
+Rows rows_of(Build *b, const Type *type, int n_event);
+/* An argument or value as the body for one value sees it, whose own shape is `event`. */
+Val rows_enter(Build *b, Val val, int n_event, const int64_t *event);
+/* What a body yields, with the copies in front again. */
+Val rows_leave(Build *b, Val val, const Rows *rows);
+/* Over all copies; where it is the same for each, times their number. */
+IrValue rows_sum(Build *b, IrValue v, const Rows *rows);
+/* May this body, written for one number, be applied to all entries of an event at once? */
+bool is_entrywise(const Expr *e);
 
 /* ---- layers.c: dense layers, layer norm, attention, set transformers ---- */
 AxisId named_axis(Build *b, const char *prefix, int64_t n); /* the event axis "<prefix>.<n>" */
@@ -187,6 +214,8 @@ typedef struct Gaussian {
     Val centre, spread; /* unconstrained; spread is a standard deviation */
 } Gaussian;
 bool is_structured(const Build *b);
+/* Output of program prepare: the unconstrained prior draws of a latent whose link is of events. */
+const char *free_name(Build *b, const Var *latent);
 /* What the affine map starts from where nothing is fused. */
 Gaussian start_of(Build *b, const Encoding *enc, const Var *var);
 /* The moment of the data that speaks of `var` most directly; false: there is none. */

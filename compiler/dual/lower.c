@@ -74,9 +74,9 @@ static void declare_axes(Build *b) {
         for (int k = 0; sets[i].sizes[k]; k++) named_axis(b, sets[i].prefix, sets[i].sizes[k]);
     int64_t global = 0;
     for (int i = 0; i < b->analysis->n_latents; i++) {
-        const Type *type = &b->analysis->order[i].latent->type;
-        feature_axis(b, event_size(type));
-        if (!type->plate) global += event_size(type);
+        Type type = model_free_type(b->analysis->order[i].latent);
+        feature_axis(b, event_size(&type));
+        if (!type.plate) global += event_size(&type);
     }
     if (global) feature_axis(b, global);
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) feature_axis(b, widths[i]);
@@ -106,6 +106,8 @@ Build *build_start(Arena *arena, Dual *dual, const char *name) {
         const Var *var = model->vars.data[i];
         b->value[i].v = IR_NONE;
         for (int k = 0; k < var->type.n_dims; k++) event_axis(b, k, var->type.dims[k]);
+        Type free = var->link ? model_free_type(var) : var->type;
+        for (int k = 0; k < free.n_dims; k++) event_axis(b, k, free.dims[k]);
     }
     declare_axes(b);
     return b;
@@ -133,19 +135,6 @@ static IrValue shift_axes(Build *b, const Val *val, int by) {
         if (ir_has_axis(b->p, v, from)) v = ir_rename(b->p, v, from, to);
     }
     return v;
-}
-
-static Val lower_index(Build *b, const Val *val, int64_t index) {
-    Val rest = {.n_dims = val->n_dims - 1};
-    for (int i = 0; i < rest.n_dims; i++) rest.dims[i] = val->dims[i + 1];
-    AxisId first = event_axis(b, 0, val->dims[0]);
-    IrValue v = ir_has_axis(b->p, val->v, first) ? ir_pick(b->p, val->v, first, index) : val->v;
-    for (int i = 0; i < rest.n_dims; i++) {
-        AxisId from = event_axis(b, i + 1, rest.dims[i]), to = event_axis(b, i, rest.dims[i]);
-        if (ir_has_axis(b->p, v, from)) v = ir_rename(b->p, v, from, to);
-    }
-    rest.v = v;
-    return rest;
 }
 
 /* Copies of one element, as `rep` makes them: one value, repeated. */
@@ -227,14 +216,20 @@ static Val lower_random(Build *b, const Expr *e, const Env *env) {
     Val shape = {.v = IR_NONE};
     if (e->n_args) shape = lower(b, e->args[0], env);
     int site = b->n_sites++;
-    Val result = val_of(IR_NONE, &b->sampled->type);
-    bool up = b->base == BASE_UPPER && site == 0;
+    bool up = b->base == BASE_UPPER && site == b->upper_site;
     if (b->base == BASE_DRAWS) {
         const char *name = site ? arena_printf(b->arena, "sim:%s.%d", b->sampled->name, site)
                                 : arena_printf(b->arena, "sim:%s", b->sampled->name);
         AxisId axes[IR_MAX_AXES];
         int n = instance_axes(b, b->sampled->type.plate, false, axes);
-        n += event_axes(b, &result, axes + n);
+        Val result = scalar(IR_NONE);
+        if (b->sampled_by_rows) {
+            Rows rows = rows_of(b, &b->sampled->type, b->sampled->dist->n_dims);
+            for (int i = 0; i < rows.n; i++) axes[n++] = rows.axes[i];
+        } else {
+            result = val_of(IR_NONE, &b->sampled->type);
+            n += event_axes(b, &result, axes + n);
+        }
         result.v = e->random == RANDOM_GAMMA ? ir_random_gamma(b->p, shape.v, name, axes, n)
                                              : ir_random(b->p, e->random, name, axes, n);
         return result;
@@ -297,7 +292,9 @@ static Val lower(Build *b, const Expr *e, const Env *env) {
         const Expr *const parts[] = {e->link->forward, e->link->inverse, e->link->log_jacobian};
         return lower_body(b, parts[e->link_part], args, e->n_args);
     }
-    if (e->kind == EXPR_INDEX) return lower_index(b, &args[0], e->index);
+    if (e->kind == EXPR_INDEX) return lower_index(b, &args[0], e->dim, e->index);
+    if (e->kind == EXPR_SLICE) return lower_slice(b, &args[0], e->dim, e->index, e->count);
+    if (e->kind == EXPR_SHAPED) return lower_shaped(b, e->shaped, args);
     IrValue operands[3];
     Val result = {.v = IR_NONE};
     for (int i = 0; i < e->n_args; i++) {
@@ -335,30 +332,85 @@ Val lower_var(Build *b, const Var *var) {
 
 /* ------------------------------------------------------------------ distributions and links */
 
-static int lower_args(Build *b, const Var *var, Val *args) {
-    if (var->dist->n_params > 7)
-        internal_error("lower", "%s: more than 7 parameters", var->dist->name);
-    for (int i = 0; i < var->dist->n_params; i++) args[i] = lower_expr(b, var->args[i]);
-    return var->dist->n_params;
+/* Is this body of `var`'s law one for each of its copies? */
+static bool is_by_rows(const Var *var, const Expr *body) {
+    return var->dist->n_dims || (var->type.n_dims && !is_entrywise(body));
+}
+
+/* The arguments as the body sees them; `known_location`: false: a zero stands for it. */
+static int lower_args(Build *b, const Var *var, const Expr *body, bool known_location, Val *args) {
+    const Distribution *dist = var->dist;
+    if (dist->n_params > 7) internal_error("lower", "%s: more than 7 parameters", dist->name);
+    int location = known_location ? -1 : location_param(dist);
+    for (int i = 0; i < dist->n_params; i++) {
+        const Param *param = &dist->params[i];
+        args[i] = i == location ? scalar(ir_const(b->p, 0)) : lower_expr(b, var->args[i]);
+        if (is_by_rows(var, body)) args[i] = rows_enter(b, args[i], param->n_dims, param->dims);
+    }
+    return dist->n_params;
+}
+
+static Val sample_with(Build *b, const Var *var, BaseMode mode, const Val *args, bool bounded) {
+    const Distribution *dist = var->dist;
+    b->base = mode;
+    b->sampled = var;
+    b->n_sites = 0;
+    b->support_bounded = bounded;
+    b->sampled_by_rows = is_by_rows(var, dist->sample);
+    Val draw = lower_body(b, dist->sample, args, dist->n_params);
+    if (!b->sampled_by_rows) return val_of(draw.v, &var->type);
+    Rows rows = rows_of(b, &var->type, dist->n_dims);
+    Val whole = {.v = draw.v, .n_dims = dist->n_dims};
+    memcpy(whole.dims, dist->dims, sizeof whole.dims);
+    return rows_leave(b, whole, &rows);
 }
 
 Val lower_sample(Build *b, const Var *var, BaseMode mode) {
     Val args[8];
-    int n = lower_args(b, var, args);
-    b->base = mode;
-    b->sampled = var;
-    b->n_sites = 0;
-    b->support_bounded = var->support.kind != SUPPORT_REAL;
-    Val draw = lower_body(b, var->dist->sample, args, n);
-    Val val = val_of(draw.v, &var->type);
-    return val;
+    lower_args(b, var, var->dist->sample, true, args);
+    b->upper_site = 0;
+    return sample_with(b, var, mode, args, var->support.kind != SUPPORT_REAL);
+}
+
+/* Centre and spread of `sample` with these arguments, through `map`. */
+static void centre_and_spread(Build *b, const Var *var, const Val *args, bool bounded, ValMap map,
+                              Val *centre, IrValue *spread) {
+    IrProgram *p = b->p;
+    IrValue squares = IR_NONE;
+    *centre = sample_with(b, var, BASE_CENTRE, args, bounded);
+    int n_sites = var->dist->n_dims ? b->n_sites : 1;
+    if (map) *centre = map(b, var, *centre);
+    for (int site = 0; site < n_sites; site++) {
+        b->upper_site = site;
+        Val upper = sample_with(b, var, BASE_UPPER, args, bounded);
+        if (map) upper = map(b, var, upper);
+        IrValue apart = ir_sub(p, upper.v, centre->v);
+        if (n_sites == 1) {
+            *spread = ir_abs(p, apart);
+            return;
+        }
+        squares = site ? ir_add(p, squares, ir_square(p, apart)) : ir_square(p, apart);
+    }
+    *spread = ir_sqrt(p, ir_max(p, squares, ir_const(p, DUAL_TINY)));
+}
+
+void lower_centre_and_spread(Build *b, const Var *var, ValMap map, Val *centre, IrValue *spread) {
+    Val args[8];
+    lower_args(b, var, var->dist->sample, true, args);
+    centre_and_spread(b, var, args, var->support.kind != SUPPORT_REAL, map, centre, spread);
 }
 
 IrValue lower_log_prob(Build *b, const Var *var, Val value) {
+    const Distribution *dist = var->dist;
+    bool by_rows = is_by_rows(var, dist->log_prob);
     Val args[8];
-    int n = lower_args(b, var, args);
-    args[n] = value;
-    Val density = lower_body(b, var->dist->log_prob, args, n + 1);
+    int n = lower_args(b, var, dist->log_prob, true, args);
+    args[n] = by_rows ? rows_enter(b, value, dist->n_dims, dist->dims) : value;
+    Val density = lower_body(b, dist->log_prob, args, n + 1);
+    if (by_rows) {
+        Rows rows = rows_of(b, &var->type, dist->n_dims);
+        return rows_sum(b, density.v, &rows);
+    }
     AxisId axes[MAX_DIMS];
     int n_axes = event_axes(b, &value, axes);
     if (!n_axes) return density.v;
@@ -379,6 +431,17 @@ Val lower_link(Build *b, const Var *latent, LinkPart part, Val at) {
     const Expr *const bodies[] = {link->forward, link->inverse, link->log_jacobian};
     Val args[8] = {at};
     int n = 1;
+    if (link->n_dims) {
+        Rows rows = rows_of(b, &latent->type, link->n_dims);
+        bool from_value = part == LINK_INVERSE;
+        args[0] = rows_enter(b, at, from_value ? link->n_dims : 1,
+                             from_value ? link->dims : &link->n_free);
+        Val result = lower_body(b, bodies[part], args, 1);
+        Val one = {.v = result.v, .n_dims = part == LINK_FORWARD ? link->n_dims : from_value};
+        memcpy(one.dims, from_value ? &link->n_free : link->dims,
+               sizeof *one.dims * (size_t)one.n_dims);
+        return rows_leave(b, one, &rows);
+    }
     if (link->scaled) {
         AxisId axes[MAX_DIMS];
         Val c = val_of(IR_NONE, &latent->type);
@@ -400,43 +463,50 @@ static IrValue spread_events(Build *b, Val *val) {
     return along(b, val->v, axes, n);
 }
 
-IrValue flatten(Build *b, Val val, AxisId flat) {
+/* Dimensions `dim` and on of `v` to entries of `flat` from `start` on. */
+static IrValue flatten_from(Build *b, IrValue v, const Val *val, int dim, AxisId flat,
+                            int64_t start) {
     IrProgram *p = b->p;
-    IrValue v = spread_events(b, &val);
-    if (val.n_dims == 0) return ir_place(p, v, flat, 0);
-    AxisId axes[MAX_DIMS];
-    event_axes(b, &val, axes);
-    int64_t size = 1;
-    for (int i = 0; i < val.n_dims; i++) size *= val.dims[i];
-    if (val.n_dims == 1) return ir_pad(p, v, axes[0], flat, 0);
-    if (val.n_dims > 2) internal_error("flatten", "an event of three dimensions");
+    AxisId axis = event_axis(b, dim, val->dims[dim]);
+    if (dim == val->n_dims - 1) return ir_pad(p, v, axis, flat, start);
+    int64_t stride = 1;
+    for (int i = dim + 1; i < val->n_dims; i++) stride *= val->dims[i];
     IrValue result = IR_NONE;
-    for (int64_t i = 0; i < val.dims[0]; i++) {
-        IrValue row = ir_pad(p, ir_pick(p, v, axes[0], i), axes[1], flat, i * val.dims[1]);
+    for (int64_t i = 0; i < val->dims[dim]; i++) {
+        IrValue row =
+            flatten_from(b, ir_pick(p, v, axis, i), val, dim + 1, flat, start + i * stride);
         result = result == IR_NONE ? row : ir_add(p, result, row);
     }
     return result;
 }
 
-Val unflatten(Build *b, IrValue v, AxisId flat, int64_t start, const Type *type) {
+IrValue flatten(Build *b, Val val, AxisId flat) {
     IrProgram *p = b->p;
-    Val val = val_of(v, type);
-    AxisId axes[MAX_DIMS];
-    int n = event_axes(b, &val, axes);
-    if (n == 0) {
-        val.v = ir_pick(p, v, flat, start);
-    } else if (n == 1) {
-        val.v = ir_slice(p, v, flat, axes[0], start);
-    } else {
-        if (n > 2) internal_error("unflatten", "an event of three dimensions");
-        IrValue result = IR_NONE;
-        for (int64_t i = 0; i < type->dims[0]; i++) {
-            IrValue row = ir_slice(p, v, flat, axes[1], start + i * type->dims[1]);
-            IrValue placed = ir_place(p, row, axes[0], i);
-            result = result == IR_NONE ? placed : ir_add(p, result, placed);
-        }
-        val.v = result;
+    IrValue v = spread_events(b, &val);
+    if (val.n_dims == 0) return ir_place(p, v, flat, 0);
+    return flatten_from(b, v, &val, 0, flat, 0);
+}
+
+/* Entries of `flat` from `start` on, as the dimensions of `type` from `dim` on. */
+static IrValue unflatten_to(Build *b, IrValue v, AxisId flat, int64_t start, const Type *type,
+                            int dim) {
+    IrProgram *p = b->p;
+    AxisId axis = event_axis(b, dim, type->dims[dim]);
+    if (dim == type->n_dims - 1) return ir_slice(p, v, flat, axis, start);
+    int64_t stride = 1;
+    for (int i = dim + 1; i < type->n_dims; i++) stride *= type->dims[i];
+    IrValue result = IR_NONE;
+    for (int64_t i = 0; i < type->dims[dim]; i++) {
+        IrValue row = unflatten_to(b, v, flat, start + i * stride, type, dim + 1);
+        IrValue placed = ir_place(p, row, axis, i);
+        result = result == IR_NONE ? placed : ir_add(p, result, placed);
     }
+    return result;
+}
+
+Val unflatten(Build *b, IrValue v, AxisId flat, int64_t start, const Type *type) {
+    Val val = val_of(IR_NONE, type);
+    val.v = type->n_dims ? unflatten_to(b, v, flat, start, type, 0) : ir_pick(b->p, v, flat, start);
     return val;
 }
 
@@ -504,16 +574,9 @@ const Var *scaled_by(const Var *latent, const Var *observed) {
 }
 
 IrValue lower_spread(Build *b, const Var *var) {
-    Val args[8], at[2];
-    int location = location_param(var->dist);
-    for (int i = 0; i < var->dist->n_params; i++)
-        args[i] = i == location ? scalar(ir_const(b->p, 0)) : lower_expr(b, var->args[i]);
-    for (int upper = 0; upper < 2; upper++) {
-        b->base = upper ? BASE_UPPER : BASE_CENTRE;
-        b->sampled = var;
-        b->n_sites = 0;
-        b->support_bounded = false;
-        at[upper] = lower_body(b, var->dist->sample, args, var->dist->n_params);
-    }
-    return ir_abs(b->p, ir_sub(b->p, at[1].v, at[0].v));
+    Val args[8], centre;
+    IrValue spread;
+    lower_args(b, var, var->dist->sample, false, args);
+    centre_and_spread(b, var, args, false, NULL, &centre, &spread);
+    return spread;
 }

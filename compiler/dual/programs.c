@@ -36,6 +36,15 @@ static void output_simulated(Build *b) {
     }
 }
 
+static void output_free(Build *b) {
+    for (int i = 0; i < b->model->vars.n; i++) {
+        const Var *var = b->model->vars.data[i];
+        if (var->kind != VAR_LATENT || !var->link->n_dims) continue;
+        Val free = lower_link(b, var, LINK_INVERSE, b->value[i]);
+        output_value(b, free_name(b, var), &free, var->type.plate, false);
+    }
+}
+
 /* Forgets everything but data and constants: what follows is about draws from the guide. */
 static void forget_latents(Build *b) {
     for (int i = 0; i < b->model->vars.n; i++) {
@@ -79,6 +88,7 @@ static void build_simulate(Build *b) {
 static void build_prepare(Build *b) {
     simulate_all(b);
     output_simulated(b);
+    output_free(b);
     b->preparing = true;
     if (!b->options.paper) encode(b);
 }

@@ -15,6 +15,10 @@ bool is_structured(const Build *b) {
     return b->options.family == FAMILY_STRUCTURED && !b->options.paper;
 }
 
+const char *free_name(Build *b, const Var *latent) {
+    return arena_printf(b->arena, "%s.free", latent->name);
+}
+
 typedef struct KnownArgs {
     const Build *b;
     bool known;
@@ -32,28 +36,32 @@ static bool prior_is_known(const Build *b, const Var *var) {
     return k.known;
 }
 
+static Val to_free(Build *b, const Var *var, Val value) {
+    return lower_link(b, var, LINK_INVERSE, value);
+}
+
 /* Centre and spread of the latent's law given K, or over all prior draws where K does not determine
  * its arguments. */
 static Gaussian prior_of(Build *b, const Var *var) {
     IrProgram *p = b->p;
-    Gaussian prior = {.centre = val_of(IR_NONE, &var->type), .spread = val_of(IR_NONE, &var->type)};
+    Type free = model_free_type(var);
+    Gaussian prior = {.centre = val_of(IR_NONE, &free), .spread = val_of(IR_NONE, &free)};
     if (prior_is_known(b, var) && !b->options.no_exact) {
-        prior.centre = lower_link(b, var, LINK_INVERSE, lower_sample(b, var, BASE_CENTRE));
-        Val upper = lower_link(b, var, LINK_INVERSE, lower_sample(b, var, BASE_UPPER));
-        IrValue apart = ir_abs(p, ir_sub(p, upper.v, prior.centre.v));
-        prior.spread.v = ir_max(p, apart, number(b, 1e-6));
+        lower_centre_and_spread(b, var, to_free, &prior.centre, &prior.spread.v);
+        prior.spread.v = ir_max(p, prior.spread.v, number(b, 1e-6));
         return prior;
     }
     AxisId events[MAX_DIMS];
     int n = event_axes(b, &prior.centre, events);
-    prior.centre.v = stat_input(b, var->name, "median", events, n);
-    prior.centre = lower_link(b, var, LINK_INVERSE, prior.centre);
-    if (var->support.kind != SUPPORT_REAL) {
+    const char *name = var->link->n_dims ? free_name(b, var) : var->name;
+    prior.centre.v = stat_input(b, name, "median", events, n);
+    if (!var->link->n_dims) prior.centre = to_free(b, var, prior.centre);
+    if (var->support.kind != SUPPORT_REAL && !var->link->n_dims) {
         prior.spread.v = number(b, 1.5); /* links are scaled by the prior's median: unconstrained
                                             values are of order one */
         return prior;
     }
-    IrValue mad = stat_input(b, var->name, "mad", events, n);
+    IrValue mad = stat_input(b, name, "mad", events, n);
     prior.spread.v = ir_mul(p, number(b, 1.4826), ir_max(p, mad, number(b, 1e-6)));
     return prior;
 }
@@ -121,9 +129,14 @@ static Gaussian scale_moment(Build *b, const Var *var, const Moments *m, int lev
     return through_link(b, var, scale, ir_div(p, total, ir_mul(p, scale.v, halved)));
 }
 
+/* Are its entries numbers that a mean or standard deviation can be carried to, one by one? */
+static bool has_moments(const Var *var) {
+    return var->support.kind == SUPPORT_REAL || var->support.kind == SUPPORT_POSITIVE;
+}
+
 /* The moment of the data that speaks of `var` most directly; false: there is none. */
 bool moment_of(Build *b, const Encoding *enc, const Var *var, Gaussian *moment) {
-    if (b->options.no_exact || var->support.kind == SUPPORT_INTERVAL) return false;
+    if (b->options.no_exact || !has_moments(var)) return false;
     int level;
     const Moments *m = moments_of(enc, var);
     if (m) {
@@ -138,7 +151,7 @@ bool moment_of(Build *b, const Encoding *enc, const Var *var, Gaussian *moment) 
 /* What the affine map starts from where nothing is fused: the latent's prior, or for locations
  * without the exact path the data set's own centre and scale. */
 Gaussian start_of(Build *b, const Encoding *enc, const Var *var) {
-    const Moments *m = var->support.kind == SUPPORT_INTERVAL ? NULL : moments_of(enc, var);
+    const Moments *m = has_moments(var) ? moments_of(enc, var) : NULL;
     if (!m || !b->options.no_exact) return prior_of(b, var);
     return through_link(b, var, val_of(m->centre.v, &var->type), m->scale.v);
 }

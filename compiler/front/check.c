@@ -210,8 +210,7 @@ static Var *new_var(Checker *ck, VarKind kind, const Ast *ast) {
 
 static bool check_dims(Checker *ck, const Ast *ast, Type *type) {
     if (ast->dims.n > MAX_EVENT_DIMS) {
-        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->dims.data[MAX_EVENT_DIMS]->span,
-             "an event of more than two dimensions is");
+        FAIL(ck, DIAG_TOO_MANY_DIMS, ast->dims.data[MAX_EVENT_DIMS]->span, MAX_EVENT_DIMS);
         return false;
     }
     for (int i = 0; i < ast->dims.n; i++) {
@@ -255,7 +254,7 @@ static void set_facts(Checker *ck, Var *var, bool hyper) {
 static void set_random_facts(Checker *ck, Var *var) {
     Facts *facts = &ck->facts.data[var->index];
     if (var->kind == VAR_LATENT) facts->latent = var;
-    if (var->support.kind == SUPPORT_POSITIVE) facts->range.lo = 0;
+    facts->range = (Range){support_info[var->support.kind].lo, support_info[var->support.kind].hi};
     if (var->support.kind != SUPPORT_INTERVAL) return;
     facts->range.lo = range_of(ck, var->support.lo, NULL).lo;
     facts->range.hi = range_of(ck, var->support.hi, NULL).hi;
@@ -359,12 +358,58 @@ static Definition *find_distribution(Checker *ck, const Ast *call) {
     return NULL;
 }
 
+/* Does an argument of this type serve `var`? Its own dimensions are the parameter's; before them it
+ * may have those of the variable's copies. A scalar serves every entry of a vector. */
+static bool fits(const Var *var, const Param *param, const Type *type) {
+    const Distribution *dist = var->dist;
+    int copies = var->type.n_dims - dist->n_dims, before = type->n_dims - param->n_dims;
+    if (type->n_dims == 0) return param->n_dims <= 1;
+    if (before != 0 && before != copies) return false;
+    for (int i = 0; i < type->n_dims; i++)
+        if (type->dims[i] != (i < before ? var->type.dims[i] : param->dims[i - before]))
+            return false;
+    return true;
+}
+
+/* The distribution for the size of `var`'s events; NULL (reported) if there is none. */
+static Distribution *distribution_for(Checker *ck, const Var *var, Definition *definition) {
+    if (!definition->sized) return definition->distribution;
+    int n = definition->ast->dims.n, copies = var->type.n_dims - n;
+    Type event = var->type;
+    if (copies >= 0) {
+        event.n_dims = n;
+        memmove(event.dims, event.dims + copies, sizeof *event.dims * (size_t)n);
+    }
+    const Instance *instance = instance_of(ck, definition, &event, 1, var->span);
+    return instance ? instance->distribution : NULL;
+}
+
+static bool check_argument(Checker *ck, Var *var, int k, const Ast *ast) {
+    Expr *arg = var->args[k] = resolve_value(ck, ast);
+    if (!arg) return false;
+    const Param *param = &var->dist->params[k];
+    if (arg->type.elem == ELEM_BOOL) {
+        FAIL(ck, DIAG_NEEDS_NUMBER, arg->span);
+        return false;
+    }
+    if (fits(var, param, &arg->type)) return true;
+    FAIL(ck, DIAG_ARGUMENT_SHAPE, arg->span,
+         shape_text(ck->arena, arg->type.n_dims, arg->type.dims), param->name, var->name,
+         shape_text(ck->arena, var->type.n_dims, var->type.dims));
+    diag_note(ck->diags, var->span, "`%s` is declared here", var->name);
+    if (param->n_dims)
+        diag_help(ck->diags, "`%s` of `%s` has shape %s here", param->name, var->dist->name,
+                  shape_text(ck->arena, param->n_dims, param->dims));
+    return false;
+}
+
 static bool check_arguments(Checker *ck, Var *var, const Ast *call) {
     Definition *definition = find_distribution(ck, call);
     bool good = definition && define(ck, definition, call->name.span);
     const Ast *ordered[MAX_PARAMS] = {0};
     if (good) good = order_arguments(ck, call, definition->distribution, ordered);
-    if (!good) { /* still look at the arguments, for more than one report a run */
+    if (good) var->dist = distribution_for(ck, var, definition);
+    if (!good || !var->dist) { /* still look at the arguments, for more than one report a run */
         for (int i = 0; i < call->args.n; i++) {
             const Ast *arg = call->args.data[i];
             if (definition || arg->kind != AST_CALL)
@@ -373,26 +418,9 @@ static bool check_arguments(Checker *ck, Var *var, const Ast *call) {
         return false;
     }
     definition->used = true;
-    var->dist = definition->distribution;
     var->args = arena_array(ck->arena, Expr *, var->dist->n_params + 1);
-    for (int k = 0; k < var->dist->n_params; k++) {
-        var->args[k] = resolve_value(ck, ordered[k]);
-        if (!var->args[k]) {
-            good = false;
-            continue;
-        }
-        const Type *type = &var->args[k]->type;
-        if (type->elem == ELEM_BOOL) {
-            FAIL(ck, DIAG_NEEDS_NUMBER, var->args[k]->span);
-            good = false;
-        } else if (type->n_dims && !same_shape(type, &var->type)) {
-            FAIL(ck, DIAG_ARGUMENT_SHAPE, var->args[k]->span,
-                 shape_text(ck->arena, type->n_dims, type->dims), var->dist->params[k].name,
-                 var->name, shape_text(ck->arena, var->type.n_dims, var->type.dims));
-            diag_note(ck->diags, var->span, "`%s` is declared here", var->name);
-            good = false;
-        }
-    }
+    for (int k = 0; k < var->dist->n_params; k++)
+        good = check_argument(ck, var, k, ordered[k]) && good;
     return good;
 }
 
@@ -680,38 +708,34 @@ static void check_whole(Checker *ck, const Ast *ast) {
     warn_unused(ck);
 }
 
-static void keep_link(Checker *ck, const Link *link);
+static void keep_link(Checker *ck, Link *link);
 
 /* Keeps the functions and links that an expression needs, each behind what its own body needs. */
 static void keep(Checker *ck, const Expr *e) {
-    Definition *d = NULL;
-    if (e->kind == EXPR_CALL) d = find_definition(ck, DEFINES_FN, e->function->name);
     if (e->kind == EXPR_LINK) keep_link(ck, e->link);
-    if (d && !d->kept) {
-        d->kept = true;
-        keep(ck, d->function->body);
-        vec_push(ck->arena, &ck->model->functions, d->function);
+    if (e->kind == EXPR_CALL && !e->function->kept) {
+        e->function->kept = true;
+        keep(ck, e->function->body);
+        vec_push(ck->arena, &ck->model->functions, e->function);
     }
     for (int i = 0; i < e->n_args; i++) keep(ck, e->args[i]);
 }
 
-static void keep_link(Checker *ck, const Link *link) {
-    Definition *d = find_definition(ck, DEFINES_LINK, link->name);
-    if (d->kept) return;
-    d->kept = true;
+static void keep_link(Checker *ck, Link *link) {
+    if (link->kept) return;
+    link->kept = true;
     keep(ck, link->forward);
     keep(ck, link->inverse);
     keep(ck, link->log_jacobian);
-    vec_push(ck->arena, &ck->model->links, d->link);
+    vec_push(ck->arena, &ck->model->links, link);
 }
 
-static void keep_distribution(Checker *ck, const Distribution *dist) {
-    Definition *d = find_definition(ck, DEFINES_DISTRIBUTION, dist->name);
-    if (d->kept) return;
-    d->kept = true;
+static void keep_distribution(Checker *ck, Distribution *dist) {
+    if (dist->kept) return;
+    dist->kept = true;
     keep(ck, dist->sample);
     if (dist->log_prob) keep(ck, dist->log_prob);
-    vec_push(ck->arena, &ck->model->distributions, d->distribution);
+    vec_push(ck->arena, &ck->model->distributions, dist);
 }
 
 /* Hands the definitions that the model needs to it, in the order of their first use. */

@@ -6,6 +6,8 @@
  *   define.c    fn, distribution and link
  *   expr.c      AST expressions to Expr: names resolved, functions found
  *   type.c      element types, event shapes and plates of Expr
+ *   shaped.c    those of the functions of shaped.def, and their compile-time values
+ *   structure.c what is known of vectors and matrices as a whole: triangles, simplexes
  *   constant.c  values known at compile time; ranges of the others
  *   support.c   parameters against their supports, latents against their links
  *
@@ -20,15 +22,14 @@
 #include "model/model.h"
 
 enum {
-    MAX_EVENT = 4096,        /* entries of an event */
-    MAX_EVENT_DIMS = 2,      /* dimensions in this version */
+    MAX_EVENT = 4096, /* entries of an event */
+    MAX_EVENT_DIMS = MAX_DIMS,
     MAX_EXPRESSION = 100000, /* operations after inlining */
     MAX_EXPRESSION_DEPTH = 1000,
     MAX_PLATE_DEPTH = 8,
     MAX_DECLARATIONS = 1000,
     MAX_PARAMS = 6,          /* of a fn, distribution or link */
     MAX_EVALUATED = 1 << 24, /* numbers computed at compile time, per model */
-    N_SUPPORTS = 3,
     N_BUCKETS = 512,
 };
 
@@ -51,17 +52,31 @@ typedef struct Symbol {
 typedef enum { DEFINES_FN, DEFINES_DISTRIBUTION, DEFINES_LINK } DefinitionKind;
 typedef enum { STATE_NEW, STATE_ACTIVE, STATE_DONE } DefinitionState;
 
+/* What a definition is for given shapes: of a fn's arguments, of one value of a distribution or
+ * link. */
+typedef struct Instance {
+    int n;
+    Type *shapes;
+    int size, depth; /* as in Definition */
+    Function *function;
+    Distribution *distribution;
+    Link *link; /* all NULL: an error, which has been reported */
+} Instance;
+
 /* A fn, distribution or link; its bodies are resolved when first needed. */
 typedef struct Definition {
     DefinitionKind kind;
     const char *name;
     const Ast *ast;
-    bool library, broken, used, kept; /* used: by anything; kept: the model needs it */
+    bool library, broken, used; /* used: by anything */
     DefinitionState state;
+    bool sized;      /* its bodies depend on sizes: there is an instance for each use's */
     int size, depth; /* of the inlined body of a fn (the largest of a link's) */
+    /* of a definition that is not sized */
     Function *function;
     Distribution *distribution;
     Link *link;
+    VEC(Instance *) instances;
     struct Definition *next;
 } Definition;
 
@@ -88,8 +103,18 @@ typedef struct Body {
     const char *what; /* "fn `f`" */
     AstWord *names;
     int n;
+    const Type *types; /* of the parameters; NULL: not known, the body is only looked through */
     bool random, library;
+    bool *meets_sized; /* set where a sized fn is called */
 } Body;
+
+/* A name that stands for a number while something is resolved: a size, or the running index of a
+ * comprehension. */
+typedef struct Bound {
+    const char *name;
+    double value;
+    const struct Bound *outer;
+} Bound;
 
 typedef struct Checker {
     Arena *arena;
@@ -106,6 +131,7 @@ typedef struct Checker {
     /* where the walk stands */
     Plate *plate;
     const Body *body;
+    const Bound *bounds;
     const char *constant;     /* what is computed from constants alone just now, or NULL */
     bool hypers;              /* and whether it may use hypers */
     const char *user;         /* "a latent", "a let", ...: what uses names just now */
@@ -133,6 +159,7 @@ typedef enum {
     BUILTIN_POINT,
     BUILTIN_REDUCTION,
     BUILTIN_SPECIAL,
+    BUILTIN_SHAPED,
     BUILTIN_PRIMITIVE
 } BuiltinKind;
 typedef struct Builtin {
@@ -142,6 +169,7 @@ typedef struct Builtin {
     IrOpcode opcode;
     Reduce reduce;
     IrRandom random;
+    Shaped shaped;
 } Builtin;
 /* The built-in of that name and number of arguments; failing that, of that name; or NULL. */
 const Builtin *find_builtin(const char *name, int arity);
@@ -153,6 +181,13 @@ bool is_refused(RefusedKind kind, const char *name);
 /* ---- define.c ---- */
 /* Resolves the bodies of `definition` unless that is done; false if it is broken. */
 bool define(Checker *ck, Definition *definition, Span use);
+/* What `definition`, which must be defined, is for arguments of these shapes (a fn), or for the
+ * trailing dimensions of `shapes[0]` (a distribution or link); NULL (reported) if they do not fit.
+ * The number of those dimensions is that of definition->ast->dims. */
+const Instance *instance_of(Checker *ck, Definition *definition, const Type *shapes, int n,
+                            Span use);
+/* A link's size for `n_free` unconstrained numbers: its instance, or NULL (reported). */
+const Instance *instance_of_free(Checker *ck, Definition *definition, int64_t n_free, Span use);
 /* "real", "positive", "interval(lo, hi)" of an AST, over the parameters of the current body. */
 bool resolve_support(Checker *ck, const Ast *ast, Support *support);
 
@@ -176,7 +211,20 @@ bool same_shape(const Type *a, const Type *b);
 int64_t shape_size(int n_dims, const int64_t *dims);
 Plate *deeper_plate(Plate *a, Plate *b);
 
+/* ---- shaped.c ---- */
+bool type_shaped(Checker *ck, Expr *e);
+/* false: not known, or more than the budget allows. */
+bool value_of_shaped(Checker *ck, const Expr *e, const Value *args, Value *out);
+
+/* ---- structure.c ---- */
+/* Does `e` lie in the set, whatever the values of the variables are? */
+bool proves_support(Checker *ck, const Expr *e, SupportKind kind);
+/* Do these numbers? `why` names what does not hold. */
+bool has_support(const Value *value, SupportKind kind, const char **why);
+
 /* ---- constant.c ---- */
+/* Room for the numbers of a value, counted against the model's budget; false: used up. */
+bool take_room(Checker *ck, Value *value);
 /* The value of `e` where it is known at compile time (from numbers, or hypers too); false
  * otherwise. */
 bool evaluate(Checker *ck, const Expr *e, bool hypers, Value *out);

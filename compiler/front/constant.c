@@ -38,8 +38,7 @@ static double point(IrOpcode opcode, double a, double b, double c) {
     }
 }
 
-/* Room for the numbers of a value, counted against the model's budget. */
-static bool take_room(Checker *ck, Value *value) {
+bool take_room(Checker *ck, Value *value) {
     int64_t n = shape_size(value->n_dims, value->dims);
     ck->evaluated += n;
     if (n > MAX_EVENT || ck->evaluated > MAX_EVALUATED) return false;
@@ -94,11 +93,21 @@ static bool value_of_reduce(Checker *ck, const Expr *e, const Value *arg, Value 
     return true;
 }
 
-static bool value_of_index(const Expr *e, const Value *arg, Value *out) {
-    if (arg->n_dims == 0 || e->index < 0 || e->index >= arg->dims[0]) return false;
-    out->n_dims = arg->n_dims - 1;
-    for (int i = 0; i < out->n_dims; i++) out->dims[i] = arg->dims[i + 1];
-    out->data = arg->data + e->index * shape_size(out->n_dims, out->dims);
+/* Entries e->index and on (one, or e->count) along dimension e->dim. */
+static bool value_of_index(Checker *ck, const Expr *e, const Value *arg, Value *out) {
+    if (e->dim >= arg->n_dims || e->index < 0) return false;
+    int64_t extent = arg->dims[e->dim], count = 1;
+    if (e->kind == EXPR_SLICE) count = e->count == SLICE_REST ? extent - e->index : e->count;
+    if (count < 1 || e->index + count > extent) return false;
+    for (int i = 0; i < arg->n_dims; i++)
+        if (i != e->dim || e->kind == EXPR_SLICE)
+            out->dims[out->n_dims++] = i == e->dim ? count : arg->dims[i];
+    if (!take_room(ck, out)) return false;
+    int64_t outer = shape_size(e->dim, arg->dims), inner = 1;
+    for (int i = e->dim + 1; i < arg->n_dims; i++) inner *= arg->dims[i];
+    for (int64_t i = 0; i < outer; i++)
+        memcpy(out->data + i * count * inner, arg->data + (i * extent + e->index) * inner,
+               sizeof *out->data * (size_t)(count * inner));
     return true;
 }
 
@@ -117,7 +126,7 @@ static bool value_of_array(Checker *ck, const Expr *e, const Value *args, Value 
     return true;
 }
 
-/* A link's part is written for scalars, but every operation in it is point-wise. */
+/* A link's part for numbers is written for one, but every operation in it is point-wise. */
 static const Expr *link_body(const Expr *e) {
     const Expr *const parts[] = {e->link->forward, e->link->inverse, e->link->log_jacobian};
     return parts[e->link_part];
@@ -154,9 +163,12 @@ static bool value_of(Checker *ck, const Expr *e, const Value *params, bool hyper
     case EXPR_LINK:
         return value_of(ck, link_body(e), args, hypers, out);
     case EXPR_INDEX:
-        return value_of_index(e, &args[0], out);
+    case EXPR_SLICE:
+        return value_of_index(ck, e, &args[0], out);
     case EXPR_ARRAY:
         return value_of_array(ck, e, args, out);
+    case EXPR_SHAPED:
+        return e->typed && value_of_shaped(ck, e, args, out);
     default:
         return false;
     }
@@ -272,6 +284,24 @@ static Range range_of_reduce(Reduce reduce, Range a) {
     return a; /* mean, min, max */
 }
 
+static Range range_of_shaped(Shaped shaped, const Range *args) {
+    switch (shaped) {
+    case SHAPED_TRANSPOSE:
+    case SHAPED_SORT:
+        return args[0];
+    case SHAPED_DIAG: /* of a vector: zeros beside it */
+        return unite(args[0], (Range){0, 0});
+    case SHAPED_OUTER:
+        return product(args[0], args[1]);
+    case SHAPED_MATMUL: {
+        Range one = product(args[0], args[1]);
+        return (Range){one.lo >= 0 ? 0 : -INFINITY, one.hi <= 0 ? 0 : INFINITY};
+    }
+    default:
+        return all();
+    }
+}
+
 Range range_of(Checker *ck, const Expr *e, const Range *params) {
     Range small[8], *args = e->n_args > 8 ? arena_array(ck->arena, Range, e->n_args) : small;
     for (int i = 0; i < e->n_args; i++)
@@ -296,7 +326,10 @@ Range range_of(Checker *ck, const Expr *e, const Range *params) {
         return positive && r.lo < 0 ? (Range){0, fmax(r.hi, 0)} : r;
     }
     case EXPR_INDEX:
+    case EXPR_SLICE:
         return args[0];
+    case EXPR_SHAPED:
+        return range_of_shaped(e->shaped, args);
     case EXPR_ARRAY: {
         Range r = args[0];
         for (int i = 1; i < e->n_args; i++) r = unite(r, args[i]);

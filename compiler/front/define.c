@@ -1,23 +1,39 @@
 /* define.c -- fn, distribution and link: their parameters and bodies.
  *
  * A body is resolved when it is first needed, so that functions may stand in any order; while it is
- * being resolved it is ACTIVE, and meeting it again is a cycle. Bodies of distributions and links
- * are scalar: the dimensions of a variable are independent copies. Bodies of fn are typed anew at
- * each call. */
+ * being resolved it is ACTIVE, and meeting it again is a cycle. Bodies of fn are typed anew at each
+ * call.
+ *
+ * A definition whose parameters have declared dimensions (`fn f(x[K])`, `distribution d[K](..)`) is
+ * sized: it is looked through once, every size taken as LOOK_SIZE and nothing typed, so that faults
+ * are found where nothing uses it; then there is an instance for the shapes of each use, in which
+ * sizes are numbers.
+ */
 #include "front/check.h"
+
+enum { LOOK_SIZE = 4, MAX_SIZES = MAX_PARAMS * MAX_DIMS };
 
 /* What the walk stood in, to be taken up again after a body. */
 typedef struct Outer {
     const Body *body;
+    const Bound *bounds;
     const char *constant, *user;
     int size, depth, deepest;
     bool too_large;
 } Outer;
 
-static Outer enter(Checker *ck, const Body *body) {
-    Outer outer = {ck->body,  ck->constant, ck->user,     ck->size,
-                   ck->depth, ck->deepest,  ck->too_large};
+/* The sizes that a definition names, and their values in one instance. */
+typedef struct Sizes {
+    Bound bound[MAX_SIZES];
+    int n;
+    bool closed; /* all are bound: any other name is unknown */
+} Sizes;
+
+static Outer enter(Checker *ck, const Body *body, const Sizes *sizes) {
+    Outer outer = {ck->body, ck->bounds, ck->constant, ck->user,
+                   ck->size, ck->depth,  ck->deepest,  ck->too_large};
     ck->body = body;
+    ck->bounds = sizes->n ? &sizes->bound[sizes->n - 1] : NULL;
     ck->constant = NULL;
     ck->user = body->what;
     ck->too_large = false;
@@ -28,6 +44,7 @@ static Outer enter(Checker *ck, const Body *body) {
 
 static void leave(Checker *ck, const Outer *outer) {
     ck->body = outer->body;
+    ck->bounds = outer->bounds;
     ck->constant = outer->constant;
     ck->user = outer->user;
     ck->size = outer->size;
@@ -36,33 +53,64 @@ static void leave(Checker *ck, const Outer *outer) {
     if (outer->deepest > ck->deepest) ck->deepest = outer->deepest;
 }
 
-/* Parameters with their names unique; the supports refer to the parameters themselves. */
-static bool read_params(Checker *ck, Definition *d, Param **params, int *n_params) {
-    const AstList *list = &d->ast->args;
-    if (list->n > MAX_PARAMS) {
-        FAIL(ck, DIAG_TOO_MANY_PARAMS, list->data[MAX_PARAMS]->span, d->name, MAX_PARAMS);
+/* ---- sizes ---- */
+
+static bool is_size(const Sizes *sizes, const char *name) {
+    for (int i = 0; i < sizes->n; i++)
+        if (strcmp(sizes->bound[i].name, name) == 0) return true;
+    return false;
+}
+
+/* May this dimension declare a size? Constants of the file are numbers already. */
+static bool declares_size(Checker *ck, const Definition *d, const Sizes *sizes, const Ast *dim) {
+    if (dim->kind != AST_NAME || sizes->closed || is_size(sizes, dim->name.text)) return false;
+    const Symbol *symbol = d->library ? NULL : find_symbol(ck, dim->name.text);
+    return !symbol || symbol->kind != SYMBOL_CONST;
+}
+
+/* Declared dimensions against those found (NULL: only looked through): a name met first takes the
+ * size found, everything else must be equal to it. Writes the dimensions to `to`. */
+static bool match_dims(Checker *ck, const Definition *d, const AstList *dims, const int64_t *found,
+                       Sizes *sizes, int64_t *to) {
+    if (dims->n > MAX_DIMS) {
+        FAIL(ck, DIAG_TOO_MANY_DIMS, dims->data[MAX_DIMS]->span, MAX_DIMS);
         return false;
     }
-    bool good = true;
-    *n_params = list->n;
-    *params = arena_array(ck->arena, Param, list->n + 1);
-    for (int i = 0; i < list->n; i++) {
-        const Ast *param = list->data[i];
-        (*params)[i] = (Param){.name = param->name.text, .span = param->name.span};
-        for (int k = 0; k < i; k++) {
-            if (strcmp(list->data[k]->name.text, param->name.text) != 0) continue;
-            FAIL(ck, DIAG_DUPLICATE_NAME, param->name.span, param->name.text);
-            diag_note(ck->diags, list->data[k]->name.span, "first declared here");
-            good = false;
+    for (int i = 0; i < dims->n; i++) {
+        const Ast *dim = dims->data[i];
+        if (declares_size(ck, d, sizes, dim)) {
+            Bound *outer = sizes->n ? &sizes->bound[sizes->n - 1] : NULL;
+            double size = found ? (double)found[i] : LOOK_SIZE;
+            sizes->bound[sizes->n++] = (Bound){dim->name.text, size, outer};
+            to[i] = (int64_t)size;
+            continue;
         }
-        Support support = {0};
-        if (param->value) good = resolve_support(ck, param->value, &support) && good;
-        (*params)[i].support = support.kind;
-        (*params)[i].lo = support.lo;
-        (*params)[i].hi = support.hi;
+        Body body = {.what = d->name, .library = d->library};
+        Outer outer = enter(ck, &body, sizes);
+        bool good = constant_integer(ck, dim, "a dimension", &to[i]);
+        leave(ck, &outer);
+        if (!good) return false;
+        if (found && to[i] != found[i]) return false;
     }
-    return good;
+    return true;
 }
+
+/* A dimension that follows from the sizes; where they are not the true ones it may come out as
+ * none. */
+static bool check_size(Checker *ck, const char *name, const Ast *dim, bool looking, int64_t *size) {
+    if (*size < 1 && looking) *size = 1;
+    if (*size >= 1) return true;
+    FAIL(ck, DIAG_DIMENSION, dim->span, name, (long long)*size);
+    return false;
+}
+
+static Type shape_of(const Param *param) {
+    Type type = {.n_dims = param->n_dims};
+    memcpy(type.dims, param->dims, sizeof type.dims);
+    return type;
+}
+
+/* ---- parameters ---- */
 
 static Body body_of(Checker *ck, const Definition *d, const Ast *member) {
     static const char *const words[] = {"fn", "distribution", "link"};
@@ -78,6 +126,55 @@ static Body body_of(Checker *ck, const Definition *d, const Ast *member) {
     return body;
 }
 
+/* Parameters with their names unique; the supports refer to the parameters themselves. */
+static bool read_params(Checker *ck, Definition *d, Param **params, int *n_params) {
+    const AstList *list = &d->ast->args;
+    if (list->n > MAX_PARAMS) {
+        FAIL(ck, DIAG_TOO_MANY_PARAMS, list->data[MAX_PARAMS]->span, d->name, MAX_PARAMS);
+        return false;
+    }
+    bool good = true;
+    *n_params = list->n;
+    *params = arena_array(ck->arena, Param, list->n + 1);
+    Body body = body_of(ck, d, NULL); /* the parameters' supports may refer to one another */
+    for (int i = 0; i < list->n; i++) {
+        const Ast *param = list->data[i];
+        (*params)[i] = (Param){.name = param->name.text, .span = param->name.span};
+        for (int k = 0; k < i; k++) {
+            if (strcmp(list->data[k]->name.text, param->name.text) != 0) continue;
+            FAIL(ck, DIAG_DUPLICATE_NAME, param->name.span, param->name.text);
+            diag_note(ck->diags, list->data[k]->name.span, "first declared here");
+            good = false;
+        }
+        Support support = {0};
+        Outer outer = enter(ck, &body, &(Sizes){0});
+        if (param->value) good = resolve_support(ck, param->value, &support) && good;
+        leave(ck, &outer);
+        (*params)[i].support = support.kind;
+        (*params)[i].lo = support.lo;
+        (*params)[i].hi = support.hi;
+    }
+    return good;
+}
+
+/* Dimensions of the parameters of a distribution or link, all of whose sizes are bound by now. */
+static bool size_params(Checker *ck, Definition *d, Param *params, Sizes *sizes, bool looking) {
+    for (int i = 0; i < d->ast->args.n; i++) {
+        const AstList *dims = &d->ast->args.data[i]->dims;
+        if (!match_dims(ck, d, dims, NULL, sizes, params[i].dims)) return false;
+        params[i].n_dims = dims->n;
+        for (int k = 0; k < dims->n; k++)
+            if (!check_size(ck, params[i].name, dims->data[k], looking, &params[i].dims[k]))
+                return false;
+        int wanted = support_info[params[i].support].n_dims;
+        if (!wanted || wanted == dims->n) continue;
+        FAIL(ck, DIAG_SUPPORT_DIMS, params[i].span, support_info[params[i].support].name, wanted,
+             params[i].name, dims->n);
+        return false;
+    }
+    return true;
+}
+
 /* ---- members ---- */
 
 typedef struct MemberSlot {
@@ -85,24 +182,45 @@ typedef struct MemberSlot {
     int params;
     bool required;
     Expr **to;
+    Type own, result; /* of its parameter, and of its value */
 } MemberSlot;
 
-static bool type_member(Checker *ck, Expr *e) {
-    Type scalars[MAX_PARAMS + 2] = {0};
-    if (!type_expr(ck, e, scalars)) return false;
+/* A definition while its members are read. */
+typedef struct Reading {
+    Definition *d;
+    const Sizes *sizes;
+    const Param *params;
+    int n_params;
+    bool looking; /* nothing is typed */
+    int size, depth;
+} Reading;
+
+static bool type_member(Checker *ck, Expr *e, const Body *body, const MemberSlot *slot) {
+    if (!type_expr(ck, e, body->types)) return false;
     if (e->type.elem == ELEM_BOOL) {
         FAIL(ck, DIAG_NEEDS_NUMBER, e->span);
         return false;
     }
-    if (e->type.n_dims) {
-        FAIL(ck, DIAG_SHAPE_MISMATCH, e->span, "scalar",
+    if (e->type.n_dims && !same_shape(&e->type, &slot->result)) {
+        FAIL(ck, DIAG_SHAPE_MISMATCH, e->span,
+             shape_text(ck->arena, slot->result.n_dims, slot->result.dims),
              shape_text(ck->arena, e->type.n_dims, e->type.dims));
         return false;
     }
     return true;
 }
 
-static bool read_member(Checker *ck, Definition *d, const Ast *member, const MemberSlot *slot) {
+/* The types of what a member's body sees. */
+static const Type *member_types(Checker *ck, const Reading *r, const Ast *member,
+                                const MemberSlot *slot) {
+    Type *types = arena_array(ck->arena, Type, r->n_params + 2);
+    int own = member->args.n, first = r->d->kind == DEFINES_LINK ? own : 0;
+    for (int i = 0; i < r->n_params; i++) types[first + i] = shape_of(&r->params[i]);
+    if (own) types[first ? 0 : r->n_params] = slot->own;
+    return types;
+}
+
+static bool read_member(Checker *ck, Reading *r, const Ast *member, const MemberSlot *slot) {
     if (*slot->to) {
         FAIL(ck, DIAG_MEMBER_TWICE, member->name.span, slot->name);
         return false;
@@ -112,21 +230,25 @@ static bool read_member(Checker *ck, Definition *d, const Ast *member, const Mem
              slot->params ? "1 parameter" : "no parameter", member->args.n);
         return false;
     }
-    Body body = body_of(ck, d, member);
+    Body body = body_of(ck, r->d, member);
+    bool meets_sized = false;
+    body.meets_sized = &meets_sized;
     body.random = strcmp(slot->name, "sample") == 0;
-    Outer outer = enter(ck, &body);
+    if (!r->looking) body.types = member_types(ck, r, member, slot);
+    Outer outer = enter(ck, &body, r->sizes);
     Expr *e = resolve_expr(ck, member->value);
-    if (ck->size > d->size) d->size = ck->size;
-    if (ck->deepest - outer.depth > d->depth) d->depth = ck->deepest - outer.depth;
+    if (ck->size > r->size) r->size = ck->size;
+    if (ck->deepest - outer.depth > r->depth) r->depth = ck->deepest - outer.depth;
+    if (e && !r->looking && !type_member(ck, e, &body, slot)) e = NULL;
     leave(ck, &outer);
-    if (!e || !type_member(ck, e)) return false;
     *slot->to = e;
-    return true;
+    return e != NULL;
 }
 
-static bool read_members(Checker *ck, Definition *d, MemberSlot *slots, int n) {
+static bool read_members(Checker *ck, Reading *r, MemberSlot *slots, int n) {
     static const char *const words[] = {"a fn", "a distribution", "a link"};
     static const char *const later[] = {"log_cdf", "log_ccdf", "quantile"};
+    const Definition *d = r->d;
     bool good = true;
     for (int i = 0; i < d->ast->items.n; i++) {
         const Ast *member = d->ast->items.data[i];
@@ -134,7 +256,7 @@ static bool read_members(Checker *ck, Definition *d, MemberSlot *slots, int n) {
         for (int k = 0; k < n; k++)
             if (strcmp(slots[k].name, member->name.text) == 0) at = k;
         if (at >= 0) {
-            good = read_member(ck, d, member, &slots[at]) && good;
+            good = read_member(ck, r, member, &slots[at]) && good;
             continue;
         }
         good = false;
@@ -155,62 +277,109 @@ static bool read_members(Checker *ck, Definition *d, MemberSlot *slots, int n) {
     return good;
 }
 
-/* ---- the three kinds ---- */
+/* ---- fn ---- */
 
-/* The support behind the colon, which sees the definition's parameters. */
-static bool read_support(Checker *ck, Definition *d, Support *support) {
-    Body body = body_of(ck, d, NULL);
-    Outer outer = enter(ck, &body);
-    bool good = resolve_support(ck, d->ast->value, support);
-    leave(ck, &outer);
-    return good;
-}
-
-static bool define_fn(Checker *ck, Definition *d) {
+/* `shapes`: of the arguments; NULL: only looked through. */
+static Function *build_fn(Checker *ck, Definition *d, const Type *shapes, Instance *instance) {
     Function *f = arena_new_of(ck->arena, Function);
     f->name = d->name;
     f->span = d->ast->name.span;
-    if (!read_params(ck, d, &f->params, &f->n_params)) return false;
+    if (!read_params(ck, d, &f->params, &f->n_params)) return NULL;
+    Sizes sizes = {.n = 0};
+    for (int i = 0; i < f->n_params; i++) {
+        const Ast *param = d->ast->args.data[i];
+        if (!match_dims(ck, d, &param->dims, shapes ? shapes[i].dims : NULL, &sizes,
+                        f->params[i].dims))
+            return NULL;
+        f->params[i].n_dims = param->dims.n;
+        if (param->dims.n) d->sized = true;
+    }
     Body body = body_of(ck, d, NULL);
-    Outer outer = enter(ck, &body);
+    bool meets_sized = false;
+    body.meets_sized = &meets_sized;
+    body.types = shapes;
+    Outer outer = enter(ck, &body, &sizes);
     f->body = resolve_expr(ck, d->ast->value);
-    d->size = ck->size;
-    d->depth = ck->deepest - outer.depth;
+    instance->size = ck->size;
+    instance->depth = ck->deepest - outer.depth;
+    if (f->body && shapes && !type_expr(ck, f->body, shapes)) f->body = NULL;
     leave(ck, &outer);
-    d->function = f;
-    return f->body != NULL;
+    d->sized |= meets_sized;
+    return f->body ? f : NULL;
 }
 
-static bool define_distribution(Checker *ck, Definition *d) {
+static bool define_fn(Checker *ck, Definition *d) {
+    Instance instance = {0};
+    d->function = build_fn(ck, d, NULL, &instance);
+    d->size = instance.size;
+    d->depth = instance.depth;
+    return d->function != NULL;
+}
+
+/* ---- distribution ---- */
+
+/* The support behind the colon, which sees the definition's parameters. */
+static bool read_support(Checker *ck, const Reading *r, Support *support) {
+    Body body = body_of(ck, r->d, NULL);
+    Outer outer = enter(ck, &body, r->sizes);
+    bool good = resolve_support(ck, r->d->ast->value, support);
+    leave(ck, &outer);
+    int wanted = good ? support_info[support->kind].n_dims : 0;
+    if (!wanted || wanted == r->d->ast->dims.n) return good;
+    FAIL(ck, DIAG_SUPPORT_DIMS, r->d->ast->value->span, support_info[support->kind].name, wanted,
+         r->d->name, r->d->ast->dims.n);
+    return false;
+}
+
+/* `event`: dimensions of one value; NULL: only looked through, unless there are none. */
+static Distribution *build_distribution(Checker *ck, Definition *d, const int64_t *event,
+                                        Instance *instance) {
     Distribution *dist = arena_new_of(ck->arena, Distribution);
     dist->name = d->name;
     dist->doc = d->ast->doc;
     dist->span = d->ast->name.span;
-    Body body = body_of(ck, d, NULL); /* the parameters' supports may refer to one another */
-    Outer outer = enter(ck, &body);
-    bool good = read_params(ck, d, &dist->params, &dist->n_params);
-    leave(ck, &outer);
-    if (!good) return false;
-    good = read_support(ck, d, &dist->support);
-    MemberSlot slots[] = {{"sample", 0, true, &dist->sample},
-                          {"log_prob", 1, false, &dist->log_prob}};
-    good = read_members(ck, d, slots, 2) && good;
+    dist->n_dims = d->ast->dims.n;
+    Sizes sizes = {.n = 0};
+    bool looking = dist->n_dims && !event;
+    if (!read_params(ck, d, &dist->params, &dist->n_params) ||
+        !match_dims(ck, d, &d->ast->dims, event, &sizes, dist->dims))
+        return NULL;
+    sizes.closed = true;
+    if (!size_params(ck, d, dist->params, &sizes, looking)) return NULL;
+    Reading r = {.d = d,
+                 .sizes = &sizes,
+                 .params = dist->params,
+                 .n_params = dist->n_params,
+                 .looking = looking};
+    bool good = read_support(ck, &r, &dist->support);
+    Type value = {.n_dims = dist->n_dims};
+    memcpy(value.dims, dist->dims, sizeof value.dims);
+    MemberSlot slots[] = {{"sample", 0, true, &dist->sample, {0}, value},
+                          {"log_prob", 1, false, &dist->log_prob, value, {0}}};
+    good = read_members(ck, &r, slots, 2) && good;
     if (good && !dist->log_prob) {
         FAIL(ck, DIAG_NO_LOG_PROB, dist->span, d->name);
         good = false;
     }
-    d->distribution = dist;
-    return good;
+    instance->size = r.size;
+    instance->depth = r.depth;
+    return good ? dist : NULL;
 }
+
+/* ---- link ---- */
 
 /* A link to intervals has both ends as parameters, or none and leads to one interval alone. */
 static bool check_link_support(Checker *ck, const Definition *d, Link *link,
                                const Support *support) {
     int n = link->n_params;
     bool interval = support->kind == SUPPORT_INTERVAL;
-    if (interval ? n != 2 && n != 0 : n > 1) {
-        FAIL(ck, DIAG_LINK_PARAMETERS, link->span, support_names[support->kind],
-             interval ? "2 parameters, or none," : "at most 1 parameter", n);
+    int most = link->n_dims ? 0 : 1;
+    if (interval ? n != 2 && n != 0 : n > most) {
+        FAIL(ck, DIAG_LINK_PARAMETERS, link->span, support_info[support->kind].name,
+             interval ? "2 parameters, or none,"
+             : most   ? "at most 1 parameter"
+                      : "no parameter",
+             n);
         return false;
     }
     if (!interval) return true;
@@ -230,26 +399,74 @@ static bool check_link_support(Checker *ck, const Definition *d, Link *link,
     return true;
 }
 
-static bool define_link(Checker *ck, Definition *d) {
+/* The vector that `forward` takes: its declared length is the number of unconstrained numbers. */
+static bool read_free(Checker *ck, const Definition *d, Sizes *sizes, const Ast **dim,
+                      int64_t *n_free) {
+    for (int i = 0; i < d->ast->items.n; i++) {
+        const Ast *member = d->ast->items.data[i];
+        if (strcmp(member->name.text, "forward") != 0 || member->args.n != 1) continue;
+        const AstList *dims = &member->args.data[0]->dims;
+        *dim = dims->n ? dims->data[0] : NULL;
+        if (dims->n == 1) return match_dims(ck, d, dims, NULL, sizes, n_free);
+        FAIL(ck, DIAG_LINK_FREE, member->args.data[0]->span, d->name);
+        return false;
+    }
+    *n_free = 1;
+    return true; /* its absence is reported with the other members' */
+}
+
+/* `event`: dimensions of one value; NULL: only looked through, unless there are none. */
+static Link *build_link(Checker *ck, Definition *d, const int64_t *event, Instance *instance) {
     Link *link = arena_new_of(ck->arena, Link);
     link->name = d->name;
     link->doc = d->ast->doc;
     link->span = d->ast->name.span;
-    Body body = body_of(ck, d, NULL);
-    Outer outer = enter(ck, &body);
-    bool good = read_params(ck, d, &link->params, &link->n_params);
-    leave(ck, &outer);
+    link->n_dims = d->ast->dims.n;
+    Sizes sizes = {.n = 0};
+    bool looking = link->n_dims && !event;
+    const Ast *dim = NULL;
+    if (!read_params(ck, d, &link->params, &link->n_params) ||
+        !match_dims(ck, d, &d->ast->dims, event, &sizes, link->dims))
+        return NULL;
+    sizes.closed = true;
+    if (link->n_dims && (!read_free(ck, d, &sizes, &dim, &link->n_free) ||
+                         !check_size(ck, d->name, dim, looking, &link->n_free)))
+        return NULL;
+    if (!size_params(ck, d, link->params, &sizes, looking)) return NULL;
+    Reading r = {.d = d,
+                 .sizes = &sizes,
+                 .params = link->params,
+                 .n_params = link->n_params,
+                 .looking = looking};
     Support support = {0};
-    good = good && read_support(ck, d, &support);
-    if (!good) return false;
+    if (!read_support(ck, &r, &support)) return NULL;
     link->support = support.kind;
-    if (!check_link_support(ck, d, link, &support)) return false;
+    if (!check_link_support(ck, d, link, &support)) return NULL;
     link->scaled = support.kind != SUPPORT_INTERVAL && link->n_params == 1;
-    MemberSlot slots[] = {{"forward", 1, true, &link->forward},
-                          {"inverse", 1, true, &link->inverse},
-                          {"log_jacobian", 1, true, &link->log_jacobian}};
-    d->link = link;
-    return read_members(ck, d, slots, 3);
+    Type value = {.n_dims = link->n_dims}, free = {.n_dims = link->n_dims ? 1 : 0};
+    memcpy(value.dims, link->dims, sizeof value.dims);
+    free.dims[0] = link->n_free;
+    MemberSlot slots[] = {{"forward", 1, true, &link->forward, free, value},
+                          {"inverse", 1, true, &link->inverse, value, free},
+                          {"log_jacobian", 1, true, &link->log_jacobian, free, {0}}};
+    bool good = read_members(ck, &r, slots, 3);
+    instance->size = r.size;
+    instance->depth = r.depth;
+    return good ? link : NULL;
+}
+
+/* ---- definitions and their instances ---- */
+
+static bool define_event(Checker *ck, Definition *d) {
+    Instance instance = {0};
+    d->sized = d->ast->dims.n > 0;
+    if (d->kind == DEFINES_DISTRIBUTION)
+        d->distribution = build_distribution(ck, d, NULL, &instance);
+    else
+        d->link = build_link(ck, d, NULL, &instance);
+    d->size = instance.size;
+    d->depth = instance.depth;
+    return d->kind == DEFINES_DISTRIBUTION ? d->distribution != NULL : d->link != NULL;
 }
 
 bool define(Checker *ck, Definition *d, Span use) {
@@ -261,12 +478,108 @@ bool define(Checker *ck, Definition *d, Span use) {
         return false;
     }
     d->state = STATE_ACTIVE;
-    bool good = d->kind == DEFINES_FN             ? define_fn(ck, d)
-                : d->kind == DEFINES_DISTRIBUTION ? define_distribution(ck, d)
-                                                  : define_link(ck, d);
+    bool good = d->kind == DEFINES_FN ? define_fn(ck, d) : define_event(ck, d);
     d->state = STATE_DONE;
     if (!good) d->broken = true;
     return !d->broken;
+}
+
+static const Instance *find_instance(const Definition *d, const Type *shapes, int n) {
+    for (int i = 0; i < d->instances.n; i++) {
+        const Instance *instance = d->instances.data[i];
+        bool same = instance->n == n;
+        for (int k = 0; k < n && same; k++) same = same_shape(&instance->shapes[k], &shapes[k]);
+        if (same) return instance;
+    }
+    return NULL;
+}
+
+static const Instance *build_instance(Checker *ck, Definition *d, const Type *shapes, int n) {
+    Instance *instance = arena_new_of(ck->arena, Instance);
+    instance->n = n;
+    instance->shapes = arena_array(ck->arena, Type, n + 1);
+    for (int i = 0; i < n; i++) {
+        instance->shapes[i].n_dims = shapes[i].n_dims;
+        memcpy(instance->shapes[i].dims, shapes[i].dims, sizeof shapes[i].dims);
+    }
+    vec_push(ck->arena, &d->instances, instance);
+    if (d->kind == DEFINES_FN)
+        instance->function = build_fn(ck, d, instance->shapes, instance);
+    else if (d->kind == DEFINES_DISTRIBUTION)
+        instance->distribution = build_distribution(ck, d, instance->shapes[0].dims, instance);
+    else
+        instance->link = build_link(ck, d, instance->shapes[0].dims, instance);
+    return instance;
+}
+
+/* "[K, K - 1]", as declared. */
+static const char *dims_text(Checker *ck, const AstList *dims) {
+    Text text;
+    text_init(&text, ck->arena);
+    for (int i = 0; i < dims->n; i++) {
+        const Ast *dim = dims->data[i];
+        text_add(&text, i ? ", " : "[");
+        if (dim->kind == AST_NUMBER)
+            text_printf(&text, "%g", dim->number);
+        else
+            text_add(&text, dim->kind == AST_NAME ? dim->name.text : "..");
+    }
+    text_add(&text, "]");
+    return text.data;
+}
+
+/* Does every argument have the dimensions that its parameter declares? */
+static bool check_shapes(Checker *ck, const Definition *d, const Type *shapes, int n, Span use) {
+    Sizes sizes = {.n = 0};
+    for (int i = 0; i < n; i++) {
+        const Ast *param = d->kind == DEFINES_FN ? d->ast->args.data[i] : d->ast;
+        const AstList *dims = &param->dims;
+        int64_t wanted[MAX_DIMS];
+        if (d->kind == DEFINES_FN && !dims->n) continue; /* any shape */
+        if (dims->n == shapes[i].n_dims && match_dims(ck, d, dims, shapes[i].dims, &sizes, wanted))
+            continue;
+        const char *found = shape_text(ck->arena, shapes[i].n_dims, shapes[i].dims);
+        if (d->kind == DEFINES_FN)
+            FAIL(ck, DIAG_PARAMETER_SHAPE, use, param->name.text, d->name, found,
+                 dims_text(ck, dims));
+        else
+            FAIL(ck, DIAG_EVENT_SHAPE, use, "the value", found, d->name, dims_text(ck, dims));
+        diag_note(ck->diags, param->name.span, "declared here");
+        return false;
+    }
+    return true;
+}
+
+const Instance *instance_of(Checker *ck, Definition *d, const Type *shapes, int n, Span use) {
+    const Instance *found = find_instance(d, shapes, n);
+    if (!found) {
+        if (!check_shapes(ck, d, shapes, n, use)) return NULL;
+        found = build_instance(ck, d, shapes, n);
+    }
+    if (found->function || found->distribution || found->link) return found;
+    diag_note(ck->diags, use, "in this use of `%s`", d->name);
+    return NULL;
+}
+
+/* How many unconstrained numbers a link takes whose sizes are all `size`; 0: none. */
+static int64_t free_numbers(Checker *ck, Definition *d, int64_t size) {
+    Sizes sizes = {.n = 0};
+    const Ast *dim;
+    int64_t event[MAX_DIMS] = {size, size, size}, to[MAX_DIMS], n_free = 0;
+    bool good = match_dims(ck, d, &d->ast->dims, event, &sizes, to);
+    sizes.closed = true;
+    good = good && read_free(ck, d, &sizes, &dim, &n_free);
+    return good ? n_free : 0;
+}
+
+const Instance *instance_of_free(Checker *ck, Definition *d, int64_t n_free, Span use) {
+    for (int64_t size = 1; size <= n_free + 1; size++) {
+        if (free_numbers(ck, d, size) != n_free) continue;
+        Type shape = {.n_dims = d->ast->dims.n, .dims = {size, size, size}};
+        return instance_of(ck, d, &shape, 1, use);
+    }
+    FAIL(ck, DIAG_LINK_NUMBERS, use, d->name, (long long)n_free);
+    return NULL;
 }
 
 /* ---- supports ---- */
@@ -276,8 +589,8 @@ bool resolve_support(Checker *ck, const Ast *ast, Support *support) {
     int n = ast->kind == AST_CALL ? ast->args.n : 0;
     *support = (Support){0};
     for (int kind = 0; kind < N_SUPPORTS; kind++) {
-        if (strcmp(support_names[kind], name) != 0) continue;
-        int wanted = kind == SUPPORT_INTERVAL ? 2 : 0;
+        if (strcmp(support_info[kind].name, name) != 0) continue;
+        int wanted = support_info[kind].n_params;
         support->kind = (SupportKind)kind;
         if (n != wanted) {
             FAIL(ck, DIAG_ARGUMENT_COUNT, ast->span, name, wanted ? "2 arguments" : "no arguments",
@@ -291,13 +604,15 @@ bool resolve_support(Checker *ck, const Ast *ast, Support *support) {
         return support->lo && support->hi && type_expr(ck, support->lo, scalars) &&
                type_expr(ck, support->hi, scalars);
     }
-    if (is_refused(REFUSED_SUPPORT, name))
+    if (is_refused(REFUSED_SUPPORT, name)) {
         FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->name.span,
              arena_printf(ck->arena, "support `%s` is", name));
-    else {
-        FAIL(ck, DIAG_UNKNOWN_SUPPORT, ast->name.span, name);
-        const char *nearest = nearest_name(name, support_names, N_SUPPORTS);
-        if (nearest) diag_help(ck->diags, "did you mean `%s`?", nearest);
+        return false;
     }
+    FAIL(ck, DIAG_UNKNOWN_SUPPORT, ast->name.span, name);
+    const char *names[N_SUPPORTS];
+    for (int kind = 0; kind < N_SUPPORTS; kind++) names[kind] = support_info[kind].name;
+    const char *nearest = nearest_name(name, names, N_SUPPORTS);
+    if (nearest) diag_help(ck->diags, "did you mean `%s`?", nearest);
     return false;
 }

@@ -32,6 +32,13 @@ static Expr *op_expr(Checker *ck, IrOpcode opcode, Span span, Expr *a, Expr *b, 
     return e;
 }
 
+static Expr *shaped_expr(Checker *ck, Shaped shaped, Span span, Expr *const *args) {
+    Expr *e = new_expr(ck, EXPR_SHAPED, span, shaped_info[shaped].arity);
+    e->shaped = shaped;
+    for (int i = 0; i < e->n_args; i++) e->args[i] = args[i];
+    return e;
+}
+
 /* Counts `more` operations into the expression; false (reported) beyond the limit. */
 static bool grow(Checker *ck, double more, Span span) {
     if (ck->size + more <= MAX_EXPRESSION) {
@@ -54,6 +61,7 @@ Expr *substitute(Checker *ck, const Expr *body, Expr *const *args) {
     if (body->kind == EXPR_PARAM) return args[body->param];
     Expr *e = new_expr(ck, body->kind, body->span, 0);
     *e = *body;
+    e->typed = false;
     if (e->n_args) e->args = arena_array(ck->arena, Expr *, e->n_args);
     for (int i = 0; i < e->n_args; i++) e->args[i] = substitute(ck, body->args[i], args);
     return e;
@@ -124,6 +132,8 @@ static bool usable(Checker *ck, const Symbol *symbol, Span span) {
 
 static Expr *resolve_name(Checker *ck, const Ast *ast) {
     const char *name = ast->name.text;
+    for (const Bound *bound = ck->bounds; bound; bound = bound->outer)
+        if (strcmp(bound->name, name) == 0) return number_expr(ck, bound->value, ast->span);
     for (int i = 0; ck->body && i < ck->body->n; i++) {
         if (strcmp(ck->body->names[i].text, name) != 0) continue;
         Expr *e = new_expr(ck, EXPR_PARAM, ast->span, 0);
@@ -181,14 +191,14 @@ static Expr *resolve_binary(Checker *ck, const Ast *ast) {
         {"<=", OP_LE, false, false}, {">=", OP_LE, true, false},   {"==", OP_EQ, false, false},
         {"!=", OP_EQ, false, true},  {"&&", OP_AND, false, false}, {"||", OP_OR, false, false},
     };
-    if (strcmp(ast->word.text, "@") == 0)
-        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->word.span, "the matrix product `@` is");
     int before = ck->size;
     Expr *left = resolve(ck, ast->args.data[0]);
     int cost = ck->size - before;
     Expr *right = resolve(ck, ast->args.data[1]);
     if (!left || !right) return NULL;
     if (strcmp(ast->word.text, "^") == 0) return power(ck, ast, left, right, cost);
+    if (strcmp(ast->word.text, "@") == 0)
+        return shaped_expr(ck, SHAPED_MATMUL, ast->span, (Expr *[]){left, right});
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
         if (strcmp(ops[i].text, ast->word.text) != 0) continue;
         Expr *e = op_expr(ck, ops[i].opcode, ast->span, ops[i].swap ? right : left,
@@ -257,16 +267,64 @@ static Expr *resolve_rep(Checker *ck, const Ast *ast) {
     return e;
 }
 
+/* ---- comprehensions: an array, its elements resolved one by one ---- */
+
+/* The number of elements; false after an error. */
+static bool comprehension_count(Checker *ck, const Ast *ast, int64_t least, int64_t *n) {
+    const Ast *count = ast->args.data[0];
+    if (!constant_integer(ck, count, "the number of elements", n)) return false;
+    if (*n < least)
+        FAIL(ck, DIAG_DIMENSION, count->span, "[... in ...]", (long long)*n);
+    else if (*n > MAX_EVENT)
+        FAIL(ck, DIAG_EVENT_TOO_LARGE, count->span, (long long)*n, MAX_EVENT);
+    return *n >= least && *n <= MAX_EVENT;
+}
+
+static Expr *comprehension(Checker *ck, const Ast *ast, int64_t n) {
+    Expr *e = new_expr(ck, EXPR_ARRAY, ast->span, (int)n);
+    Bound index = {ast->name.text, 0, ck->bounds};
+    ck->bounds = &index;
+    bool good = true;
+    for (int64_t i = 0; i < n && good; i++) {
+        index.value = (double)i;
+        e->args[i] = resolve(ck, ast->args.data[1]);
+        good = e->args[i] != NULL;
+    }
+    ck->bounds = index.outer;
+    return good ? e : NULL;
+}
+
+static Expr *resolve_comprehension(Checker *ck, const Ast *ast) {
+    int64_t n;
+    return comprehension_count(ck, ast, 1, &n) ? comprehension(ck, ast, n) : NULL;
+}
+
+/* sum(k in n: ...) and prod(k in n: ...) of nothing are 0 and 1. */
+static Expr *resolve_reduced_comprehension(Checker *ck, const Ast *ast, Reduce reduce) {
+    const Ast *all = ast->args.data[0];
+    bool may_be_empty = reduce == REDUCE_SUM || reduce == REDUCE_PROD;
+    int64_t n;
+    if (!comprehension_count(ck, all, may_be_empty ? 0 : 1, &n)) return NULL;
+    if (n == 0) return number_expr(ck, reduce == REDUCE_PROD, ast->span);
+    Expr *e = new_expr(ck, EXPR_REDUCE, ast->span, 1);
+    e->reduce = reduce;
+    e->args[0] = comprehension(ck, all, n);
+    return e->args[0] ? e : NULL;
+}
+
 static Expr *resolve_builtin(Checker *ck, const Ast *ast, const Builtin *builtin) {
     if (!check_count(ck, ast, builtin->arity, ast->span, false)) {
         resolve_arguments(ck, ast, NULL, 0);
         return NULL;
     }
     if (strcmp(ast->name.text, "rep") == 0) return resolve_rep(ck, ast);
+    if (builtin->kind == BUILTIN_REDUCTION && ast->args.data[0]->kind == AST_COMPREHENSION)
+        return resolve_reduced_comprehension(ck, ast, builtin->reduce);
     Expr *args[3] = {0};
     if (!resolve_arguments(ck, ast, args, 3)) return NULL;
     if (builtin->kind == BUILTIN_POINT)
         return op_expr(ck, builtin->opcode, ast->span, args[0], args[1], args[2]);
+    if (builtin->kind == BUILTIN_SHAPED) return shaped_expr(ck, builtin->shaped, ast->span, args);
     if (builtin->kind == BUILTIN_PRIMITIVE) {
         if (!ck->body || !ck->body->random) {
             FAIL(ck, DIAG_RANDOM_MISPLACED, ast->span, ast->name.text);
@@ -287,18 +345,51 @@ static Expr *resolve_builtin(Checker *ck, const Ast *ast, const Builtin *builtin
     return e;
 }
 
+/* What a call refers to. */
+typedef struct Use {
+    Function *function;
+    Link *link;
+    int size, depth;
+} Use;
+
+/* The shapes of arguments, which a sized definition must know before its body is resolved. */
+static bool shapes_of(Checker *ck, Expr *const *args, int n, Type *shapes) {
+    const Type *params = ck->body ? ck->body->types : NULL;
+    for (int i = 0; i < n; i++) {
+        if (!type_expr(ck, args[i], params)) return false;
+        shapes[i] = args[i]->type;
+    }
+    return true;
+}
+
+/* Is a body only looked through? Then shapes are not known, and the result is not used. */
+static bool looks_through(const Checker *ck) {
+    return ck->body && !ck->body->types;
+}
+
+static bool use_of(Checker *ck, Definition *d, Expr *const *args, int n, Span span, Use *use) {
+    *use = (Use){d->function, d->link, d->size, d->depth};
+    if (d->sized && ck->body && ck->body->meets_sized) *ck->body->meets_sized = true;
+    if (!d->sized || looks_through(ck)) return true;
+    Type shapes[MAX_PARAMS + 1];
+    if (!shapes_of(ck, args, n, shapes)) return false;
+    const Instance *instance = instance_of(ck, d, shapes, n, span);
+    if (instance) *use = (Use){instance->function, NULL, instance->size, instance->depth};
+    return instance != NULL;
+}
+
 static Expr *resolve_fn(Checker *ck, const Ast *ast, Definition *definition) {
     definition->used = true;
     Expr *args[MAX_PARAMS] = {0};
     bool good = define(ck, definition, ast->name.span);
     good = resolve_arguments(ck, ast, args, MAX_PARAMS) && good;
-    if (!good ||
-        !check_count(ck, ast, definition->function->n_params, definition->ast->name.span, true))
+    if (!good || !check_count(ck, ast, definition->ast->args.n, definition->ast->name.span, true))
         return NULL;
-    if (!grow(ck, definition->size, ast->span) || !check_depth(ck, definition->depth, ast->span))
-        return NULL;
+    Use use;
+    if (!use_of(ck, definition, args, ast->args.n, ast->span, &use)) return NULL;
+    if (!grow(ck, use.size, ast->span) || !check_depth(ck, use.depth, ast->span)) return NULL;
     Expr *e = new_expr(ck, EXPR_CALL, ast->span, ast->args.n);
-    e->function = definition->function;
+    e->function = use.function;
     for (int i = 0; i < e->n_args; i++) e->args[i] = args[i];
     return e;
 }
@@ -331,6 +422,26 @@ static Expr *resolve_call(Checker *ck, const Ast *ast) {
     return NULL;
 }
 
+/* A link's size follows from the value that `inverse` takes, or from how many numbers the other
+ * parts take. */
+static bool link_use(Checker *ck, Definition *d, Expr *arg, int part, Span span, Use *use) {
+    *use = (Use){NULL, d->link, d->size, d->depth};
+    if (d->sized && ck->body && ck->body->meets_sized) *ck->body->meets_sized = true;
+    if (!d->sized || looks_through(ck)) return true;
+    Type shape;
+    if (!shapes_of(ck, &arg, 1, &shape)) return false;
+    const Instance *instance = NULL;
+    if (part == LINK_INVERSE)
+        instance = instance_of(ck, d, &shape, 1, span);
+    else if (shape.n_dims == 1)
+        instance = instance_of_free(ck, d, shape.dims[0], span);
+    else
+        FAIL(ck, DIAG_SHAPE_MISMATCH, arg->span, "a vector",
+             shape_text(ck->arena, shape.n_dims, shape.dims));
+    if (instance) *use = (Use){NULL, instance->link, instance->size, instance->depth};
+    return instance != NULL;
+}
+
 /* LINK.forward(v, ...), LINK.inverse(y, ...), LINK.log_jacobian(v, ...) */
 static Expr *resolve_link_part(Checker *ck, const Ast *ast) {
     static const char *const parts[] = {"forward", "inverse", "log_jacobian"};
@@ -354,10 +465,11 @@ static Expr *resolve_link_part(Checker *ck, const Ast *ast) {
     if (!check_count(ck, ast, definition->link->n_params + 1, definition->ast->name.span, true) ||
         !good)
         return NULL;
-    if (!grow(ck, definition->size, ast->span) || !check_depth(ck, definition->depth, ast->span))
-        return NULL;
+    Use use;
+    if (!link_use(ck, definition, args[0], part, ast->span, &use)) return NULL;
+    if (!grow(ck, use.size, ast->span) || !check_depth(ck, use.depth, ast->span)) return NULL;
     Expr *e = new_expr(ck, EXPR_LINK, ast->span, ast->args.n);
-    e->link = definition->link;
+    e->link = use.link;
     e->link_part = (LinkPart)part;
     for (int i = 0; i < e->n_args; i++) e->args[i] = args[i];
     return e;
@@ -365,13 +477,37 @@ static Expr *resolve_link_part(Checker *ck, const Ast *ast) {
 
 /* ---- the rest ---- */
 
+/* x[a:b] along dimension `dim`: entries a .. b - 1; ends that are not written are x's own. */
+static Expr *resolve_slice(Checker *ck, const Ast *slice, Expr *whole, int dim, bool from,
+                           bool to) {
+    int64_t begin = 0, end = 0;
+    if (from && !constant_integer(ck, slice->args.data[0], "an index", &begin)) return NULL;
+    if (to && !constant_integer(ck, slice->args.data[from ? 1 : 0], "an index", &end)) return NULL;
+    if (to && end <= begin) {
+        FAIL(ck, DIAG_DIMENSION, slice->span, "[... : ...]", (long long)(end - begin));
+        return NULL;
+    }
+    Expr *e = new_expr(ck, EXPR_SLICE, slice->span, 1);
+    e->args[0] = whole;
+    e->dim = dim;
+    e->index = begin;
+    e->count = to ? end - begin : SLICE_REST;
+    return e;
+}
+
 static Expr *resolve_index(Checker *ck, const Ast *ast) {
     Expr *e = resolve(ck, ast->value);
+    int dim = 0;
     for (int i = 0; i < ast->args.n; i++) {
         const Ast *position = ast->args.data[i];
         if (position->kind == AST_SLICE) {
-            FAIL(ck, DIAG_UNSUPPORTED_FORM, position->span, "a slice is");
-            e = NULL;
+            /* the grammar keeps what is written: one bound alone is the lower one where it stands
+             * at the slice's beginning */
+            bool both = position->args.n == 2, one = position->args.n == 1;
+            bool from = both || (one && position->args.data[0]->span.begin == position->span.begin);
+            if (e && position->args.n)
+                e = resolve_slice(ck, position, e, dim, from, both || (one && !from));
+            dim++;
             continue;
         }
         int64_t index;
@@ -380,6 +516,7 @@ static Expr *resolve_index(Checker *ck, const Ast *ast) {
         Expr *picked = new_expr(ck, EXPR_INDEX, ast->span, 1);
         picked->args[0] = e;
         picked->index = index;
+        picked->dim = dim;
         e = picked;
     }
     return e;
@@ -392,6 +529,23 @@ static Expr *resolve_list(Checker *ck, const Ast *ast, Expr *e) {
         good = good && e->args[i];
     }
     return good ? e : NULL;
+}
+
+/* c ? a : b. Where c follows from sizes and running indices, the other branch is not even looked
+ * at: it may well have an index out of range. */
+static Expr *resolve_condition(Checker *ck, const Ast *ast) {
+    Expr *e = new_expr(ck, EXPR_OP, ast->span, 3);
+    e->opcode = OP_SELECT;
+    if (!ck->bounds) return resolve_list(ck, ast, e);
+    Expr *condition = resolve(ck, ast->args.data[0]);
+    Value value;
+    if (!condition) return NULL;
+    if (evaluate(ck, condition, false, &value) && value.n_dims == 0)
+        return resolve(ck, ast->args.data[value.data[0] != 0 ? 1 : 2]);
+    e->args[0] = condition;
+    e->args[1] = resolve(ck, ast->args.data[1]);
+    e->args[2] = resolve(ck, ast->args.data[2]);
+    return e->args[1] && e->args[2] ? e : NULL;
 }
 
 static Expr *resolve_kind(Checker *ck, const Ast *ast) {
@@ -416,14 +570,10 @@ static Expr *resolve_kind(Checker *ck, const Ast *ast) {
             return NULL;
         }
         return resolve_list(ck, ast, new_expr(ck, EXPR_ARRAY, ast->span, ast->args.n));
-    case AST_CONDITION: {
-        Expr *e = new_expr(ck, EXPR_OP, ast->span, 3);
-        e->opcode = OP_SELECT;
-        return resolve_list(ck, ast, e);
-    }
+    case AST_CONDITION:
+        return resolve_condition(ck, ast);
     case AST_COMPREHENSION:
-        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->span, "a comprehension is");
-        return NULL;
+        return resolve_comprehension(ck, ast);
     case AST_OVER:
         FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->span, "a reduction over a plate is");
         return NULL;

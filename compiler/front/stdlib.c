@@ -2,11 +2,14 @@
 #include "front/check.h"
 
 static const Builtin builtins[] = {
-#define POINT(name, arity, OPCODE) {#name, BUILTIN_POINT, arity, OP_##OPCODE, 0, 0},
-#define REDUCTION(name, REDUCE) {#name, BUILTIN_REDUCTION, 1, 0, REDUCE_##REDUCE, 0},
-#define SPECIAL(name, arity) {#name, BUILTIN_SPECIAL, arity, 0, 0, 0},
-#define PRIMITIVE(name, arity, RANDOM) {#name, BUILTIN_PRIMITIVE, arity, 0, 0, RANDOM_##RANDOM},
+#define POINT(name, arity, OPCODE) {#name, BUILTIN_POINT, arity, OP_##OPCODE, 0, 0, 0},
+#define REDUCTION(name, REDUCE) {#name, BUILTIN_REDUCTION, 1, 0, REDUCE_##REDUCE, 0, 0},
+#define SPECIAL(name, arity) {#name, BUILTIN_SPECIAL, arity, 0, 0, 0, 0},
+#define PRIMITIVE(name, arity, RANDOM) {#name, BUILTIN_PRIMITIVE, arity, 0, 0, RANDOM_##RANDOM, 0},
+#define SHAPED(ENUM, name, arity, ...) {#name, BUILTIN_SHAPED, arity, 0, 0, 0, SHAPED_##ENUM},
 #include "front/builtins.def"
+#include "model/shaped.def"
+#undef SHAPED
 #undef POINT
 #undef REDUCTION
 #undef SPECIAL
@@ -54,7 +57,7 @@ bool is_refused(RefusedKind kind, const char *name) {
 
 static void set_default(Checker *ck, const Ast *ast) {
     for (int kind = 0; kind < N_SUPPORTS; kind++)
-        if (strcmp(support_names[kind], ast->name.text) == 0)
+        if (strcmp(support_info[kind].name, ast->name.text) == 0)
             ck->default_link[kind] = find_definition(ck, DEFINES_LINK, ast->word.text);
 }
 

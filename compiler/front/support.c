@@ -8,10 +8,8 @@
 
 #include <math.h>
 
-const char *const support_names[] = {"real", "positive", "interval"};
-
 const char *support_text(Checker *ck, const Support *support) {
-    if (support->kind != SUPPORT_INTERVAL) return support_names[support->kind];
+    if (support->kind != SUPPORT_INTERVAL) return support_info[support->kind].name;
     Text text;
     text_init(&text, ck->arena);
     text_add(&text, "in interval(");
@@ -24,8 +22,8 @@ const char *support_text(Checker *ck, const Support *support) {
 
 /* The smallest and largest number that a parameter may be; open ends. */
 static Range allowed(Checker *ck, const Param *param, const Range *params) {
-    if (param->support == SUPPORT_POSITIVE) return (Range){0, INFINITY};
-    if (param->support == SUPPORT_REAL) return (Range){-INFINITY, INFINITY};
+    const SupportInfo *info = &support_info[param->support];
+    if (!info->n_params) return (Range){info->lo, info->hi};
     return (Range){range_of(ck, param->lo, params).lo, range_of(ck, param->hi, params).hi};
 }
 
@@ -106,6 +104,28 @@ static bool check_range(Checker *ck, const Argument *arg) {
     return false;
 }
 
+/* A vector or matrix of which more is asked than of its entries one by one. */
+static bool check_structure(Checker *ck, const Argument *arg) {
+    const char *name = arg->param->name, *dist = arg->var->dist->name, *why;
+    Value value;
+    if (evaluate(ck, arg->e, true, &value)) {
+        if (has_support(&value, arg->param->support, &why)) return true;
+        FAIL(ck, DIAG_PARAMETER_STRUCTURE, arg->e->span, name, dist, arg->must, why);
+        return false;
+    }
+    if (proves_support(ck, arg->e, arg->param->support)) return true;
+    const Var *bare = bare_variable(arg->e);
+    if (!bare || bare->kind != VAR_LATENT) {
+        diag_report(ck->diags, DIAG_UNPROVED_SUPPORT, arg->e->span, name, dist, arg->must);
+        return true;
+    }
+    FAIL(ck, DIAG_PARAMETER_SUPPORT, arg->e->span, name, dist, arg->must, bare->name,
+         support_text(ck, &bare->support));
+    diag_note(ck->diags, bare->span, "`%s` is declared here, with distribution `%s`", bare->name,
+              bare->dist->name);
+    return false;
+}
+
 /* The parameters' supports over the arguments of this use. */
 static bool check_parameters(Checker *ck, Var *var) {
     const Distribution *dist = var->dist;
@@ -122,7 +142,9 @@ static bool check_parameters(Checker *ck, Var *var) {
         Argument arg = {var, var->args[i], param, allowed(ck, param, ranges),
                         support_text(ck, &support)};
         Value value;
-        if (evaluate(ck, arg.e, true, &value))
+        if (support_info[param->support].n_dims)
+            good = check_structure(ck, &arg) && good;
+        else if (evaluate(ck, arg.e, true, &value))
             good = check_numbers(ck, &arg, &value) && good;
         else if (param->support != SUPPORT_REAL)
             good = check_range(ck, &arg) && good;
@@ -193,18 +215,27 @@ static bool check_link_ends(Checker *ck, const Var *var, const Ast *ast, const L
 static bool choose_link(Checker *ck, Var *var, const Ast *ast, Definition *via) {
     SupportKind kind = var->support.kind;
     Definition *link = via ? via : ck->default_link[kind];
-    if (!link) internal_error("front", "no default link for %s values", support_names[kind]);
+    if (!link) {
+        FAIL(ck, DIAG_NO_LINK, var->span, var->name, support_text(ck, &var->support));
+        return false;
+    }
     if (!define(ck, link, ast->span)) return false;
     if (link->link->support != kind) {
-        FAIL(ck, DIAG_LINK_SUPPORT, ast->word.span, link->name, support_names[link->link->support],
-             var->name, support_text(ck, &var->support));
+        FAIL(ck, DIAG_LINK_SUPPORT, ast->word.span, link->name,
+             support_info[link->link->support].name, var->name, support_text(ck, &var->support));
         diag_note(ck->diags, link->ast->name.span, "link `%s` is defined here", link->name);
         diag_help(ck->diags, "without `via` the link is `%s`", ck->default_link[kind]->name);
         return false;
     }
     if (!check_link_ends(ck, var, ast, link->link)) return false;
     var->link = link->link;
-    return true;
+    if (!link->sized) return true;
+    int copies = var->type.n_dims - link->ast->dims.n;
+    Type event = {.n_dims = link->ast->dims.n};
+    memcpy(event.dims, var->type.dims + copies, sizeof *event.dims * (size_t)event.n_dims);
+    const Instance *instance = instance_of(ck, link, &event, 1, ast->span);
+    if (instance) var->link = instance->link;
+    return instance != NULL;
 }
 
 bool check_supports(Checker *ck, Var *var, const Ast *ast, Definition *via) {

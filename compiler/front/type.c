@@ -105,9 +105,10 @@ static bool type_op(Checker *ck, Expr *e, bool in_body) {
     return e->opcode != OP_DIV || check_divisor(ck, e->args[1]);
 }
 
+/* A position or a stretch along one dimension. */
 static bool type_index(Checker *ck, Expr *e) {
     const Type *whole = &e->args[0]->type;
-    if (whole->n_dims == 0) {
+    if (e->dim >= whole->n_dims) {
         FAIL(ck, DIAG_NOT_AN_EVENT, e->span,
              e->args[0]->kind == EXPR_VAR ? arena_printf(ck->arena, "`%s`", e->args[0]->var->name)
                                           : "this value");
@@ -116,12 +117,22 @@ static bool type_index(Checker *ck, Expr *e) {
                       e->args[0]->var->name);
         return false;
     }
-    if (e->index < 0 || e->index >= whole->dims[0]) {
-        FAIL(ck, DIAG_INDEX_RANGE, e->span, (long long)e->index, (long long)whole->dims[0]);
+    int64_t extent = whole->dims[e->dim], last = e->index;
+    bool slice = e->kind == EXPR_SLICE;
+    if (slice && e->count != SLICE_REST) last = e->index + e->count - 1;
+    if (e->index < 0 || last >= extent) {
+        FAIL(ck, DIAG_INDEX_RANGE, e->span, (long long)(e->index < 0 ? e->index : last),
+             (long long)extent);
         return false;
     }
-    e->type = (Type){.elem = whole->elem, .n_dims = whole->n_dims - 1, .plate = whole->plate};
-    for (int i = 0; i < e->type.n_dims; i++) e->type.dims[i] = whole->dims[i + 1];
+    e->type = *whole;
+    if (slice) {
+        e->type.dims[e->dim] = e->count == SLICE_REST ? extent - e->index : e->count;
+        return true;
+    }
+    e->type.n_dims--;
+    for (int i = e->dim; i < e->type.n_dims; i++) e->type.dims[i] = whole->dims[i + 1];
+    e->type.dims[e->type.n_dims] = 0;
     return true;
 }
 
@@ -135,7 +146,7 @@ static bool type_array(Checker *ck, Expr *e) {
         e->type.plate = deeper_plate(e->type.plate, e->args[i]->type.plate);
     }
     if (e->type.n_dims > MAX_EVENT_DIMS) {
-        FAIL(ck, DIAG_UNSUPPORTED_FORM, e->span, "an event of more than two dimensions is");
+        FAIL(ck, DIAG_TOO_MANY_DIMS, e->span, MAX_EVENT_DIMS);
         return false;
     }
     for (int i = 1; i < e->type.n_dims; i++) e->type.dims[i] = first->type.dims[i - 1];
@@ -164,14 +175,39 @@ static bool type_reduce(Checker *ck, Expr *e) {
     return true;
 }
 
+/* A link's part: entry by entry, or from a vector to an event and back. */
+static bool type_link(Checker *ck, Expr *e) {
+    for (int i = 0; i < e->n_args; i++)
+        if (!need(ck, e->args[i], false)) return false;
+    const Link *link = e->link;
+    if (!link->n_dims) return join(ck, e);
+    e->type = (Type){.plate = e->args[0]->type.plate};
+    if (e->link_part == LINK_FORWARD) {
+        e->type.n_dims = link->n_dims;
+        memcpy(e->type.dims, link->dims, sizeof e->type.dims);
+    } else if (e->link_part == LINK_INVERSE) {
+        e->type.n_dims = 1;
+        e->type.dims[0] = link->n_free;
+    }
+    return true;
+}
+
+static bool type_kind(Checker *ck, Expr *e, const Type *params);
+
 bool type_expr(Checker *ck, Expr *e, const Type *params) {
+    if (e->typed && !params) return true;
     bool good = true;
     for (int i = 0; i < e->n_args; i++) {
         /* copies of one element (rep) are one node */
         if (i > 0 && e->args[i] == e->args[i - 1]) continue;
         good = type_expr(ck, e->args[i], params) && good;
     }
-    if (!good) return false;
+    if (!good || !type_kind(ck, e, params)) return false;
+    e->typed = !params;
+    return true;
+}
+
+static bool type_kind(Checker *ck, Expr *e, const Type *params) {
     switch (e->kind) {
     case EXPR_NUMBER:
         e->type = (Type){.elem = ELEM_REAL};
@@ -189,13 +225,16 @@ bool type_expr(Checker *ck, Expr *e, const Type *params) {
     case EXPR_CALL:
         return type_call(ck, e);
     case EXPR_INDEX:
+    case EXPR_SLICE:
         return type_index(ck, e);
     case EXPR_ARRAY:
         return type_array(ck, e);
     case EXPR_LINK:
+        return type_link(ck, e);
+    case EXPR_SHAPED:
         for (int i = 0; i < e->n_args; i++)
             if (!need(ck, e->args[i], false)) return false;
-        return join(ck, e);
+        return type_shaped(ck, e);
     case EXPR_RANDOM:
         e->type = (Type){.elem = ELEM_REAL};
         return e->n_args == 0 || need(ck, e->args[0], false);

@@ -6,6 +6,8 @@
  */
 #include "model/graph.h"
 
+#include <math.h>
+
 /* ---- variables behind an expression ---- */
 
 /* Bodies of functions see their arguments as parameters; a frame binds those of one call. */
@@ -66,6 +68,28 @@ bool expr_mentions(const Expr *e, const Var *var) {
 
 void expr_visit_vars(const Expr *e, void (*visit)(void *user, Var *var), void *user) {
     walk_all(e, visit, user, NULL);
+}
+
+/* ---- tables ---- */
+
+const SupportInfo support_info[N_SUPPORTS] = {
+#define SUPPORT(ENUM, name, n_params, n_dims, lo, hi, doc) {#name, n_params, n_dims, lo, hi, doc},
+#include "model/supports.def"
+#undef SUPPORT
+};
+
+const ShapedInfo shaped_info[N_SHAPED] = {
+#define SHAPED(ENUM, name, arity, doc) {#name, arity, doc},
+#include "model/shaped.def"
+#undef SHAPED
+};
+
+Type model_free_type(const Var *latent) {
+    Type type = latent->type;
+    if (!latent->link || !latent->link->n_dims) return type;
+    type.n_dims -= latent->link->n_dims;
+    type.dims[type.n_dims++] = latent->link->n_free;
+    return type;
 }
 
 /* ---- plates ---- */

@@ -52,8 +52,10 @@ static void check_expr(Check *check, const Expr *e) {
         return;
     case EXPR_OP:
     case EXPR_REDUCE: /* over the event: the same entries for every instance */
-    case EXPR_INDEX:  /* a constant position of the event */
+    case EXPR_INDEX:  /* constant positions of the event */
+    case EXPR_SLICE:
     case EXPR_ARRAY:
+    case EXPR_SHAPED: /* of the event, too */
     case EXPR_RANDOM: /* base draws are independent and identically distributed over instances */
         check_args(check, e);
         return;

@@ -43,13 +43,25 @@ typedef struct Type {
     Plate *plate; /* innermost plate it varies over, or NULL */
 } Type;
 
-typedef enum { SUPPORT_REAL, SUPPORT_POSITIVE, SUPPORT_INTERVAL } SupportKind;
+typedef enum {
+#define SUPPORT(ENUM, ...) SUPPORT_##ENUM,
+#include "model/supports.def"
+#undef SUPPORT
+    N_SUPPORTS
+} SupportKind;
+typedef struct SupportInfo {
+    const char *name;
+    int n_params, n_dims;
+    double lo, hi;
+    const char *doc;
+} SupportInfo;
+extern const SupportInfo support_info[N_SUPPORTS];
+
 typedef struct Support {
     SupportKind kind;
     Expr *lo, *hi; /* interval(lo, hi): over the distribution's parameters, or (in a Var) over the
                       model's variables */
 } Support;
-extern const char *const support_names[];
 
 typedef enum {
     EXPR_NUMBER, /* number */
@@ -60,10 +72,27 @@ typedef enum {
     EXPR_REDUCE, /* reduce, args[0]: over the whole event */
     EXPR_CALL,   /* function, args */
     EXPR_LINK,   /* link, link_part, args[0], then link parameters: exp.inverse(x) ... */
-    EXPR_INDEX,  /* args[0], index: constant position of the first dimension */
+    EXPR_INDEX,  /* args[0], dim, index: constant position along one dimension, which goes */
+    EXPR_SLICE,  /* args[0], dim, index, count: entries index .. index + count - 1 along one
+                    dimension; count SLICE_REST: all that follow */
     EXPR_ARRAY,  /* args: elements of a new first dimension */
+    EXPR_SHAPED, /* shaped, args: a row of shaped.def */
     EXPR_RANDOM, /* random; args[0] = shape parameter for gamma: only in `sample` bodies */
 } ExprKind;
+enum { SLICE_REST = -1 };
+
+typedef enum {
+#define SHAPED(ENUM, ...) SHAPED_##ENUM,
+#include "model/shaped.def"
+#undef SHAPED
+    N_SHAPED
+} Shaped;
+typedef struct ShapedInfo {
+    const char *name;
+    int arity;
+    const char *doc;
+} ShapedInfo;
+extern const ShapedInfo shaped_info[N_SHAPED];
 
 typedef enum { REDUCE_SUM, REDUCE_MEAN, REDUCE_MIN, REDUCE_MAX, REDUCE_PROD } Reduce;
 typedef enum { LINK_FORWARD, LINK_INVERSE, LINK_LOG_JACOBIAN } LinkPart;
@@ -80,8 +109,11 @@ struct Expr {
     Function *function;
     Link *link;
     LinkPart link_part;
-    int64_t index;
+    int dim;
+    int64_t index, count;
+    Shaped shaped;
     IrRandom random;
+    bool typed; /* outside bodies, whose types change from use to use */
     int n_args;
     Expr **args;
 };
@@ -91,8 +123,13 @@ typedef struct Param {
     SupportKind support; /* what the parameter must lie in */
     Span span;
     Expr *lo, *hi; /* of an interval: over the parameters */
+    int n_dims;    /* declared: x[K]; 0 in a fn: any shape, elsewhere: a number */
+    int64_t dims[MAX_DIMS];
 } Param;
 
+/* Where parameters have declared dimensions there is one Function, Distribution or Link for every
+ * size that is used: in its bodies sizes are numbers, comprehensions unrolled, conditions on sizes
+ * decided. */
 struct Function {
     const char *name;
     Span span;
@@ -100,15 +137,19 @@ struct Function {
     Param *params;
     Expr *body; /* over EXPR_PARAM 0..n_params-1; typed anew at each call (event shapes follow the
                    arguments') */
+    bool kept;  /* it is in Model.functions */
 };
 
-/* A distribution of the standard library or of the user: data, not C. Univariate: dims on the left
- * are independent copies. Bodies see the parameters as EXPR_PARAM 0..n_params-1; in log_prob the
- * value is EXPR_PARAM n_params. */
+/* A distribution of the standard library or of the user: data, not C. Its value is a number, or an
+ * event of `dims`; further dimensions of a variable, on the left, are independent copies. Bodies
+ * see the parameters as EXPR_PARAM 0..n_params-1; in log_prob the value is EXPR_PARAM n_params. */
 struct Distribution {
     const char *name;
     const char *doc;
     Span span;
+    int n_dims; /* of one value */
+    int64_t dims[MAX_DIMS];
+    bool kept; /* it is in Model.distributions */
     int n_params;
     Param *params;
     Support support; /* over EXPR_PARAM */
@@ -116,19 +157,24 @@ struct Distribution {
     Expr *log_prob; /* NULL: simulator only */
 };
 
-/* v (unconstrained) -> value. Bodies see v (forward, log_jacobian) or the value (inverse) as
- * EXPR_PARAM 0, then parameters. `scale` marks a link whose parameter 0 is the running scale c that
- * the runtime takes from prior draws (softplus). */
+/* v (unconstrained) -> value: number by number, or from a vector of n_free numbers to an event of
+ * `dims`. Bodies see v (forward, log_jacobian) or the value (inverse) as EXPR_PARAM 0, then
+ * parameters. `scaled` marks a link whose parameter 0 is the running scale c that the runtime takes
+ * from prior draws (softplus). */
 struct Link {
     const char *name;
     const char *doc;
     Span span;
+    int n_dims; /* of one value; 0: entry by entry */
+    int64_t dims[MAX_DIMS], n_free;
+    bool kept;    /* it is in Model.links */
     int n_params; /* beside v: interval has lo, hi */
     Param *params;
     SupportKind support;
     Expr *lo,
         *hi; /* the ends of a link to one interval, two constants; NULL: they are its parameters */
-    Expr *forward, *inverse, *log_jacobian; /* log |d forward / d v|, over v */
+    /* log |d forward / d v|, over v; of an event: one number */
+    Expr *forward, *inverse, *log_jacobian;
     bool scaled; /* its first parameter after v is c, the marginal median of prior draws */
 };
 
@@ -182,6 +228,8 @@ typedef struct Analysis {
 
 Analysis *model_analyse(Arena *arena, Model *model); /* also fills Plate.exchangeable and .reason */
 void model_print(Text *out, const Model *model);     /* --emit=model */
+/* Shape of a latent's unconstrained value: the link's vector in the place of its event. */
+Type model_free_type(const Var *latent);
 const char *plate_size_text(Arena *arena, const Plate *plate); /* "3", "2..60" */
 void expr_print(Text *out, const Expr *e); /* as it would be written; EXPR_PARAM as $0, $1 ... */
 /* Over what model_print shows, the name left out. */

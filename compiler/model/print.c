@@ -81,6 +81,26 @@ static void print_op(Text *out, const Expr *e, int outer) {
     if (strength < outer) text_add(out, ")");
 }
 
+/* [:, 2], [1:3], [1:] */
+static void print_position(Text *out, const Expr *e) {
+    text_add(out, "[");
+    for (int i = 0; i < e->dim; i++) text_add(out, ":, ");
+    text_printf(out, "%lld", (long long)e->index);
+    if (e->kind == EXPR_SLICE) text_add(out, ":");
+    if (e->kind == EXPR_SLICE && e->count != SLICE_REST)
+        text_printf(out, "%lld", (long long)(e->index + e->count));
+    text_add(out, "]");
+}
+
+static void print_matmul(Text *out, const Expr *e, int outer) {
+    const int strength = 6;
+    if (strength < outer) text_add(out, "(");
+    print_expr(out, e->args[0], strength);
+    text_add(out, " @ ");
+    print_expr(out, e->args[1], strength + 1);
+    if (strength < outer) text_add(out, ")");
+}
+
 static void print_expr(Text *out, const Expr *e, int outer) {
     switch (e->kind) {
     case EXPR_NUMBER:
@@ -114,8 +134,19 @@ static void print_expr(Text *out, const Expr *e, int outer) {
         return;
     case EXPR_INDEX:
         print_expr(out, e->args[0], 9);
-        text_printf(out, "[%lld]", (long long)e->index);
+        print_position(out, e);
         return;
+    case EXPR_SLICE:
+        print_expr(out, e->args[0], 9);
+        print_position(out, e);
+        return;
+    case EXPR_SHAPED:
+        if (e->shaped == SHAPED_MATMUL) {
+            print_matmul(out, e, outer);
+            return;
+        }
+        text_add(out, shaped_info[e->shaped].name);
+        break;
     }
     print_args(out, "(", e, ")");
 }
@@ -126,14 +157,8 @@ void expr_print(Text *out, const Expr *e) {
 
 /* ---- the model ---- */
 
-static void print_shape(Text *out, const Type *type) {
-    for (int i = 0; i < type->n_dims; i++)
-        text_printf(out, "%s%lld", i ? ", " : "[", (long long)type->dims[i]);
-    if (type->n_dims) text_add(out, "]");
-}
-
 static void print_support(Text *out, SupportKind kind, const Expr *lo, const Expr *hi) {
-    text_add(out, support_names[kind]);
+    text_add(out, support_info[kind].name);
     if (!lo || !hi) return;
     text_add(out, "(");
     expr_print(out, lo);
@@ -142,10 +167,16 @@ static void print_support(Text *out, SupportKind kind, const Expr *lo, const Exp
     text_add(out, ")");
 }
 
+static void print_dims(Text *out, const int64_t *dims, int n) {
+    for (int i = 0; i < n; i++) text_printf(out, "%s%lld", i ? ", " : "[", (long long)dims[i]);
+    if (n) text_add(out, "]");
+}
+
 static void print_params(Text *out, const Param *params, int n, bool supports) {
     text_add(out, "(");
     for (int i = 0; i < n; i++) {
         text_printf(out, "%s%s", i ? ", " : "", params[i].name);
+        print_dims(out, params[i].dims, params[i].n_dims);
         if (!supports) continue;
         text_add(out, ": ");
         print_support(out, params[i].support, params[i].lo, params[i].hi);
@@ -171,6 +202,7 @@ static void print_definitions(Text *out, const Model *model) {
     for (int i = 0; i < model->distributions.n; i++) {
         const Distribution *d = model->distributions.data[i];
         text_printf(out, "distribution %s", d->name);
+        print_dims(out, d->dims, d->n_dims);
         print_params(out, d->params, d->n_params, true);
         text_add(out, " : ");
         print_support(out, d->support.kind, d->support.lo, d->support.hi);
@@ -181,12 +213,13 @@ static void print_definitions(Text *out, const Model *model) {
     for (int i = 0; i < model->links.n; i++) {
         const Link *link = model->links.data[i];
         text_printf(out, "link %s", link->name);
+        print_dims(out, link->dims, link->n_dims);
         print_params(out, link->params, link->n_params, true);
         text_add(out, " : ");
         if (link->lo)
             print_support(out, link->support, link->lo, link->hi);
         else
-            text_add(out, support_names[link->support]);
+            text_add(out, support_info[link->support].name);
         text_add(out, link->scaled ? ", scaled\n" : "\n");
         print_member(out, "forward", link->forward);
         print_member(out, "inverse", link->inverse);
@@ -197,7 +230,7 @@ static void print_definitions(Text *out, const Model *model) {
 static void print_var(Text *out, const Var *var) {
     static const char *const words[] = {"hyper", "latent", "observed", "let", "quantity"};
     text_printf(out, "%s %s", words[var->kind], var->name);
-    print_shape(out, &var->type);
+    print_dims(out, var->type.dims, var->type.n_dims);
     text_printf(out, " in %s", var->type.plate ? var->type.plate->name : "-");
     if (var->dist) {
         text_printf(out, " ~ %s(", var->dist->name);

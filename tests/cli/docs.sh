@@ -53,7 +53,7 @@ anchors() { # of a page: headings in lower case, blanks as `-`, other signs left
 dead=
 pages=$(cd "$ROOT" && ls ./*.md docs/*.md docs/*/*.md examples/*.md)
 for page in $pages; do
-    for target in $(sed '/^```/,/^```/d' "$ROOT/$page" | grep -oE '\]\([^) ]+\)' | sed -E 's/^\]\((.*)\)$/\1/'); do
+    for target in $(sed -e '/^```/,/^```/d' -e 's/`[^`]*`//g' "$ROOT/$page" | grep -oE '\]\([^) ]+\)' | sed -E 's/^\]\((.*)\)$/\1/'); do
         case $target in http*|mailto:*) continue ;; esac
         file=$ROOT/$(dirname "$page")/${target%%#*}
         [ -n "${target%%#*}" ] || file=$ROOT/$page
