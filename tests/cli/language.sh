@@ -49,6 +49,18 @@ if [ -z "$missing" ]; then echo "ok every_function_is_documented"
 else echo "not ok every_function_is_documented: language.md lacks$missing"
 fi
 
+# So do the functions that change shapes, and every support.
+missing=
+for name in $(sed -nE 's/^SHAPED\([A-Z_]+, *([a-z_]+),.*/\1/p' "$ROOT/compiler/model/shaped.def"); do
+    grep -q "\`$name(" "$ROOT/docs/language.md" || missing="$missing $name"
+done
+for name in $(sed -nE 's/^SUPPORT\([A-Z_]+, *([a-z_]+),.*/\1/p' "$ROOT/compiler/model/supports.def"); do
+    grep -qE "\`$name(\`|\()" "$ROOT/docs/language.md" || missing="$missing $name"
+done
+if [ -z "$missing" ]; then echo "ok every_shape_and_support_is_documented"
+else echo "not ok every_shape_and_support_is_documented: language.md lacks$missing"
+fi
+
 # The model of the README and the tutorial is the example's.
 bare() { sed -e 's|//.*||' -e '/^[[:space:]]*$/d' "$1"; }
 for page in README.md docs/tutorial.md; do
