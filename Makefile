@@ -2,11 +2,13 @@
 # models, and can be moved. `make help` lists the rest.
 #
 #   BUILD=DIR     where everything goes (default build)
+#   PREFIX=DIR    where `make install` puts things (default /usr/local), below DESTDIR
 #   SANITIZE=1    AddressSanitizer and UndefinedBehaviorSanitizer in compiler, runtime and tests;
 #                 SANITIZE=thread: ThreadSanitizer, SANITIZE=fuzzer: as 1, for libFuzzer (clang)
 #   FUZZ_SECONDS=60    for each target of `make fuzz`
 
 BUILD ?= build
+PREFIX ?= /usr/local
 CC ?= cc
 LLVM_CONFIG ?= llvm-config-19
 JOBS := $(shell nproc 2>/dev/null || echo 2)
@@ -40,6 +42,7 @@ endif
 LLVM_CPPFLAGS = -isystem $(shell $(LLVM_CONFIG) --includedir)
 LLVM_LIBS = $(shell $(LLVM_CONFIG) --ldflags --libs --link-shared)
 VERSION := 0.1.0
+DATE := 2026-11-25
 
 # ---- files ----
 COMPILER_C := $(filter-out compiler/adavic.c,$(wildcard compiler/*.c compiler/*/*.c))
@@ -113,6 +116,7 @@ $(RUNTIME_O): CFLAGS += -fPIC
 $(BUILD)/runtime/peak.o: CFLAGS += -O2 -ffp-contract=fast
 $(BUILD)/compiler/back/llvm%.o: CPPFLAGS += $(LLVM_CPPFLAGS)
 $(BUILD)/compiler/adavic.o $(BUILD)/compiler/driver.o $(BUILD)/compiler/back/manifest.o: CPPFLAGS += -DADAVIC_VERSION='"$(VERSION)"'
+$(BUILD)/compiler/adavic.o: CPPFLAGS += -DADAVIC_DATE='"$(DATE)"'
 $(BUILD)/compiler/back/link.o: CPPFLAGS += -DADAVIC_LINK_FLAGS='"$(SANITIZERS)"'
 
 $(BUILD)/%.o: %.c
@@ -123,6 +127,31 @@ $(BUILD)/%.o: $(BUILD)/%.c
 	@mkdir -p $(@D)
 	$(call say,cc $<)
 	$(Q)$(CC) $(CPPFLAGS) -Igrammar $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# ---- installing ----
+# The manual pages come from the tables that --help comes from.
+MAN := $(BUILD)/man/adavic.1 $(BUILD)/man/adavic-model.1
+$(BUILD)/man/adavic.1: HELP_MAN := adavic
+$(BUILD)/man/adavic-model.1: HELP_MAN := model
+$(MAN): $(BUILD)/adavic
+	@mkdir -p $(@D)
+	@$< --help-man=$(HELP_MAN) >$@
+
+# Documentation keeps its layout, so that its links hold.
+INSTALLED_DOCS = README.md LICENSE $(shell find docs examples -type f ! -name '*.weights')
+bindir = $(DESTDIR)$(PREFIX)/bin
+mandir = $(DESTDIR)$(PREFIX)/share/man/man1
+docdir = $(DESTDIR)$(PREFIX)/share/doc/adavic
+.PHONY: install uninstall
+install: all $(MAN)
+	@install -d $(bindir) $(mandir) $(sort $(addprefix $(docdir)/,$(dir $(INSTALLED_DOCS))))
+	@install -m 755 $(BUILD)/adavic $(bindir)/adavic
+	@install -m 644 $(MAN) $(mandir)
+	@for f in $(INSTALLED_DOCS); do cp -f $$f $(docdir)/$$f && chmod u=rwX,go=rX $(docdir)/$$f || exit 1; done
+	@echo "  installed adavic, its manual pages, documentation and examples under $(DESTDIR)$(PREFIX)"
+uninstall:
+	@rm -f $(bindir)/adavic $(addprefix $(mandir)/,$(notdir $(MAN)))
+	@rm -rf $(docdir)
 
 # ---- tests ----
 $(BUILD)/libtests.a: $(call object,$(TEST_HELPER_C))
@@ -158,11 +187,14 @@ docs: all
 	$(BUILD)/adavic --explain all >docs/errors.md
 	$(BUILD)/adavic --explain-ops >docs/ir-ops.md
 	$(BUILD)/adavic --explain-library >docs/distributions.md
+	grammar/page.sh docs/language.md >$(BUILD)/language.md
+	cp $(BUILD)/language.md docs/language.md
 setup: ; @./setup.sh
 clean: ; rm -rf $(BUILD)
 help:
 	@echo 'make           build $(BUILD)/adavic'
 	@echo 'make demo      install what is missing, build, and show pastes.hbm on real data'
+	@echo 'make install   adavic, manual pages, documentation and examples under PREFIX=$(PREFIX)'
 	@echo 'make test      every test (make check: without the check for packages)'
 	@echo 'make asan      the same under AddressSanitizer and UBSan, in $(BUILD)/asan'
 	@echo 'make tsan      what runs several threads, under ThreadSanitizer, in $(BUILD)/tsan'

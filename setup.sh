@@ -4,7 +4,8 @@
 set -eu
 
 packages="gcc make flex bison llvm-19-dev zlib1g-dev"
-# for `make fmt` and `make lint` alone, never installed here: clang-format
+# never installed here: clang-format, for `make fmt` and `make lint` alone; gnuplot-nox, for the figure of the tutorial;
+# mandoc or groff, for a test of the manual pages
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
     missing=

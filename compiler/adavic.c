@@ -4,6 +4,8 @@
  * Exit statuses: 0 done, 1 errors in the model, 2 wrong use of the command, 70 a fault of adavic.
  */
 #include "driver.h"
+#include "runtime/commands.h"
+#include "runtime/manual.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -28,13 +30,14 @@ typedef enum {
     OPT_EXPLAIN_LIBRARY,
     OPT_COLOR,
     OPT_VERSION,
+    OPT_HELP_MAN,
     OPT_HELP,
 } OptionId;
 
 typedef struct OptionInfo {
     OptionId id;
     const char *name, *argument; /* argument NULL: takes none */
-    const char *help;            /* NULL: not in --help */
+    const char *help;
 } OptionInfo;
 
 static const OptionInfo option_info[] = {
@@ -57,6 +60,8 @@ static const OptionInfo option_info[] = {
      "the distributions, links and functions there are"},
     {OPT_COLOR, "--color", "auto|always|never", "colours in messages"},
     {OPT_VERSION, "--version", NULL, "the version"},
+    {OPT_HELP_MAN, "--help-man", "adavic|model",
+     "the manual page of adavic, or of compiled programs, in man(7) form"},
     {OPT_HELP, "--help", NULL, "this text"},
 };
 enum { N_OPTIONS = sizeof option_info / sizeof *option_info };
@@ -73,39 +78,89 @@ __attribute__((format(printf, 1, 2))) static int usage_error(const char *format,
 
 /* ---- texts ---- */
 
-static void print_help(void) {
-    printf(
-        "usage: adavic [options] MODEL.hbm        (- reads the model from standard input)\n\n"
-        "Compiles a hierarchical Bayesian model to a program that simulates, trains and infers.\n\n"
-        "  $ cat coin.hbm\n"
-        "  latent mu ~ normal(0, 1);\n"
-        "  plate group(3) {\n"
-        "    latent mu_g ~ normal(mu, 0.5);\n"
-        "    plate obs(50) { observed x ~ normal(mu_g, 0.1); }\n"
-        "  }\n"
-        "  $ adavic coin.hbm -o coin        # analyse, derive the dual, generate code, link\n"
-        "  $ ./coin train --time 60s        # amortise; writes coin.weights\n"
-        "  $ ./coin infer data.csv          # the posterior of every latent: columns group, x\n\n"
-        "options\n");
+static const char example[] = "$ cat coin.hbm\n"
+                              "latent mu ~ normal(0, 1);\n"
+                              "plate group(3) {\n"
+                              "  latent mu_g ~ normal(mu, 0.5);\n"
+                              "  plate obs(50) { observed x ~ normal(mu_g, 0.1); }\n"
+                              "}\n"
+                              "$ adavic coin.hbm -o coin        # analyse, derive the dual, link\n"
+                              "$ ./coin train --time 60s        # amortise; writes coin.weights\n"
+                              "$ ./coin infer data.csv          # every latent: columns group, x\n";
+
+static const char purpose[] =
+    "Compiles a hierarchical Bayesian model to a program that simulates, trains and infers. The "
+    "result is the program OUT; what is wrong with a model is said on stderr, and then nothing is "
+    "written. `-` as the model reads it from standard input.";
+
+/* What the tables say: options, forms, passes. `indent`: of their texts, on a terminal. */
+static void describe(Manual *m) {
+    enum { INDENT = 30, SHORT = 16 };
+    char term[64];
+    manual_heading(m, "options");
     for (int i = 0; i < N_OPTIONS; i++) {
         const OptionInfo *o = &option_info[i];
-        bool spaced = o->name[1] != '-';
-        char left[64];
-        snprintf(left, sizeof left, "%s%s%s", o->name,
-                 !o->argument ? ""
-                 : spaced     ? " "
-                              : "=",
-                 o->argument ? o->argument : "");
-        printf("  %-28s %s\n", left, o->help);
+        const char *between = !o->argument ? "" : o->name[1] != '-' ? " " : "=";
+        snprintf(term, sizeof term, "%s%s%s", o->name, between, o->argument ? o->argument : "");
+        manual_item(m, INDENT, term, o->help);
     }
-    printf("\nforms of --emit\n");
+    manual_heading(m, "forms of --emit");
     for (const Emission *e = driver_emissions; e->name; e++)
-        printf("  %-12s %s\n", e->name, e->help);
-    printf("\npasses, in order (--dump-after; those marked * also --run)\n");
-    for (int i = 0; i < driver_pass_count; i++)
-        printf("  %-10s%s %s\n", driver_passes[i].name, driver_passes[i].on_ir ? "*" : " ",
-               driver_passes[i].why);
-    printf("\nExit status: 0 done, 1 errors in the model (nothing is written), 2 wrong use.\n");
+        manual_item(m, SHORT, e->name, e->help);
+    manual_heading(m, "passes, in order (--dump-after; those marked * also --run)");
+    for (int i = 0; i < driver_pass_count; i++) {
+        const PassInfo *pass = &driver_passes[i];
+        snprintf(term, sizeof term, "%-10s%s", pass->name, pass->on_ir ? "*" : "");
+        manual_item(m, SHORT, m->width || pass->on_ir ? term : pass->name, pass->why);
+    }
+    manual_heading(m, "exit status");
+    manual_item(m, SHORT, "0", "done");
+    manual_item(m, SHORT, "1", "errors in the model; nothing is written");
+    manual_item(m, SHORT, "2", "wrong use of the command");
+    manual_item(m, SHORT, "70", "a fault of adavic, which says where");
+}
+
+static void print_help(void) {
+    Manual m = manual_terminal(stdout);
+    printf("usage: adavic [options] MODEL.hbm\n\n");
+    manual_paragraph(&m, purpose);
+    manual_heading(&m, "example");
+    manual_code(&m, example);
+    describe(&m);
+    manual_heading(&m, "more");
+    manual_paragraph(&m, "`./coin --help` explains what the compiled program does; `adavic "
+                         "--explain E0201` explains an error.");
+}
+
+static void print_page(void) {
+    Manual m = manual_page(stdout, "adavic", ADAVIC_VERSION, ADAVIC_DATE,
+                           "compile hierarchical Bayesian models");
+    manual_heading(&m, "synopsis");
+    manual_paragraph(&m, "`adavic` [options] MODEL.hbm [`-o` OUT]");
+    manual_heading(&m, "description");
+    manual_paragraph(&m, purpose);
+    describe(&m);
+    manual_heading(&m, "files");
+    manual_item(&m, 0, "MODEL.hbm", "A model, as docs/language.md describes it.");
+    manual_item(&m, 0, "OUT",
+                "The program, adavic-model(1); with `--shared` a library and, beside "
+                "it, its header: libcoin.so, libcoin.h.");
+    manual_heading(&m, "environment");
+    manual_item(&m, 0, "NO_COLOR", "If set, no colours in messages.");
+    manual_item(&m, 0, "TMPDIR", "Where adavic puts what it hands to the linker (default /tmp).");
+    manual_heading(&m, "examples");
+    manual_code(&m, example);
+    manual_paragraph(&m, "What adavic knows of a model, and one of its programs:");
+    manual_code(&m, "adavic --emit=analysis model.hbm\nadavic --emit=ir:step model.hbm");
+    manual_heading(&m, "see also");
+    manual_paragraph(&m, "`adavic-model`(1): the commands of a compiled program");
+}
+
+static void print_manual_page(const char *which) {
+    if (strcmp(which, "model"))
+        print_page();
+    else
+        rt_help_page(stdout, ADAVIC_VERSION, ADAVIC_DATE);
 }
 
 /* docs/errors.md */
@@ -209,6 +264,12 @@ static bool one_of(const char *value, const char *choices) {
     }
 }
 
+/* A status: 0, or usage where `value` is none of "a|b|c". */
+static int check_choice(const OptionInfo *o, const char *value) {
+    if (!o->argument || !strchr(o->argument, '|') || one_of(value, o->argument)) return 0;
+    return usage_error("%s=%s: expected %s", o->name, value, o->argument);
+}
+
 static int read_define(Arena *arena, Options *options, const char *text) {
     const char *equals = strchr(text, '=');
     if (!equals || equals == text) return usage_error("-D %s: expected NAME=N, as in -D D=3", text);
@@ -257,8 +318,6 @@ static bool use_color(const char *when) {
 
 /* Applies one option that takes part in a compilation; a status, 0 where it was right. */
 static int apply(Arena *arena, Options *options, const OptionInfo *o, const char *value) {
-    if (o->argument && strchr(o->argument, '|') && !one_of(value, o->argument))
-        return usage_error("%s=%s: expected %s", o->name, value, o->argument);
     switch (o->id) {
     case OPT_OUTPUT:
         options->output = value;
@@ -308,6 +367,9 @@ static int print_and_end(Arena *arena, OptionId id, const char *value) {
     case OPT_HELP:
         print_help();
         return 0;
+    case OPT_HELP_MAN:
+        print_manual_page(value);
+        return 0;
     case OPT_VERSION:
         printf("adavic %s\n", ADAVIC_VERSION);
         return 0;
@@ -353,7 +415,9 @@ static int read_options(Arena *arena, Options *options, int argc, char **argv) {
         if (!o->argument && value) return usage_error("%s takes no value", o->name);
         if (o->argument && !value) value = ++i < argc ? argv[i] : NULL;
         if (o->argument && !value) return usage_error("%s needs %s", o->name, o->argument);
-        int status = print_and_end(arena, o->id, value);
+        int status = check_choice(o, value);
+        if (status) return status;
+        status = print_and_end(arena, o->id, value);
         if (status >= 0) return status;
         status = apply(arena, options, o, value);
         if (status) return status;

@@ -1,6 +1,7 @@
 /* cli.c -- the command line: COMMAND [DATA] [options], GNU style; `key=value` is `--key value`. */
 #include "runtime/cli.h"
 
+#include "runtime/commands.h"
 #include "runtime/session.h"
 
 #include <math.h>
@@ -8,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TRAIN = 1, INFER = 2, ELBO = 4, SIMULATE = 8, INFO = 16, CHECK = 32, BENCH = 64 };
 typedef enum { COUNT, SEED, TIME, RATE, TEXT, FLAG, LIST } Kind;
 
 typedef struct Option {
@@ -18,120 +18,27 @@ typedef struct Option {
     size_t field;
     const char *argument;
     int commands;
-    const char *text;
 } Option;
 
 static const Option options[] = {
 #define OPTION(name, letter, kind, field, argument, commands, text) \
-    {name, letter, kind, offsetof(RtOptions, field), argument, commands, text},
+    {name, letter, kind, offsetof(RtOptions, field), argument, commands},
 #include "runtime/options.def"
 #undef OPTION
 };
 enum { N_OPTIONS = sizeof options / sizeof *options };
 
-static const struct Command {
-    const char *name;
-    int bit;
-    bool data;
-    int (*run)(RtSession *s);
-    const char *summary, *text;
-    const char *example; /* after the program's name */
-} commands[] = {
-    {"train", TRAIN, false, rt_command_train,
-     "learn to infer, from simulated data; writes the weights",
-     "Simulates data sets from the model, trains the inference network on them, checks it on a "
-     "fixed\n"
-     "validation set and saves the weights. --steps N or --time T says how long; without them "
-     "training ends\n"
-     "when the validation ELBO has settled, after 10 minutes at most. Interrupting (Ctrl-C) saves, "
-     "too.\n"
-     "Where the model declares a range of plate sizes, each 16 data sets have sizes of their own; "
-     "--size\n"
-     "trains for one size instead.",
-     "train --time 60s --size group=30"},
-    {"infer", INFER, true, rt_command_infer, "the posterior of every latent, given data",
-     "DATA is a .csv (a row per observation, a key column per plate), .npz or .npy (arrays by "
-     "name) or .bin\n"
-     "(float32) file. Prints mean, sd and quantiles; --out keeps the draws with log_q, log_prior "
-     "and\n"
-     "log_likelihood. k-hat says how far the answer can be trusted.",
-     "infer data.csv --draws 4000 --out draws.npz"},
-    {"elbo", ELBO, true, rt_command_elbo, "ELBO and evidence of data sets, with k-hat",
-     "The evidence lower bound, the importance-weighted evidence, their standard error, the "
-     "effective number\n"
-     "of draws and k-hat, per data set.",
-     "elbo sets.npz --draws 1000 --json"},
-    {"simulate", SIMULATE, false, rt_command_simulate, "data sets from the prior",
-     "Draws latents from the prior and data given them. A .npz file holds both, a .bin file the "
-     "data only.\n"
-     "Without --out, quantiles of every variable are printed.",
-     "simulate --count 100 --out sets.npz"},
-    {"check", CHECK, false, rt_command_check, "is the trained model any good?",
-     "Simulates data sets with their latents, infers each, and looks up the truth in the "
-     "answers. Per latent\n"
-     "(all its instances together): the histogram of the truth's rank among the draws, flat if the "
-     "posterior\n"
-     "is right; how often 90 % intervals hold the truth; mean and rms of (truth - mean) / sd, 0 "
-     "and "
-     "1 if\n"
-     "right; contraction, 1 - posterior variance / prior variance. Then the compiled gradient, and "
-     "importance\n"
-     "weights. Exit status 3 if anything is bad.",
-     "check --count 4000"},
-    {"info", INFO, false, rt_command_info, "what this program is and how it was trained",
-     "The model's plates and variables, the size of the network, the analysis that it was derived "
-     "from, and\n"
-     "where the weights come from.",
-     "info --json"},
-    {"bench", BENCH, false, rt_command_bench, "how fast it trains on this machine",
-     "Times training steps (2 seconds of them, or --steps, --time) and their stages, and one "
-     "inference: the\n"
-     "median of each, its operations (multiplications, additions; exp, log and the like not "
-     "counted), and the\n"
-     "share of what this machine can do, which is measured, too. Plates have their default size, "
-     "or that of --size.\n"
-     "Needs no weights and writes nothing.",
-     "bench --threads 1 --size group=30"},
+static int (*const runs[N_COMMANDS])(RtSession *s) = {
+#define COMMAND(BIT, name, ...) rt_command_##name,
+#include "runtime/commands.def"
+#undef COMMAND
 };
-enum { N_COMMANDS = sizeof commands / sizeof *commands };
-typedef struct Command Command;
 
 typedef struct Cli {
     const char *program;
-    const Command *command;
+    const CommandText *command;
     RtOptions *o;
 } Cli;
-
-/* ---- help ---- */
-
-static void print_commands(const char *program, FILE *f) {
-    fprintf(f, "usage: %s COMMAND [options]\n\n", program);
-    for (int i = 0; i < N_COMMANDS; i++)
-        fprintf(f, "  %-8s %-5s %s\n", commands[i].name, commands[i].data ? "DATA" : "",
-                commands[i].summary);
-    fprintf(f,
-            "\n  %s COMMAND --help    explains a command\n  %s --version\n\nexample:\n  %s train "
-            "&& %s infer data.csv\n",
-            program, program, program, program);
-}
-
-static void print_help(const Cli *c) {
-    printf("usage: %s %s%s [options]\n\n%s\n\noptions:\n", c->program, c->command->name,
-           c->command->data ? " DATA" : "", c->command->text);
-    for (int i = 0; i < N_OPTIONS; i++) {
-        const Option *o = &options[i];
-        char left[64];
-        if (!(o->commands & c->command->bit)) continue;
-        snprintf(left, sizeof left, "--%s%s%s", o->name, o->argument ? " " : "",
-                 o->argument ? o->argument : "");
-        if (o->letter)
-            printf("  -%c, %-22s %s\n", o->letter, left, o->text);
-        else
-            printf("      %-22s %s\n", left, o->text);
-    }
-    printf("      %-22s %s\n\nexample:\n  %s %s\n", "--help", "this text", c->program,
-           c->command->example);
-}
 
 static void print_version(void) {
     RtError error;
@@ -147,12 +54,17 @@ static void print_version(void) {
 
 /* ---- parsing ---- */
 
-static const Option *find_option(const char *name, size_t n, char letter) {
-    for (int i = 0; i < N_OPTIONS; i++)
-        if (letter ? options[i].letter == letter
-                   : strlen(options[i].name) == n && !strncmp(options[i].name, name, n))
-            return &options[i];
-    return NULL;
+/* Its row for one of `commands`; failing that, for any; NULL if there is none. */
+static const Option *find_option(const char *name, size_t n, char letter, int commands) {
+    const Option *found = NULL;
+    for (int i = 0; i < N_OPTIONS; i++) {
+        const Option *o = &options[i];
+        if (letter ? o->letter != letter : strlen(o->name) != n || strncmp(o->name, name, n))
+            continue;
+        if (o->commands & commands) return o;
+        if (!found) found = o;
+    }
+    return found;
 }
 
 static bool unknown_option(const Cli *c, const char *text, size_t n) {
@@ -164,9 +76,12 @@ static bool unknown_option(const Cli *c, const char *text, size_t n) {
     snprintf(name, sizeof name, "%.*s", (int)n, text);
     const char *near = rt_nearest(name, names, known);
     fprintf(stderr, "error: %s has no option --%s\n", c->command->name, name);
-    const Option *other = find_option(text, n, 0);
-    for (int i = 0; other && i < N_COMMANDS; i++)
-        if (other->commands & commands[i].bit) fprintf(stderr, "  %s has it\n", commands[i].name);
+    const Option *other = NULL;
+    for (int i = 0; i < N_COMMANDS; i++) {
+        other = find_option(text, n, 0, rt_commands[i].bit);
+        if (other && other->commands & rt_commands[i].bit)
+            fprintf(stderr, "  %s has it\n", rt_commands[i].name);
+    }
     if (near && !other) fprintf(stderr, "  did you mean --%s?\n", near);
     fprintf(stderr, "  %s %s --help lists all\n", c->program, c->command->name);
     return false;
@@ -235,7 +150,7 @@ static bool store(RtOptions *r, const Option *o, const char *value) {
 /* One argument, and the next where it is an option's. *i moves over what was used. */
 static bool parse_option(Cli *c, int argc, char **argv, int *i, const char *name, size_t n,
                          const char *value) {
-    const Option *o = find_option(name, n, 0);
+    const Option *o = find_option(name, n, 0, c->command->bit);
     if (!o || !(o->commands & c->command->bit)) return unknown_option(c, name, n);
     if (o->kind == FLAG) {
         if (value) return bad_value(o, value, "nothing: it is on or absent");
@@ -252,7 +167,7 @@ static bool parse_option(Cli *c, int argc, char **argv, int *i, const char *name
 }
 
 static bool parse_letter(Cli *c, int argc, char **argv, int *i) {
-    const Option *o = find_option("", 0, argv[*i][1]);
+    const Option *o = find_option("", 0, argv[*i][1], c->command->bit);
     const char *value = o && argv[*i][2] ? argv[*i] + 2 : NULL; /* -j4 */
     if (!o) return unknown_option(c, argv[*i] + 1, strlen(argv[*i] + 1));
     return parse_option(c, argc, argv, i, o->name, strlen(o->name), value);
@@ -288,23 +203,23 @@ static bool parse(Cli *c, int argc, char **argv, bool *help) {
                 return false;
         } else if (a[0] == '-') {
             if (!parse_letter(c, argc, argv, &i)) return false;
-        } else if (equals && (find_option(a, n, 0) || access(a, F_OK))) {
+        } else if (equals && (find_option(a, n, 0, 0) || access(a, F_OK))) {
             if (!parse_option(c, argc, argv, &i, a, n, equals + 1)) return false;
         } else if (!parse_data(c, a)) {
             return false;
         }
     }
     if (!c->command->data || c->o->data) return true;
-    fprintf(stderr, "error: %s needs a data file\n  %s %s\n", c->command->name, c->program,
-            c->command->example);
+    fprintf(stderr, "error: %s needs a data file\n  %s %.*s\n", c->command->name, c->program,
+            (int)strcspn(c->command->examples, "\n"), c->command->examples);
     return false;
 }
 
-static const Command *find_command(const char *program, const char *name) {
+static const CommandText *find_command(const char *program, const char *name) {
     const char *names[N_COMMANDS] = {0};
     for (int i = 0; i < N_COMMANDS; i++) {
-        if (!strcmp(commands[i].name, name)) return &commands[i];
-        names[i] = commands[i].name;
+        if (!strcmp(rt_commands[i].name, name)) return &rt_commands[i];
+        names[i] = rt_commands[i].name;
     }
     const char *near = rt_nearest(name, names, N_COMMANDS);
     fprintf(stderr, "error: no command %s\n", name);
@@ -330,7 +245,7 @@ static const char *program_path(RtMem *mem, const char *argv0) {
     return n > 0 ? rt_copy_text(mem, path, (size_t)n) : argv0;
 }
 
-static int run(const Command *command, RtOptions *o, const char *argv0) {
+static int run(const CommandText *command, RtOptions *o, const char *argv0) {
     RtError error;
     RtMem *mem = rt_mem_new();
     double started = rt_seconds();
@@ -353,7 +268,7 @@ static int run(const Command *command, RtOptions *o, const char *argv0) {
                        .state = state,
                        .seed = o->seed >= 0 ? (uint32_t)o->seed : 1,
                        .started = started};
-        status = command->run(&s);
+        status = runs[command - rt_commands](&s);
         rt_pool_free(s.pool);
     }
     rt_mem_free(mem);
@@ -375,12 +290,12 @@ int rt_main(int argc, char **argv) {
                    .learning_rate = -1};
     const char *program = argc > 0 ? argv[0] : "model";
     if (argc < 2) {
-        print_commands(program, stderr);
+        rt_help(stderr, program);
         return 2;
     }
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
         (!strcmp(argv[1], "help") && argc == 2)) {
-        print_commands(program, stdout);
+        rt_help(stdout, program);
         return 0;
     }
     if (!strcmp(argv[1], "--version")) {
@@ -391,7 +306,7 @@ int rt_main(int argc, char **argv) {
     Cli c = {.program = program, .command = find_command(program, argv[help ? 2 : 1]), .o = &o};
     if (!c.command || (!help && !parse(&c, argc, argv, &help))) return 2;
     if (help) {
-        print_help(&c);
+        rt_help_command(stdout, program, c.command);
         return 0;
     }
     return run(c.command, &o, program);

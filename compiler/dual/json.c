@@ -133,7 +133,7 @@ static void put_plates_around(Json *j, const Plate *plate) {
 
 static void put_support(Json *j, const Support *support) {
     open_item(j, "support", "{");
-    put_text(j, "kind", support_names[support->kind]);
+    put_text(j, "kind", support_info[support->kind].name);
     if (support->lo) put_expr(j, "lo", support->lo);
     if (support->hi) put_expr(j, "hi", support->hi);
     close_item(j, "}");

@@ -13,9 +13,14 @@ same() { # NAME FILE COMMAND...
 same errors_are_current "$ROOT/docs/errors.md" "$ADAVIC" --explain all
 same operations_are_current "$ROOT/docs/ir-ops.md" "$ADAVIC" --explain-ops
 same library_is_current "$ROOT/docs/distributions.md" "$ADAVIC" --explain-library
+same grammar_is_current "$ROOT/docs/language.md" "$ROOT/grammar/page.sh" "$ROOT/docs/language.md"
 
-sed -n '/^```$/,/^```$/p' "$ROOT/docs/ir.md" | sed '/^```/d' >example.ir
+# docs/ir.md: what is marked `ir` reads back to itself, and the worked program is the model's above it.
+awk '/^```ir$/ {inside = 1; next} /^```/ {inside = 0} inside' "$ROOT/docs/ir.md" >example.ir
 check ir_example sh -c '"$ADAVIC" --run=verify example.ir >printed && sed 1d example.ir | cmp - printed'
+awk '/^```hbm/ {inside = 1; next} /^```/ {inside = 0} inside' "$ROOT/docs/ir.md" >mean.hbm
+awk '/^```ir mean logjoint$/ {inside = 1; next} /^```/ {inside = 0} inside' "$ROOT/docs/ir.md" >worked.ir
+check ir_worked_program sh -c 'test -s worked.ir && "$ADAVIC" --emit=ir:logjoint mean.hbm | grep -vE "^  axis .* : event" | cmp - worked.ir'
 
 # Every diagnostic has a test, every file that is named in the docs exists, every example is named in the README.
 missing=
@@ -39,4 +44,24 @@ for model in "$ROOT"/examples/*.hbm; do
 done
 if [ -z "$missing" ]; then echo "ok readme_names_every_example"
 else echo "not ok readme_names_every_example:$missing"
+fi
+
+# Links between pages lead somewhere: to a file, and to a heading in it.
+anchors() { # of a page: headings in lower case, blanks as `-`, other signs left out
+    sed '/^```/,/^```/d' "$1" | sed -nE 's/^#+ //p' | tr 'A-Z ' 'a-z-' | sed 's/[^a-z0-9_-]//g'
+}
+dead=
+pages=$(cd "$ROOT" && ls ./*.md docs/*.md docs/*/*.md examples/*.md)
+for page in $pages; do
+    for target in $(sed -e '/^```/,/^```/d' -e 's/`[^`]*`//g' "$ROOT/$page" | grep -oE '\]\([^) ]+\)' | sed -E 's/^\]\((.*)\)$/\1/'); do
+        case $target in http*|mailto:*) continue ;; esac
+        file=$ROOT/$(dirname "$page")/${target%%#*}
+        [ -n "${target%%#*}" ] || file=$ROOT/$page
+        if [ ! -e "$file" ]; then dead="$dead $page:$target"
+        elif [ "$target" != "${target#*#}" ] && ! anchors "$file" | grep -qx -- "${target#*#}"; then dead="$dead $page:$target"
+        fi
+    done
+done
+if [ -z "$dead" ]; then echo "ok no_dead_links"
+else echo "not ok no_dead_links:$dead"
 fi

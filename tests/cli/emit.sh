@@ -1,7 +1,7 @@
 # Every form of --emit, on every example: it works and is not empty; on one, it is the same each time.
 . "$ROOT/tests/cli/common.inc"
 
-forms=$("$ADAVIC" --help | sed -n '/^forms of --emit/,/^$/p' | awk 'NR > 1 && NF {print $1}')
+forms=$("$ADAVIC" --help | sed -n '/^forms of --emit/,/^$/p' | awk '/^  [a-z]/ {print $1}')
 for model in "$ROOT"/examples/*.hbm; do
     name=$(basename "$model" .hbm)
     for form in $forms; do

@@ -199,8 +199,8 @@ static double mass_at(const Var *z, int i, double *y) {
 }
 
 static void densities_integrate_to_one_through_links(void) {
-    int pairs = 0;
     for (int c = 0; c < N_CASES; c++) {
+        int pairs = 0;
         for (int k = 0; k < N_LINKS; k++) {
             const char *call = call_of(&cases[c]);
             const Var *z = latent(call, links[k]);
@@ -217,8 +217,8 @@ static void densities_integrate_to_one_through_links(void) {
                            arena_printf(arena, "mean of %s via %s", call, links[k]));
             pairs++;
         }
+        CHECK(pairs > 0, "no link leads to the support of %s", cases[c].name);
     }
-    CHECK(pairs == 47, "%d pairs of distribution and link", pairs);
 }
 
 /* ---- densities ---- */

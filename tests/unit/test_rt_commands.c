@@ -306,7 +306,7 @@ static void help_teaches(void) {
         CHECK(strstr(text_out, commands[i]) || i, "no %s", commands[i]);
         snprintf(line, sizeof line, i % 2 ? "%s --help" : "help %s", commands[i]);
         EXPECT(line, 0);
-        CHECK(strstr(text_out, "example:") && strstr(text_out, "--json"), "%s: %s", line, text_out);
+        CHECK(strstr(text_out, "examples") && strstr(text_out, "--json"), "%s: %s", line, text_out);
     }
     EXPECT("--version", 0);
     CHECK(strstr(text_out, "fake, compiled by adavic"), "%s", text_out);
