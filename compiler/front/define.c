@@ -126,7 +126,6 @@ static bool read_member(Checker *ck, Definition *d, const Ast *member, const Mem
 
 static bool read_members(Checker *ck, Definition *d, MemberSlot *slots, int n) {
     static const char *const words[] = {"a fn", "a distribution", "a link"};
-    static const char *const later[] = {"log_cdf", "log_ccdf", "quantile"};
     bool good = true;
     for (int i = 0; i < d->ast->items.n; i++) {
         const Ast *member = d->ast->items.data[i];
@@ -138,13 +137,7 @@ static bool read_members(Checker *ck, Definition *d, MemberSlot *slots, int n) {
             continue;
         }
         good = false;
-        bool known = false;
-        for (int k = 0; k < 3; k++) known |= strcmp(later[k], member->name.text) == 0;
-        if (known && d->kind == DEFINES_DISTRIBUTION)
-            FAIL(ck, DIAG_UNSUPPORTED_FORM, member->name.span,
-                 arena_printf(ck->arena, "member `%s` of a distribution is", member->name.text));
-        else
-            FAIL(ck, DIAG_UNKNOWN_MEMBER, member->name.span, words[d->kind], member->name.text);
+        FAIL(ck, DIAG_UNKNOWN_MEMBER, member->name.span, words[d->kind], member->name.text);
     }
     for (int k = 0; good && k < n; k++) {
         if (*slots[k].to || !slots[k].required) continue;
@@ -193,8 +186,12 @@ static bool define_distribution(Checker *ck, Definition *d) {
     if (!good) return false;
     good = read_support(ck, d, &dist->support);
     MemberSlot slots[] = {{"sample", 0, true, &dist->sample},
-                          {"log_prob", 1, false, &dist->log_prob}};
-    good = read_members(ck, d, slots, 2) && good;
+                          {"log_prob", 1, false, &dist->log_prob},
+                          {"log_cdf", 1, false, &dist->log_cdf},
+                          {"log_ccdf", 1, false, &dist->log_ccdf},
+                          {"quantile", 1, false, &dist->quantile},
+                          {"upper_quantile", 1, false, &dist->upper_quantile}};
+    good = read_members(ck, d, slots, sizeof slots / sizeof *slots) && good;
     if (good && !dist->log_prob) {
         FAIL(ck, DIAG_NO_LOG_PROB, dist->span, d->name);
         good = false;

@@ -103,8 +103,8 @@ struct Function {
 };
 
 /* A distribution of the standard library or of the user: data, not C. Univariate: dims on the left
- * are independent copies. Bodies see the parameters as EXPR_PARAM 0..n_params-1; in log_prob the
- * value is EXPR_PARAM n_params. */
+ * are independent copies. Bodies see the parameters as EXPR_PARAM 0..n_params-1; the value (log_prob,
+ * log_cdf, log_ccdf) or probability (the quantiles) is EXPR_PARAM n_params. */
 struct Distribution {
     const char *name;
     const char *doc;
@@ -114,6 +114,10 @@ struct Distribution {
     Support support; /* over EXPR_PARAM */
     Expr *sample;
     Expr *log_prob; /* NULL: simulator only */
+    /* Optional, of univariate laws; what is built upon a distribution uses them (front/combine.c),
+     * and nothing after the front end. log P(X <= x), log P(X > x); the value that is not exceeded
+     * with probability p, the value that is exceeded with probability q. */
+    Expr *log_cdf, *log_ccdf, *quantile, *upper_quantile;
 };
 
 /* v (unconstrained) -> value. Bodies see v (forward, log_jacobian) or the value (inverse) as

@@ -28,6 +28,7 @@
 #define MUL(x, z) ir_mul(p, (x), (z))
 #define DIV(x, z) ir_div(p, (x), (z))
 #define POW(x, z) ir_pow(p, (x), (z))
+#define MAX(x, z) ir_max(p, (x), (z))
 #define LT(x, z) ir_lt(p, (x), (z))
 #define SELECT(x, z, w) ir_select(p, (x), (z), (w))
 #define NIL IR_NONE

@@ -4,6 +4,7 @@
  * those of their forward maps. */
 #include "ir/eval.h"
 #include "base/diag.h"
+#include "front/ast.h"
 #include "front/front.h"
 
 #include "check.h"
@@ -157,21 +158,36 @@ static const Var *latent(const char *call, const char *via) {
 
 /* ---- a small evaluator of bodies, at scalars ---- */
 
-static double value(const Expr *e, const double *params) {
-    double x[3] = {0};
-    if (e->kind == EXPR_NUMBER) return e->number;
-    if (e->kind == EXPR_PARAM) return params[e->param];
-    for (int i = 0; i < e->n_args && i < 3; i++) x[i] = value(e->args[i], params);
-    if (e->kind == EXPR_CALL) return value(e->function->body, x);
-    return e->kind == EXPR_OP ? ir_point_value(e->opcode, x[0], x[1], x[2]) : NAN;
+/* In double, or with every result rounded to float. */
+static double value_in(const Expr *e, const double *params, bool single) {
+    double x[3] = {0}, y = NAN;
+    if (e->kind == EXPR_PARAM) y = params[e->param];
+    if (e->kind == EXPR_NUMBER) y = e->number;
+    for (int i = 0; i < e->n_args && i < 3; i++) x[i] = value_in(e->args[i], params, single);
+    if (e->kind == EXPR_CALL) y = value_in(e->function->body, x, single);
+    if (e->kind == EXPR_OP) y = ir_point_value(e->opcode, x[0], x[1], x[2]);
+    return single ? (double)(float)y : y;
 }
 
-/* The library's log density at y, of the distribution with the arguments of its variable. */
-static double log_density(const Var *z, double y) {
+static double value(const Expr *e, const double *params) {
+    return value_in(e, params, false);
+}
+
+/* A member of the distribution at y, with the arguments of its variable. */
+static double member_in(const Var *z, const Expr *body, double y, bool single) {
     double params[8];
     for (int i = 0; i < z->dist->n_params; i++) params[i] = value(z->args[i], NULL);
     params[z->dist->n_params] = y;
-    return value(z->dist->log_prob, params);
+    return value_in(body, params, single);
+}
+
+static double member(const Var *z, const Expr *body, double y) {
+    return member_in(z, body, y, false);
+}
+
+/* The library's log density at y. */
+static double log_density(const Var *z, double y) {
+    return member(z, z->dist->log_prob, y);
 }
 
 static void link_params(const Var *z, double *params) {
@@ -223,6 +239,21 @@ static void densities_integrate_to_one_through_links(void) {
 
 /* ---- densities ---- */
 
+/* Nothing of the library is forgotten in `cases`. */
+static void every_distribution_is_tried(void) {
+    for (int f = 0; f < stdlib_file_count; f++) {
+        const StdlibFile *file = &stdlib_files[f];
+        const Ast *ast = front_parse_source(arena, diags_new(arena), file->name, file->text,
+                                            strlen(file->text), true);
+        for (int i = 0; i < ast->items.n; i++) {
+            const Ast *item = ast->items.data[i];
+            int found = item->kind != AST_DISTRIBUTION;
+            for (int c = 0; c < N_CASES; c++) found |= !strcmp(cases[c].name, item->name.text);
+            CHECK(found, "%s has no case", item->name.text);
+        }
+    }
+}
+
 static void defaults_lead_to_the_support(void) {
     for (int c = 0; c < N_CASES; c++) {
         const char *call = call_of(&cases[c]);
@@ -245,6 +276,69 @@ static void densities_are_the_textbooks(void) {
                        arena_printf(arena, "log density of %s at %g", call_of(&cases[c]), y));
         }
     }
+}
+
+/* ---- distribution functions and quantiles, of all that have them ---- */
+
+static const double probabilities[] = {1e-30, 1e-9, 1e-4, 0.03, 0.3, 0.49, 0.505, 0.8, 0.99};
+enum { N_PROBABILITIES = sizeof probabilities / sizeof *probabilities };
+
+/* The quantile inverts, the density is the derivative, both sides add to one. */
+static void check_member(const Case *c, const Var *z, double p) {
+    const Distribution *d = z->dist;
+    const char *what = arena_printf(arena, "%s at probability %g", call_of(c), p);
+    for (int upper = 0; upper < 2; upper++) {
+        const Expr *own = upper ? d->log_ccdf : d->log_cdf,
+                   *other = upper ? d->log_cdf : d->log_ccdf;
+        double y = member(z, upper ? d->upper_quantile : d->quantile, p), log_p = member(z, own, y);
+        /* what rounding y does to log_p: hazard times the rounding of y and of the arguments */
+        double hazard = exp(log_density(z, y) - log_p), size = fabs(y) + 1;
+        double lost = 1e-14 * hazard * size;
+        if (!(lost < 0.1)) continue; /* y is rounded onto the edge of the support */
+        CHECK_NEAR(log_p, log(p), 1e-13 * fabs(log(p)) + 1e-14 / p * (p > 1e-12) + lost, what);
+        CHECK_NEAR(exp(log_p) + exp(member(z, other, y)), 1, 1e-13 + lost, what);
+        bool real = z->support.kind == SUPPORT_REAL;
+        double h = 1e-3 * fmin(1 / hazard, real ? size : fabs(y));
+        double slope = (8 * (member(z, own, y + h) - member(z, own, y - h)) -
+                        (member(z, own, y + 2 * h) - member(z, own, y - 2 * h))) /
+                       (12 * h);
+        if (isnan(slope)) continue; /* a step out of the support */
+        CHECK_NEAR(slope / hazard, upper ? -1 : 1, 1e-6 + 10 * lost / (h * hazard), what);
+    }
+}
+
+/* In float, far out on either side: as good as its argument allows. */
+static void check_member_in_float(const Case *c, const Var *z, double p) {
+    const Distribution *d = z->dist;
+    for (int upper = 0; upper < 2; upper++) {
+        const Expr *own = upper ? d->log_ccdf : d->log_cdf;
+        double y = member_in(z, upper ? d->upper_quantile : d->quantile, p, true);
+        double exact = member(z, own, y), hazard = exp(log_density(z, y) - exact);
+        double lost = 1e-6 * (1 + fabs(exact) + hazard * (fabs(y) + 1));
+        if (!isfinite(exact) || !(lost < 0.1)) continue;
+        CHECK_NEAR(member_in(z, own, y, true), exact, lost,
+                   arena_printf(arena, "%s in float at %g", call_of(c), y));
+        CHECK_NEAR(exact, log(p), 1e-5 * (1 + fabs(log(p))) + 1e-6 / p * (p > 1e-5) + 10 * lost,
+                   arena_printf(arena, "quantile of %s in float at %g", call_of(c), p));
+    }
+}
+
+static void distribution_functions_belong_to_the_densities(void) {
+    int with = 0;
+    for (int c = 0; c < N_CASES; c++) {
+        const Var *z = latent(call_of(&cases[c]), NULL);
+        if (!CHECK(z, "%s is refused", cases[c].name)) continue;
+        const Distribution *d = z->dist;
+        int n = !!d->log_cdf + !!d->log_ccdf + !!d->quantile + !!d->upper_quantile;
+        CHECK(n == 0 || n == 4, "%s has %d of the four members", cases[c].name, n);
+        if (n < 4) continue;
+        with++;
+        for (int i = 0; i < N_PROBABILITIES; i++) {
+            check_member(&cases[c], z, probabilities[i]);
+            check_member_in_float(&cases[c], z, probabilities[i]);
+        }
+    }
+    CHECK(with > N_CASES / 2, "%d cases have a distribution function", with);
 }
 
 /* ---- samplers, as program simulate runs them ---- */
@@ -456,9 +550,11 @@ static void softplus_is_stable_far_out(void) {
 
 int main(void) {
     arena = arena_new();
+    RUN(every_distribution_is_tried);
     RUN(defaults_lead_to_the_support);
     RUN(densities_are_the_textbooks);
     RUN(densities_integrate_to_one_through_links);
+    RUN(distribution_functions_belong_to_the_densities);
     RUN(samplers_follow_their_densities);
     RUN(gradients_are_true_and_finite);
     RUN(links_are_inverse_and_their_jacobians_true);
