@@ -103,8 +103,8 @@ struct Function {
 };
 
 /* A distribution of the standard library or of the user: data, not C. Univariate: dims on the left
- * are independent copies. Bodies see the parameters as EXPR_PARAM 0..n_params-1; the value (log_prob,
- * log_cdf, log_ccdf) or probability (the quantiles) is EXPR_PARAM n_params. */
+ * are independent copies. Bodies see the parameters as EXPR_PARAM 0..n_params-1; the value
+ * (log_prob, log_cdf, log_ccdf) or probability (the quantiles) is EXPR_PARAM n_params. */
 struct Distribution {
     const char *name;
     const char *doc;
