@@ -70,7 +70,6 @@ typedef struct Build {
     /* state of one `sample` body */
     BaseMode base;
     const Var *sampled;
-    int n_sites;
     bool support_bounded; /* of the variable sampled: shifts the normal's centre off 0
                              (half-normals) */
 } Build;

@@ -226,11 +226,11 @@ static IrValue gamma_point(Build *b, IrValue a, double deviate) {
 static Val lower_random(Build *b, const Expr *e, const Env *env) {
     Val shape = {.v = IR_NONE};
     if (e->n_args) shape = lower(b, e->args[0], env);
-    int site = b->n_sites++;
+    long long site = e->index;
     Val result = val_of(IR_NONE, &b->sampled->type);
     bool up = b->base == BASE_UPPER && site == 0;
     if (b->base == BASE_DRAWS) {
-        const char *name = site ? arena_printf(b->arena, "sim:%s.%d", b->sampled->name, site)
+        const char *name = site ? arena_printf(b->arena, "sim:%s.%lld", b->sampled->name, site)
                                 : arena_printf(b->arena, "sim:%s", b->sampled->name);
         AxisId axes[IR_MAX_AXES];
         int n = instance_axes(b, b->sampled->type.plate, false, axes);
@@ -347,7 +347,6 @@ Val lower_sample(Build *b, const Var *var, BaseMode mode) {
     int n = lower_args(b, var, args);
     b->base = mode;
     b->sampled = var;
-    b->n_sites = 0;
     b->support_bounded = var->support.kind != SUPPORT_REAL;
     Val draw = lower_body(b, var->dist->sample, args, n);
     Val val = val_of(draw.v, &var->type);
@@ -511,7 +510,6 @@ IrValue lower_spread(Build *b, const Var *var) {
     for (int upper = 0; upper < 2; upper++) {
         b->base = upper ? BASE_UPPER : BASE_CENTRE;
         b->sampled = var;
-        b->n_sites = 0;
         b->support_bounded = false;
         at[upper] = lower_body(b, var->dist->sample, args, var->dist->n_params);
     }

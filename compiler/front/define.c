@@ -102,6 +102,12 @@ static bool type_member(Checker *ck, Expr *e) {
     return true;
 }
 
+/* Gives the base draws of a `sample` body their numbers. */
+static void number_draws(Expr *e, int64_t *n) {
+    for (int i = 0; i < e->n_args; i++) number_draws(e->args[i], n);
+    if (e->kind == EXPR_RANDOM && e->index < 0) e->index = (*n)++; /* seen before: the same draw */
+}
+
 static bool read_member(Checker *ck, Definition *d, const Ast *member, const MemberSlot *slot) {
     if (*slot->to) {
         FAIL(ck, DIAG_MEMBER_TWICE, member->name.span, slot->name);
@@ -120,6 +126,8 @@ static bool read_member(Checker *ck, Definition *d, const Ast *member, const Mem
     if (ck->deepest - outer.depth > d->depth) d->depth = ck->deepest - outer.depth;
     leave(ck, &outer);
     if (!e || !type_member(ck, e)) return false;
+    int64_t draws = 0;
+    if (body.random) number_draws(e, &draws);
     *slot->to = e;
     return true;
 }

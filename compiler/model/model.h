@@ -62,7 +62,8 @@ typedef enum {
     EXPR_LINK,   /* link, link_part, args[0], then link parameters: exp.inverse(x) ... */
     EXPR_INDEX,  /* args[0], index: constant position of the first dimension */
     EXPR_ARRAY,  /* args: elements of a new first dimension */
-    EXPR_RANDOM, /* random; args[0] = shape parameter for gamma: only in `sample` bodies */
+    EXPR_RANDOM, /* random; args[0] = shape parameter for gamma; index: which base draw of the body,
+                    since one may stand in it more than once: only in `sample` bodies */
 } ExprKind;
 
 typedef enum { REDUCE_SUM, REDUCE_MEAN, REDUCE_MIN, REDUCE_MAX, REDUCE_PROD } Reduce;

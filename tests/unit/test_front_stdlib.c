@@ -461,6 +461,22 @@ static void check_model_gradients(Compiled *c, const char *text) {
         }
         for (int side = 0; side < 2; side++) {
             joint_at(run, var->name, at, step, side ? 1 : -1, near[side]);
+/* A power repeats its operand: the draw in it stays one draw. */
+static void one_draw_may_stand_twice(void) {
+    Compiled *compiled =
+        compile_text("m.hbm",
+                     "distribution cube(a: positive) : real {"
+                     "  sample = (a * std_normal()) ^ 3 + std_uniform(); log_prob(x) = -x / a; }"
+                     "latent z ~ cube(2); observed x ~ normal(z, 1);",
+                     (DualOptions){.family = FAMILY_STRUCTURED});
+    if (!CHECK(compiled, "refused")) return;
+    Run *run = run_new(compiled, 1, 1);
+    run_give(run, "sim:z", &(double){1.5}, 1);
+    run_give(run, "sim:z.1", &(double){0.25}, 1);
+    CHECK_NEAR(run_output(run, compiled->dual->simulate, "z")->data[0], 27.25, 0, "(2 * 1.5)^3");
+    compiled_free(compiled);
+}
+
             joint_at(run, var->name, at, step, side ? 2 : -2, far[side]);
         }
         for (int i = 0; i < POINTS; i++) {
@@ -562,3 +578,4 @@ int main(void) {
     arena_free(arena);
     return check_done();
 }
+    RUN(one_draw_may_stand_twice);
