@@ -373,20 +373,30 @@ IrValue sum_over_plates(Build *b, IrValue v, const Plate *plate) {
     return v;
 }
 
+/* The typical size of a positive latent; of a half-line's its typical size beyond the end, which
+ * the spread of prior draws tells wherever that end is. */
+static Val scale_of_prior(Build *b, const Var *latent) {
+    AxisId axes[MAX_DIMS];
+    Val c = val_of(IR_NONE, &latent->type);
+    int n = event_axes(b, &c, axes);
+    if (latent->support.kind == SUPPORT_POSITIVE || latent->support.kind == SUPPORT_REAL) {
+        c.v = stat_input(b, latent->name, "median", axes, n);
+        return c;
+    }
+    IrValue least = ir_const(b->p, 1e-6);
+    c.v = ir_max(b->p, stat_input(b, latent->name, "mad", axes, n), least);
+    return c;
+}
+
 Val lower_link(Build *b, const Var *latent, LinkPart part, Val at) {
     const Link *link = latent->link;
     const Expr *const bodies[] = {link->forward, link->inverse, link->log_jacobian};
     Val args[8] = {at};
     int n = 1;
-    if (link->scaled) {
-        AxisId axes[MAX_DIMS];
-        Val c = val_of(IR_NONE, &latent->type);
-        c.v = stat_input(b, latent->name, "median", axes, event_axes(b, &c, axes));
-        args[n++] = c;
-    } else if (link->support == SUPPORT_INTERVAL && link->n_params == 2) {
-        args[n++] = lower_expr(b, latent->support.lo);
-        args[n++] = lower_expr(b, latent->support.hi);
-    }
+    bool ends = !link->lo && !link->hi; /* as parameters */
+    if (ends && latent->support.lo) args[n++] = lower_expr(b, latent->support.lo);
+    if (ends && latent->support.hi) args[n++] = lower_expr(b, latent->support.hi);
+    if (link->scaled) args[n++] = scale_of_prior(b, latent);
     Val result = lower_body(b, bodies[part], args, n);
     return val_of(result.v, &latent->type);
 }

@@ -46,6 +46,12 @@ static Gaussian prior_of(Build *b, const Var *var) {
     }
     AxisId events[MAX_DIMS];
     int n = event_axes(b, &prior.centre, events);
+    if (bounded_by_latents(
+            var)) { /* the median over all prior draws may lie outside of this one's ends */
+        prior.centre.v = number(b, 0);
+        prior.spread.v = number(b, 1.5);
+        return prior;
+    }
     prior.centre.v = stat_input(b, var->name, "median", events, n);
     prior.centre = lower_link(b, var, LINK_INVERSE, prior.centre);
     if (var->support.kind != SUPPORT_REAL) {
@@ -121,9 +127,14 @@ static Gaussian scale_moment(Build *b, const Var *var, const Moments *m, int lev
     return through_link(b, var, scale, ir_div(p, total, ir_mul(p, scale.v, halved)));
 }
 
+/* Ends of a support may lie on the wrong side of a moment of the data. */
+static bool has_ends(const Var *var) {
+    return var->support.lo || var->support.hi;
+}
+
 /* The moment of the data that speaks of `var` most directly; false: there is none. */
 bool moment_of(Build *b, const Encoding *enc, const Var *var, Gaussian *moment) {
-    if (b->options.no_exact || var->support.kind == SUPPORT_INTERVAL) return false;
+    if (b->options.no_exact || has_ends(var)) return false;
     int level;
     const Moments *m = moments_of(enc, var);
     if (m) {
@@ -138,7 +149,7 @@ bool moment_of(Build *b, const Encoding *enc, const Var *var, Gaussian *moment) 
 /* What the affine map starts from where nothing is fused: the latent's prior, or for locations
  * without the exact path the data set's own centre and scale. */
 Gaussian start_of(Build *b, const Encoding *enc, const Var *var) {
-    const Moments *m = var->support.kind == SUPPORT_INTERVAL ? NULL : moments_of(enc, var);
+    const Moments *m = has_ends(var) ? NULL : moments_of(enc, var);
     if (!m || !b->options.no_exact) return prior_of(b, var);
     return through_link(b, var, val_of(m->centre.v, &var->type), m->scale.v);
 }

@@ -36,6 +36,8 @@ void suggest_definition(Checker *ck, DefinitionKind kind, const char *name) {
         if (ck->definition_order.data[i]->kind == kind)
             names[n++] = ck->definition_order.data[i]->name;
     for (int i = 0; kind == DEFINES_FN && i < builtin_count(); i++) names[n++] = builtin_name(i);
+    for (int i = 0; kind == DEFINES_DISTRIBUTION && combinators[i]; i++)
+        names[n++] = combinators[i];
     const char *nearest = nearest_name(name, names, n);
     if (nearest) diag_help(ck->diags, "did you mean `%s`?", nearest);
 }
@@ -256,9 +258,8 @@ static void set_random_facts(Checker *ck, Var *var) {
     Facts *facts = &ck->facts.data[var->index];
     if (var->kind == VAR_LATENT) facts->latent = var;
     if (var->support.kind == SUPPORT_POSITIVE) facts->range.lo = 0;
-    if (var->support.kind != SUPPORT_INTERVAL) return;
-    facts->range.lo = range_of(ck, var->support.lo, NULL).lo;
-    facts->range.hi = range_of(ck, var->support.hi, NULL).hi;
+    if (var->support.lo) facts->range.lo = range_of(ck, var->support.lo, NULL).lo;
+    if (var->support.hi) facts->range.hi = range_of(ck, var->support.hi, NULL).hi;
 }
 
 static bool check_hyper(Checker *ck, Var *var, const Ast *ast) {
@@ -359,7 +360,21 @@ static Definition *find_distribution(Checker *ck, const Ast *call) {
     return NULL;
 }
 
-static bool check_arguments(Checker *ck, Var *var, const Ast *call) {
+bool check_argument(Checker *ck, const Var *var, const Expr *e, const char *name) {
+    const Type *type = &e->type;
+    if (type->elem == ELEM_BOOL) {
+        FAIL(ck, DIAG_NEEDS_NUMBER, e->span);
+        return false;
+    }
+    if (!type->n_dims || same_shape(type, &var->type)) return true;
+    FAIL(ck, DIAG_ARGUMENT_SHAPE, e->span, shape_text(ck->arena, type->n_dims, type->dims), name,
+         var->name, shape_text(ck->arena, var->type.n_dims, var->type.dims));
+    diag_note(ck->diags, var->span, "`%s` is declared here", var->name);
+    return false;
+}
+
+bool check_arguments(Checker *ck, Var *var, const Ast *call) {
+    if (is_combinator(ck, call->name.text)) return combine(ck, var, call);
     Definition *definition = find_distribution(ck, call);
     bool good = definition && define(ck, definition, call->name.span);
     const Ast *ordered[MAX_PARAMS] = {0};
@@ -377,21 +392,8 @@ static bool check_arguments(Checker *ck, Var *var, const Ast *call) {
     var->args = arena_array(ck->arena, Expr *, var->dist->n_params + 1);
     for (int k = 0; k < var->dist->n_params; k++) {
         var->args[k] = resolve_value(ck, ordered[k]);
-        if (!var->args[k]) {
-            good = false;
-            continue;
-        }
-        const Type *type = &var->args[k]->type;
-        if (type->elem == ELEM_BOOL) {
-            FAIL(ck, DIAG_NEEDS_NUMBER, var->args[k]->span);
-            good = false;
-        } else if (type->n_dims && !same_shape(type, &var->type)) {
-            FAIL(ck, DIAG_ARGUMENT_SHAPE, var->args[k]->span,
-                 shape_text(ck->arena, type->n_dims, type->dims), var->dist->params[k].name,
-                 var->name, shape_text(ck->arena, var->type.n_dims, var->type.dims));
-            diag_note(ck->diags, var->span, "`%s` is declared here", var->name);
-            good = false;
-        }
+        good = var->args[k] && check_argument(ck, var, var->args[k], var->dist->params[k].name) &&
+               good;
     }
     return good;
 }
@@ -705,13 +707,13 @@ static void keep_link(Checker *ck, const Link *link) {
     vec_push(ck->arena, &ck->model->links, d->link);
 }
 
-static void keep_distribution(Checker *ck, const Distribution *dist) {
+static void keep_distribution(Checker *ck, Distribution *dist) {
     Definition *d = find_definition(ck, DEFINES_DISTRIBUTION, dist->name);
-    if (d->kept) return;
-    d->kept = true;
+    if (d && d->kept) return;
+    if (d) d->kept = true; /* else one made of others, of this variable alone */
     keep(ck, dist->sample);
     if (dist->log_prob) keep(ck, dist->log_prob);
-    vec_push(ck->arena, &ck->model->distributions, d->distribution);
+    vec_push(ck->arena, &ck->model->distributions, dist);
 }
 
 /* Hands the definitions that the model needs to it, in the order of their first use. */

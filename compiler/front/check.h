@@ -4,6 +4,7 @@
  *   stdlib.c    reads the standard library; the language's own names (builtins.def, refused.def)
  *   check.c     front_check: collects names, walks the declarations in order, final checks
  *   define.c    fn, distribution and link
+ *   combine.c   distributions made of others: truncated(...)
  *   expr.c      AST expressions to Expr: names resolved, functions found
  *   type.c      element types, event shapes and plates of Expr
  *   constant.c  values known at compile time; ranges of the others
@@ -28,7 +29,7 @@ enum {
     MAX_DECLARATIONS = 1000,
     MAX_PARAMS = 6,          /* of a fn, distribution or link */
     MAX_EVALUATED = 1 << 24, /* numbers computed at compile time, per model */
-    N_SUPPORTS = 3,
+    N_SUPPORTS = 5,
     N_BUCKETS = 512,
 };
 
@@ -125,6 +126,10 @@ Definition *find_definition(const Checker *ck, DefinitionKind kind, const char *
 void suggest_definition(Checker *ck, DefinitionKind kind, const char *name);
 bool add_definition(Checker *ck, DefinitionKind kind, const Ast *ast, bool library);
 void add_var(Checker *ck, Var *var);
+/* The call of a distribution: var->dist and var->args, in the order of its parameters. */
+bool check_arguments(Checker *ck, Var *var, const Ast *call);
+/* Is `e` a number of `var`'s shape, or a scalar, as parameter `name` must be? */
+bool check_argument(Checker *ck, const Var *var, const Expr *e, const char *name);
 
 /* ---- stdlib.c ---- */
 bool load_stdlib(Checker *ck);
@@ -153,8 +158,14 @@ bool is_refused(RefusedKind kind, const char *name);
 /* ---- define.c ---- */
 /* Resolves the bodies of `definition` unless that is done; false if it is broken. */
 bool define(Checker *ck, Definition *definition, Span use);
-/* "real", "positive", "interval(lo, hi)" of an AST, over the parameters of the current body. */
+/* "real", "lower(lo)", "interval(lo, hi)" of an AST, over the parameters of the current body. */
 bool resolve_support(Checker *ck, const Ast *ast, Support *support);
+
+/* ---- combine.c ---- */
+extern const char *const combinators[]; /* NULL after the last */
+bool is_combinator(const Checker *ck, const char *name);
+/* check_arguments for the call of a combinator. */
+bool combine(Checker *ck, Var *var, const Ast *call);
 
 /* ---- expr.c ---- */
 /* The tree of `ast`, untyped; NULL after an error. */

@@ -208,30 +208,44 @@ static bool define_distribution(Checker *ck, Definition *d) {
     return good;
 }
 
-/* A link to intervals has both ends as parameters, or none and leads to one interval alone. */
+/* Are the ends parameters 0, 1, ... themselves? */
+static bool ends_are_parameters(const Support *support) {
+    const Expr *const ends[] = {support->lo, support->hi};
+    int n = 0;
+    for (int i = 0; i < 2; i++)
+        if (ends[i] && !(ends[i]->kind == EXPR_PARAM && ends[i]->param == n++)) return false;
+    return true;
+}
+
+static bool ends_are_constants(Checker *ck, const Support *support) {
+    Value lo = {0}, hi = {0};
+    if (support->lo && !evaluate(ck, support->lo, false, &lo)) return false;
+    if (support->hi && !evaluate(ck, support->hi, false, &hi)) return false;
+    return !support->lo || !support->hi || lo.data[0] < hi.data[0];
+}
+
+/* A link has the ends of its support as parameters, or it leads to one such set alone; and then,
+ * unless to an interval, perhaps the scale c. */
 static bool check_link_support(Checker *ck, const Definition *d, Link *link,
                                const Support *support) {
-    int n = link->n_params;
-    bool interval = support->kind == SUPPORT_INTERVAL;
-    if (interval ? n != 2 && n != 0 : n > 1) {
-        FAIL(ck, DIAG_LINK_PARAMETERS, link->span, support_names[support->kind],
-             interval ? "2 parameters, or none," : "at most 1 parameter", n);
+    int n = link->n_params, ends = !!support->lo + !!support->hi, more = ends < 2;
+    bool own = ends && n >= ends && n <= ends + more, constant = n <= more;
+    if (!own && !constant) {
+        static const char *const takes[] = {"at most 1 parameter", "at most 2 parameters",
+                                            "2 parameters, or none,"};
+        FAIL(ck, DIAG_LINK_PARAMETERS, link->span, support_names[support->kind], takes[ends], n);
         return false;
     }
-    if (!interval) return true;
-    Value lo, hi;
-    bool constant = n == 0 && evaluate(ck, support->lo, false, &lo) &&
-                    evaluate(ck, support->hi, false, &hi) && lo.data[0] < hi.data[0];
-    bool own = n == 2 && support->lo->kind == EXPR_PARAM && support->lo->param == 0 &&
-               support->hi->kind == EXPR_PARAM && support->hi->param == 1;
-    if (!constant && !own) {
+    own = own && ends_are_parameters(support);
+    if (!own && !(constant && ends_are_constants(ck, support))) {
         FAIL(ck, DIAG_LINK_INTERVAL, d->ast->value->span);
         return false;
     }
-    if (constant) {
+    if (!own) {
         link->lo = support->lo;
         link->hi = support->hi;
     }
+    link->scaled = n > (own ? ends : 0);
     return true;
 }
 
@@ -249,7 +263,6 @@ static bool define_link(Checker *ck, Definition *d) {
     if (!good) return false;
     link->support = support.kind;
     if (!check_link_support(ck, d, link, &support)) return false;
-    link->scaled = support.kind != SUPPORT_INTERVAL && link->n_params == 1;
     MemberSlot slots[] = {{"forward", 1, true, &link->forward},
                           {"inverse", 1, true, &link->inverse},
                           {"log_jacobian", 1, true, &link->log_jacobian}};
@@ -276,25 +289,29 @@ bool define(Checker *ck, Definition *d, Span use) {
 
 /* ---- supports ---- */
 
+static bool resolve_end(Checker *ck, const Ast *ast, Expr **end) {
+    Type scalars[MAX_PARAMS + 2] = {0};
+    *end = resolve_expr(ck, ast);
+    return *end && type_expr(ck, *end, scalars);
+}
+
 bool resolve_support(Checker *ck, const Ast *ast, Support *support) {
     const char *name = ast->name.text;
     int n = ast->kind == AST_CALL ? ast->args.n : 0;
     *support = (Support){0};
     for (int kind = 0; kind < N_SUPPORTS; kind++) {
         if (strcmp(support_names[kind], name) != 0) continue;
-        int wanted = kind == SUPPORT_INTERVAL ? 2 : 0;
+        static const char *const takes[] = {"no arguments", "1 argument", "2 arguments"};
+        SupportEnds ends = support_ends[kind];
         support->kind = (SupportKind)kind;
-        if (n != wanted) {
-            FAIL(ck, DIAG_ARGUMENT_COUNT, ast->span, name, wanted ? "2 arguments" : "no arguments",
-                 n);
+        if (n != ends.lo + ends.hi) {
+            FAIL(ck, DIAG_ARGUMENT_COUNT, ast->span, name, takes[ends.lo + ends.hi], n);
             return false;
         }
-        if (!wanted) return true;
-        Type scalars[MAX_PARAMS + 2] = {0};
-        support->lo = resolve_expr(ck, ast->args.data[0]);
-        support->hi = resolve_expr(ck, ast->args.data[1]);
-        return support->lo && support->hi && type_expr(ck, support->lo, scalars) &&
-               type_expr(ck, support->hi, scalars);
+        bool good = true;
+        if (ends.lo) good = resolve_end(ck, ast->args.data[0], &support->lo);
+        if (ends.hi) good = resolve_end(ck, ast->args.data[n - 1], &support->hi) && good;
+        return good;
     }
     if (is_refused(REFUSED_SUPPORT, name))
         FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->name.span,

@@ -319,7 +319,7 @@ static Expr *resolve_call(Checker *ck, const Ast *ast) {
     if (builtin) return resolve_builtin(ck, ast, builtin);
     if (is_refused(REFUSED_FUNCTION, name)) {
         FAIL(ck, DIAG_UNSUPPORTED_FUNCTION, ast->name.span, name);
-    } else if (find_definition(ck, DEFINES_DISTRIBUTION, name)) {
+    } else if (find_definition(ck, DEFINES_DISTRIBUTION, name) || is_combinator(ck, name)) {
         FAIL(ck, DIAG_MISPLACED_DISTRIBUTION, ast->span, name);
         diag_help(ck->diags, "declare it: latent NAME ~ %s(...);", name);
     } else if (is_refused(REFUSED_DISTRIBUTION, name)) {

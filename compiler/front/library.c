@@ -73,6 +73,13 @@ void front_print_library(Text *out) {
              "| distribution | values | log density at x | also | |\n"
              "| --- | --- | --- | --- | --- |\n");
     add_rows(out, files, AST_DISTRIBUTION, "log_prob");
+    text_add(
+        out,
+        "\n`truncated(dist(...), lo, hi)`, with one bound or both, by position or by name, is the "
+        "law of `dist` given that the value lies between them: "
+        "`latent s ~ truncated(normal(0, 1), lo = 0);`. It takes the distributions above that "
+        "have `log_cdf`, `log_ccdf` and `quantile`; draws are made by the quantile of a uniform "
+        "number.\n");
     text_add(out, "\n## Links\n\nFrom an unconstrained v to a latent's support. "
                   "`latent s ~ gamma(1, 2) via exp;` names one; `exp.inverse(y)` and "
                   "`exp.log_jacobian(v)` are functions.\n\n"

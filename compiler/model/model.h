@@ -43,13 +43,24 @@ typedef struct Type {
     Plate *plate; /* innermost plate it varies over, or NULL */
 } Type;
 
-typedef enum { SUPPORT_REAL, SUPPORT_POSITIVE, SUPPORT_INTERVAL } SupportKind;
+typedef enum {
+    SUPPORT_REAL,
+    SUPPORT_POSITIVE,
+    SUPPORT_INTERVAL,
+    SUPPORT_LOWER, /* above lo */
+    SUPPORT_UPPER, /* below hi */
+} SupportKind;
 typedef struct Support {
     SupportKind kind;
-    Expr *lo, *hi; /* interval(lo, hi): over the distribution's parameters, or (in a Var) over the
-                      model's variables */
+    Expr *lo, *hi; /* interval(lo, hi), lower(lo), upper(hi): over the distribution's parameters, or
+                      (in a Var) over the model's variables; NULL: no such end */
 } Support;
 extern const char *const support_names[];
+/* Which ends a support of this kind states as its arguments, lo before hi. */
+typedef struct SupportEnds {
+    bool lo, hi;
+} SupportEnds;
+extern const SupportEnds support_ends[];
 
 typedef enum {
     EXPR_NUMBER, /* number */
@@ -122,19 +133,20 @@ struct Distribution {
 };
 
 /* v (unconstrained) -> value. Bodies see v (forward, log_jacobian) or the value (inverse) as
- * EXPR_PARAM 0, then parameters. `scale` marks a link whose parameter 0 is the running scale c that
- * the runtime takes from prior draws (softplus). */
+ * EXPR_PARAM 0, then parameters: the ends of the support, and last, where `scaled`, the scale c
+ * that the runtime takes from prior draws (softplus, lower, upper). */
 struct Link {
     const char *name;
     const char *doc;
     Span span;
-    int n_params; /* beside v: interval has lo, hi */
+    int n_params; /* beside v: its support's ends, unless they are constants; c */
     Param *params;
     SupportKind support;
     Expr *lo,
-        *hi; /* the ends of a link to one interval, two constants; NULL: they are its parameters */
+        *hi; /* the ends of a link to one such set, constants; NULL: they are its parameters */
     Expr *forward, *inverse, *log_jacobian; /* log |d forward / d v|, over v */
-    bool scaled; /* its first parameter after v is c, the marginal median of prior draws */
+    bool scaled; /* its last parameter is c: of positive values the marginal median of prior draws,
+                    of others their median absolute deviation */
 };
 
 typedef enum { VAR_HYPER, VAR_LATENT, VAR_OBSERVED, VAR_LET, VAR_QUANTITY } VarKind;

@@ -134,11 +134,11 @@ static void print_shape(Text *out, const Type *type) {
 
 static void print_support(Text *out, SupportKind kind, const Expr *lo, const Expr *hi) {
     text_add(out, support_names[kind]);
-    if (!lo || !hi) return;
+    if (!lo && !hi) return;
     text_add(out, "(");
-    expr_print(out, lo);
-    text_add(out, ", ");
-    expr_print(out, hi);
+    if (lo) expr_print(out, lo);
+    if (lo && hi) text_add(out, ", ");
+    if (hi) expr_print(out, hi);
     text_add(out, ")");
 }
 
@@ -183,10 +183,7 @@ static void print_definitions(Text *out, const Model *model) {
         text_printf(out, "link %s", link->name);
         print_params(out, link->params, link->n_params, true);
         text_add(out, " : ");
-        if (link->lo)
-            print_support(out, link->support, link->lo, link->hi);
-        else
-            text_add(out, support_names[link->support]);
+        print_support(out, link->support, link->lo, link->hi);
         text_add(out, link->scaled ? ", scaled\n" : "\n");
         print_member(out, "forward", link->forward);
         print_member(out, "inverse", link->inverse);
