@@ -87,10 +87,12 @@ static Expr *log_mass(const Truncation *t) {
 }
 
 /* The value that leaves the share w of the whole tail beyond it, where the tail is thin:
- * exponential from the bound on. */
+ * exponential from the bound on. Where it is not thin, the hazard may vanish and is kept off 0:
+ * neither the value nor its derivative may be anything but a number, though nobody takes it. */
 static Expr *thin_quantile(const Truncation *t, bool upper, const Tail *own, Expr *w) {
     Expr *bound = upper ? t->lo : t->hi;
     Expr *log_hazard = of_two(t, OP_SUB, at(t, t->inner->log_prob, bound), own->log_whole);
+    log_hazard = of_two(t, OP_MAX, log_hazard, number(t, -60));
     Expr *beyond = of_two(t, OP_DIV, of(t, OP_LOG, w), of(t, OP_EXP, log_hazard));
     return of_two(t, upper ? OP_SUB : OP_ADD, bound, beyond);
 }
