@@ -364,7 +364,7 @@ static void find_latent(void *user, Var *var) {
 }
 
 /* Such a latent's link needs the values of others: it cannot be drawn together with them. */
-static bool is_bounded_by_latents(const Var *var) {
+bool bounded_by_latents(const Var *var) {
     bool found = false;
     if (var->support.lo) expr_visit_vars(var->support.lo, find_latent, &found);
     if (var->support.hi) expr_visit_vars(var->support.hi, find_latent, &found);
@@ -380,7 +380,7 @@ IrValue guide_sample(Build *b, const Encoding *enc, bool show) {
     for (int bounded = 1; bounded >= 0 && is_structured(b); bounded--)
         for (int i = 0; i < analysis->n_latents; i++) {
             const Var *var = analysis->order[i].latent;
-            if (!var->type.plate && !is_bounded_by_latents(var) &&
+            if (!var->type.plate && !bounded_by_latents(var) &&
                 (var->support.kind != SUPPORT_REAL) == bounded)
                 add_latent(b, &joint, var);
         }
@@ -390,7 +390,7 @@ IrValue guide_sample(Build *b, const Encoding *enc, bool show) {
     }
     for (int i = 0; i < analysis->n_latents; i++) {
         const Conditioning *c = &analysis->order[i];
-        bool joined = !c->latent->type.plate && !is_bounded_by_latents(c->latent);
+        bool joined = !c->latent->type.plate && !bounded_by_latents(c->latent);
         if (joined && is_structured(b)) continue;
         Template t = {.name = c->latent->name, .plate = c->latent->type.plate, .conditioning = c};
         add_latent(b, &t, c->latent);

@@ -70,8 +70,7 @@ typedef struct Build {
     /* state of one `sample` body */
     BaseMode base;
     const Var *sampled;
-    int n_sites;          /* base draws met so far */
-    int upper_site;       /* BASE_UPPER: which of them is at its upper point */
+    int upper_site;       /* BASE_UPPER: which base draw is at its upper point */
     bool sampled_by_rows; /* the body is for one value of several (rows.c) */
     bool support_bounded; /* of the variable sampled: shifts the normal's centre off 0
                              (half-normals) */
@@ -120,6 +119,8 @@ IrValue stat_input(Build *b, const char *name, const char *what, const AxisId *a
 IrValue lower_spread(Build *b, const Var *var);
 /* tails.c: as far as its `sample` shows; what is unknown before training counts as ordinary. */
 bool has_variance(const Var *var);
+/* flow.c: do the ends of its support depend on other latents? */
+bool bounded_by_latents(const Var *var);
 /* Position of the location parameter: sample = parameter + f(other parameters). -1: none. */
 int location_param(const Distribution *dist);
 /* The latent that is `var`'s location through identities, of the same event shape; or NULL. */

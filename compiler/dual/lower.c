@@ -217,10 +217,10 @@ static IrValue gamma_point(Build *b, IrValue a, double deviate) {
 static Val lower_random(Build *b, const Expr *e, const Env *env) {
     Val shape = {.v = IR_NONE};
     if (e->n_args) shape = lower(b, e->args[0], env);
-    int site = b->n_sites++;
+    long long site = e->index;
     bool up = b->base == BASE_UPPER && site == b->upper_site;
     if (b->base == BASE_DRAWS) {
-        const char *name = site ? arena_printf(b->arena, "sim:%s.%d", b->sampled->name, site)
+        const char *name = site ? arena_printf(b->arena, "sim:%s.%lld", b->sampled->name, site)
                                 : arena_printf(b->arena, "sim:%s", b->sampled->name);
         AxisId axes[IR_MAX_AXES];
         int n = instance_axes(b, b->sampled->type.plate, false, axes);
@@ -356,7 +356,6 @@ static Val sample_with(Build *b, const Var *var, BaseMode mode, const Val *args,
     const Distribution *dist = var->dist;
     b->base = mode;
     b->sampled = var;
-    b->n_sites = 0;
     b->support_bounded = bounded;
     b->sampled_by_rows = is_by_rows(var, dist->sample);
     Val draw = lower_body(b, dist->sample, args, dist->n_params);
@@ -374,16 +373,26 @@ Val lower_sample(Build *b, const Var *var, BaseMode mode) {
     return sample_with(b, var, mode, args, var->support.kind != SUPPORT_REAL);
 }
 
+/* The number of base draws in a `sample` body. */
+static int64_t base_draws(const Expr *e) {
+    int64_t n = e->kind == EXPR_RANDOM ? e->index + 1 : 0;
+    for (int i = 0; i < e->n_args; i++) {
+        int64_t own = base_draws(e->args[i]);
+        if (own > n) n = own;
+    }
+    return n;
+}
+
 /* Centre and spread of `sample` with these arguments, through `map`. */
 static void centre_and_spread(Build *b, const Var *var, const Val *args, bool bounded, ValMap map,
                               Val *centre, IrValue *spread) {
     IrProgram *p = b->p;
     IrValue squares = IR_NONE;
     *centre = sample_with(b, var, BASE_CENTRE, args, bounded);
-    int n_sites = var->dist->n_dims ? b->n_sites : 1;
+    int64_t n_sites = var->dist->n_dims ? base_draws(var->dist->sample) : 1;
     if (map) *centre = map(b, var, *centre);
-    for (int site = 0; site < n_sites; site++) {
-        b->upper_site = site;
+    for (int64_t site = 0; site < n_sites; site++) {
+        b->upper_site = (int)site;
         Val upper = sample_with(b, var, BASE_UPPER, args, bounded);
         if (map) upper = map(b, var, upper);
         IrValue apart = ir_sub(p, upper.v, centre->v);
@@ -428,6 +437,21 @@ IrValue sum_over_plates(Build *b, IrValue v, const Plate *plate) {
     return v;
 }
 
+/* The typical size of a positive latent; of a half-line's its typical size beyond the end, which
+ * the spread of prior draws tells wherever that end is. */
+static Val scale_of_prior(Build *b, const Var *latent) {
+    AxisId axes[MAX_DIMS];
+    Val c = val_of(IR_NONE, &latent->type);
+    int n = event_axes(b, &c, axes);
+    if (latent->support.kind == SUPPORT_POSITIVE || latent->support.kind == SUPPORT_REAL) {
+        c.v = stat_input(b, latent->name, "median", axes, n);
+        return c;
+    }
+    IrValue least = ir_const(b->p, 1e-6);
+    c.v = ir_max(b->p, stat_input(b, latent->name, "mad", axes, n), least);
+    return c;
+}
+
 Val lower_link(Build *b, const Var *latent, LinkPart part, Val at) {
     const Link *link = latent->link;
     const Expr *const bodies[] = {link->forward, link->inverse, link->log_jacobian};
@@ -444,15 +468,10 @@ Val lower_link(Build *b, const Var *latent, LinkPart part, Val at) {
                sizeof *one.dims * (size_t)one.n_dims);
         return rows_leave(b, one, &rows);
     }
-    if (link->scaled) {
-        AxisId axes[MAX_DIMS];
-        Val c = val_of(IR_NONE, &latent->type);
-        c.v = stat_input(b, latent->name, "median", axes, event_axes(b, &c, axes));
-        args[n++] = c;
-    } else if (link->support == SUPPORT_INTERVAL && link->n_params == 2) {
-        args[n++] = lower_expr(b, latent->support.lo);
-        args[n++] = lower_expr(b, latent->support.hi);
-    }
+    bool ends = !link->lo && !link->hi; /* as parameters */
+    if (ends && latent->support.lo) args[n++] = lower_expr(b, latent->support.lo);
+    if (ends && latent->support.hi) args[n++] = lower_expr(b, latent->support.hi);
+    if (link->scaled) args[n++] = scale_of_prior(b, latent);
     Val result = lower_body(b, bodies[part], args, n);
     return val_of(result.v, &latent->type);
 }

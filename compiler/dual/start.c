@@ -53,6 +53,12 @@ static Gaussian prior_of(Build *b, const Var *var) {
     }
     AxisId events[MAX_DIMS];
     int n = event_axes(b, &prior.centre, events);
+    if (bounded_by_latents(
+            var)) { /* the median over all prior draws may lie outside of this one's ends */
+        prior.centre.v = number(b, 0);
+        prior.spread.v = number(b, 1.5);
+        return prior;
+    }
     const char *name = var->link->n_dims ? free_name(b, var) : var->name;
     prior.centre.v = stat_input(b, name, "median", events, n);
     if (!var->link->n_dims) prior.centre = to_free(b, var, prior.centre);

@@ -28,7 +28,7 @@ typedef struct LetValues {
 typedef struct Probe {
     LetValues *lets; /* of arguments; bodies of distributions mention none */
     const double *params;
-    int site;     /* number of base draws met so far */
+    int n_sites;  /* base draws that the body has */
     int moved;    /* the one that is far out; -1: none */
     double p, z;  /* its tail probability, and the normal's quantile there */
     bool upwards; /* in which direction */
@@ -53,7 +53,8 @@ static double far_out(const Probe *probe, IrRandom random, double shape) {
 
 static double draw_of(Probe *probe, const Expr *e) {
     double shape = e->n_args ? value_of(probe, e->args[0]) : 0;
-    if (probe->site++ == probe->moved) return far_out(probe, e->random, shape);
+    if (e->index >= probe->n_sites) probe->n_sites = (int)e->index + 1;
+    if (e->index == probe->moved) return far_out(probe, e->random, shape);
     /* somewhere ordinary, where a product with another draw does not vanish */
     return e->random == RANDOM_GAMMA ? shape : e->random == RANDOM_UNIFORM ? 0.7 : 1;
 }
@@ -106,7 +107,7 @@ static double value_of(Probe *probe, const Expr *e) {
 static double sample_at(const Var *var, const double *params, Probe probe, int *n_sites) {
     probe.params = params;
     double value = value_of(&probe, var->dist->sample);
-    *n_sites = probe.site;
+    *n_sites = probe.n_sites;
     return value;
 }
 

@@ -36,6 +36,8 @@ void suggest_definition(Checker *ck, DefinitionKind kind, const char *name) {
         if (ck->definition_order.data[i]->kind == kind)
             names[n++] = ck->definition_order.data[i]->name;
     for (int i = 0; kind == DEFINES_FN && i < builtin_count(); i++) names[n++] = builtin_name(i);
+    for (int i = 0; kind == DEFINES_DISTRIBUTION && combinator_name(i); i++)
+        names[n++] = combinator_name(i);
     const char *nearest = nearest_name(name, names, n);
     if (nearest) diag_help(ck->diags, "did you mean `%s`?", nearest);
 }
@@ -255,9 +257,8 @@ static void set_random_facts(Checker *ck, Var *var) {
     Facts *facts = &ck->facts.data[var->index];
     if (var->kind == VAR_LATENT) facts->latent = var;
     facts->range = (Range){support_info[var->support.kind].lo, support_info[var->support.kind].hi};
-    if (var->support.kind != SUPPORT_INTERVAL) return;
-    facts->range.lo = range_of(ck, var->support.lo, NULL).lo;
-    facts->range.hi = range_of(ck, var->support.hi, NULL).hi;
+    if (var->support.lo) facts->range.lo = range_of(ck, var->support.lo, NULL).lo;
+    if (var->support.hi) facts->range.hi = range_of(ck, var->support.hi, NULL).hi;
 }
 
 static bool check_hyper(Checker *ck, Var *var, const Ast *ast) {
@@ -359,10 +360,10 @@ static Definition *find_distribution(Checker *ck, const Ast *call) {
 }
 
 /* Does an argument of this type serve `var`? Its own dimensions are the parameter's; before them it
- * may have those of the variable's copies. A scalar serves every entry of a vector. */
-static bool fits(const Var *var, const Param *param, const Type *type) {
-    const Distribution *dist = var->dist;
-    int copies = var->type.n_dims - dist->n_dims, before = type->n_dims - param->n_dims;
+ * may have those of the variable's copies, which stand before n_event others. A scalar serves every
+ * entry of a vector. */
+static bool fits(const Var *var, int n_event, const Param *param, const Type *type) {
+    int copies = var->type.n_dims - n_event, before = type->n_dims - param->n_dims;
     if (type->n_dims == 0) return param->n_dims <= 1;
     if (before != 0 && before != copies) return false;
     for (int i = 0; i < type->n_dims; i++)
@@ -384,26 +385,26 @@ static Distribution *distribution_for(Checker *ck, const Var *var, Definition *d
     return instance ? instance->distribution : NULL;
 }
 
-static bool check_argument(Checker *ck, Var *var, int k, const Ast *ast) {
-    Expr *arg = var->args[k] = resolve_value(ck, ast);
-    if (!arg) return false;
-    const Param *param = &var->dist->params[k];
+bool check_argument(Checker *ck, const Var *var, int n_event, const Param *param, const Expr *arg) {
     if (arg->type.elem == ELEM_BOOL) {
         FAIL(ck, DIAG_NEEDS_NUMBER, arg->span);
         return false;
     }
-    if (fits(var, param, &arg->type)) return true;
+    if (fits(var, n_event, param, &arg->type)) return true;
     FAIL(ck, DIAG_ARGUMENT_SHAPE, arg->span,
          shape_text(ck->arena, arg->type.n_dims, arg->type.dims), param->name, var->name,
          shape_text(ck->arena, var->type.n_dims, var->type.dims));
     diag_note(ck->diags, var->span, "`%s` is declared here", var->name);
     if (param->n_dims)
-        diag_help(ck->diags, "`%s` of `%s` has shape %s here", param->name, var->dist->name,
+        diag_help(ck->diags, "`%s` has shape %s here", param->name,
                   shape_text(ck->arena, param->n_dims, param->dims));
     return false;
 }
 
-static bool check_arguments(Checker *ck, Var *var, const Ast *call) {
+bool check_arguments(Checker *ck, Var *var, const Ast *call) {
+    bool by_entry = ck->by_entry;
+    ck->by_entry = false;
+    if (is_combinator(ck, call->name.text)) return combine(ck, var, call);
     Definition *definition = find_distribution(ck, call);
     bool good = definition && define(ck, definition, call->name.span);
     const Ast *ordered[MAX_PARAMS] = {0};
@@ -419,8 +420,16 @@ static bool check_arguments(Checker *ck, Var *var, const Ast *call) {
     }
     definition->used = true;
     var->args = arena_array(ck->arena, Expr *, var->dist->n_params + 1);
-    for (int k = 0; k < var->dist->n_params; k++)
-        good = check_argument(ck, var, k, ordered[k]) && good;
+    for (int k = 0; k < var->dist->n_params; k++) {
+        Expr *arg = var->args[k] = resolve_value(ck, ordered[k]);
+        Param param = var->dist->params[k];
+        int n_event = var->dist->n_dims;
+        if (by_entry && !n_event && arg && arg->type.n_dims) { /* one number for each entry */
+            n_event = param.n_dims = 1;
+            param.dims[0] = var->type.dims[var->type.n_dims - 1];
+        }
+        good = arg && check_argument(ck, var, n_event, &param, arg) && good;
+    }
     return good;
 }
 

@@ -4,6 +4,8 @@
  *   stdlib.c    reads the standard library; the language's own names (builtins.def, refused.def)
  *   check.c     front_check: collects names, walks the declarations in order, final checks
  *   define.c    fn, distribution and link
+ *   combine.c   distributions made of others: truncated(...)
+ *   push.c      push(link, ...)
  *   expr.c      AST expressions to Expr: names resolved, functions found
  *   type.c      element types, event shapes and plates of Expr
  *   shaped.c    those of the functions of shaped.def, and their compile-time values
@@ -132,9 +134,10 @@ typedef struct Checker {
     Plate *plate;
     const Body *body;
     const Bound *bounds;
-    const char *constant;     /* what is computed from constants alone just now, or NULL */
-    bool hypers;              /* and whether it may use hypers */
-    const char *user;         /* "a latent", "a let", ...: what uses names just now */
+    bool by_entry;        /* the next call of a distribution of numbers fills a vector (push.c) */
+    const char *constant; /* what is computed from constants alone just now, or NULL */
+    bool hypers;          /* and whether it may use hypers */
+    const char *user;     /* "a latent", "a let", ...: what uses names just now */
     int size, depth, deepest; /* of the expression being resolved, after inlining */
     bool too_large;           /* said of it already */
     int64_t evaluated;
@@ -151,6 +154,10 @@ Definition *find_definition(const Checker *ck, DefinitionKind kind, const char *
 void suggest_definition(Checker *ck, DefinitionKind kind, const char *name);
 bool add_definition(Checker *ck, DefinitionKind kind, const Ast *ast, bool library);
 void add_var(Checker *ck, Var *var);
+/* The call of a distribution: var->dist and var->args, in the order of its parameters. */
+bool check_arguments(Checker *ck, Var *var, const Ast *call);
+/* Does the argument fit the parameter, for a `var` whose last n_event dimensions are one value? */
+bool check_argument(Checker *ck, const Var *var, int n_event, const Param *param, const Expr *arg);
 
 /* ---- stdlib.c ---- */
 bool load_stdlib(Checker *ck);
@@ -188,8 +195,15 @@ const Instance *instance_of(Checker *ck, Definition *definition, const Type *sha
                             Span use);
 /* A link's size for `n_free` unconstrained numbers: its instance, or NULL (reported). */
 const Instance *instance_of_free(Checker *ck, Definition *definition, int64_t n_free, Span use);
-/* "real", "positive", "interval(lo, hi)" of an AST, over the parameters of the current body. */
+/* "real", "lower(lo)", "interval(lo, hi)" of an AST, over the parameters of the current body. */
 bool resolve_support(Checker *ck, const Ast *ast, Support *support);
+
+/* ---- combine.c ---- */
+const char *combinator_name(int i); /* NULL after the last */
+bool is_combinator(const Checker *ck, const char *name);
+/* check_arguments for the call of a combinator. */
+bool combine(Checker *ck, Var *var, const Ast *call);
+bool push(Checker *ck, Var *var, const Ast *call); /* push.c */
 
 /* ---- expr.c ---- */
 /* The tree of `ast`, untyped; NULL after an error. */

@@ -242,14 +242,25 @@ static Range range_of_op(IrOpcode opcode, const Range *r) {
     case OP_TANH:
     case OP_LOGISTIC:
     case OP_SOFTPLUS:
-    case OP_RELU: /* increasing; sqrt is not a number below 0, which says nothing here */
-        if (opcode == OP_SQRT && a.lo < 0) a.lo = 0;
+    case OP_RELU:
+    case OP_ERF:
+    case OP_PHI:
+    case OP_LOG_PHI:
+    case OP_INV_PHI: /* increasing; sqrt and inv_Phi are no numbers outside, which says nothing here
+                      */
+        if ((opcode == OP_SQRT || opcode == OP_INV_PHI) && a.lo < 0) a.lo = 0;
+        if (opcode == OP_INV_PHI && a.hi > 1) a.hi = 1;
         if (a.hi < a.lo) return all();
         return ordered(point(opcode, a.lo, 0, 0), point(opcode, a.hi, 0, 0));
     case OP_LOG:
         return a.hi <= 0 ? all() : (Range){a.lo > 0 ? log(a.lo) : -INFINITY, log(a.hi)};
     case OP_LOG1P:
         return a.hi <= -1 ? all() : (Range){a.lo > -1 ? log1p(a.lo) : -INFINITY, log1p(a.hi)};
+    case OP_LOG1M_EXP:
+        return a.lo > 0 ? all()
+                        : (Range){a.hi < 0 ? ev_log1m_exp(a.hi) : -INFINITY, ev_log1m_exp(a.lo)};
+    case OP_ATAN2:
+        return (Range){-M_PI, M_PI};
     case OP_SIGN:
     case OP_SIN:
     case OP_COS:

@@ -220,6 +220,12 @@ static const Type *member_types(Checker *ck, const Reading *r, const Ast *member
     return types;
 }
 
+/* Gives the base draws of a `sample` body their numbers. */
+static void number_draws(Expr *e, int64_t *n) {
+    for (int i = 0; i < e->n_args; i++) number_draws(e->args[i], n);
+    if (e->kind == EXPR_RANDOM && e->index < 0) e->index = (*n)++; /* seen before: the same draw */
+}
+
 static bool read_member(Checker *ck, Reading *r, const Ast *member, const MemberSlot *slot) {
     if (*slot->to) {
         FAIL(ck, DIAG_MEMBER_TWICE, member->name.span, slot->name);
@@ -241,13 +247,14 @@ static bool read_member(Checker *ck, Reading *r, const Ast *member, const Member
     if (ck->deepest - outer.depth > r->depth) r->depth = ck->deepest - outer.depth;
     if (e && !r->looking && !type_member(ck, e, &body, slot)) e = NULL;
     leave(ck, &outer);
+    int64_t draws = 0;
+    if (e && body.random) number_draws(e, &draws);
     *slot->to = e;
     return e != NULL;
 }
 
 static bool read_members(Checker *ck, Reading *r, MemberSlot *slots, int n) {
     static const char *const words[] = {"a fn", "a distribution", "a link"};
-    static const char *const later[] = {"log_cdf", "log_ccdf", "quantile"};
     const Definition *d = r->d;
     bool good = true;
     for (int i = 0; i < d->ast->items.n; i++) {
@@ -260,13 +267,7 @@ static bool read_members(Checker *ck, Reading *r, MemberSlot *slots, int n) {
             continue;
         }
         good = false;
-        bool known = false;
-        for (int k = 0; k < 3; k++) known |= strcmp(later[k], member->name.text) == 0;
-        if (known && d->kind == DEFINES_DISTRIBUTION)
-            FAIL(ck, DIAG_UNSUPPORTED_FORM, member->name.span,
-                 arena_printf(ck->arena, "member `%s` of a distribution is", member->name.text));
-        else
-            FAIL(ck, DIAG_UNKNOWN_MEMBER, member->name.span, words[d->kind], member->name.text);
+        FAIL(ck, DIAG_UNKNOWN_MEMBER, member->name.span, words[d->kind], member->name.text);
     }
     for (int k = 0; good && k < n; k++) {
         if (*slots[k].to || !slots[k].required) continue;
@@ -355,8 +356,12 @@ static Distribution *build_distribution(Checker *ck, Definition *d, const int64_
     Type value = {.n_dims = dist->n_dims};
     memcpy(value.dims, dist->dims, sizeof value.dims);
     MemberSlot slots[] = {{"sample", 0, true, &dist->sample, {0}, value},
-                          {"log_prob", 1, false, &dist->log_prob, value, {0}}};
-    good = read_members(ck, &r, slots, 2) && good;
+                          {"log_prob", 1, false, &dist->log_prob, value, {0}},
+                          {"log_cdf", 1, false, &dist->log_cdf, value, {0}},
+                          {"log_ccdf", 1, false, &dist->log_ccdf, value, {0}},
+                          {"quantile", 1, false, &dist->quantile, {0}, value},
+                          {"upper_quantile", 1, false, &dist->upper_quantile, {0}, value}};
+    good = read_members(ck, &r, slots, sizeof slots / sizeof *slots) && good;
     if (good && !dist->log_prob) {
         FAIL(ck, DIAG_NO_LOG_PROB, dist->span, d->name);
         good = false;
@@ -368,34 +373,46 @@ static Distribution *build_distribution(Checker *ck, Definition *d, const int64_
 
 /* ---- link ---- */
 
-/* A link to intervals has both ends as parameters, or none and leads to one interval alone. */
+/* Are the ends parameters 0, 1, ... themselves? */
+static bool ends_are_parameters(const Support *support) {
+    const Expr *const ends[] = {support->lo, support->hi};
+    int n = 0;
+    for (int i = 0; i < 2; i++)
+        if (ends[i] && !(ends[i]->kind == EXPR_PARAM && ends[i]->param == n++)) return false;
+    return true;
+}
+
+static bool ends_are_constants(Checker *ck, const Support *support) {
+    Value lo = {0}, hi = {0};
+    if (support->lo && !evaluate(ck, support->lo, false, &lo)) return false;
+    if (support->hi && !evaluate(ck, support->hi, false, &hi)) return false;
+    return !support->lo || !support->hi || lo.data[0] < hi.data[0];
+}
+
+/* A link has the ends of its support as parameters, or it leads to one such set alone; and then,
+ * unless to an interval or to events, perhaps the scale c. */
 static bool check_link_support(Checker *ck, const Definition *d, Link *link,
                                const Support *support) {
-    int n = link->n_params;
-    bool interval = support->kind == SUPPORT_INTERVAL;
-    int most = link->n_dims ? 0 : 1;
-    if (interval ? n != 2 && n != 0 : n > most) {
+    int n = link->n_params, ends = !!support->lo + !!support->hi;
+    int more = ends < 2 && !link->n_dims;
+    bool own = ends && n >= ends && n <= ends + more, constant = n <= more;
+    if (!own && !constant) {
+        static const char *const takes[] = {"at most 1 parameter", "at most 2 parameters",
+                                            "2 parameters, or none,"};
         FAIL(ck, DIAG_LINK_PARAMETERS, link->span, support_info[support->kind].name,
-             interval ? "2 parameters, or none,"
-             : most   ? "at most 1 parameter"
-                      : "no parameter",
-             n);
+             link->n_dims ? "no parameter" : takes[ends], n);
         return false;
     }
-    if (!interval) return true;
-    Value lo, hi;
-    bool constant = n == 0 && evaluate(ck, support->lo, false, &lo) &&
-                    evaluate(ck, support->hi, false, &hi) && lo.data[0] < hi.data[0];
-    bool own = n == 2 && support->lo->kind == EXPR_PARAM && support->lo->param == 0 &&
-               support->hi->kind == EXPR_PARAM && support->hi->param == 1;
-    if (!constant && !own) {
+    own = own && ends_are_parameters(support);
+    if (!own && !(constant && ends_are_constants(ck, support))) {
         FAIL(ck, DIAG_LINK_INTERVAL, d->ast->value->span);
         return false;
     }
-    if (constant) {
+    if (!own) {
         link->lo = support->lo;
         link->hi = support->hi;
     }
+    link->scaled = n > (own ? ends : 0);
     return true;
 }
 
@@ -442,7 +459,6 @@ static Link *build_link(Checker *ck, Definition *d, const int64_t *event, Instan
     if (!read_support(ck, &r, &support)) return NULL;
     link->support = support.kind;
     if (!check_link_support(ck, d, link, &support)) return NULL;
-    link->scaled = support.kind != SUPPORT_INTERVAL && link->n_params == 1;
     Type value = {.n_dims = link->n_dims}, free = {.n_dims = link->n_dims ? 1 : 0};
     memcpy(value.dims, link->dims, sizeof value.dims);
     free.dims[0] = link->n_free;
@@ -584,25 +600,29 @@ const Instance *instance_of_free(Checker *ck, Definition *d, int64_t n_free, Spa
 
 /* ---- supports ---- */
 
+static bool resolve_end(Checker *ck, const Ast *ast, Expr **end) {
+    Type scalars[MAX_PARAMS + 2] = {0};
+    *end = resolve_expr(ck, ast);
+    return *end && type_expr(ck, *end, scalars);
+}
+
 bool resolve_support(Checker *ck, const Ast *ast, Support *support) {
     const char *name = ast->name.text;
     int n = ast->kind == AST_CALL ? ast->args.n : 0;
     *support = (Support){0};
     for (int kind = 0; kind < N_SUPPORTS; kind++) {
         if (strcmp(support_info[kind].name, name) != 0) continue;
-        int wanted = support_info[kind].n_params;
+        static const char *const takes[] = {"no arguments", "1 argument", "2 arguments"};
+        SupportEnds ends = support_info[kind].ends;
         support->kind = (SupportKind)kind;
-        if (n != wanted) {
-            FAIL(ck, DIAG_ARGUMENT_COUNT, ast->span, name, wanted ? "2 arguments" : "no arguments",
-                 n);
+        if (n != ends.lo + ends.hi) {
+            FAIL(ck, DIAG_ARGUMENT_COUNT, ast->span, name, takes[ends.lo + ends.hi], n);
             return false;
         }
-        if (!wanted) return true;
-        Type scalars[MAX_PARAMS + 2] = {0};
-        support->lo = resolve_expr(ck, ast->args.data[0]);
-        support->hi = resolve_expr(ck, ast->args.data[1]);
-        return support->lo && support->hi && type_expr(ck, support->lo, scalars) &&
-               type_expr(ck, support->hi, scalars);
+        bool good = true;
+        if (ends.lo) good = resolve_end(ck, ast->args.data[0], &support->lo);
+        if (ends.hi) good = resolve_end(ck, ast->args.data[n - 1], &support->hi) && good;
+        return good;
     }
     if (is_refused(REFUSED_SUPPORT, name)) {
         FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->name.span,

@@ -332,6 +332,7 @@ static Expr *resolve_builtin(Checker *ck, const Ast *ast, const Builtin *builtin
         }
         Expr *e = new_expr(ck, EXPR_RANDOM, ast->span, builtin->arity);
         e->random = builtin->random;
+        e->index = -1;
         if (builtin->arity) e->args[0] = args[0];
         return e;
     }
@@ -409,7 +410,7 @@ static Expr *resolve_call(Checker *ck, const Ast *ast) {
     if (builtin) return resolve_builtin(ck, ast, builtin);
     if (is_refused(REFUSED_FUNCTION, name)) {
         FAIL(ck, DIAG_UNSUPPORTED_FUNCTION, ast->name.span, name);
-    } else if (find_definition(ck, DEFINES_DISTRIBUTION, name)) {
+    } else if (find_definition(ck, DEFINES_DISTRIBUTION, name) || is_combinator(ck, name)) {
         FAIL(ck, DIAG_MISPLACED_DISTRIBUTION, ast->span, name);
         diag_help(ck->diags, "declare it: latent NAME ~ %s(...);", name);
     } else if (is_refused(REFUSED_DISTRIBUTION, name)) {

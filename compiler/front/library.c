@@ -18,8 +18,20 @@ static const Ast *member_of(const Ast *definition, const char *name) {
     return NULL;
 }
 
-/* One row: the head up to its colon, the support, the body of a member (or of a function), the doc
- * comment. */
+/* Which optional members a distribution has: "log_cdf, log_ccdf". */
+static void add_optional(Text *out, const Ast *ast) {
+    bool any = false;
+    for (int i = 0; i < ast->items.n; i++) {
+        const char *name = ast->items.data[i]->name.text;
+        if (strcmp(name, "sample") == 0 || strcmp(name, "log_prob") == 0) continue;
+        text_printf(out, "%s`%s`", any ? ", " : "", name);
+        any = true;
+    }
+    text_add(out, " | ");
+}
+
+/* One row: the head up to its colon, the support, the body of a member (or of a function), of a
+ * distribution its optional members, the doc comment. */
 static void add_row(Text *out, const char *text, const Ast *ast, const char *member) {
     const Ast *shown = member ? member_of(ast, member) : NULL;
     const Ast *body = shown ? shown->value : ast->value;
@@ -35,6 +47,7 @@ static void add_row(Text *out, const char *text, const Ast *ast, const char *mem
     text_add(out, "` | `");
     add_source(out, text, body->span.begin, body->span.end);
     text_add(out, "` | ");
+    if (ast->kind == AST_DISTRIBUTION) add_optional(out, ast);
     if (ast->doc) add_source(out, ast->doc, 0, (uint32_t)strlen(ast->doc));
     text_add(out, " |\n");
 }
@@ -57,8 +70,16 @@ void front_print_library(Text *out) {
     text_add(out,
              "# The standard library\n\nWritten by `make docs` from the files in `stdlib/`, which "
              "are part of adavic.\n\n## Distributions\n\n"
-             "| distribution | values | log density at x | |\n| --- | --- | --- | --- |\n");
+             "| distribution | values | log density at x | also | |\n"
+             "| --- | --- | --- | --- | --- |\n");
     add_rows(out, files, AST_DISTRIBUTION, "log_prob");
+    text_add(
+        out,
+        "\n`truncated(dist(...), lo, hi)`, with one bound or both, by position or by name, is the "
+        "law of `dist` given that the value lies between them: "
+        "`latent s ~ truncated(normal(0, 1), lo = 0);`. It takes the distributions above that "
+        "have `log_cdf`, `log_ccdf` and `quantile`; draws are made by the quantile of a uniform "
+        "number.\n");
     text_add(out, "\n## Links\n\nFrom an unconstrained v to a latent's support. "
                   "`latent s ~ gamma(1, 2) via exp;` names one; `exp.inverse(y)` and "
                   "`exp.log_jacobian(v)` are functions.\n\n"

@@ -9,13 +9,13 @@
 #include <math.h>
 
 const char *support_text(Checker *ck, const Support *support) {
-    if (support->kind != SUPPORT_INTERVAL) return support_info[support->kind].name;
+    if (!support->lo && !support->hi) return support_info[support->kind].name;
     Text text;
     text_init(&text, ck->arena);
-    text_add(&text, "in interval(");
-    expr_print(&text, support->lo);
-    text_add(&text, ", ");
-    expr_print(&text, support->hi);
+    text_printf(&text, "in %s(", support_info[support->kind].name);
+    if (support->lo) expr_print(&text, support->lo);
+    if (support->lo && support->hi) text_add(&text, ", ");
+    if (support->hi) expr_print(&text, support->hi);
     text_add(&text, ")");
     return text.data;
 }
@@ -23,8 +23,8 @@ const char *support_text(Checker *ck, const Support *support) {
 /* The smallest and largest number that a parameter may be; open ends. */
 static Range allowed(Checker *ck, const Param *param, const Range *params) {
     const SupportInfo *info = &support_info[param->support];
-    if (!info->n_params) return (Range){info->lo, info->hi};
-    return (Range){range_of(ck, param->lo, params).lo, range_of(ck, param->hi, params).hi};
+    return (Range){param->lo ? range_of(ck, param->lo, params).lo : info->lo,
+                   param->hi ? range_of(ck, param->hi, params).hi : info->hi};
 }
 
 /* The variable that `e` is, through lets and positions; NULL for anything compound. */
@@ -126,6 +126,13 @@ static bool check_structure(Checker *ck, const Argument *arg) {
     return false;
 }
 
+/* A support over parameters, with arguments in their place. */
+static Support over_arguments(Checker *ck, SupportKind kind, const Expr *lo, const Expr *hi,
+                              Expr *const *args) {
+    return (Support){kind, lo ? substitute(ck, lo, args) : NULL,
+                     hi ? substitute(ck, hi, args) : NULL};
+}
+
 /* The parameters' supports over the arguments of this use. */
 static bool check_parameters(Checker *ck, Var *var) {
     const Distribution *dist = var->dist;
@@ -134,11 +141,7 @@ static bool check_parameters(Checker *ck, Var *var) {
     for (int i = 0; i < dist->n_params; i++) ranges[i] = range_of(ck, var->args[i], NULL);
     for (int i = 0; i < dist->n_params; i++) {
         const Param *param = &dist->params[i];
-        Support support = {param->support, NULL, NULL};
-        if (param->support == SUPPORT_INTERVAL) {
-            support.lo = substitute(ck, param->lo, var->args);
-            support.hi = substitute(ck, param->hi, var->args);
-        }
+        Support support = over_arguments(ck, param->support, param->lo, param->hi, var->args);
         Argument arg = {var, var->args[i], param, allowed(ck, param, ranges),
                         support_text(ck, &support)};
         Value value;
@@ -172,43 +175,40 @@ static bool check_not_empty(Checker *ck, const Var *var, Span span) {
 
 static bool check_own_support(Checker *ck, Var *var, Span span) {
     const Support *over_params = &var->dist->support;
-    var->support = (Support){over_params->kind, NULL, NULL};
-    if (over_params->kind != SUPPORT_INTERVAL) return true;
-    var->support.lo = substitute(ck, over_params->lo, var->args);
-    var->support.hi = substitute(ck, over_params->hi, var->args);
-    if (!type_expr(ck, var->support.lo, NULL) || !type_expr(ck, var->support.hi, NULL))
-        return false;
-    if (!check_not_empty(ck, var, span)) return false;
+    var->support =
+        over_arguments(ck, over_params->kind, over_params->lo, over_params->hi, var->args);
+    Expr *lo = var->support.lo, *hi = var->support.hi;
+    if ((lo && !type_expr(ck, lo, NULL)) || (hi && !type_expr(ck, hi, NULL))) return false;
+    if (lo && hi && !check_not_empty(ck, var, span)) return false;
     if (var->kind != VAR_OBSERVED) return true;
-    const Var *latent = latent_in(ck, var->support.lo);
-    if (!latent) latent = latent_in(ck, var->support.hi);
+    const Var *latent = lo ? latent_in(ck, lo) : NULL;
+    if (!latent && hi) latent = latent_in(ck, hi);
     if (!latent) return true;
     FAIL(ck, DIAG_LATENT_BOUND, span, var->name, latent->name);
     diag_note(ck->diags, latent->span, "`%s` is declared here", latent->name);
     return false;
 }
 
-/* Is `e`, known before hypers are set, this number everywhere? */
-static bool always(Checker *ck, const Expr *e, double number) {
-    Value value;
+/* Is `e`, known before hypers are set, the number that `end` of a link is? */
+static bool always(Checker *ck, const Expr *e, const Expr *end) {
+    Value value, wanted;
+    if (!end) return true;
+    if (!evaluate(ck, end, false, &wanted)) return false;
+    double number = wanted.data[0];
     if (!evaluate(ck, e, false, &value)) return false;
     for (int64_t i = 0; i < shape_size(value.n_dims, value.dims); i++)
         if (value.data[i] != number) return false;
     return true;
 }
 
-/* A link to one interval alone serves latents of that interval alone. */
+/* A link to one interval alone serves latents of that interval alone; half-lines likewise. */
 static bool check_link_ends(Checker *ck, const Var *var, const Ast *ast, const Link *link) {
-    Value lo, hi;
-    if (!link->lo || !evaluate(ck, link->lo, false, &lo) || !evaluate(ck, link->hi, false, &hi))
-        return true;
-    double a = lo.data[0], b = hi.data[0];
-    if (always(ck, var->support.lo, a) && always(ck, var->support.hi, b)) return true;
-    FAIL(ck, DIAG_LINK_ENDS, ast->word.span, link->name, a, b, var->name,
-         support_text(ck, &var->support));
+    if (always(ck, var->support.lo, link->lo) && always(ck, var->support.hi, link->hi)) return true;
+    Support own = {link->support, link->lo, link->hi};
+    FAIL(ck, DIAG_LINK_ENDS, ast->word.span, link->name, support_text(ck, &own) + strlen("in "),
+         var->name, support_text(ck, &var->support));
     diag_note(ck->diags, link->span, "link `%s` is defined here", link->name);
-    diag_help(ck->diags, "without `via` the link is `%s`",
-              ck->default_link[SUPPORT_INTERVAL]->name);
+    diag_help(ck->diags, "without `via` the link is `%s`", ck->default_link[link->support]->name);
     return false;
 }
 

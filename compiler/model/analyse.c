@@ -87,7 +87,8 @@ bool var_reads(const Var *var, const Var *other) {
 /* ---- tables ---- */
 
 const SupportInfo support_info[N_SUPPORTS] = {
-#define SUPPORT(ENUM, name, n_params, n_dims, lo, hi, doc) {#name, n_params, n_dims, lo, hi, doc},
+#define SUPPORT(ENUM, name, lo_stated, hi_stated, n_dims, lo, hi, doc) \
+    {#name, {lo_stated, hi_stated}, n_dims, lo, hi, doc},
 #include "model/supports.def"
 #undef SUPPORT
 };

@@ -49,9 +49,14 @@ typedef enum {
 #undef SUPPORT
     N_SUPPORTS
 } SupportKind;
+/* Which ends a support of this kind states as its arguments, lo before hi. */
+typedef struct SupportEnds {
+    bool lo, hi;
+} SupportEnds;
 typedef struct SupportInfo {
     const char *name;
-    int n_params, n_dims;
+    SupportEnds ends;
+    int n_dims;
     double lo, hi;
     const char *doc;
 } SupportInfo;
@@ -59,8 +64,8 @@ extern const SupportInfo support_info[N_SUPPORTS];
 
 typedef struct Support {
     SupportKind kind;
-    Expr *lo, *hi; /* interval(lo, hi): over the distribution's parameters, or (in a Var) over the
-                      model's variables */
+    Expr *lo, *hi; /* interval(lo, hi), lower(lo), upper(hi): over the distribution's parameters, or
+                      (in a Var) over the model's variables; NULL: no such end */
 } Support;
 
 typedef enum {
@@ -77,7 +82,8 @@ typedef enum {
                     dimension; count SLICE_REST: all that follow */
     EXPR_ARRAY,  /* args: elements of a new first dimension */
     EXPR_SHAPED, /* shaped, args: a row of shaped.def */
-    EXPR_RANDOM, /* random; args[0] = shape parameter for gamma: only in `sample` bodies */
+    EXPR_RANDOM, /* random; args[0] = shape parameter for gamma; index: which base draw of the body,
+                    since one may stand in it more than once: only in `sample` bodies */
 } ExprKind;
 enum { SLICE_REST = -1 };
 
@@ -142,7 +148,8 @@ struct Function {
 
 /* A distribution of the standard library or of the user: data, not C. Its value is a number, or an
  * event of `dims`; further dimensions of a variable, on the left, are independent copies. Bodies
- * see the parameters as EXPR_PARAM 0..n_params-1; in log_prob the value is EXPR_PARAM n_params. */
+ * see the parameters as EXPR_PARAM 0..n_params-1; the value (log_prob, log_cdf, log_ccdf) or
+ * probability (the quantiles) is EXPR_PARAM n_params. */
 struct Distribution {
     const char *name;
     const char *doc;
@@ -155,12 +162,16 @@ struct Distribution {
     Support support; /* over EXPR_PARAM */
     Expr *sample;
     Expr *log_prob; /* NULL: simulator only */
+    /* Optional, of univariate laws; what is built upon a distribution uses them (front/combine.c),
+     * and nothing after the front end. log P(X <= x), log P(X > x); the value that is not exceeded
+     * with probability p, the value that is exceeded with probability q. */
+    Expr *log_cdf, *log_ccdf, *quantile, *upper_quantile;
 };
 
 /* v (unconstrained) -> value: number by number, or from a vector of n_free numbers to an event of
  * `dims`. Bodies see v (forward, log_jacobian) or the value (inverse) as EXPR_PARAM 0, then
- * parameters. `scaled` marks a link whose parameter 0 is the running scale c that the runtime takes
- * from prior draws (softplus). */
+ * parameters: the ends of the support, and last, where `scaled`, the scale c that the runtime takes
+ * from prior draws (softplus, lower, upper). */
 struct Link {
     const char *name;
     const char *doc;
@@ -168,14 +179,15 @@ struct Link {
     int n_dims; /* of one value; 0: entry by entry */
     int64_t dims[MAX_DIMS], n_free;
     bool kept;    /* it is in Model.links */
-    int n_params; /* beside v: interval has lo, hi */
+    int n_params; /* beside v: its support's ends, unless they are constants; c */
     Param *params;
     SupportKind support;
     Expr *lo,
-        *hi; /* the ends of a link to one interval, two constants; NULL: they are its parameters */
+        *hi; /* the ends of a link to one such set, constants; NULL: they are its parameters */
     /* log |d forward / d v|, over v; of an event: one number */
     Expr *forward, *inverse, *log_jacobian;
-    bool scaled; /* its first parameter after v is c, the marginal median of prior draws */
+    bool scaled; /* its last parameter is c: of positive values the marginal median of prior draws,
+                    of others their median absolute deviation */
 };
 
 typedef enum { VAR_HYPER, VAR_LATENT, VAR_OBSERVED, VAR_LET, VAR_QUANTITY } VarKind;

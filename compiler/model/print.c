@@ -159,11 +159,11 @@ void expr_print(Text *out, const Expr *e) {
 
 static void print_support(Text *out, SupportKind kind, const Expr *lo, const Expr *hi) {
     text_add(out, support_info[kind].name);
-    if (!lo || !hi) return;
+    if (!lo && !hi) return;
     text_add(out, "(");
-    expr_print(out, lo);
-    text_add(out, ", ");
-    expr_print(out, hi);
+    if (lo) expr_print(out, lo);
+    if (lo && hi) text_add(out, ", ");
+    if (hi) expr_print(out, hi);
     text_add(out, ")");
 }
 
@@ -216,10 +216,7 @@ static void print_definitions(Text *out, const Model *model) {
         print_dims(out, link->dims, link->n_dims);
         print_params(out, link->params, link->n_params, true);
         text_add(out, " : ");
-        if (link->lo)
-            print_support(out, link->support, link->lo, link->hi);
-        else
-            text_add(out, support_info[link->support].name);
+        print_support(out, link->support, link->lo, link->hi);
         text_add(out, link->scaled ? ", scaled\n" : "\n");
         print_member(out, "forward", link->forward);
         print_member(out, "inverse", link->inverse);

@@ -3,6 +3,7 @@
  *
  * Accuracy, over the whole range unless said: f32 exp and log within 2 ulp, the others within 4
  * (lgamma and digamma relative to max(1, |y|) away from the zeros of lgamma); f64 within 1e-13.
+ * The normal distribution's functions stand in elementary_normal.c.
  * Denormal results and operands may count as zero. No instruction here raises a flag that matters,
  * calls a library, or branches.
  *
@@ -13,83 +14,9 @@
  * atanh(s) products of constants  split in a high and a low part, both applied by fma Coefficients
  * are Taylor's or exact rationals, but for exp in f32 (interpolated at Chebyshev nodes).
  */
-#include "opt/loop.h"
+#include "opt/expand.h"
 
 #include <math.h>
-
-#define LENGTH(a) ((int)(sizeof(a) / sizeof *(a)))
-
-/* ---- one letter less per instruction ---- */
-static int K(LoopCode *c, double x) {
-    return loop_number(c, x);
-}
-static int add(LoopCode *c, int a, int b) {
-    return loop_emit(c, LOOP_add, a, b, 0);
-}
-static int sub(LoopCode *c, int a, int b) {
-    return loop_emit(c, LOOP_sub, a, b, 0);
-}
-static int mul(LoopCode *c, int a, int b) {
-    return loop_emit(c, LOOP_mul, a, b, 0);
-}
-static int quo(LoopCode *c, int a, int b) {
-    return loop_emit(c, LOOP_div, a, b, 0);
-}
-static int neg(LoopCode *c, int a) {
-    return loop_emit(c, LOOP_neg, a, 0, 0);
-}
-static int mag(LoopCode *c, int a) {
-    return loop_emit(c, LOOP_abs, a, 0, 0);
-}
-static int fused(LoopCode *c, int a, int b, int d) {
-    return loop_emit(c, LOOP_fma, a, b, d);
-}
-static int less(LoopCode *c, int a, int b) {
-    return loop_emit(c, LOOP_lt, a, b, 0);
-}
-static int both(LoopCode *c, int a, int b) {
-    return loop_emit(c, LOOP_and, a, b, 0);
-}
-static int pick(LoopCode *c, int m, int a, int b) {
-    return loop_emit(c, LOOP_select, m, a, b);
-}
-static int bits(LoopCode *c, int a) {
-    return loop_emit(c, LOOP_bits, a, 0, 0);
-}
-static int unbits(LoopCode *c, int a) {
-    return loop_emit(c, LOOP_unbits, a, 0, 0);
-}
-static int iadd(LoopCode *c, int a, int64_t k) {
-    return loop_emit(c, LOOP_iadd, a, loop_integer(c, k), 0);
-}
-
-static bool wide(const LoopCode *c) {
-    return c->program->f64;
-}
-
-/* Of the element type. */
-static int mantissa(const LoopCode *c) {
-    return wide(c) ? 52 : 23;
-}
-static int64_t one_bits(const LoopCode *c) {
-    return wide(c) ? INT64_C(0x3ff0000000000000) : INT64_C(0x3f800000);
-}
-static double magic(const LoopCode *c) {
-    return wide(c) ? 0x1.8p52 : 0x1.8p23;
-}
-static int64_t magic_bits(const LoopCode *c) {
-    return wide(c) ? INT64_C(0x4338000000000000) : INT64_C(0x4b400000);
-}
-static double least_normal(const LoopCode *c) {
-    return wide(c) ? 0x1p-1022 : 0x1p-126;
-}
-
-/* k[0] + k[1] x + ... */
-static int horner(LoopCode *c, int x, const double *k, int n) {
-    int y = K(c, k[n - 1]);
-    for (int i = n - 2; i >= 0; i--) y = fused(c, y, x, K(c, k[i]));
-    return y;
-}
 
 /* ---- exponentials ---- */
 
@@ -121,12 +48,7 @@ static int power_of_two(LoopCode *c, int n_bits) {
         c, loop_shift(c, LOOP_ishl, iadd(c, n_bits, one_bits(c) >> mantissa(c)), mantissa(c)));
 }
 
-static int clamp(LoopCode *c, int x, double low, double high) {
-    x = pick(c, less(c, x, K(c, low)), K(c, low), x);
-    return pick(c, less(c, K(c, high), x), K(c, high), x);
-}
-
-static int expand_exp(LoopCode *c, const int *args) {
+int expand_exp(LoopCode *c, const int *args) {
     /* within these 2^n overflows to infinity, or vanishes, as two factors */
     int x = wide(c) ? clamp(c, args[0], -760, 720) : clamp(c, args[0], -110, 95);
     int n, r = exp_reduce(c, x, &n);
@@ -137,7 +59,7 @@ static int expand_exp(LoopCode *c, const int *args) {
     return mul(c, mul(c, y, power_of_two(c, half)), power_of_two(c, other));
 }
 
-static int expand_expm1(LoopCode *c, const int *args) {
+int expand_expm1(LoopCode *c, const int *args) {
     int x = wide(c) ? clamp(c, args[0], -60, 710) : clamp(c, args[0], -25, 89);
     int n, r = exp_reduce(c, x, &n);
     int q = fused(c, mul(c, r, r), exp_rest(c, r), r);
@@ -176,7 +98,7 @@ static int log_edges(LoopCode *c, int x, int y) {
     return pick(c, less(c, x, K(c, INFINITY)), y, x);
 }
 
-static int expand_log(LoopCode *c, const int *args) {
+int expand_log(LoopCode *c, const int *args) {
     int e, f = log_reduce(c, args[0], &e);
     int s = quo(c, f, add(c, f, K(c, 2)));
     int rest = atanh_rest(c, s, wide(c) ? 11 : 5);
@@ -188,13 +110,22 @@ static int expand_log(LoopCode *c, const int *args) {
     return log_edges(c, args[0], y);
 }
 
-static int expand_log1p(LoopCode *c, const int *args) {
+int expand_log1p(LoopCode *c, const int *args) {
     int x = args[0], u = add(c, x, K(c, 1));
     int y = expand_log(c, &u);
     /* what rounding 1 + x lost */
     int lost = quo(c, sub(c, x, sub(c, u, K(c, 1))), u);
     int inside = both(c, less(c, K(c, 0), u), less(c, u, K(c, INFINITY)));
     return pick(c, inside, add(c, y, lost), y);
+}
+
+/* log(1 - e^x), x <= 0: of -expm1(x) near 0, of 1 - e^x with what rounding it lost further out. */
+static int expand_log1m_exp(LoopCode *c, const int *args) {
+    int x = args[0], near = less(c, K(c, -M_LN2), x), e = expand_exp(c, &x);
+    int rest = sub(c, K(c, 1), e), small = neg(c, expand_expm1(c, &x));
+    int argument = pick(c, near, small, rest), y = expand_log(c, &argument);
+    int lost = quo(c, add(c, e, sub(c, rest, K(c, 1))), rest);
+    return pick(c, near, y, sub(c, y, lost));
 }
 
 /* log(1 + e) for 0 <= e <= 1 */
@@ -298,6 +229,47 @@ static int expand_sin(LoopCode *c, const int *args) {
 
 static int expand_cos(LoopCode *c, const int *args) {
     return circular(c, args[0], 1);
+}
+
+/* 1 or -1, of zeros too */
+static int sign_of(LoopCode *c, int x) {
+    int64_t top = wide(c) ? INT64_MIN : INT32_MIN;
+    int sign = loop_emit(c, LOOP_iand, bits(c, x), loop_integer(c, top), 0);
+    return unbits(c, iadd(c, sign, one_bits(c)));
+}
+
+/* The angle of (x, y), in (-pi, pi]: atan of the smaller over the larger of |x| and |y|, brought
+ * below tan(pi / 8), is a polynomial in its square; the rest is bookkeeping. Zeros keep their signs
+ * as in C. */
+static int expand_atan2(LoopCode *c, const int *args) {
+    static const double single[] = {
+        0.99999999937122480,  -0.33333306892932429, 0.19998183034820704,
+        -0.14239532553566966, 0.10569827940676421,  -0.060263029935534103,
+    };
+    static const double twofold[] = {
+        1.0000000000000000,   -0.33333333333333121,  0.19999999999940891,  -0.14285714279250195,
+        0.11111110744917155,  -0.090908968089916498, 0.076920453296022396, -0.066629517986817264,
+        0.058468781872398391, -0.050351019544105226, 0.037965244538355789, -0.017805382891899698,
+    };
+    int y = args[0], x = args[1], zero = K(c, 0), one = K(c, 1);
+    int ay = mag(c, y), ax = mag(c, x), steep = less(c, ax, ay);
+    int small = pick(c, steep, ax, ay), large = pick(c, steep, ay, ax);
+    int same = loop_emit(c, LOOP_eq, small, large, 0); /* two infinities, too */
+    int diagonal = both(c, same, less(c, zero, small));
+    int halved = less(c, mul(c, large, K(c, M_SQRT2 - 1)), small); /* minus 45 degrees */
+    halved = loop_emit(c, LOOP_or, halved, diagonal, 0);
+    int over = pick(c, halved, sub(c, small, large), small);
+    int under = pick(c, halved, add(c, small, large), large);
+    int a = quo(c, pick(c, same, zero, over), pick(c, same, one, under)), z = mul(c, a, a);
+    int rest =
+        wide(c) ? horner(c, z, twofold, LENGTH(twofold)) : horner(c, z, single, LENGTH(single));
+    int angle = mul(c, a, rest);
+    angle = pick(c, halved, add(c, angle, K(c, M_PI_4)), angle);
+    angle = pick(c, steep, sub(c, K(c, M_PI_2), angle), angle);
+    angle = pick(c, less(c, sign_of(c, x), zero), sub(c, K(c, M_PI), angle), angle);
+    angle = mul(c, angle, sign_of(c, y));
+    int numbers = both(c, loop_emit(c, LOOP_eq, x, x, 0), loop_emit(c, LOOP_eq, y, y, 0));
+    return pick(c, numbers, angle, K(c, NAN));
 }
 
 /* ---- the gamma function ---- */

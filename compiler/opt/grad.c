@@ -14,7 +14,10 @@
 #define NUM(x) ir_const(p, (x))
 #define NEG(x) ir_neg(p, (x))
 #define SIGN(x) ir_sign(p, (x))
+#define EXP(x) ir_exp(p, (x))
+#define EXPM1(x) ir_expm1(p, (x))
 #define LOG(x) ir_log(p, (x))
+#define INV_MILLS(x) ir_inv_mills(p, (x))
 #define SQUARE(x) ir_square(p, (x))
 #define LOGISTIC(x) ir_logistic(p, (x))
 #define SIN(x) ir_sin(p, (x))
@@ -25,6 +28,7 @@
 #define MUL(x, z) ir_mul(p, (x), (z))
 #define DIV(x, z) ir_div(p, (x), (z))
 #define POW(x, z) ir_pow(p, (x), (z))
+#define MAX(x, z) ir_max(p, (x), (z))
 #define LT(x, z) ir_lt(p, (x), (z))
 #define SELECT(x, z, w) ir_select(p, (x), (z), (w))
 #define NIL IR_NONE

@@ -39,6 +39,50 @@ static long double digamma(long double x) {
            z * (1.0L / 12 - z * (1.0L / 120 - z * (1.0L / 252 - z * (1.0L / 240 - z / 132))));
 }
 
+static long double log1m_exp(long double x) {
+    return x > -0.7L ? logl(-expm1l(x)) : log1pl(-expl(x));
+}
+
+static long double Phi(long double x) {
+    return 0.5L * erfcl(-x / sqrtl(2));
+}
+
+/* Phi(-t) t sqrt(2 pi) exp(t^2 / 2), far out: the asymptotic series. */
+static long double far_mills(long double t) {
+    long double z = 1 / (t * t), sum = 1, term = 1;
+    for (int k = 1; k < 12; k++) sum += term *= -(2 * k - 1) * z;
+    return sum;
+}
+
+static long double log_Phi(long double x) {
+    if (x > 0) return log1pl(-Phi(-x));
+    if (x > -100) return logl(Phi(x));
+    if (isinf(x)) return x;
+    return -x * x / 2 - logl(-x * sqrtl(2 * acosl(-1))) + logl(far_mills(-x));
+}
+
+static long double inv_mills(long double x) {
+    if (isinf(x)) return x < 0 ? -x : 0;
+    if (x < -100) return -x / far_mills(-x);
+    return expl(-x * x / 2) / (sqrtl(2 * acosl(-1)) * Phi(x));
+}
+
+/* By bisection, from the nearer end. */
+static long double inv_Phi(long double p) {
+    if (!(p >= 0 && p <= 1)) return NAN;
+    if (p == 0 || p == 1) return p == 0 ? -INFINITY : INFINITY;
+    long double q = p < 0.5L ? p : 1 - p, d = p - 0.5L, low = 0, high = 40;
+    for (int i = 0; i < 140; i++) {
+        long double z = (low + high) / 2;
+        bool beyond = q < 0.2L ? Phi(-z) < q : 0.5L * erfl(z / sqrtl(2)) > fabsl(d);
+        if (beyond)
+            high = z;
+        else
+            low = z;
+    }
+    return p < 0.5L ? -low : low;
+}
+
 static const Function functions[] = {
     {OP_EXP,
      expl,
@@ -96,6 +140,42 @@ static const Function functions[] = {
      true,
      {{1e-30, 1e30, true}, {0.01, 12, false}},
      {{1e-300, 1e300, true}, {0.01, 12, false}}},
+    {OP_ERF,
+     erfl,
+     4,
+     false,
+     {{-6, 6, false}, {-1.2, 1.2, false}, {1e-30, 1, true}},
+     {{-7, 7, false}, {-1.2, 1.2, false}, {1e-300, 1, true}}},
+    {OP_PHI,
+     Phi,
+     4,
+     false,
+     {{-12.9, 7, false}, {-1, 1, false}, {-1e-30, -12.9, true}},
+     {{-37.5, 9, false}, {-1, 1, false}}},
+    {OP_LOG_PHI,
+     log_Phi,
+     5,
+     false,
+     {{-1e-30, -1e18, true}, {-13, 12.9, false}, {-2, 2, false}},
+     {{-1e-30, -1e150, true}, {-40, 37.5, false}, {-2, 2, false}}},
+    {OP_INV_MILLS,
+     inv_mills,
+     5,
+     false,
+     {{-1e-30, -1e37, true}, {-13, 12.9, false}, {-2, 2, false}},
+     {{-1e-30, -1e300, true}, {-40, 37.5, false}, {-2, 2, false}}},
+    {OP_INV_PHI,
+     inv_Phi,
+     4,
+     false,
+     {{1.2e-38, 0.5, true}, {0.001, 0.999, false}, {0.49, 0.51, false}, {0.99, 0.99999994, false}},
+     {{2.3e-308, 0.5, true}, {0.001, 0.999, false}, {0.49, 0.51, false}, {0.99, 1 - 1e-16, false}}},
+    {OP_LOG1M_EXP,
+     log1m_exp,
+     4,
+     false,
+     {{-1e-30, -87, true}, {-2, -0.01, false}},
+     {{-1e-300, -700, true}, {-2, -0.01, false}}},
 };
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
@@ -143,6 +223,10 @@ static void run(const Backends *b, int k, const double *x, const double *y, doub
     for (int i = 0; i < POINTS && !p->f64; i++) out[i] = out32[i];
 }
 
+/* After the functions of one argument. */
+static const IrOpcode twofold[] = {OP_POW, OP_ATAN2};
+enum { TWOFOLD = sizeof twofold / sizeof *twofold };
+
 /* The error in units of the last place of f32; of f64, relative to 1e-13. */
 static double error_of(bool f64, double got, long double exact, bool absolute) {
     if (isnan(got) && isnan(exact)) return 0;
@@ -162,9 +246,9 @@ static Backends *build(Arena *arena) {
         int lanes;
     } shapes[] = {{false, 8}, {false, 1}, {true, 4}, {true, 1}};
     Backends *b = backends_new(arena);
-    for (int f = 0; f < FUNCTIONS + 1; f++)
+    for (int f = 0; f < FUNCTIONS + TWOFOLD; f++)
         for (int s = 0; s < 4; s++) {
-            IrOpcode opcode = f < FUNCTIONS ? functions[f].opcode : OP_POW;
+            IrOpcode opcode = f < FUNCTIONS ? functions[f].opcode : twofold[f - FUNCTIONS];
             IrProgram *p =
                 program(arena, ir_op_info[opcode].text, opcode, ir_op_info[opcode].arity);
             backends_add(b, p, &(ScheduleOptions){shapes[s].f64, shapes[s].lanes, "data"});
@@ -212,6 +296,33 @@ static void powers(const Backends *b, bool f64) {
     if (getenv("ADAVIC_SHOW")) printf("  pow %s: %.2f\n", f64 ? "f64" : "f32", worst);
 }
 
+/* Points all around the origin, near the axes and the diagonals, and of all sizes. */
+static void angles(const Backends *b, bool f64) {
+    static double y[POINTS], x[POINTS], out[POINTS];
+    double worst = 0;
+    for (int i = 0; i < POINTS; i++) {
+        double angle = 7e-4 * i + (i % 3 ? 0 : 1e-9), size = exp((f64 ? 300 : 60) * sin(i * 1.7));
+        y[i] = (float)sin(angle) * (f64 ? size : (float)size);
+        x[i] = (float)cos(angle) * (f64 ? size : (float)size);
+        if (!f64) y[i] = (float)y[i], x[i] = (float)x[i];
+        if (i % 7 == 0) x[i] = i % 2 ? y[i] : -y[i];
+    }
+    run(b, 4 * (FUNCTIONS + 1) + 2 * f64, y, x, out);
+    for (int i = 0; i < POINTS; i++)
+        worst = fmax(worst, error_of(f64, out[i], atan2l(y[i], x[i]), false));
+    CHECK(worst <= (f64 ? 1 : 4), "atan2 is off by %.2f %s", worst, f64 ? "times 1e-13" : "ulp");
+    if (getenv("ADAVIC_SHOW")) printf("  atan2 %s: %.2f\n", f64 ? "f64" : "f32", worst);
+    static const double special[] = {0.0, -0.0, 1, -1, INFINITY, -INFINITY, NAN};
+    for (int i = 0; i < POINTS; i++) y[i] = special[i % 7], x[i] = special[i / 7 % 7];
+    run(b, 4 * (FUNCTIONS + 1) + 2 * f64, y, x, out);
+    for (int i = 0; i < 49; i++) {
+        double want = atan2(y[i], x[i]);
+        bool same = isnan(want) ? isnan(out[i]) : fabs(out[i] - want) < 1e-6;
+        CHECK(same && signbit(out[i]) == signbit(want), "atan2(%g, %g) is %g, not %g", y[i], x[i],
+              out[i], want);
+    }
+}
+
 /* Zeros, infinities and nan: the same class of result as libm's. */
 static void edges(const Backends *b) {
     static const double special[] = {0.0, -0.0, INFINITY, -INFINITY, NAN,
@@ -242,12 +353,12 @@ static Backends *built;
 
 static void single_precision(void) {
     for (int f = 0; built && f < FUNCTIONS; f++) accuracy(built, f, false);
-    if (built) powers(built, false);
+    if (built) powers(built, false), angles(built, false);
 }
 
 static void double_precision(void) {
     for (int f = 0; built && f < FUNCTIONS; f++) accuracy(built, f, true);
-    if (built) powers(built, true);
+    if (built) powers(built, true), angles(built, true);
 }
 
 static void special_values(void) {

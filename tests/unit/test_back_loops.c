@@ -93,6 +93,9 @@ static IrValue tame(Maker *m, IrOp op) {
     for (int i = 0; i < op.n_args && positive; i++)
         if (p->ops.data[op.args[i]].type == IR_REAL)
             op.args[i] = ir_add(p, ir_softplus(p, op.args[i]), ir_const(p, 0.1));
+    if (op.opcode == OP_INV_PHI) op.args[0] = ir_logistic(p, ir_tanh(p, op.args[0]));
+    if (op.opcode == OP_LOG1M_EXP)
+        op.args[0] = ir_sub(p, ir_const(p, -0.1), ir_softplus(p, op.args[0]));
     if (op.opcode == OP_EXP || op.opcode == OP_EXPM1) op.args[0] = ir_tanh(p, op.args[0]);
     const char *why;
     IrValue v = ir_append(p, op, &why);

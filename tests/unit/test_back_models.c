@@ -45,8 +45,7 @@ static void give_rest(Run *run, const IrProgram *p) {
     }
 }
 
-static void compare_model(const char *path, DualOptions options, BackendKind kind, int n_shapes) {
-    Compiled *c = compile_file(path, options);
+static void compare(Compiled *c, const char *path, BackendKind kind, int n_shapes) {
     if (!CHECK(c, "%s does not compile", path)) return;
     Run *run = run_new(c, 9, 5);
     run_start_weights(run, 3, 0.05);
@@ -74,6 +73,30 @@ static void compare_model(const char *path, DualOptions options, BackendKind kin
         }
     backends_free(b);
     compiled_free(c);
+}
+
+static void compare_model(const char *path, DualOptions options, BackendKind kind, int n_shapes) {
+    compare(compile_file(path, options), path, kind, n_shapes);
+}
+
+/* Half-lines, truncated laws and the functions they rest on. */
+static void bounded_laws(BackendKind kind, int n_shapes) {
+    static const char model[] =
+        "latent a ~ normal(0, 1); latent z ~ pareto(0.05, 2);"
+        "latent t ~ truncated(normal(a, 1), hi = 1); latent u ~ truncated(cauchy(a, 1), -1, 2);"
+        "latent w ~ truncated(lognormal(a, 1), lo = 0.01);"
+        "let m = erf(a) + Phi(t) - log_Phi(-z) + inv_Phi(Phi(u)) + atan2(t, w) + atan(a);"
+        "plate n(4) { observed x ~ truncated(normal(m, 1), 0, 5); observed y ~ gumbel(m, w); }";
+    compare(compile_text("m.hbm", model, (DualOptions){.family = FAMILY_STRUCTURED}),
+            "bounded laws", kind, n_shapes);
+}
+
+static void bounded_laws_by_llvm(void) {
+    bounded_laws(BACKEND_LLVM, 2);
+}
+
+static void bounded_laws_by_c(void) {
+    bounded_laws(BACKEND_C, 1);
 }
 
 static const char *const examples[] = {"examples/gre.hbm",         "examples/nc.hbm",
@@ -107,6 +130,8 @@ int main(void) {
     RUN(examples_by_llvm);
     RUN(the_published_design_by_llvm);
     RUN(no_exact_by_llvm);
+    RUN(bounded_laws_by_llvm);
     RUN(examples_by_c);
+    RUN(bounded_laws_by_c);
     return check_done();
 }

@@ -237,6 +237,41 @@ static void special_functions_are_precise(void) {
     CHECK(isnan(ev_softplus(NAN)) && isnan(ev_logistic(NAN)), "not a number stays");
 }
 
+/* Computed with mpmath 1.3 in 40 digits. */
+static void normal_functions_are_precise(void) {
+    static const struct {
+        double x, log_Phi, inv_mills;
+    } at[] = {
+        {-1e4, -50000010.129278915, 10000.000099999998},
+        {-38.4, -741.84767301524831, 38.426006464567342},
+        {-30.5, -469.46273732291211, 30.532716770660158},
+        {-29.5, -439.42947460915023, 29.533820844167983},
+        {-1.25, -2.2476256772143182, 1.728816627331054},
+        {0.75, -0.25699426683836524, 0.38938205673592702},
+        {9.5, -1.0494515075362607e-21, 1.007793539430001e-20},
+    };
+    for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
+        CHECK_NEAR(ev_log_Phi(at[i].x) / at[i].log_Phi, 1, 4e-16, "log_Phi");
+        CHECK_NEAR(ev_inv_mills(at[i].x) / at[i].inv_mills, 1, 4e-16, "inv_mills");
+        if (at[i].x > -38)
+            CHECK_NEAR(ev_Phi(at[i].x) / exp(at[i].log_Phi), 1, 1e-13, "Phi is exp(log_Phi)");
+    }
+    CHECK_NEAR(ev_Phi(-1.25), 0.10564977366685526, 2e-17, "Phi");
+    static const double quantiles[][2] = {
+        {1e-300, -37.047096299361199},      {1e-5, -4.2648907939228246},
+        {0.2, -0.84162123357291417},        {0.4, -0.25334710313579974},
+        {0.77, 0.73884684918521369},        {0.999999, 4.7534243088170878},
+        {0.5000001, 2.5066282733116483e-7},
+    };
+    for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++)
+        CHECK_NEAR(ev_inv_Phi(quantiles[i][0]) / quantiles[i][1], 1, 1e-15, "inv_Phi");
+    CHECK(ev_inv_Phi(0) == -INFINITY && ev_inv_Phi(1) == INFINITY && isnan(ev_inv_Phi(1.1)) &&
+              isnan(ev_inv_Phi(-0.1)),
+          "quantiles at and beyond the ends");
+    CHECK_NEAR(ev_log1m_exp(-1e-20), log(1e-20), 1e-14, "log1m_exp near 0");
+    CHECK_NEAR(ev_log1m_exp(-50) / -exp(-50), 1, 1e-15, "log1m_exp far out");
+}
+
 int main(void) {
     RUN(axes_have_one_order);
     RUN(results_have_the_axes_of_their_rule);
@@ -246,5 +281,6 @@ int main(void) {
     RUN(leaves_give_what_they_say);
     RUN(draws_belong_to_their_place);
     RUN(special_functions_are_precise);
+    RUN(normal_functions_are_precise);
     return check_done();
 }

@@ -1,0 +1,202 @@
+/* push.c -- push(link, dist(...)): the law of link(v) for v ~ dist, as a Distribution like any
+ * other.
+ *
+ * Its parameters are those of the distribution inside. Where the link leads to events, v is a
+ * vector: of independent draws where the distribution inside is of numbers, each parameter then a
+ * number per entry. By the change of variables,
+ *
+ *     log p(x) = log p_v(v) - log |d link / dv|,  v = link.inverse(x)
+ */
+#include "front/check.h"
+
+typedef struct Push {
+    Checker *ck;
+    Span span;
+    const Link *link;
+    const Distribution *inner;
+    bool spread; /* draws of numbers side by side make the vector v */
+} Push;
+
+static Expr *param(const Push *p, int i) {
+    Expr *e = new_expr(p->ck, EXPR_PARAM, p->span, 0);
+    e->param = i;
+    return e;
+}
+
+static Expr *link_part(const Push *p, LinkPart part, Expr *arg) {
+    Expr *e = new_expr(p->ck, EXPR_LINK, p->span, 1);
+    e->link = (Link *)p->link;
+    e->link_part = part;
+    e->args[0] = arg;
+    return e;
+}
+
+static Expr *sum_of(const Push *p, Expr *arg) {
+    Expr *e = new_expr(p->ck, EXPR_REDUCE, p->span, 1);
+    e->reduce = REDUCE_SUM;
+    e->args[0] = arg;
+    return e;
+}
+
+static Expr *difference(const Push *p, Expr *a, Expr *b) {
+    Expr *e = new_expr(p->ck, EXPR_OP, p->span, 2);
+    e->opcode = OP_SUB;
+    e->args[0] = a;
+    e->args[1] = b;
+    return e;
+}
+
+/* Entry k of a vector. */
+static Expr *entry(const Push *p, Expr *whole, int64_t k) {
+    Expr *e = new_expr(p->ck, EXPR_INDEX, p->span, 1);
+    e->args[0] = whole;
+    e->index = k;
+    return e;
+}
+
+/* A body of the distribution inside; `k`: of entry k, -1: of all as they are. Of log_prob the value
+ * is `x`. */
+static Expr *inner_body(const Push *p, const Expr *body, Expr *x, int64_t k) {
+    Expr *args[MAX_PARAMS + 1];
+    int n = p->inner->n_params;
+    for (int i = 0; i < n; i++) args[i] = k < 0 ? param(p, i) : entry(p, param(p, i), k);
+    args[n] = x && k >= 0 ? entry(p, x, k) : x;
+    return substitute(p->ck, body, args);
+}
+
+/* Base draws of entry k are others than those of the entries before it. */
+static void shift_draws(Expr *e, int64_t by) {
+    if (e->kind == EXPR_RANDOM) e->index += by;
+    for (int i = 0; i < e->n_args; i++) shift_draws(e->args[i], by);
+}
+
+static int64_t count_draws(const Expr *e) {
+    int64_t n = e->kind == EXPR_RANDOM ? e->index + 1 : 0;
+    for (int i = 0; i < e->n_args; i++) {
+        int64_t own = count_draws(e->args[i]);
+        if (own > n) n = own;
+    }
+    return n;
+}
+
+/* The body once for every entry of v, side by side. */
+static Expr *side_by_side(const Push *p, const Expr *body, Expr *x) {
+    int64_t draws = count_draws(body);
+    Expr *e = new_expr(p->ck, EXPR_ARRAY, p->span, (int)p->link->n_free);
+    for (int64_t k = 0; k < p->link->n_free; k++) {
+        e->args[k] = inner_body(p, body, x, k);
+        shift_draws(e->args[k], k * draws);
+    }
+    return e;
+}
+
+/* log p_v(v) - log |d link / dv| as a function of the parameters and v, which stands in it twice.
+ */
+static Function *density_of(const Push *p, const char *name) {
+    Function *f = arena_new_of(p->ck->arena, Function);
+    int n = p->inner->n_params;
+    *f = (Function){.name = arena_printf(p->ck->arena, "log_prob of %s", name),
+                    .span = p->span,
+                    .n_params = n + 1};
+    f->params = arena_array(p->ck->arena, Param, n + 1);
+    memcpy(f->params, p->inner->params, sizeof *f->params * (size_t)n);
+    f->params[n] = (Param){.name = "v", .span = p->span};
+    Expr *v = param(p, n);
+    Expr *own = p->spread ? sum_of(p, side_by_side(p, p->inner->log_prob, v))
+                          : inner_body(p, p->inner->log_prob, v, -1);
+    Expr *jacobian = link_part(p, LINK_LOG_JACOBIAN, param(p, n));
+    if (!p->link->n_dims && p->inner->n_dims) jacobian = sum_of(p, jacobian);
+    f->body = difference(p, own, jacobian);
+    return f;
+}
+
+static bool make_bodies(const Push *p, Distribution *dist) {
+    Expr *v = p->spread ? side_by_side(p, p->inner->sample, NULL)
+                        : inner_body(p, p->inner->sample, NULL, -1);
+    dist->sample = link_part(p, LINK_FORWARD, v);
+    Expr *call = new_expr(p->ck, EXPR_CALL, p->span, dist->n_params + 1);
+    call->function = density_of(p, dist->name);
+    for (int i = 0; i < dist->n_params; i++) call->args[i] = param(p, i);
+    call->args[dist->n_params] = link_part(p, LINK_INVERSE, param(p, dist->n_params));
+    dist->log_prob = call;
+    Type types[MAX_PARAMS + 1] = {0};
+    for (int i = 0; i < dist->n_params; i++) {
+        types[i].n_dims = dist->params[i].n_dims;
+        memcpy(types[i].dims, dist->params[i].dims, sizeof types[i].dims);
+    }
+    types[dist->n_params].n_dims = dist->n_dims;
+    memcpy(types[dist->n_params].dims, dist->dims, sizeof dist->dims);
+    return type_expr(p->ck, dist->sample, types) && type_expr(p->ck, dist->log_prob, types);
+}
+
+/* ---- arguments ---- */
+
+/* The link for the size of `var`'s events. */
+static const Link *find_link(Checker *ck, const Var *var, const Ast *ast) {
+    Definition *d =
+        ast->kind == AST_NAME ? find_definition(ck, DEFINES_LINK, ast->name.text) : NULL;
+    if (!d) {
+        FAIL(ck, DIAG_NEEDS_LINK, ast->span);
+        if (ast->kind == AST_NAME) suggest_definition(ck, DEFINES_LINK, ast->name.text);
+        return NULL;
+    }
+    d->used = true;
+    if (!define(ck, d, ast->span)) return NULL;
+    if (d->ast->args.n) {
+        FAIL(ck, DIAG_LINK_WITH_PARAMETERS, ast->span, d->name);
+        return NULL;
+    }
+    if (!d->sized) return d->link;
+    int copies = var->type.n_dims - d->ast->dims.n;
+    Type event = var->type;
+    if (copies >= 0) {
+        event.n_dims = d->ast->dims.n;
+        memmove(event.dims, event.dims + copies, sizeof *event.dims * (size_t)event.n_dims);
+    }
+    const Instance *instance = instance_of(ck, d, &event, 1, var->span);
+    return instance ? instance->link : NULL;
+}
+
+bool push(Checker *ck, Var *var, const Ast *call) {
+    if (call->args.n != 2 || call->args.data[1]->kind != AST_CALL) {
+        FAIL(ck, DIAG_ARGUMENT_COUNT, call->span, "push", "a link and a distribution",
+             call->args.n);
+        return false;
+    }
+    Push p = {.ck = ck, .span = call->span, .link = find_link(ck, var, call->args.data[0])};
+    if (!p.link) return false;
+    Var inner = *var;
+    inner.name = arena_printf(ck->arena, "%s.inverse(%s)", p.link->name, var->name);
+    if (p.link->n_dims) {
+        inner.type.n_dims = var->type.n_dims - p.link->n_dims + 1;
+        inner.type.dims[inner.type.n_dims - 1] = p.link->n_free;
+    }
+    ck->by_entry = p.link->n_dims > 0;
+    if (!check_arguments(ck, &inner, call->args.data[1])) return false;
+    p.inner = inner.dist;
+    if (p.inner->support.kind != SUPPORT_REAL) {
+        FAIL(ck, DIAG_PUSH_SUPPORT, call->args.data[1]->span, p.inner->name,
+             support_text(ck, &p.inner->support));
+        return false;
+    }
+    p.spread = p.link->n_dims && !p.inner->n_dims;
+    Distribution *dist = arena_new_of(ck->arena, Distribution);
+    bool of_link = p.link->n_dims > 0;
+    *dist =
+        (Distribution){.name = arena_printf(ck->arena, "push(%s, %s)", p.link->name, p.inner->name),
+                       .doc = p.inner->doc,
+                       .span = call->span,
+                       .n_dims = of_link ? p.link->n_dims : p.inner->n_dims,
+                       .n_params = p.inner->n_params,
+                       .support = {p.link->support, p.link->lo, p.link->hi}};
+    memcpy(dist->dims, of_link ? p.link->dims : p.inner->dims, sizeof dist->dims);
+    dist->params = arena_array(ck->arena, Param, dist->n_params + 1);
+    memcpy(dist->params, p.inner->params, sizeof *dist->params * (size_t)dist->n_params);
+    for (int i = 0; i < dist->n_params && p.spread; i++) {
+        dist->params[i].n_dims = 1;
+        dist->params[i].dims[0] = p.link->n_free;
+    }
+    var->dist = dist;
+    var->args = inner.args;
+    return make_bodies(&p, dist);
+}
