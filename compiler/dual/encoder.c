@@ -215,8 +215,14 @@ static int height(const Build *b, const Plate *plate) {
     return above;
 }
 
+/* The published names where the height tells plates apart, as in a pyramid. */
 static const char *pool_name(Build *b, const Plate *plate) {
-    if (b->options.paper) return arena_printf(b->arena, "st%d", height(b, plate));
+    bool alone = true;
+    for (int i = 0; i < b->model->plates.n; i++) {
+        const Plate *q = b->model->plates.data[i];
+        alone &= q == plate || !holds_data(b, q) || height(b, q) != height(b, plate);
+    }
+    if (b->options.paper && alone) return arena_printf(b->arena, "st%d", height(b, plate));
     return arena_printf(b->arena, "st.%s", plate->name);
 }
 

@@ -19,7 +19,7 @@
  * All corrections come from a network of E and K whose last layer starts at zero, so training
  * starts from a proper guide. --paper has its own affine map and order (ADAVI, appendix).
  */
-#include "dual/internal.h"
+#include "dual/plate.h"
 
 #include <math.h>
 
@@ -49,8 +49,25 @@ typedef struct GuideState {
 
 /* ------------------------------------------------------------------ conditioning */
 
+/* One feature of a latent of K, as an instance of `at` may read it. */
+static void add_feature(GuideState *g, const Var *var, const Plate *at, Blocks *blocks,
+                        Block feature) {
+    IrValue pooled[2];
+    if (!pool_apart(g->b, var->type.plate, at, feature.v, pooled)) {
+        blocks_add(blocks, feature);
+        return;
+    }
+    static const char *const what[] = {"mean", "sd"};
+    for (int i = 0; i < 2; i++) {
+        Block block = feature;
+        block.v = pooled[i];
+        block.tag = arena_printf(g->b->arena, "%s.%s", feature.tag, what[i]);
+        blocks_add(blocks, block);
+    }
+}
+
 /* One latent of K as features of order one. */
-static void add_known(GuideState *g, const Var *var, Blocks *blocks) {
+static void add_known(GuideState *g, const Var *var, const Plate *at, Blocks *blocks) {
     Build *b = g->b;
     IrProgram *p = b->p;
     Val value = b->value[var->index], v = g->free[var->index];
@@ -58,13 +75,13 @@ static void add_known(GuideState *g, const Var *var, Blocks *blocks) {
     int n = event_axes(b, &value, events);
     const char *tag = arena_printf(b->arena, "given.%s", var->name);
     if (var->support.kind != SUPPORT_REAL) {
-        blocks_add(blocks, block_of(v.v, n, events, tag));
+        add_feature(g, var, at, blocks, block_of(v.v, n, events, tag));
         if (var->support.kind != SUPPORT_POSITIVE) return;
         IrValue median = stat_input(b, var->name, "median", events, n);
         IrValue log_value = ir_log(p, ir_max(p, value.v, number(b, DUAL_TINY)));
         IrValue ratio = ir_sub(p, log_value, ir_log(p, ir_max(p, median, number(b, DUAL_TINY))));
-        blocks_add(blocks,
-                   block_of(ratio, n, events, arena_printf(b->arena, "given.log.%s", var->name)));
+        add_feature(g, var, at, blocks,
+                    block_of(ratio, n, events, arena_printf(b->arena, "given.log.%s", var->name)));
         return;
     }
     const Moments *m = moments_of(g->enc, var);
@@ -72,7 +89,7 @@ static void add_known(GuideState *g, const Var *var, Blocks *blocks) {
     IrValue scale =
         m ? m->scale.v : ir_max(p, stat_input(b, var->name, "mad", events, n), number(b, 1e-6));
     IrValue z = ir_mul(p, ir_sub(p, value.v, centre), ir_recip(p, scale));
-    blocks_add(blocks, block_of(z, n, events, tag));
+    add_feature(g, var, at, blocks, block_of(z, n, events, tag));
 }
 
 /* A feature that stands at both levels (a plate's size) is read once. */
@@ -97,7 +114,7 @@ static Blocks context_of(GuideState *g, const Template *t) {
     if (!is_structured(b) && plate) add_all(&blocks, &g->enc->root);
     if (is_structured(b) && t->conditioning)
         for (int i = 0; i < t->conditioning->n_on; i++)
-            add_known(g, t->conditioning->on[i], &blocks);
+            add_known(g, t->conditioning->on[i], t->plate, &blocks);
     return blocks;
 }
 

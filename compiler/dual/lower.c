@@ -7,7 +7,7 @@
  * guide knows the conditional prior of any distribution, the user's own included, without being
  * told its moments.
  */
-#include "dual/internal.h"
+#include "dual/plate.h"
 
 #include <math.h>
 
@@ -284,6 +284,10 @@ static Val lower(Build *b, const Expr *e, const Env *env) {
         return lower_array(b, e, env);
     case EXPR_RANDOM:
         return lower_random(b, e, env);
+    case EXPR_OVER:
+        return reduce_over(b, e->plate, e->reduce, lower(b, e->args[0], env));
+    case EXPR_SIZE:
+        return scalar(ir_extent(b->p, b->plate[e->plate->index]));
     default:
         break;
     }

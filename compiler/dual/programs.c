@@ -197,6 +197,19 @@ static void check_program(Build *b) {
         over_limit(b, NULL, "operations in one program of this model", MAX_OPERATIONS);
 }
 
+/* The encoder pools a plate's instances, and cannot tell them apart. */
+static bool plates_served(Diags *diags, const Model *model) {
+    bool served = true;
+    for (int i = 0; i < model->plates.n; i++) {
+        const Plate *plate = model->plates.data[i];
+        if (plate->exchangeable) continue;
+        served = false;
+        if (!diags) internal_error("dual", "plate %s is not exchangeable", plate->name);
+        diag_report(diags, DIAG_NOT_EXCHANGEABLE, plate->span, plate->name, plate->reason);
+    }
+    return served;
+}
+
 Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis,
                   const DualOptions *options) {
     static const struct {
@@ -212,6 +225,7 @@ Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis,
                               &dual->logjoint};
     dual->analysis = analysis;
     dual->options = *options;
+    if (!plates_served(diags, analysis->model)) return NULL;
     jmp_buf too_large;
     if (setjmp(too_large)) return NULL;
     for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {

@@ -5,6 +5,7 @@
  *   check.c     front_check: collects names, walks the declarations in order, final checks
  *   define.c    fn, distribution and link
  *   expr.c      AST expressions to Expr: names resolved, functions found
+ *   plate.c     plates in expressions: reductions over them, their sizes and positions
  *   type.c      element types, event shapes and plates of Expr
  *   constant.c  values known at compile time; ranges of the others
  *   support.c   parameters against their supports, latents against their links
@@ -166,6 +167,19 @@ Expr *new_expr(Checker *ck, ExprKind kind, Span span, int n_args);
 Expr *substitute(Checker *ck, const Expr *body, Expr *const *args);
 /* A whole number known at compile time. */
 bool constant_integer(Checker *ck, const Ast *ast, const char *what, int64_t *out);
+
+/* The same for a part of an expression whose resolving has begun. */
+Expr *resolve_part(Checker *ck, const Ast *ast);
+bool inside_plate(const Plate *plate, const Plate *outer); /* is outer around, or the same? */
+
+/* ---- plate.c ---- */
+/* sum(p: x) and its like. */
+Expr *resolve_over(Checker *ck, const Ast *call);
+Expr *resolve_plate_field(Checker *ck, const Ast *ast); /* p.size, p.index */
+/* The type of a reduction whose argument has one. */
+bool type_over(Checker *ck, Expr *e);
+/* Advice for a use of `symbol` outside its plate. */
+void suggest_reduction(Checker *ck, const Symbol *symbol);
 
 /* ---- type.c ---- */
 /* Fills the types of a tree; params: the types of EXPR_PARAM (NULL: none occur). */

@@ -26,17 +26,19 @@ static const Var *first_astray(const TemplateGraph *graph, const bool *mark, con
     return NULL;
 }
 
-/* A declaration outside z_i's plate whose arguments mention z_i or its interior: it would meet
- * several instances of that plate at once. */
-static const Var *outside_reader(const TemplateGraph *graph, int i, const bool *interior,
-                                 const Plate *plate) {
+/* A declaration whose arguments mention z_i or its interior in several instances of z_i's plate at
+ * once: one outside the plate, or one that reads them through a reduction. */
+static const Var *tying_reader(const TemplateGraph *graph, int i, const bool *interior,
+                               const Plate *plate) {
     const Model *model = graph->model;
     for (int v = 0; v < model->vars.n; v++) {
         const Var *reader = model->vars.data[v];
-        if (!reader->dist || plate_within(reader->type.plate, plate)) continue;
-        for (int k = 0; k < graph->n; k++)
+        bool outside = !plate_within(reader->type.plate, plate);
+        for (int k = 0; reader->dist && k < graph->n; k++)
             for (int a = 0; (k == i || interior[k]) && a < reader->dist->n_params; a++)
-                if (expr_mentions(reader->args[a], graph->latent[k])) return reader;
+                if (outside ? expr_mentions(reader->args[a], graph->latent[k])
+                            : expr_ties(reader->args[a], plate, graph->latent[k]))
+                    return reader;
     }
     return NULL;
 }
@@ -50,7 +52,7 @@ static void judge(Arena *arena, const TemplateGraph *graph, int i, const bool *o
     const Plate *plate = c->latent->type.plate;
     const Var *astray = first_astray(graph, interior, plate, false);
     if (!astray) astray = first_astray(graph, on, plate, true);
-    if (!astray) astray = outside_reader(graph, i, interior, plate);
+    if (!astray) astray = tying_reader(graph, i, interior, plate);
     c->exact = !astray;
     if (astray) {
         c->reason = arena_printf(arena, "its paths leave %s through `%s`, so instances are coupled",

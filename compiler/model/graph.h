@@ -3,7 +3,8 @@
  * One vertex per declared latent and observed variable, whatever the plates' sizes. Every latent or
  * observed variable has one factor: itself and the variables its distribution's arguments mention,
  * lets and functions looked through. Two variables meet when some factor holds both (the moral
- * graph). Latents are numbered in the guide's order: fewer plates first, then the model's order.
+ * graph). Latents are numbered in the guide's order: fewer plates first, then the model's order; a
+ * latent whose support other latents bound comes after these.
  */
 #ifndef ADAVIC_MODEL_GRAPH_H
 #define ADAVIC_MODEL_GRAPH_H
@@ -27,6 +28,11 @@ TemplateGraph *model_graph(Arena *arena, const Model *model);
 void model_graph_reach(const TemplateGraph *graph, int i, bool *on, bool *interior);
 /* Every latent connected with latent `i` by latents alone (itself included). */
 void model_graph_component(const TemplateGraph *graph, int i, bool *component);
+
+/* reductions.c: does the value of `e` hold a reduction over `plate` or a plate around it, through
+ * lets, that mentions `var` (NULL: any random variable inside `plate`)? */
+bool expr_ties(const Expr *e, const Plate *plate, const Var *var);
+bool expr_reads_position(const Expr *e, const Plate *plate); /* p.index; lets are not followed */
 
 /* Is `inner` the plate `outer` or inside it? NULL is the space outside all plates. */
 bool plate_within(const Plate *inner, const Plate *outer);

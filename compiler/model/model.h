@@ -63,6 +63,10 @@ typedef enum {
     EXPR_INDEX,  /* args[0], index: constant position of the first dimension */
     EXPR_ARRAY,  /* args: elements of a new first dimension */
     EXPR_RANDOM, /* random; args[0] = shape parameter for gamma: only in `sample` bodies */
+    EXPR_OVER,   /* reduce, plate, args[0]: over the instances of the plate inside the enclosing
+                    instance of its parent; the event stays */
+    EXPR_SIZE, /* plate: the number of its instances inside the enclosing instance of its parent */
+    EXPR_POSITION, /* plate: the number, from 0, of its innermost enclosing instance */
 } ExprKind;
 
 typedef enum { REDUCE_SUM, REDUCE_MEAN, REDUCE_MIN, REDUCE_MAX, REDUCE_PROD } Reduce;
@@ -81,6 +85,7 @@ struct Expr {
     Link *link;
     LinkPart link_part;
     int64_t index;
+    Plate *plate;
     IrRandom random;
     int n_args;
     Expr **args;

@@ -116,6 +116,15 @@ static void print_expr(Text *out, const Expr *e, int outer) {
         print_expr(out, e->args[0], 9);
         text_printf(out, "[%lld]", (long long)e->index);
         return;
+    case EXPR_OVER:
+        text_printf(out, "%s(%s: ", reduce_names[e->reduce], e->plate->name);
+        print_expr(out, e->args[0], 0);
+        text_add(out, ")");
+        return;
+    case EXPR_SIZE:
+    case EXPR_POSITION:
+        text_printf(out, "%s.%s", e->plate->name, e->kind == EXPR_SIZE ? "size" : "index");
+        return;
     }
     print_args(out, "(", e, ")");
 }

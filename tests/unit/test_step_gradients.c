@@ -72,10 +72,16 @@ static void every_level(void) {
     check_model("examples/every_level.hbm", (Size[]){{"site", 2}, {"plot", 2}}, 2);
 }
 
+static void reductions(void) {
+    check_model("tests/models/reductions.hbm", (Size[]){{"class", 2}, {"pupil", 3}, {"school", 2}},
+                3);
+}
+
 int main(void) {
     RUN(gre);
     RUN(nc);
     RUN(pastes);
     RUN(every_level);
+    RUN(reductions);
     return check_done();
 }
