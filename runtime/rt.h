@@ -72,7 +72,7 @@ typedef struct RtPlate {
     bool exchangeable;
 } RtPlate;
 
-typedef enum { RT_HYPER, RT_LATENT, RT_OBSERVED, RT_QUANTITY } RtVarKind;
+typedef enum { RT_HYPER, RT_LATENT, RT_OBSERVED, RT_QUANTITY, RT_CONTEXT } RtVarKind;
 typedef struct RtVar {
     RtVarKind kind;
     const char *name;
@@ -81,7 +81,13 @@ typedef struct RtVar {
     int64_t dims[RT_MAX_DIMS];
     int64_t event;  /* product of dims */
     double *values; /* hyper */
+    bool positive;  /* context */
 } RtVar;
+
+/* Must its values be there before inference? */
+static inline bool rt_is_given(const RtVar *v) {
+    return v->kind == RT_OBSERVED || v->kind == RT_CONTEXT;
+}
 
 typedef enum { RT_CONSTANT, RT_UNIFORM, RT_NORMAL } RtInit;
 typedef struct RtWeight {

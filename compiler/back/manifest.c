@@ -55,15 +55,18 @@ static void add_hyper(Text *out, const Var *var) {
 }
 
 static void add_var(Text *out, const Var *var) {
-    static const char *const kinds[] = {
-        [VAR_LATENT] = "latent", [VAR_OBSERVED] = "observed", [VAR_QUANTITY] = "quantity"};
+    static const char *const kinds[] = {[VAR_LATENT] = "latent",
+                                        [VAR_OBSERVED] = "observed",
+                                        [VAR_QUANTITY] = "quantity",
+                                        [VAR_CONTEXT] = "context"};
     if (var->kind == VAR_HYPER) {
         add_hyper(out, var);
     } else if (var->kind != VAR_LET) {
         text_printf(out, "%s %s plates", kinds[var->kind], var->name);
         add_plates(out, var->type.plate);
         add_dims(out, var->type.dims, var->type.n_dims);
-        text_add(out, "\n");
+        bool positive = var->support.kind == SUPPORT_POSITIVE;
+        text_add(out, var->kind == VAR_CONTEXT && positive ? " positive\n" : "\n");
     }
 }
 

@@ -16,7 +16,7 @@
  * Attention with mean pooling cannot see how many instances there are, and blurs the mean; these
  * moments do neither.
  */
-#include "dual/internal.h"
+#include "dual/context.h"
 
 #include <math.h>
 
@@ -39,11 +39,8 @@ static bool exact_path(const Build *b) {
     return !b->options.paper && !b->options.no_exact;
 }
 
-/* asinh of (v - median) / max(mad, floor) over prior draws: long tails stay in reach of the
- * networks, and what hardly varies from one data set to the next is not blown up. In program
- * prepare the raw feature becomes an output instead. */
-static IrValue standardise(Build *b, const char *name, IrValue v, IrValue floor, const AxisId *axes,
-                           int n) {
+IrValue standardise(Build *b, const char *name, IrValue v, IrValue floor, const AxisId *axes,
+                    int n) {
     IrProgram *p = b->p;
     if (b->preparing) {
         ir_output(p, name, v);
@@ -269,7 +266,9 @@ Encoding *encode(Build *b) {
         else
             blocks_add(&enc->root, own);
     }
+    context_features(b, &enc->context);
     if (b->preparing) return enc;
+    for (int i = 0; i < enc->context.n; i++) blocks_add(&enc->root, enc->context.at[i]);
     pool_into(b, enc, NULL, raw);
     /* An instance knows the observed variables that stand in its own plate, too. */
     for (int i = 0; i < b->model->plates.n; i++)

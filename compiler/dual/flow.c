@@ -108,6 +108,7 @@ static Blocks context_of(GuideState *g, const Template *t) {
     const Plate *plate = t->plate;
     while (plate && !g->enc->plate[plate->index].n) plate = plate->parent;
     Blocks blocks = plate ? g->enc->plate[plate->index] : g->enc->root;
+    add_all(&blocks, &g->enc->context);
     if (b->options.paper) return blocks;
     add_all(&blocks, &g->enc->scale);
     /* A mean-field guide that is amortised also needs what the whole data set says. */

@@ -7,11 +7,11 @@
  * weight posterior  encode given data sets, draw from the guide, with the parts of the log density
  * ratio logjoint   log density and its gradient at given latents
  */
-#include "dual/internal.h"
+#include "dual/context.h"
 #include "opt/opt.h"
 
 static bool is_random(const Var *var) {
-    return var->kind == VAR_LATENT || var->kind == VAR_OBSERVED;
+    return var->kind == VAR_LATENT || var->kind == VAR_OBSERVED || var->kind == VAR_CONTEXT;
 }
 
 static void output_value(Build *b, const char *name, const Val *val, const Plate *plate,
@@ -22,10 +22,13 @@ static void output_value(Build *b, const char *name, const Val *val, const Plate
     ir_output(b->p, name, along(b, val->v, axes, n));
 }
 
-static void simulate_all(Build *b) {
+/* `settable`: contexts may be given instead of drawn. */
+static void simulate_all(Build *b, bool settable) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
-        if (is_random(var)) b->value[i] = lower_sample(b, var, BASE_DRAWS);
+        if (!is_random(var)) continue;
+        b->value[i] = lower_sample(b, var, BASE_DRAWS);
+        if (settable && var->kind == VAR_CONTEXT) b->value[i] = given_or(b, var, b->value[i]);
     }
 }
 
@@ -40,7 +43,8 @@ static void output_simulated(Build *b) {
 static void forget_latents(Build *b) {
     for (int i = 0; i < b->model->vars.n; i++) {
         VarKind kind = b->model->vars.data[i]->kind;
-        if (kind != VAR_OBSERVED && kind != VAR_HYPER) b->value[i].v = IR_NONE;
+        if (kind != VAR_OBSERVED && kind != VAR_HYPER && kind != VAR_CONTEXT)
+            b->value[i].v = IR_NONE;
     }
 }
 
@@ -72,15 +76,15 @@ static IrValue log_density(Build *b, VarKind kind) {
 }
 
 static void build_simulate(Build *b) {
-    simulate_all(b);
+    simulate_all(b, true);
     output_simulated(b);
 }
 
 static void build_prepare(Build *b) {
-    simulate_all(b);
+    simulate_all(b, false);
     output_simulated(b);
     b->preparing = true;
-    if (!b->options.paper) encode(b);
+    encode(b);
 }
 
 /* Every weight's gradient, as output grad:NAME. */
@@ -106,7 +110,7 @@ static void output_gradients(Build *b, IrValue loss) {
 
 static void build_step(Build *b) {
     IrProgram *p = b->p;
-    simulate_all(b);
+    simulate_all(b, false);
     forget_latents(b);
     Encoding *enc = encode(b);
     IrValue log_q = guide_sample(b, enc, false);
@@ -136,6 +140,7 @@ static void output_encoding(Build *b, const Encoding *enc, const Plate *plate) {
 }
 
 static void build_posterior(Build *b) {
+    input_all(b, VAR_CONTEXT, ROLE_DATA);
     input_all(b, VAR_OBSERVED, ROLE_DATA);
     Encoding *enc = encode(b);
     IrValue log_q = guide_sample(b, enc, true);
@@ -154,6 +159,7 @@ static void build_posterior(Build *b) {
 
 static void build_logjoint(Build *b) {
     IrProgram *p = b->p;
+    input_all(b, VAR_CONTEXT, ROLE_DATA);
     input_all(b, VAR_OBSERVED, ROLE_DATA);
     input_all(b, VAR_LATENT, ROLE_LATENT);
     IrValue prior = log_density(b, VAR_LATENT), likelihood = log_density(b, VAR_OBSERVED);

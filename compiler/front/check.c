@@ -446,7 +446,7 @@ static void check_declaration(Checker *ck, const Ast *ast) {
     } kinds[AST_KIND_COUNT] = {
         [AST_HYPER] = {VAR_HYPER, "a hyper"},           [AST_LATENT] = {VAR_LATENT, "a latent"},
         [AST_OBSERVED] = {VAR_OBSERVED, "an observed"}, [AST_LET] = {VAR_LET, "a let"},
-        [AST_QUANTITY] = {VAR_QUANTITY, "a quantity"},
+        [AST_QUANTITY] = {VAR_QUANTITY, "a quantity"},  [AST_CONTEXT] = {VAR_CONTEXT, "a context"},
     };
     VarKind kind = kinds[ast->kind].kind;
     Symbol *symbol = own_symbol(ck, ast);
@@ -457,6 +457,8 @@ static void check_declaration(Checker *ck, const Ast *ast) {
         good = check_hyper(ck, var, ast);
     else if (kind == VAR_LATENT || kind == VAR_OBSERVED)
         good = check_random(ck, var, ast);
+    else if (kind == VAR_CONTEXT)
+        good = check_random(ck, var, ast) && check_context(ck, var);
     else
         good = check_deterministic(ck, var, ast);
     if (!good && !ck->failed) internal_error("front", "`%s` failed without a report", var->name);
@@ -569,18 +571,12 @@ static void refuse(Checker *ck, const Ast *ast, const char *word) {
 
 static void check_item(Checker *ck, const Ast *ast) {
     static const char *const file_level[AST_KIND_COUNT] = {
-        [AST_CONST] = "const",
-        [AST_HYPER] = "hyper",
-        [AST_FN] = "fn",
-        [AST_LINK] = "link",
-        [AST_DISTRIBUTION] = "distribution",
+        [AST_CONST] = "const", [AST_HYPER] = "hyper", [AST_CONTEXT] = "context",
+        [AST_FN] = "fn",       [AST_LINK] = "link",   [AST_DISTRIBUTION] = "distribution",
     };
     if (ck->plate && file_level[ast->kind])
         FAIL(ck, DIAG_MISPLACED, first_word(ast, file_level[ast->kind]), file_level[ast->kind]);
     switch (ast->kind) {
-    case AST_CONTEXT:
-        refuse(ck, ast, "context");
-        return;
     case AST_GIVEN:
         refuse(ck, ast, "given");
         return;
@@ -608,6 +604,7 @@ static void check_item(Checker *ck, const Ast *ast) {
         check_declaration(ck, ast);
         return;
     case AST_HYPER:
+    case AST_CONTEXT:
     case AST_LATENT:
     case AST_LET:
     case AST_QUANTITY:
@@ -655,6 +652,8 @@ static void warn_unused(Checker *ck) {
             diag_report(ck->diags, DIAG_UNUSED, symbol->span, "const", symbol->name);
         else if (symbol->var && symbol->var->kind == VAR_HYPER)
             diag_report(ck->diags, DIAG_UNUSED, symbol->span, "hyper", symbol->name);
+        else if (symbol->var && symbol->var->kind == VAR_CONTEXT)
+            diag_report(ck->diags, DIAG_UNUSED, symbol->span, "context", symbol->name);
         else if (symbol->var && symbol->var->kind == VAR_LET)
             diag_report(ck->diags, DIAG_UNUSED, symbol->span, "let", symbol->name);
     }

@@ -6,6 +6,7 @@
  *   define.c    fn, distribution and link
  *   expr.c      AST expressions to Expr: names resolved, functions found
  *   plate.c     plates in expressions: reductions over them, their sizes and positions
+ *   context.c   known inputs
  *   type.c      element types, event shapes and plates of Expr
  *   constant.c  values known at compile time; ranges of the others
  *   support.c   parameters against their supports, latents against their links
@@ -180,6 +181,10 @@ Expr *resolve_plate_field(Checker *ck, const Ast *ast); /* p.size, p.index */
 bool type_over(Checker *ck, Expr *e);
 /* Advice for a use of `symbol` outside its plate. */
 void suggest_reduction(Checker *ck, const Symbol *symbol);
+
+/* ---- context.c ---- */
+/* A context depends on nothing that is unknown when it is given. */
+bool check_context(Checker *ck, const Var *var);
 
 /* ---- type.c ---- */
 /* Fills the types of a tree; params: the types of EXPR_PARAM (NULL: none occur). */

@@ -137,7 +137,14 @@ struct Link {
     bool scaled; /* its first parameter after v is c, the marginal median of prior draws */
 };
 
-typedef enum { VAR_HYPER, VAR_LATENT, VAR_OBSERVED, VAR_LET, VAR_QUANTITY } VarKind;
+typedef enum {
+    VAR_HYPER,
+    VAR_LATENT,
+    VAR_OBSERVED,
+    VAR_LET,
+    VAR_QUANTITY,
+    VAR_CONTEXT, /* known to whoever infers: drawn from its distribution in training only */
+} VarKind;
 
 struct Var {
     VarKind kind;
@@ -146,7 +153,7 @@ struct Var {
     int index; /* in Model.vars: the order of declaration */
     Type type; /* type.plate: where it is declared (latent, observed) or what it varies over (let,
                   quantity) */
-    /* latent, observed */
+    /* latent, observed, context */
     Distribution *dist;
     Expr **args;     /* dist->n_params of them */
     Support support; /* the distribution's, with its parameters replaced */

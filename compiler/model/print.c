@@ -204,7 +204,8 @@ static void print_definitions(Text *out, const Model *model) {
 }
 
 static void print_var(Text *out, const Var *var) {
-    static const char *const words[] = {"hyper", "latent", "observed", "let", "quantity"};
+    static const char *const words[] = {"hyper", "latent",   "observed",
+                                        "let",   "quantity", "context"};
     text_printf(out, "%s %s", words[var->kind], var->name);
     print_shape(out, &var->type);
     text_printf(out, " in %s", var->type.plate ? var->type.plate->name : "-");

@@ -76,10 +76,14 @@ static void compare_model(const char *path, DualOptions options, BackendKind kin
     compiled_free(c);
 }
 
-static const char *const examples[] = {"examples/gre.hbm",           "examples/nc.hbm",
-                                       "examples/pastes.hbm",        "examples/dyestuff.hbm",
-                                       "examples/every_level.hbm",   "examples/four_plates.hbm",
-                                       "tests/models/reductions.hbm"};
+static const char *const examples[] = {"examples/gre.hbm",
+                                       "examples/nc.hbm",
+                                       "examples/pastes.hbm",
+                                       "examples/dyestuff.hbm",
+                                       "examples/every_level.hbm",
+                                       "examples/four_plates.hbm",
+                                       "tests/models/reductions.hbm",
+                                       "examples/prior_scale.hbm"};
 
 static void examples_by_llvm(void) {
     for (size_t i = 0; i < sizeof examples / sizeof *examples; i++)

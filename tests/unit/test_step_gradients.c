@@ -77,11 +77,16 @@ static void reductions(void) {
                 3);
 }
 
+static void contexts(void) {
+    check_model("examples/prior_scale.hbm", (Size[]){{"batch", 2}, {"sample", 2}}, 2);
+}
+
 int main(void) {
     RUN(gre);
     RUN(nc);
     RUN(pastes);
     RUN(every_level);
     RUN(reductions);
+    RUN(contexts);
     return check_done();
 }
