@@ -117,8 +117,7 @@ static void collect(Checker *ck, const AstList *items) {
             break;
         case AST_PLATE:
         case AST_SEQUENCE:
-            /* without a size it reopens a plate, which is refused later */
-            if (item->args.n || !find_symbol(ck, item->name.text))
+            if (item->args.n) /* without a size it reopens a plate */
                 add_symbol(ck, SYMBOL_PLATE, item, item->name);
             collect(ck, &item->items);
             break;
@@ -542,14 +541,24 @@ static void check_plate_size(Checker *ck, const Ast *ast, Plate *plate) {
     if (plate_extent(ck, size, plate, &plate->size)) plate->lo = plate->hi = plate->size;
 }
 
+static void check_members(Checker *ck, const Ast *ast, Plate *plate) {
+    Plate *outer = ck->plate;
+    ck->plate = plate;
+    check_items(ck, &ast->items);
+    ck->plate = outer;
+}
+
 static void check_plate(Checker *ck, const Ast *ast) {
-    Symbol *symbol = own_symbol(ck, ast);
     if (ast->args.n == 0) {
-        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->name.span, "reopening a plate is");
-        break_names(ck, ast);
+        Plate *plate = reopened_plate(ck, ast);
+        if (plate)
+            check_members(ck, ast, plate);
+        else
+            break_names(ck, ast);
         return;
     }
-    Plate *outer = ck->plate, *plate = open_plate(ck, ast);
+    Symbol *symbol = own_symbol(ck, ast);
+    Plate *plate = open_plate(ck, ast);
     check_plate_size(ck, ast, plate);
     if (plate->depth >= MAX_PLATE_DEPTH) {
         FAIL(ck, DIAG_TOO_MANY_PLATES, ast->name.span, MAX_PLATE_DEPTH);
@@ -559,9 +568,7 @@ static void check_plate(Checker *ck, const Ast *ast) {
     if (symbol) symbol->plate = plate;
     plate->index = ck->model->plates.n;
     vec_push(ck->arena, &ck->model->plates, plate);
-    ck->plate = plate;
-    check_items(ck, &ast->items);
-    ck->plate = outer;
+    check_members(ck, ast, plate);
 }
 
 static void refuse(Checker *ck, const Ast *ast, const char *word) {

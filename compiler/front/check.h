@@ -177,6 +177,8 @@ bool inside_plate(const Plate *plate, const Plate *outer); /* is outer around, o
 /* sum(p: x) and its like. */
 Expr *resolve_over(Checker *ck, const Ast *call);
 Expr *resolve_plate_field(Checker *ck, const Ast *ast); /* p.size, p.index */
+/* The plate that `plate p { ... }` without a size goes on with; NULL after a report. */
+Plate *reopened_plate(Checker *ck, const Ast *ast);
 /* The type of a reduction whose argument has one. */
 bool type_over(Checker *ck, Expr *e);
 /* Advice for a use of `symbol` outside its plate. */

@@ -41,10 +41,22 @@ static Plate *named_plate(Checker *ck, AstWord name) {
 }
 
 /* Does one instance of the plate's parent enclose this place? */
-static bool reachable(Checker *ck, const Plate *plate, Span span) {
+static bool parent_is_around(Checker *ck, const Plate *plate, Span span) {
     if (inside_plate(ck->plate, plate->parent)) return true;
     FAIL(ck, DIAG_PLATE_NOT_INSIDE, span, plate->name, plate->parent->name);
     diag_note(ck->diags, plate->span, "plate `%s` is declared here", plate->name);
+    return false;
+}
+
+Plate *reopened_plate(Checker *ck, const Ast *ast) {
+    Plate *plate = named_plate(ck, ast->name);
+    if (!plate && !find_symbol(ck, ast->name.text))
+        diag_help(ck->diags, "a new plate has a size: `plate %s(10)`", ast->name.text);
+    return plate && parent_is_around(ck, plate, ast->name.span) ? plate : NULL;
+}
+
+static bool reachable(Checker *ck, const Plate *plate, Span span) {
+    if (parent_is_around(ck, plate, span)) return true;
     diag_help(ck->diags, "reduce over both, the inner one first: sum(%s: sum(%s: ...))",
               plate->parent->name, plate->name);
     return false;

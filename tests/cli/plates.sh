@@ -18,3 +18,8 @@ check total_trains ./total train --steps 30 --quiet
 check total_at_another_size sh -c './total simulate --size k=4 --out s.npz -q && ./total infer s.npz --json >i'
 check sum_is_size_times_mean sh -c 'sed "s/.*\"total\": \({[^}]*}\).*/\1/" i >a; sed "s/.*\"again\": \({[^}]*}\).*/\1/" i >b
     awk -F "[:,}]" "NR == FNR {x = \$2; next} {d = x - \$2; exit !(d < 1e-4 && d > -1e-4)}" a b'
+
+# Plates in pieces.
+compile reopened "$ROOT/tests/models/reopened.hbm"
+check reopened_trains ./reopened train --steps 30 --quiet
+check reopened_infers sh -c './reopened simulate --out s.npz -q && ./reopened infer s.npz --json | grep -q "\"v\[2,3\]\""'

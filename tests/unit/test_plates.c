@@ -147,10 +147,32 @@ static void positions_break_exchangeability(void) {
     }
 }
 
+/* A plate in pieces is the plate in one. */
+static void reopened_plates_are_one(void) {
+    static const DualOptions options = {.family = FAMILY_STRUCTURED};
+    Compiled *whole = compile_text("model",
+                                   "latent m ~ normal(0, 1);\n"
+                                   "plate g(3) { latent a ~ normal(m, 1);\n"
+                                   "  plate k(4) { latent b ~ normal(a, 1);\n"
+                                   "    observed x ~ normal(b, 1); } }\n",
+                                   options);
+    Compiled *pieces = compile_text("model",
+                                    "latent m ~ normal(0, 1);\n"
+                                    "plate g(3) { latent a ~ normal(m, 1); }\n"
+                                    "plate g { plate k(4) { latent b ~ normal(a, 1); } }\n"
+                                    "plate g { plate k { observed x ~ normal(b, 1); } }\n",
+                                    options);
+    if (CHECK(whole && pieces, "the models do not compile"))
+        CHECK(whole->model->hash == pieces->model->hash, "the models differ");
+    compiled_free(whole);
+    compiled_free(pieces);
+}
+
 int main(void) {
     RUN(densities_follow_the_text);
     RUN(reductions_couple_instances);
     RUN(bounds_come_first);
     RUN(positions_break_exchangeability);
+    RUN(reopened_plates_are_one);
     return check_done();
 }
