@@ -122,6 +122,7 @@ static void collect(Checker *ck, const AstList *items) {
             collect(ck, &item->items);
             break;
         case AST_CROSS:
+        case AST_IMPORT:
             collect(ck, &item->items);
             break;
         case AST_FN:
@@ -597,7 +598,10 @@ static void check_item(Checker *ck, const Ast *ast) {
         refuse(ck, ast, "dual");
         return;
     case AST_IMPORT:
-        refuse(ck, ast, "import");
+        if (ast->path)
+            check_items(ck, &ast->items);
+        else
+            FAIL(ck, DIAG_IMPORT_NOT_FOUND, ast->word.span, ast->word.text, "nowhere");
         return;
     case AST_PLATE:
         check_plate(ck, ast);
@@ -651,10 +655,11 @@ static void check_observed(Checker *ck) {
     }
 }
 
-static void warn_unused(Checker *ck) {
+static void warn_unused(Checker *ck, int file) {
     for (int i = 0; i < ck->order.n; i++) {
         const Symbol *symbol = ck->order.data[i];
-        if (symbol->used || symbol->broken) continue;
+        /* a file that is imported may offer more than is wanted of it */
+        if (symbol->used || symbol->broken || symbol->span.file != file) continue;
         if (symbol->kind == SYMBOL_CONST)
             diag_report(ck->diags, DIAG_UNUSED, symbol->span, "const", symbol->name);
         else if (symbol->var && symbol->var->kind == VAR_HYPER)
@@ -667,7 +672,7 @@ static void warn_unused(Checker *ck) {
     static const char *const words[] = {"fn", "distribution", "link"};
     for (int i = 0; i < ck->definition_order.n; i++) {
         const Definition *d = ck->definition_order.data[i];
-        if (!d->used && !d->library && !d->broken)
+        if (!d->used && !d->library && !d->broken && d->ast->span.file == file)
             diag_report(ck->diags, DIAG_UNUSED, d->ast->name.span, words[d->kind], d->name);
     }
 }
@@ -683,7 +688,7 @@ static void check_whole(Checker *ck, const Ast *ast) {
     if (!latents) FAIL(ck, DIAG_NO_LATENT, start);
     if (ck->failed) return;
     check_observed(ck);
-    warn_unused(ck);
+    warn_unused(ck, ast->span.file);
 }
 
 static void keep_link(Checker *ck, const Link *link);

@@ -3,6 +3,7 @@
  *
  *   stdlib.c    reads the standard library; the language's own names (builtins.def, refused.def)
  *   check.c     front_check: collects names, walks the declarations in order, final checks
+ *   import.c    what a file imports, read before all of this
  *   define.c    fn, distribution and link
  *   expr.c      AST expressions to Expr: names resolved, functions found
  *   plate.c     plates in expressions: reductions over them, their sizes and positions

@@ -80,7 +80,7 @@ static void suggest_name(Checker *ck, const char *name, Span span) {
     for (int i = 0; i < ck->order.n && !(ck->body && ck->body->library); i++) {
         const Symbol *symbol = ck->order.data[i];
         bool seen = !ck->body || symbol->kind == SYMBOL_CONST;
-        if (seen && symbol->kind != SYMBOL_PLATE && symbol->span.begin < span.begin &&
+        if (seen && symbol->kind != SYMBOL_PLATE && diags_before(ck->diags, symbol->span, span) &&
             inside_plate(ck->plate, symbol->scope))
             names[n++] = symbol->name;
     }
@@ -101,7 +101,7 @@ static bool usable(Checker *ck, const Symbol *symbol, Span span) {
                !(ck->hypers && symbol->ast->kind == AST_HYPER)) {
         FAIL(ck, DIAG_NOT_CONSTANT, span, ck->constant);
         diag_note(ck->diags, symbol->span, "`%s` is not known then", name);
-    } else if (symbol->span.begin >= span.begin || !symbol->done) {
+    } else if (!diags_before(ck->diags, symbol->span, span) || !symbol->done) {
         FAIL(ck, DIAG_USED_TOO_EARLY, span, name);
         diag_note(ck->diags, symbol->span, "`%s` is declared here", name);
     } else if (symbol->broken) {
