@@ -32,6 +32,7 @@
  *                                              `context` (which has no plates, and
  *                                              may end with the word `positive`)
  *   weight NAME dims ... init constant|uniform|normal SCALE
+ *   setting sets|draws N                       defaults of `train`
  *   text KEY "TEXT"                            descriptors, analysis, objective, version
  *   program NAME lane data|draw|- lanes L chunk C flop-scale 1
  *     axis NAME kind data|draw|plate|event parent NAME|- extent N copy NAME|-

@@ -189,6 +189,14 @@ static void read_weight(Parser *p) {
     m->weights[m->n_weights++] = w;
 }
 
+static void read_setting(Parser *p) {
+    static const char *const names[] = {"sets", "draws"};
+    int64_t *const to[] = {&p->model->sets, &p->model->draws};
+    int which = one_of(p, names, 2);
+    *to[which] = integer(p);
+    if (*to[which] < 1 || *to[which] > 1000000) fail(p, "a setting out of range");
+}
+
 static void read_text(Parser *p) {
     RtModel *m = p->model;
     m->texts = grow(p->mem, m->texts, m->n_texts, sizeof *m->texts);
@@ -309,6 +317,8 @@ static void read_line(Parser *p, RtProgram **open) {
         read_var(p, RT_QUANTITY);
     else if (next_is(p, "weight"))
         read_weight(p);
+    else if (next_is(p, "setting"))
+        read_setting(p);
     else if (next_is(p, "text"))
         read_text(p);
     else if (next_is(p, "program")) {

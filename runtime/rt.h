@@ -146,6 +146,7 @@ typedef struct RtModel {
     RtWeight *weights;
     RtText *texts;
     RtProgram *programs;
+    int64_t sets, draws;  /* defaults of training; 0: the runtime's own */
     int64_t n_parameters; /* weights, as numbers */
     int64_t flat;         /* length of the flat vector, padding included */
 } RtModel;

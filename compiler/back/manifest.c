@@ -97,8 +97,13 @@ void manifest_model(Text *out, const Dual *dual, bool f64, const char *target) {
     for (int i = 0; i < model->plates.n; i++) add_plate(out, model->plates.data[i]);
     for (int i = 0; i < model->vars.n; i++) add_var(out, model->vars.data[i]);
     for (int i = 0; i < dual->weights.n; i++) add_weight(out, &dual->weights.data[i]);
+    const DualSettings *set = &model->dual;
+    if (set->sets) text_printf(out, "setting sets %" PRId64 "\n", set->sets);
+    if (set->draws) text_printf(out, "setting draws %" PRId64 "\n", set->draws);
     /* The published schedule: without the entropy for the first half, then reverse KL. */
-    if (dual->options.paper) add_text(out, "objective", "unregularised:1,reverse-kl:1");
+    const char *objective = dual->options.paper ? "unregularised:1,reverse-kl:1" : NULL;
+    if (set->objective) objective = set->objective;
+    if (objective) add_text(out, "objective", objective);
     add_text(out, "version", ADAVIC_VERSION);
     Text shown;
     text_init(&shown, out->arena);

@@ -17,6 +17,7 @@
  * moments do neither.
  */
 #include "dual/context.h"
+#include "dual/settings.h"
 
 #include <math.h>
 
@@ -226,10 +227,11 @@ static const char *pool_name(Build *b, const Plate *plate) {
 /* Pools inner plates first, so that an instance's blocks are complete before its own plate is
  * pooled. */
 static void pool_into(Build *b, Encoding *enc, const Plate *around, const Blocks *raw) {
-    const SetTransformer *shape = b->options.paper ? &PAPER
-                                  : exact_path(b)  ? &BESIDE_EXACT
-                                                   : &LEARNED;
-    AxisId f = feature_axis(b, shape->width);
+    const SetTransformer *derived = b->options.paper ? &PAPER
+                                    : exact_path(b)  ? &BESIDE_EXACT
+                                                     : &LEARNED;
+    SetTransformer shape = encoder_with_settings(b, derived);
+    AxisId f = feature_axis(b, shape.width);
     for (int i = 0; i < b->model->plates.n; i++) {
         const Plate *plate = b->model->plates.data[i];
         if (plate->parent != around || !holds_data(b, plate)) continue;
@@ -238,7 +240,7 @@ static void pool_into(Build *b, Encoding *enc, const Plate *around, const Blocks
         for (int k = 0; k < raw[plate->index].n; k++)
             blocks_add(&elements, raw[plate->index].at[k]);
         IrValue pooled =
-            set_transformer(b, pool_name(b, plate), shape, &elements, b->plate[plate->index]);
+            set_transformer(b, pool_name(b, plate), &shape, &elements, b->plate[plate->index]);
         Blocks *into = around ? &enc->plate[around->index] : &enc->root;
         blocks_add(into, block_of(pooled, 1, &f, arena_printf(b->arena, "set.%s", plate->name)));
     }

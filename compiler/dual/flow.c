@@ -20,6 +20,7 @@
  * starts from a proper guide. --paper has its own affine map and order (ADAVI, appendix).
  */
 #include "dual/plate.h"
+#include "dual/settings.h"
 
 #include <math.h>
 
@@ -238,8 +239,11 @@ static IrValue paper_flow(GuideState *g, const Template *t, const Blocks *contex
                           IrValue *log_det) {
     static const Maf PAPER_MAF = {
         .n_layers = 3, .width = 32, .clip = 8, .last_gain = 0.1, .relu = true};
+    const FlowSetting *setting = flow_setting(g->b, t->latent, t->n);
     IrValue z = paper_affine(g, t, context, u, log_det);
-    return maf(g->b, t->name, &PAPER_MAF, z, t->size, &context->at[0], log_det);
+    if (setting && setting->affine) return z;
+    Maf shape = maf_with_setting(setting, &PAPER_MAF);
+    return maf(g->b, t->name, &shape, z, t->size, &context->at[0], log_det);
 }
 
 /* y + a (sqrt(1 + y^2) - 1), |a| < 1: slope 1 - a far to the left, 1 + a far to the right.
@@ -260,14 +264,17 @@ static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *cont
     Build *b = g->b;
     IrProgram *p = b->p;
     IrValue hidden = hidden_of(b, t, context), y = u;
+    const FlowSetting *setting = flow_setting(b, t->latent, t->n);
+    bool affine = setting && setting->affine;
     *log_det = number(b, 0);
-    if (t->size > 1) {
+    if (t->size > 1 && !affine) {
+        Maf shape = maf_with_setting(setting, &RESIDUAL);
         AxisId f = feature_axis(b, HIDDEN);
         Block of_hidden = block_of(hidden, 1, &f, "hidden");
-        y = maf(b, t->name, &RESIDUAL, u, t->size, &of_hidden, log_det);
+        y = maf(b, t->name, &shape, u, t->size, &of_hidden, log_det);
     }
     Affine a = fused_affine(g, t, context, hidden);
-    y = skewed(b, y, a.skew, t->flat, log_det);
+    if (!affine) y = skewed(b, y, a.skew, t->flat, log_det);
     IrValue sum =
         ir_has_axis(p, a.log_scale, t->flat) ? ir_sum(p, a.log_scale, &t->flat, 1) : a.log_scale;
     *log_det = ir_add(p, *log_det, sum);

@@ -8,6 +8,7 @@
  * told its moments.
  */
 #include "dual/plate.h"
+#include "dual/settings.h"
 
 #include <math.h>
 
@@ -68,10 +69,11 @@ static void declare_axes(Build *b) {
         const char *prefix;
         int64_t sizes[8];
     } sets[] = {{"inducing", {8, 16}}, {"seed", {1, 2, 4}}},
-      heads[] = {{"head", {1, 2, 4}}, {"key", {2, 4, 8, 16}}};
+      heads[] = {{"head", {1, 2, 4, 8}}, {"key", {2, 4, 8, 16}}};
     static const int64_t widths[] = {1, 2, 3, 4, 8, 16, 24, 32, 48, 64};
     for (int i = 0; i < 2; i++)
         for (int k = 0; sets[i].sizes[k]; k++) named_axis(b, sets[i].prefix, sets[i].sizes[k]);
+    declare_set_axes(b);
     int64_t global = 0;
     for (int i = 0; i < b->analysis->n_latents; i++) {
         const Type *type = &b->analysis->order[i].latent->type;
@@ -82,6 +84,7 @@ static void declare_axes(Build *b) {
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) feature_axis(b, widths[i]);
     for (int i = 0; i < 2; i++)
         for (int k = 0; heads[i].sizes[k]; k++) named_axis(b, heads[i].prefix, heads[i].sizes[k]);
+    declare_set_keys(b);
 }
 
 Build *build_start(Arena *arena, Dual *dual, const char *name) {

@@ -579,8 +579,13 @@ static void refuse(Checker *ck, const Ast *ast, const char *word) {
 
 static void check_item(Checker *ck, const Ast *ast) {
     static const char *const file_level[AST_KIND_COUNT] = {
-        [AST_CONST] = "const", [AST_HYPER] = "hyper", [AST_CONTEXT] = "context",
-        [AST_FN] = "fn",       [AST_LINK] = "link",   [AST_DISTRIBUTION] = "distribution",
+        [AST_CONST] = "const",
+        [AST_HYPER] = "hyper",
+        [AST_CONTEXT] = "context",
+        [AST_DUAL] = "dual",
+        [AST_FN] = "fn",
+        [AST_LINK] = "link",
+        [AST_DISTRIBUTION] = "distribution",
     };
     if (ck->plate && file_level[ast->kind])
         FAIL(ck, DIAG_MISPLACED, first_word(ast, file_level[ast->kind]), file_level[ast->kind]);
@@ -595,7 +600,7 @@ static void check_item(Checker *ck, const Ast *ast) {
         refuse(ck, ast, "cross");
         return;
     case AST_DUAL:
-        refuse(ck, ast, "dual");
+        vec_push(ck->arena, &ck->duals, (Ast *)ast);
         return;
     case AST_IMPORT:
         if (ast->path)
@@ -751,6 +756,7 @@ Model *front_check(Arena *arena, Diags *diags, const Ast *ast, const Define *def
     *ck = (Checker){.arena = arena, .diags = diags, .defines = defines, .n_defines = n_defines};
     ck->model = arena_new_of(arena, Model);
     ck->model->name = model_name(arena, ast->path);
+    ck->model->dual.isab = -1;
     if (!load_stdlib(ck)) return NULL;
     collect(ck, &ast->items);
     check_defines(ck, (Span){ast->span.file, 0, 0});
@@ -761,6 +767,7 @@ Model *front_check(Arena *arena, Diags *diags, const Ast *ast, const Define *def
         if (!definition->library) define(ck, definition, definition->ast->name.span);
     }
     check_items(ck, &ast->items);
+    check_duals(ck);
     check_whole(ck, ast);
     if (ck->failed || diags_errors(diags)) return NULL;
     keep_definitions(ck);

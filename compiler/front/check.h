@@ -8,6 +8,7 @@
  *   expr.c      AST expressions to Expr: names resolved, functions found
  *   plate.c     plates in expressions: reductions over them, their sizes and positions
  *   context.c   known inputs
+ *   dual.c      dual { ... }
  *   type.c      element types, event shapes and plates of Expr
  *   constant.c  values known at compile time; ranges of the others
  *   support.c   parameters against their supports, latents against their links
@@ -114,6 +115,7 @@ typedef struct Checker {
     const char *user;         /* "a latent", "a let", ...: what uses names just now */
     int size, depth, deepest; /* of the expression being resolved, after inlining */
     bool too_large;           /* said of it already */
+    AstList duals;            /* read after the walk */
     int64_t evaluated;
     int declared;
     bool failed;
@@ -184,6 +186,9 @@ Plate *reopened_plate(Checker *ck, const Ast *ast);
 bool type_over(Checker *ck, Expr *e);
 /* Advice for a use of `symbol` outside its plate. */
 void suggest_reduction(Checker *ck, const Symbol *symbol);
+
+/* ---- dual.c ---- */
+void check_duals(Checker *ck); /* the settings of all dual blocks, into the model */
 
 /* ---- context.c ---- */
 /* A context depends on nothing that is unknown when it is given. */

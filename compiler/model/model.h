@@ -11,6 +11,7 @@
 
 #include "base/base.h"
 #include "ir/ir.h"
+#include "model/settings.h"
 
 typedef struct Var Var;
 typedef struct Expr Expr;
@@ -170,6 +171,7 @@ typedef struct Model {
     VEC(Distribution *) distributions;
     VEC(Link *) links;
     VEC(Function *) functions;
+    DualSettings dual;
     uint64_t hash; /* of the checked model, so spacing and comments do not change it */
 } Model;
 
