@@ -97,7 +97,12 @@ const char *model_mean_field_verdict(Arena *arena, const TemplateGraph *graph, i
         alone &= !component[k];
         direct[k] = graph->meets[i * graph->n + k];
     }
-    *exact = alone;
+    const Plate *plate = graph->latent[i]->type.plate;
+    component[i] = true;
+    const Var *reader = tying_reader(graph, i, component, plate);
+    *exact = alone && !reader;
+    if (alone && reader)
+        return arena_printf(arena, "its instances are coupled through `%s`", reader->name);
     if (alone) return "no factor ties it to another latent";
     return arena_printf(arena, "loses its dependence on %s in the posterior",
                         model_names(arena, graph->latent, direct, graph->n));

@@ -62,6 +62,69 @@ static void densities_follow_the_text(void) {
     compiled_free(c);
 }
 
+/* log N(x; 0, cov), n <= 4, by Cholesky's factor. */
+static double gaussian(const double *x, int n, double cov[4][4]) {
+    double l[4][4] = {{0}}, z[4], result = 0;
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j <= i; j++) {
+            double sum = cov[i][j];
+            for (int k = 0; k < j; k++) sum -= l[i][k] * l[j][k];
+            l[i][j] = i == j ? sqrt(sum) : sum / l[j][j];
+        }
+        z[i] = x[i];
+        for (int k = 0; k < i; k++) z[i] -= l[i][k] * z[k];
+        z[i] /= l[i][i];
+        result -= 0.5 * z[i] * z[i] + log(l[i][i]) + 0.5 * log(2 * M_PI);
+    }
+    return result;
+}
+
+/* Latents that are coupled over instances, and a plate whose latents read another plate's: the
+ * guide is an approximation there, but its weights average to the evidence. */
+static void weights_average_to_the_evidence(void) {
+    enum { SETS = 4, DRAWS = 4000 };
+    Compiled *c = compile_text("model",
+                               "latent m ~ normal(0, 1);\n"
+                               "plate k(4) { latent b ~ normal(m, 1); }\n"
+                               "observed w ~ normal(sum(k: b), 1);\n"
+                               "plate j(3) { latent a ~ normal(mean(k: b), 1);\n"
+                               "  observed y ~ normal(a, 1); }\n",
+                               (DualOptions){.family = FAMILY_STRUCTURED});
+    if (!CHECK(c, "the model does not compile")) return;
+    /* sum of b = 4 m + e, var e = 4; y = m + e / 4 + noise of variance 2; w = 4 m + e + noise */
+    double cov[4][4];
+    for (int i = 0; i < 4; i++)
+        for (int k = 0; k < 4; k++)
+            cov[i][k] = i == 3 && k == 3 ? 21 : i == 3 || k == 3 ? 5 : i == k ? 3.25 : 1.25;
+    double data[SETS][4], w[SETS], y[SETS * 3];
+    fill_normal(data[0], SETS * 4, 11);
+    for (int s = 0; s < SETS; s++) {
+        w[s] = data[s][3];
+        for (int j = 0; j < 3; j++) y[3 * s + j] = data[s][j];
+    }
+    Run *run = run_new(c, SETS, DRAWS);
+    run_give(run, "w", w, SETS);
+    run_give(run, "y", y, SETS * 3);
+    run_start_weights(run, 1, 0);
+    run_statistics(run);
+    const IrProgram *p = c->dual->posterior;
+    const IrTensor *q = run_output(run, p, "log_q"), *prior = run_output(run, p, "log_prior"),
+                   *likelihood = run_output(run, p, "log_likelihood");
+    for (int s = 0; s < SETS; s++) {
+        double mean = 0, square = 0, evidence = gaussian(data[s], 4, cov);
+        for (int i = s * DRAWS; i < (s + 1) * DRAWS; i++) {
+            double weight = exp(prior->data[i] + likelihood->data[i] - q->data[i] - evidence);
+            mean += weight / DRAWS;
+            square += weight * weight / DRAWS;
+        }
+        /* 4.9 standard errors: a false alarm once in a million runs */
+        double error = sqrt((square - mean * mean) / DRAWS);
+        CHECK(fabs(mean - 1) < 4.9 * error && error < 0.2, "data set %d: mean weight %g +- %g", s,
+              mean, error);
+    }
+    compiled_free(c);
+}
+
 static const Conditioning *factor_of(const Analysis *a, const char *latent) {
     for (int i = 0; i < a->n_latents; i++)
         if (!strcmp(a->order[i].latent->name, latent)) return &a->order[i];
@@ -170,6 +233,7 @@ static void reopened_plates_are_one(void) {
 
 int main(void) {
     RUN(densities_follow_the_text);
+    RUN(weights_average_to_the_evidence);
     RUN(reductions_couple_instances);
     RUN(bounds_come_first);
     RUN(positions_break_exchangeability);
