@@ -8,9 +8,10 @@
  * supports come first in it: given the scales a location is close to Gaussian, while without them
  * it is not.
  *
- * F = affine . skew . autoregressive (the last for D > 1 only). The affine map starts as a fusion
- * of two Gaussians that the compiler knows: the prior of the latent given K, N(v0, s0^2), and,
- * where the data has a moment that speaks of the latent, that moment with its standard error:
+ * F = affine . skew . autoregressive (the last for D > 1 only) . tie (coupled instances only). The
+ * affine map starts as a fusion of two Gaussians that the compiler knows: the prior of the latent
+ * given K, N(v0, s0^2), and, where the data has a moment that speaks of the latent, that moment
+ * with its standard error:
  *
  *     gate      = logistic(log s0^2 - log se^2 + correction)
  *     shift     = v0 + gate (moment - v0) + scale * correction
@@ -258,6 +259,26 @@ static IrValue skewed(Build *b, IrValue y, IrValue raw, AxisId flat, IrValue *lo
     return ir_add(p, y, ir_mul(p, a, ir_sub(p, root, one)));
 }
 
+/* Where instances are coupled (a reduction over them is observed, say): u + (exp(c) - 1) mean of u
+ * over the plate, c a function of what is around the plate. Instances then vary together or against
+ * each other, all pairs alike; the determinant over n instances is exp(c). */
+static IrValue tied(GuideState *g, const Template *t, IrValue u, IrValue *log_det) {
+    Build *b = g->b;
+    IrProgram *p = b->p;
+    AxisId axis = b->plate[t->plate->index];
+    const Plate *around = t->plate->parent;
+    while (around && !g->enc->plate[around->index].n) around = around->parent;
+    Blocks in = around ? g->enc->plate[around->index] : g->enc->root;
+    add_all(&in, &g->enc->scale);
+    add_all(&in, &g->enc->context);
+    IrValue c = dense(b, arena_printf(b->arena, "%s.tie", t->name), &in, t->size, 0);
+    c = clipped(b, c, CLIP);
+    IrValue share = ir_recip(p, ir_extent(p, axis)); /* log_det counts once per instance */
+    IrValue mean = ir_mul(p, ir_sum(p, u, &axis, 1), share);
+    *log_det = ir_add(p, *log_det, ir_mul(p, ir_sum(p, c, &t->flat, 1), share));
+    return ir_add(p, u, ir_mul(p, ir_sub(p, ir_exp(p, c), number(b, 1)), mean));
+}
+
 static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *context, IrValue u,
                             IrValue *log_det) {
     static const Maf RESIDUAL = {.n_layers = 2, .width = MAF_HIDDEN, .clip = 4, .last_gain = 0};
@@ -267,11 +288,13 @@ static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *cont
     const FlowSetting *setting = flow_setting(b, t->latent, t->n);
     bool affine = setting && setting->affine;
     *log_det = number(b, 0);
+    bool coupled = t->plate && t->conditioning && !t->conditioning->exact && is_structured(b);
+    if (coupled) y = tied(g, t, u, log_det);
     if (t->size > 1 && !affine) {
         Maf shape = maf_with_setting(setting, &RESIDUAL);
         AxisId f = feature_axis(b, HIDDEN);
         Block of_hidden = block_of(hidden, 1, &f, "hidden");
-        y = maf(b, t->name, &shape, u, t->size, &of_hidden, log_det);
+        y = maf(b, t->name, &shape, y, t->size, &of_hidden, log_det);
     }
     Affine a = fused_affine(g, t, context, hidden);
     if (!affine) y = skewed(b, y, a.skew, t->flat, log_det);
