@@ -182,6 +182,8 @@ TemplateGraph *model_graph(Arena *arena, const Model *model) {
     graph->model = model;
     collect_vertices(arena, graph);
     order_bounds(graph);
+    graph->reduces = arena_array(arena, bool, model->vars.n + 1);
+    model_mark_reductions(model, graph->reduces);
     graph->meets = arena_array(arena, bool, graph->n * graph->n + 1);
     graph->sees = arena_array(arena, bool, graph->n * graph->n_data + 1);
     Factor factor = {graph, arena_array(arena, bool, graph->n + 1),

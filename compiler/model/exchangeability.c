@@ -114,13 +114,27 @@ static void note_given(void *user, Var *var) {
         sides->given[var->index] = true;
 }
 
+typedef struct Inside {
+    const Plate *plate;
+    bool *found;
+} Inside;
+
+static void note_inside(void *user, Var *var) {
+    const Inside *inside = user;
+    bool random = var->kind == VAR_LATENT || var->kind == VAR_OBSERVED;
+    if (random && plate_within(var->type.plate, inside->plate)) *inside->found = true;
+}
+
 static void note_sides(Sides *sides, const Var *var) {
     if (var->kind == VAR_LATENT) sides->latent[var->index] = true;
     if (var->kind == VAR_OBSERVED) sides->observed[var->index] = true;
     for (int i = 0; var->dist && i < var->dist->n_params; i++)
         expr_visit_vars(var->args[i], note_given, sides);
+    bool tied = false;
+    Inside inside = {sides->plate, &tied};
     for (int i = 0; var->dist && !sides->tied && i < var->dist->n_params; i++)
-        if (expr_ties(var->args[i], sides->plate, NULL)) sides->tied = var;
+        expr_visit_tied(var->args[i], sides->plate, note_inside, &inside);
+    if (tied) sides->tied = var;
 }
 
 static const char *certificate(Arena *arena, const Check *check, const Sides *sides) {

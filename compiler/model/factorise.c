@@ -26,19 +26,36 @@ static const Var *first_astray(const TemplateGraph *graph, const bool *mark, con
     return NULL;
 }
 
+typedef struct Tied {
+    const TemplateGraph *graph;
+    int i;
+    const bool *interior;
+    bool found;
+} Tied;
+
+static void find_tied(void *user, Var *var) {
+    Tied *tied = user;
+    for (int k = 0; k < tied->graph->n && !tied->found; k++)
+        tied->found = (k == tied->i || tied->interior[k]) && tied->graph->latent[k] == var;
+}
+
 /* A declaration whose arguments mention z_i or its interior in several instances of z_i's plate at
  * once: one outside the plate, or one that reads them through a reduction. */
 static const Var *tying_reader(const TemplateGraph *graph, int i, const bool *interior,
                                const Plate *plate) {
     const Model *model = graph->model;
-    for (int v = 0; v < model->vars.n; v++) {
+    Tied tied = {graph, i, interior, false};
+    for (int v = 0; plate && v < model->vars.n; v++) {
         const Var *reader = model->vars.data[v];
         bool outside = !plate_within(reader->type.plate, plate);
-        for (int k = 0; reader->dist && k < graph->n; k++)
-            for (int a = 0; (k == i || interior[k]) && a < reader->dist->n_params; a++)
-                if (outside ? expr_mentions(reader->args[a], graph->latent[k])
-                            : expr_ties(reader->args[a], plate, graph->latent[k]))
-                    return reader;
+        if (!reader->dist || (!outside && !graph->reduces[v])) continue;
+        for (int a = 0; a < reader->dist->n_params && !tied.found; a++) {
+            if (outside)
+                expr_visit_vars(reader->args[a], find_tied, &tied);
+            else
+                expr_visit_tied(reader->args[a], plate, find_tied, &tied);
+        }
+        if (tied.found) return reader;
     }
     return NULL;
 }

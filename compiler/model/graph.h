@@ -18,7 +18,8 @@ typedef struct TemplateGraph {
     bool *meets; /* [n * n], symmetric, the diagonal is false */
     int n_data;  /* observed variables, in the model's order */
     Var **data;
-    bool *sees; /* [n * n_data]: latent and observed share a factor */
+    bool *sees;    /* [n * n_data]: latent and observed share a factor */
+    bool *reduces; /* by Model.vars: see model_mark_reductions */
 } TemplateGraph;
 
 TemplateGraph *model_graph(Arena *arena, const Model *model);
@@ -29,9 +30,13 @@ void model_graph_reach(const TemplateGraph *graph, int i, bool *on, bool *interi
 /* Every latent connected with latent `i` by latents alone (itself included). */
 void model_graph_component(const TemplateGraph *graph, int i, bool *component);
 
-/* reductions.c: does the value of `e` hold a reduction over `plate` or a plate around it, through
- * lets, that mentions `var` (NULL: any random variable inside `plate`)? */
-bool expr_ties(const Expr *e, const Plate *plate, const Var *var);
+/* reductions.c: calls `visit` for every variable inside reductions over `plate` or plates around it
+ * that the value of `e` holds, through lets. A variable may be visited more than once. */
+void expr_visit_tied(const Expr *e, const Plate *plate, void (*visit)(void *user, Var *var),
+                     void *user);
+/* mark[i]: the declaration of Model.vars[i] holds a reduction over a plate, through lets; may be
+ * true of what reads such a variable, too. */
+void model_mark_reductions(const Model *model, bool *mark);
 bool expr_reads_position(const Expr *e, const Plate *plate); /* p.index; lets are not followed */
 
 /* Is `inner` the plate `outer` or inside it? NULL is the space outside all plates. */

@@ -8,44 +8,49 @@
 
 typedef struct Ties {
     const Plate *plate;
-    const Var *var;
+    void (*visit)(void *user, Var *var);
+    void *user;
     VEC(const Var *) seen; /* lets that have been looked through */
     Arena *arena;
 } Ties;
 
-static void find_inside(void *user, Var *var) {
-    Ties *ties = user;
-    bool random = var->kind == VAR_LATENT || var->kind == VAR_OBSERVED;
-    if (random && !ties->var && plate_within(var->type.plate, ties->plate)) ties->var = var;
-}
-
-static bool mentions_inside(const Ties *ties, const Expr *e) {
-    if (ties->var) return expr_mentions(e, ties->var);
-    Ties any = {.plate = ties->plate};
-    expr_visit_vars(e, find_inside, &any);
-    return any.var != NULL;
-}
-
-static bool walk(Ties *ties, const Expr *e) {
+static void walk(Ties *ties, const Expr *e) {
     if (e->kind == EXPR_VAR && e->var->kind == VAR_LET) {
         for (int i = 0; i < ties->seen.n; i++)
-            if (ties->seen.data[i] == e->var) return false;
+            if (ties->seen.data[i] == e->var) return;
         vec_push(ties->arena, &ties->seen, e->var);
-        return walk(ties, e->var->value);
+        walk(ties, e->var->value);
+    } else if (e->kind == EXPR_OVER && plate_within(ties->plate, e->plate)) {
+        expr_visit_vars(e->args[0], ties->visit, ties->user);
+    } else {
+        for (int i = 0; i < e->n_args; i++) walk(ties, e->args[i]);
     }
-    if (e->kind == EXPR_OVER && plate_within(ties->plate, e->plate) &&
-        mentions_inside(ties, e->args[0]))
-        return true;
+}
+
+void expr_visit_tied(const Expr *e, const Plate *plate, void (*visit)(void *user, Var *var),
+                     void *user) {
+    if (!plate) return;
+    Ties ties = {.plate = plate, .visit = visit, .user = user, .arena = arena_new()};
+    walk(&ties, e);
+    arena_free(ties.arena);
+}
+
+static bool reduces(const Expr *e, const bool *known) {
+    if (e->kind == EXPR_OVER || (e->kind == EXPR_VAR && known[e->var->index])) return true;
     for (int i = 0; i < e->n_args; i++)
-        if (walk(ties, e->args[i])) return true;
+        if (reduces(e->args[i], known)) return true;
     return false;
 }
 
-bool expr_ties(const Expr *e, const Plate *plate, const Var *var) {
-    Ties ties = {.plate = plate, .var = var, .arena = arena_new()};
-    bool found = plate && walk(&ties, e);
-    arena_free(ties.arena);
-    return found;
+void model_mark_reductions(const Model *model, bool *mark) {
+    for (int k = 0; k < model->vars.n; k++) { /* a use never precedes its declaration */
+        const Var *var = model->vars.data[k];
+        mark[k] = var->value && var->kind != VAR_HYPER && reduces(var->value, mark);
+        bool own = false;
+        for (int i = 0; var->dist && i < var->dist->n_params; i++)
+            own |= reduces(var->args[i], mark);
+        mark[k] |= own;
+    }
 }
 
 bool expr_reads_position(const Expr *e, const Plate *plate) {
