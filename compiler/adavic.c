@@ -15,6 +15,7 @@ enum { STATUS_USAGE = 2 };
 typedef enum {
     OPT_OUTPUT,
     OPT_DEFINE,
+    OPT_IMPORT_DIR,
     OPT_FAMILY,
     OPT_PAPER,
     OPT_NO_EXACT,
@@ -43,6 +44,7 @@ typedef struct OptionInfo {
 static const OptionInfo option_info[] = {
     {OPT_OUTPUT, "-o", "OUT", "where the result goes (default: the model's name, in this folder)"},
     {OPT_DEFINE, "-D", "NAME=N", "replaces the value of a const of the model"},
+    {OPT_IMPORT_DIR, "-I", "DIR", "another folder to look into for what the model imports"},
     {OPT_FAMILY, "--family", "structured|adavi", "the variational family (default structured)"},
     {OPT_PAPER, "--paper", NULL, "the published ADAVI design, its architecture and start"},
     {OPT_NO_EXACT, "--no-exact", NULL, "attention and flows alone, no exact moments"},
@@ -324,6 +326,9 @@ static int apply(Arena *arena, Options *options, const OptionInfo *o, const char
         return 0;
     case OPT_DEFINE:
         return read_define(arena, options, value);
+    case OPT_IMPORT_DIR:
+        vec_push(arena, &options->import_dirs, value);
+        return 0;
     case OPT_FAMILY:
         options->dual.family = strcmp(value, "adavi") ? FAMILY_STRUCTURED : FAMILY_ADAVI;
         return 0;

@@ -60,7 +60,10 @@ static bool stage_parse(Compilation *c) {
     char *text = read_input(c, &path, &n);
     if (!text) return false;
     c->ast = front_parse(c->arena, c->diags, path, text, n);
-    return c->ast && !diags_errors(c->diags);
+    if (!c->ast) return false;
+    const Options *o = c->options;
+    return front_import(c->arena, c->diags, c->ast, o->import_dirs.data, o->import_dirs.n) &&
+           !diags_errors(c->diags);
 }
 
 static bool stage_check(Compilation *c) {

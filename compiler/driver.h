@@ -17,6 +17,7 @@ typedef struct Options {
     const char *input;  /* a path, or "-" */
     const char *output; /* NULL: the model's name */
     VEC(Define) defines;
+    VEC(const char *) import_dirs; /* -I */
     DualOptions dual;
     bool f64;
     Target target;

@@ -28,8 +28,11 @@
  *   target "TEXT"
  *   plate NAME parent NAME|- size N exchangeable 0|1 "reason" [range LO HI] [from "COLUMN"]
  *   hyper NAME dims K1 K2 ... values V1 V2 ...
- *   latent NAME plates P1 P2 ... dims K1 ...   in model order; also `observed` and `quantity`
+ *   latent NAME plates P1 P2 ... dims K1 ...   in model order; also `observed`, `quantity` and
+ *                                              `context` (which has no plates, and
+ *                                              may end with the word `positive`)
  *   weight NAME dims ... init constant|uniform|normal SCALE
+ *   setting sets|draws N                       defaults of `train`
  *   text KEY "TEXT"                            descriptors, analysis, objective, version
  *   program NAME lane data|draw|- lanes L chunk C
  *     axis NAME kind data|draw|plate|event parent NAME|- extent N copy NAME|-
@@ -44,13 +47,13 @@
  *
  * Programs of a model (dual/programs.c builds them), their inputs and their outputs:
  *
- *   simulate    hypers; random
- *               latents, observed [data, plates, dims]
+ *   simulate    hypers; "set:NAME" and "set:NAME:on" of contexts (0: drawn); random
+ *               latents, contexts, observed [data, plates, dims]
  *   prepare     hypers; random
  *               those, and what statistics are taken of
  *   step        weights, hypers, statistics, entropy_weight; random
  *               loss (reduced), set_loss [data], grad:W per weight (reduced)
- *   posterior   weights, hypers, statistics, data; random
+ *   posterior   weights, hypers, statistics, data (contexts included); random
  *               latents, quantities [data, draw, ...]; log_q, log_prior, log_likelihood
  *               [data, draw]; encodings "enc:PLATE"; flow parameters "flow:LATENT:..."
  *   logjoint    hypers, data, latents

@@ -65,7 +65,7 @@ static void choose_block(Check *c) {
     for (int i = 0; i < m->n_vars; i++)
         if (m->vars[i].kind == RT_LATENT)
             bytes += (double)size_of(c, i) * (double)c->r.n_draws * (double)m->real;
-        else if (m->vars[i].kind == RT_OBSERVED)
+        else if (rt_is_given(&m->vars[i]))
             bytes += (double)size_of(c, i) * 16;
     double n = block_bytes / bytes;
     c->block = n < 1 ? 1 : n > LARGEST_BLOCK ? LARGEST_BLOCK : (int64_t)n;
@@ -81,11 +81,10 @@ static void prepare_simulate(Check *c) {
         (RtData){.n_sets = c->block, .values = rt_alloc(s->mem, m->n_vars, sizeof *c->data.values)};
     memcpy(c->data.sizes, s->state->sizes, sizeof c->data.sizes);
     for (int i = 0; i < m->n_vars; i++) {
-        RtVarKind kind = m->vars[i].kind;
-        if (kind != RT_LATENT && kind != RT_OBSERVED) continue;
+        bool given = rt_is_given(&m->vars[i]);
+        if (!given && m->vars[i].kind != RT_LATENT) continue;
         c->simulated[i] = rt_call_want(c->simulate, m->vars[i].name);
-        if (kind == RT_OBSERVED)
-            c->data.values[i] = rt_alloc(s->mem, c->block * size_of(c, i), sizeof(double));
+        if (given) c->data.values[i] = rt_alloc(s->mem, c->block * size_of(c, i), sizeof(double));
     }
     rt_bind_state(s->mem, m, s->state, s->state->average, c->simulate);
     rt_call_ready(c->simulate);
@@ -305,7 +304,10 @@ int rt_command_check(RtSession *s) {
     RtState *state = rt_weights_open(s, &error);
     if (!state) return rt_complain(&error);
     s->state = state;
-    if (!rt_state_apply_sizes(s->model, o, state->sizes, NULL, &error)) return rt_complain(&error);
+    if (!rt_state_apply_sizes(s->model, o, state->sizes, NULL, &error) ||
+        !rt_settings_apply(s->model, o, RT_SETS_CONTEXTS, state, &error))
+        return rt_complain(&error);
+    rt_context_warn(s, NULL);
     choose_block(&c);
     prepare_simulate(&c);
     prepare_posterior(&c);

@@ -245,6 +245,13 @@ static const char *program_path(RtMem *mem, const char *argv0) {
     return n > 0 ? rt_copy_text(mem, path, (size_t)n) : argv0;
 }
 
+/* What --set may name: hypers are fixed by training, contexts stated afterwards. */
+static RtSettings settings_of(const CommandText *command) {
+    return command->bit == TRAIN                               ? RT_SETS_HYPERS
+           : command->bit == SIMULATE || command->bit == BENCH ? RT_SETS_ALL
+                                                               : RT_SETS_CONTEXTS;
+}
+
 static int run(const CommandText *command, RtOptions *o, const char *argv0) {
     RtError error;
     RtMem *mem = rt_mem_new();
@@ -257,7 +264,7 @@ static int run(const CommandText *command, RtOptions *o, const char *argv0) {
     if (!m) {
         rt_complain(&error);
     } else if (!rt_state_fix_sizes(m, o, state, &error) ||
-               !rt_state_apply_hypers(m, o, state->hypers, &error)) {
+               !rt_settings_apply(m, o, settings_of(command), state, &error)) {
         rt_complain(&error);
         status = 2;
     } else {

@@ -243,6 +243,40 @@ static bool take_shape(const RtModel *m, const RtVar *v, const char *name, const
     return ok;
 }
 
+/* The file that holds the array of `v`, or -1. */
+static int find_array(const RtVar *v, const RtZipFile *files, int n) {
+    size_t length = strlen(v->name);
+    for (int i = 0; i < n; i++)
+        if (!strncmp(files[i].name, v->name, length) &&
+            (!strcmp(files[i].name + length, ".npy") || !files[i].name[length]))
+            return i;
+    return -1;
+}
+
+/* Contexts that are there: one value for each data set, or one for all of them. */
+static bool read_contexts(RtMem *mem, const RtModel *m, const char *name, const RtZipFile *files,
+                          int n, RtData *out, RtError *error) {
+    bool fixed[RT_MAX_PLATES] = {false};
+    for (int i = 0; i < m->n_vars; i++) {
+        const RtVar *v = &m->vars[i];
+        int k = v->kind == RT_CONTEXT ? find_array(v, files, n) : -1;
+        if (k < 0) continue;
+        RtArray a;
+        if (!rt_npy_read(mem, name, files[k].bytes, files[k].n, &a, error)) return false;
+        bool one = a.n_dims == v->n_dims;
+        RtData shape = *out;
+        if (!take_shape(m, v, name, &a, fixed, &shape, one, error)) return false;
+        out->values[i] = a.values;
+        if (one) {
+            out->values[i] = rt_alloc(mem, out->n_sets * v->event, sizeof(double));
+            for (int64_t e = 0; e < out->n_sets * v->event; e++)
+                out->values[i][e] = a.values[e % v->event];
+        }
+        if (!check_finite(m, v, name, out, error)) return false;
+    }
+    return true;
+}
+
 static bool missing_array(const RtVar *v, const char *name, const RtZipFile *files, int n,
                           RtError *error) {
     RtBytes have = {0};
@@ -270,12 +304,7 @@ bool rt_data_npz(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
                         observed);
     if (!lone && !rt_zip_read(mem, name, bytes, &files, &n, error)) return false;
     for (int at = 0, first = 1; (v = next_observed(m, &at)); first = 0) {
-        int k = lone ? 0 : -1;
-        size_t length = strlen(v->name);
-        for (int i = 0; i < n && k < 0; i++)
-            if (!strncmp(files[i].name, v->name, length) &&
-                (!strcmp(files[i].name + length, ".npy") || !files[i].name[length]))
-                k = i;
+        int k = lone ? 0 : find_array(v, files, n);
         if (k < 0) return missing_array(v, name, files, n, error);
         RtArray a;
         if (!rt_npy_read(mem, name, files[k].bytes, files[k].n, &a, error) ||
@@ -285,7 +314,7 @@ bool rt_data_npz(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
     }
     for (int at = 0; (v = next_observed(m, &at));)
         if (!check_finite(m, v, name, out, error)) return false;
-    return true;
+    return lone || read_contexts(mem, m, name, files, n, out, error);
 }
 
 /* ---- by extension ---- */

@@ -1,9 +1,9 @@
 /* data.h -- data sets in memory, and the files they come from and go to.
  *
- * All readers give the same: plate sizes, and per observed variable one array [set, plates, dims]
- * in double. They check everything that a program may rely on (finite numbers, consistent sizes)
- * and say what is wrong, where, and what would be right. No reader trusts a length, an offset or a
- * shape that it found in a file. */
+ * All readers give the same: plate sizes, and per observed variable (and context, where the file
+ * has it) one array [set, plates, dims] in double. They check everything that a program may rely on
+ * (finite numbers, consistent sizes) and say what is wrong, where, and what would be right. No
+ * reader trusts a length, an offset or a shape that it found in a file. */
 #ifndef ADAVIC_DATA_H
 #define ADAVIC_DATA_H
 
@@ -12,7 +12,8 @@
 typedef struct RtData {
     int64_t n_sets;
     int64_t sizes[RT_MAX_PLATES]; /* by plate of the model */
-    double **values; /* by variable of the model; NULL unless observed: [set, plates, dims] */
+    double **values; /* by variable of the model: [set, plates, dims]; NULL unless observed, or a
+                        context that the file holds */
     char **labels[RT_MAX_PLATES]; /* of a CSV's keys, by flat instance (row-major over the plate's
                                      path); or NULL */
 } RtData;

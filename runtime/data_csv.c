@@ -465,6 +465,19 @@ static bool read_variable(Reader *r, const RtVar *v) {
     return true;
 }
 
+/* Has the table any column of this context? */
+static bool has_context(const Reader *r, const RtVar *v) {
+    static const int64_t no_sizes[RT_MAX_PLATES];
+    RtBytes first = {0}, dots = {0};
+    rt_element_name(v, no_sizes, 0, &first);
+    rt_bytes_printf(&dots, "%s.1%s", v->name, v->n_dims == 2 ? ".1" : "");
+    bool found =
+        find_column(&r->t, first.data) >= 0 || (v->n_dims && find_column(&r->t, dots.data) >= 0);
+    rt_bytes_free(&first);
+    rt_bytes_free(&dots);
+    return found;
+}
+
 bool rt_data_csv(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes,
                  const RtDataOptions *options, RtData *out, RtError *error) {
     Reader r = {
@@ -476,6 +489,9 @@ bool rt_data_csv(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
         return false;
     keep_labels(&r);
     for (int i = 0; i < m->n_vars; i++)
-        if (m->vars[i].kind == RT_OBSERVED && !read_variable(&r, &m->vars[i])) return false;
+        if ((m->vars[i].kind == RT_OBSERVED ||
+             (m->vars[i].kind == RT_CONTEXT && has_context(&r, &m->vars[i]))) &&
+            !read_variable(&r, &m->vars[i]))
+            return false;
     return true;
 }

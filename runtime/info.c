@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const kinds[] = {"hyper", "latent", "observed", "quantity"};
+static const char *const kinds[] = {"hyper", "latent", "observed", "quantity", "context"};
 
 /* The weights beside the program, if they are there and sound; otherwise why not. */
 static RtState *find_weights(RtSession *s, const char *path, RtError *error) {
@@ -163,6 +163,8 @@ static void show_json(const RtSession *s, const RtCertificate *c, const char *pa
     json_vars(&out, m, "latents", RT_LATENT);
     rt_bytes_printf(&out, ", ");
     json_vars(&out, m, "observed", RT_OBSERVED);
+    rt_bytes_printf(&out, ", ");
+    json_vars(&out, m, "contexts", RT_CONTEXT);
     rt_bytes_printf(&out, ", \"model\": ");
     rt_json_string(&out, m->name);
     rt_bytes_printf(&out, ", \"source_hash\": ");

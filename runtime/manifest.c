@@ -169,6 +169,7 @@ static void read_var(Parser *p, RtVarKind kind) {
         v.values = rt_alloc(p->mem, v.event, sizeof *v.values);
         for (int64_t i = 0; i < v.event && !p->failed; i++) v.values[i] = number(p);
     }
+    v.positive = kind == RT_CONTEXT && next_is(p, "positive");
     m->vars[m->n_vars++] = v;
 }
 
@@ -186,6 +187,14 @@ static void read_weight(Parser *p) {
     m->n_parameters += w.size;
     m->flat += (w.size + 15) / 16 * 16;
     m->weights[m->n_weights++] = w;
+}
+
+static void read_setting(Parser *p) {
+    static const char *const names[] = {"sets", "draws"};
+    int64_t *const to[] = {&p->model->sets, &p->model->draws};
+    int which = one_of(p, names, 2);
+    *to[which] = integer(p);
+    if (*to[which] < 1 || *to[which] > 1000000) fail(p, "a setting out of range");
 }
 
 static void read_text(Parser *p) {
@@ -322,10 +331,14 @@ static void read_line(Parser *p, RtProgram **open) {
         read_var(p, RT_LATENT);
     else if (next_is(p, "observed"))
         read_var(p, RT_OBSERVED);
+    else if (next_is(p, "context"))
+        read_var(p, RT_CONTEXT);
     else if (next_is(p, "quantity"))
         read_var(p, RT_QUANTITY);
     else if (next_is(p, "weight"))
         read_weight(p);
+    else if (next_is(p, "setting"))
+        read_setting(p);
     else if (next_is(p, "text"))
         read_text(p);
     else if (next_is(p, "program")) {

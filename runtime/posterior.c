@@ -28,9 +28,12 @@ bool rt_posterior_open(RtSession *s, bool want_draws, RtPosterior *p, RtError *e
     memcpy(options.sizes, s->state->sizes, sizeof options.sizes);
     for (int i = 0; i < m->n_plates; i++) options.ranged[i] = s->state->lo[i] < s->state->hi[i];
     if (!rt_state_apply_sizes(m, o, options.sizes, options.given, error) ||
-        !rt_data_read(s->mem, m, o->data, &options, &p->data, error))
+        !rt_settings_apply(m, o, RT_SETS_CONTEXTS, s->state, error) ||
+        !rt_data_read(s->mem, m, o->data, &options, &p->data, error) ||
+        !rt_context_data(s->mem, m, s->state, o->data, &p->data, error))
         return false;
     warn_sizes(s, p->data.sizes);
+    rt_context_warn(s, &p->data);
     memcpy(s->state->sizes, p->data.sizes, sizeof s->state->sizes);
     p->block =
         p->data.n_sets < rt_pool_threads(s->pool) ? p->data.n_sets : rt_pool_threads(s->pool);

@@ -88,6 +88,22 @@ void rt_json_string(RtBytes *out, const char *text) {
     rt_bytes_printf(out, "\"");
 }
 
+/* Hypers, or those contexts that --set states. */
+static void json_values(RtBytes *out, const RtModel *m, RtVarKind kind, double *const *values) {
+    bool first = true;
+    for (int i = 0; i < m->n_vars; i++) {
+        const RtVar *v = &m->vars[i];
+        if (v->kind != kind || (kind == RT_CONTEXT && !values[i][v->event])) continue;
+        rt_bytes_printf(out, "%s\"%s\": %s", first ? "" : ", ", v->name, v->n_dims ? "[" : "");
+        for (int64_t k = 0; k < v->event; k++) {
+            if (k) rt_bytes_printf(out, ", ");
+            rt_json_number(out, values[i][k]);
+        }
+        rt_bytes_printf(out, "%s", v->n_dims ? "]" : "");
+        first = false;
+    }
+}
+
 void rt_json_settings(RtBytes *out, const RtSession *s, int64_t draws) {
     const RtModel *m = s->model;
     rt_bytes_printf(out,
@@ -97,17 +113,8 @@ void rt_json_settings(RtBytes *out, const RtSession *s, int64_t draws) {
         rt_bytes_printf(out, "%s\"%s\": %" PRId64, i ? ", " : "", m->plates[i].name,
                         s->state->sizes[i]);
     rt_bytes_printf(out, "}, \"hypers\": {");
-    bool first = true;
-    for (int i = 0; i < m->n_vars; i++) {
-        const RtVar *v = &m->vars[i];
-        if (v->kind != RT_HYPER) continue;
-        rt_bytes_printf(out, "%s\"%s\": %s", first ? "" : ", ", v->name, v->n_dims ? "[" : "");
-        for (int64_t k = 0; k < v->event; k++) {
-            if (k) rt_bytes_printf(out, ", ");
-            rt_json_number(out, s->state->hypers[i][k]);
-        }
-        rt_bytes_printf(out, "%s", v->n_dims ? "]" : "");
-        first = false;
-    }
+    json_values(out, m, RT_HYPER, s->state->hypers);
+    rt_bytes_printf(out, "}, \"contexts\": {");
+    json_values(out, m, RT_CONTEXT, s->state->contexts);
     rt_bytes_printf(out, "}}");
 }

@@ -74,7 +74,7 @@ typedef struct RtPlate {
     bool exchangeable;
 } RtPlate;
 
-typedef enum { RT_HYPER, RT_LATENT, RT_OBSERVED, RT_QUANTITY } RtVarKind;
+typedef enum { RT_HYPER, RT_LATENT, RT_OBSERVED, RT_QUANTITY, RT_CONTEXT } RtVarKind;
 typedef struct RtVar {
     RtVarKind kind;
     const char *name;
@@ -83,7 +83,13 @@ typedef struct RtVar {
     int64_t dims[RT_MAX_DIMS];
     int64_t event;  /* product of dims */
     double *values; /* hyper */
+    bool positive;  /* context */
 } RtVar;
+
+/* Must its values be there before inference? */
+static inline bool rt_is_given(const RtVar *v) {
+    return v->kind == RT_OBSERVED || v->kind == RT_CONTEXT;
+}
 
 typedef enum { RT_CONSTANT, RT_UNIFORM, RT_NORMAL } RtInit;
 typedef struct RtWeight {
@@ -149,6 +155,7 @@ typedef struct RtModel {
     RtWeight *weights;
     RtText *texts;
     RtProgram *programs;
+    int64_t sets, draws;  /* defaults of training; 0: the runtime's own */
     int64_t n_parameters; /* weights, as numbers */
     int64_t flat;         /* length of the flat vector, padding included */
 } RtModel;

@@ -32,7 +32,8 @@ typedef struct RtState {
     float *average, *iterate, *moment1, *moment2;
     int n_stats;
     RtStat *stats;
-    double **hypers;                              /* by variable */
+    double **hypers;   /* by variable */
+    double **contexts; /* by variable: its entries as set, and behind them 1 if they are */
     int64_t sizes[RT_MAX_PLATES];                 /* where nothing else is said */
     int64_t lo[RT_MAX_PLATES], hi[RT_MAX_PLATES]; /* that training covers */
     uint32_t seed;
@@ -77,7 +78,8 @@ bool rt_state_apply_sizes(const RtModel *m, const RtOptions *o, int64_t *sizes, 
                           RtError *error);
 /* The same for a state: a plate named by --size has that size alone. */
 bool rt_state_fix_sizes(const RtModel *m, const RtOptions *o, RtState *state, RtError *error);
-bool rt_state_apply_hypers(const RtModel *m, const RtOptions *o, double **hypers, RtError *error);
+/* Splits "name=value"; false where the name is too long to be one. */
+bool rt_setting_split(const char *setting, char name[64], const char **value);
 void rt_state_init_weights(const RtModel *m, RtState *state, uint32_t seed);
 
 /* Numbers in the model's real type that stay bound to a call; refresh after a change of the state.
@@ -93,6 +95,18 @@ typedef struct RtFeed RtFeed;
 RtFeed *rt_feed_new(RtMem *mem, const RtModel *m, RtCall *call, const int64_t *sizes, int64_t n);
 void rt_feed_bind(const RtFeed *f, RtCall *call);
 void rt_feed_load(RtFeed *f, const RtData *d, int64_t first, int64_t n);
+
+/* ---- context.c ---- */
+typedef enum { RT_SETS_NONE, RT_SETS_HYPERS, RT_SETS_CONTEXTS, RT_SETS_ALL } RtSettings;
+/* Values of --set, of the kinds that the command takes, into the state. */
+bool rt_settings_apply(const RtModel *m, const RtOptions *o, RtSettings kinds, RtState *state,
+                       RtError *error);
+/* Fills in the contexts of `data` that --set states; false where one is not known at all. `name`:
+ * the file, for messages. */
+bool rt_context_data(RtMem *mem, const RtModel *m, const RtState *state, const char *name,
+                     RtData *data, RtError *error);
+/* Warns of values outside what was trained: of `data`, or (NULL) of --set. */
+void rt_context_warn(const RtSession *s, const RtData *data);
 
 /* ---- sizes.c ---- */
 enum {

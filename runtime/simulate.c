@@ -26,7 +26,7 @@ static void simulate(Simulated *r) {
     RtCall *call = rt_call_new(s->mem, m, "simulate", s->pool, s->state->sizes, BLOCK, 1);
     const void **block = rt_alloc(s->mem, m->n_vars, sizeof *block);
     for (int i = 0; i < m->n_vars; i++) {
-        if (m->vars[i].kind != RT_LATENT && m->vars[i].kind != RT_OBSERVED) continue;
+        if (!rt_is_given(&m->vars[i]) && m->vars[i].kind != RT_LATENT) continue;
         block[i] = rt_call_want(call, m->vars[i].name);
         r->bytes[i] = rt_var_size(&m->vars[i], s->state->sizes) * (int64_t)m->real;
         if (block[i]) r->values[i] = rt_alloc(s->mem, r->count, (size_t)r->bytes[i]);
@@ -68,7 +68,7 @@ static bool write_npz(const Simulated *r, const char *path, RtError *error) {
     return ok;
 }
 
-/* Per data set the whole array of each observed variable, float32. */
+/* Per data set the whole array of each observed variable, float32; contexts are left to --set. */
 static bool write_bin(const Simulated *r, const char *path, RtError *error) {
     const RtModel *m = r->s->model;
     RtBytes out = {0};

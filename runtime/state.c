@@ -7,9 +7,14 @@
 #include <math.h>
 #include <string.h>
 
-/* Statistics that some program reads, each name once, with no values yet. */
+static void declare_stat(RtMem *mem, RtState *s, const char *name, int64_t size) {
+    s->stats[s->n_stats++] = (RtStat){name, size, rt_alloc(mem, size, sizeof(float))};
+}
+
+/* Statistics that some program reads, each name once, with no values yet; and the trained ranges of
+ * contexts. */
 static void declare_stats(RtMem *mem, const RtModel *m, RtState *s) {
-    int most = 0;
+    int most = 2 * m->n_vars;
     for (int i = 0; i < m->n_programs; i++) most += m->programs[i].n_inputs;
     s->stats = rt_alloc(mem, most, sizeof *s->stats);
     for (int i = 0; i < m->n_programs; i++)
@@ -18,8 +23,13 @@ static void declare_stats(RtMem *mem, const RtModel *m, RtState *s) {
             if (t->role != RT_IN_STAT || rt_stat(s, t->name)) continue;
             int64_t size = 1;
             for (int a = 0; a < t->n_axes; a++) size *= m->programs[i].axes[t->axes[a]].extent;
-            s->stats[s->n_stats++] = (RtStat){t->name, size, rt_alloc(mem, size, sizeof(float))};
+            declare_stat(mem, s, t->name, size);
         }
+    for (int i = 0; i < m->n_vars; i++) {
+        if (m->vars[i].kind != RT_CONTEXT) continue;
+        declare_stat(mem, s, rt_printf(mem, "%s:low", m->vars[i].name), m->vars[i].event);
+        declare_stat(mem, s, rt_printf(mem, "%s:high", m->vars[i].name), m->vars[i].event);
+    }
 }
 
 RtStat *rt_stat(const RtState *s, const char *name) {
@@ -36,8 +46,10 @@ RtState *rt_state_new(RtMem *mem, const RtModel *m) {
         s->hi[i] = m->plates[i].hi;
     }
     s->hypers = rt_alloc(mem, m->n_vars, sizeof *s->hypers);
+    s->contexts = rt_alloc(mem, m->n_vars, sizeof *s->contexts);
     for (int i = 0; i < m->n_vars; i++) {
         const RtVar *v = &m->vars[i];
+        if (v->kind == RT_CONTEXT) s->contexts[i] = rt_alloc(mem, v->event + 1, sizeof(double));
         if (v->kind != RT_HYPER) continue;
         s->hypers[i] = rt_alloc(mem, v->event, sizeof **s->hypers);
         memcpy(s->hypers[i], v->values, (size_t)v->event * sizeof **s->hypers);
@@ -51,8 +63,7 @@ RtState *rt_state_new(RtMem *mem, const RtModel *m) {
     return s;
 }
 
-/* Splits "name=value"; the name must be short enough to be one. */
-static bool split(const char *setting, char name[64], const char **value) {
+bool rt_setting_split(const char *setting, char name[64], const char **value) {
     const char *equals = strchr(setting, '=');
     if (!equals || equals == setting || equals - setting >= 64) return false;
     memcpy(name, setting, (size_t)(equals - setting));
@@ -61,19 +72,15 @@ static bool split(const char *setting, char name[64], const char **value) {
     return true;
 }
 
-static bool no_such(const RtModel *m, const char *option, const char *name, bool plates,
-                    RtError *error) {
-    const char *names[256] = {0}, *near;
+static bool no_such_plate(const RtModel *m, const char *name, RtError *error) {
+    const char *names[RT_MAX_PLATES] = {0}, *near;
     RtBytes have = {0};
-    int n = 0;
-    for (int i = 0; plates && i < m->n_plates; i++) names[n++] = m->plates[i].name;
-    for (int i = 0; !plates && i < m->n_vars && n < 256; i++)
-        if (m->vars[i].kind == RT_HYPER) names[n++] = m->vars[i].name;
-    near = rt_nearest(name, names, n);
-    for (int i = 0; i < n; i++) rt_bytes_printf(&have, "%s%s", i ? ", " : "", names[i]);
-    rt_error(error, "%s: the model has no %s %s\n  it has %.600s%s%s%s", option,
-             plates ? "plate" : "hyper", name, n ? have.data : "none",
-             near ? "\n  did you mean " : "", near ? near : "", near ? "?" : "");
+    for (int i = 0; i < m->n_plates; i++) names[i] = m->plates[i].name;
+    near = rt_nearest(name, names, m->n_plates);
+    for (int i = 0; i < m->n_plates; i++) rt_bytes_printf(&have, "%s%s", i ? ", " : "", names[i]);
+    rt_error(error, "--size: the model has no plate %s\n  it has %.600s%s%s%s", name,
+             m->n_plates ? have.data : "none", near ? "\n  did you mean " : "", near ? near : "",
+             near ? "?" : "");
     rt_bytes_free(&have);
     return false;
 }
@@ -84,12 +91,12 @@ bool rt_state_apply_sizes(const RtModel *m, const RtOptions *o, int64_t *sizes, 
         char name[64];
         const char *value;
         int64_t n;
-        if (!split(o->size[i], name, &value) || !rt_parse_int(value, &n))
+        if (!rt_setting_split(o->size[i], name, &value) || !rt_parse_int(value, &n))
             return rt_error(error,
                             "--size %s\n  expected  a plate and a number, as in --size group=30",
                             o->size[i]);
         int plate = rt_plate(m, name);
-        if (plate < 0) return no_such(m, "--size", name, true, error);
+        if (plate < 0) return no_such_plate(m, name, error);
         if (n < 1 || n > 1 << 28)
             return rt_error(error, "--size %s: the size is out of range", o->size[i]);
         sizes[plate] = n;
@@ -103,35 +110,6 @@ bool rt_state_fix_sizes(const RtModel *m, const RtOptions *o, RtState *state, Rt
     if (!rt_state_apply_sizes(m, o, state->sizes, given, error)) return false;
     for (int i = 0; i < m->n_plates; i++)
         if (given[i]) state->lo[i] = state->hi[i] = state->sizes[i];
-    return true;
-}
-
-bool rt_state_apply_hypers(const RtModel *m, const RtOptions *o, double **hypers, RtError *error) {
-    for (int i = 0; i < o->n_set; i++) {
-        char name[64];
-        const char *value;
-        if (!split(o->set[i], name, &value))
-            return rt_error(error,
-                            "--set %s\n  expected  a hyper and its value, as in --set s_mu=0.5",
-                            o->set[i]);
-        const RtVar *v = rt_var(m, name);
-        if (!v || v->kind != RT_HYPER) return no_such(m, "--set", name, false, error);
-        int64_t n = 0;
-        for (const char *at = value; *at || at == value; n++) {
-            size_t length = strcspn(at, ",");
-            double x;
-            if (!rt_parse_number(at, length, &x) || !isfinite(x) || n == v->event)
-                return rt_error(error,
-                                "--set %s\n  expected  %lld finite number%s separated by commas",
-                                o->set[i], (long long)v->event, v->event > 1 ? "s" : "");
-            hypers[v - m->vars][n] = x;
-            at += length;
-            if (*at == ',') at++;
-        }
-        if (n != v->event)
-            return rt_error(error, "--set %s: %lld numbers\n  expected  %lld", o->set[i],
-                            (long long)n, (long long)v->event);
-    }
     return true;
 }
 
@@ -192,13 +170,20 @@ RtBinding *rt_bind_state(RtMem *mem, const RtModel *m, const RtState *state, con
                          RtCall *call) {
     RtBinding *b = rt_alloc(mem, 1, sizeof *b);
     b->model = m;
-    b->bound = rt_alloc(mem, m->n_weights + m->n_vars + state->n_stats + 64, sizeof *b->bound);
+    b->bound = rt_alloc(mem, m->n_weights + 2 * m->n_vars + state->n_stats + 64, sizeof *b->bound);
     for (int i = 0; i < m->n_weights; i++)
         bind(mem, b, call, m->weights[i].name, weights + m->weights[i].offset, NULL,
              m->weights[i].size);
     for (int i = 0; i < m->n_vars; i++)
         if (m->vars[i].kind == RT_HYPER)
             bind(mem, b, call, m->vars[i].name, NULL, state->hypers[i], m->vars[i].event);
+    for (int i = 0; i < m->n_vars; i++) {
+        const RtVar *v = &m->vars[i];
+        if (v->kind != RT_CONTEXT) continue;
+        const char *name = rt_printf(mem, "set:%s", v->name);
+        bind(mem, b, call, name, NULL, state->contexts[i], v->event);
+        bind(mem, b, call, rt_printf(mem, "%s:on", name), NULL, state->contexts[i] + v->event, 1);
+    }
     for (int i = 0; i < state->n_stats; i++)
         bind(mem, b, call, state->stats[i].name, state->stats[i].values, NULL,
              state->stats[i].size);
@@ -234,7 +219,7 @@ RtFeed *rt_feed_new(RtMem *mem, const RtModel *m, RtCall *call, const int64_t *s
     f->real = rt_alloc(mem, m->n_vars, sizeof *f->real);
     f->size = rt_alloc(mem, m->n_vars, sizeof *f->size);
     for (int i = 0; i < m->n_vars; i++) {
-        if (m->vars[i].kind != RT_OBSERVED) continue;
+        if (!rt_is_given(&m->vars[i])) continue;
         f->size[i] = rt_var_size(&m->vars[i], sizes);
         f->real[i] = rt_alloc(mem, n * f->size[i], m->real);
     }

@@ -1,8 +1,9 @@
 /* stats.c -- medians and MADs of prior predictive draws, which networks take as the scales of their
  * inputs.
  *
- * Input "NAME:median" (":mad") of a program holds, per event entry of output NAME of program
- * `prepare`, the median (the median absolute deviation, unscaled) over 4,096 data sets under a
+ * Input "NAME:median" (":mad", ":low", ":high") of a program holds, per event entry of output NAME
+ * of program `prepare`, the median (the median absolute deviation, unscaled; the .001 and .999
+ * quantiles) over 4,096 data sets under a
  * fixed key and over all plate instances, of which large plates contribute an evenly spaced part.
  * Sizes of a range are drawn per batch; a small data set then counts as much as a large one.
  * They do not depend on --seed: all trainings of a model see the same scales. A deviation of 0 (a
@@ -13,6 +14,8 @@
 #include <string.h>
 
 enum { SETS = 4096, BATCH = 64, PER_SET = 512 };
+enum { MEDIAN, MAD, LOW, HIGH, N_STATISTICS };
+static const char *const statistics[N_STATISTICS] = {"median", "mad", "low", "high"};
 
 /* The k-th smallest of n numbers; reorders them. */
 static double select_kth(double *x, int64_t n, int64_t k) {
@@ -63,7 +66,7 @@ typedef struct Source {
     int64_t entries, kept; /* per data set: event entries, instances that are kept */
     double *sample;        /* [entry][set, kept instance] */
     int64_t n;
-    RtStat *median, *mad;
+    RtStat *stat[N_STATISTICS]; /* NULL: not wanted */
 } Source;
 
 typedef struct Stats {
@@ -108,18 +111,17 @@ static bool add_stat(Stats *st, RtStat *stat, RtError *error) {
     const RtProgram *prepare = rt_program(st->s->model, "prepare");
     const RtTensor *output =
         colon ? find_output(prepare, stat->name, (size_t)(colon - stat->name)) : NULL;
-    bool is_mad = colon && !strcmp(colon, ":mad");
-    if (!output || (!is_mad && strcmp(colon, ":median")))
+    int which = N_STATISTICS;
+    while (colon && which-- > 0 && strcmp(colon + 1, statistics[which])) {
+    }
+    if (!output || which < 0)
         return rt_error(error, "the program reads the statistic %s, which nothing yields",
                         stat->name);
     Source *source = add_source(st, output);
     if (stat->size != source->entries)
         return rt_error(error, "the statistic %s has %lld entries, its draws have %lld", stat->name,
                         (long long)stat->size, (long long)source->entries);
-    if (is_mad)
-        source->mad = stat;
-    else
-        source->median = stat;
+    source->stat[which] = stat;
     return true;
 }
 
@@ -150,8 +152,12 @@ static bool finish_source(Source *source, RtError *error) {
                 "arithmetic",
                 source->name);
         double centre = median(x, n);
-        if (source->median) source->median->values[e] = (float)centre;
-        if (source->mad) source->mad->values[e] = (float)spread(x, n, centre);
+        double found[N_STATISTICS] = {[MEDIAN] = centre};
+        found[LOW] = select_kth(x, n, n / 1000);
+        found[HIGH] = select_kth(x, n, n - 1 - n / 1000);
+        found[MAD] = spread(x, n, centre); /* the last: it overwrites x */
+        for (int i = 0; i < N_STATISTICS; i++)
+            if (source->stat[i]) source->stat[i]->values[e] = (float)found[i];
     }
     return true;
 }

@@ -88,7 +88,11 @@ static void on_signal(int number) {
 static const struct {
     const char *name;
     double entropy;
-} objectives[] = {{"reverse-kl", 1}, {"unregularised", 0}};
+} objectives[] = {
+#define OBJECTIVE(name, entropy) {name, entropy},
+#include "runtime/objectives.def"
+#undef OBJECTIVE
+};
 
 /* "reverse-kl" or "unregularised:1,reverse-kl:1": names with shares of the horizon. */
 static bool parse_objective(Train *t, const char *text, RtError *error) {
@@ -145,8 +149,8 @@ static bool read_settings(Train *t, RtError *error) {
     const RtOptions *o = s->options;
     const char *objective = o->objective ? o->objective : rt_text(s->model, "objective");
     if (!objective) objective = "reverse-kl";
-    t->state->sets = o->sets > 0 ? o->sets : defaults.sets;
-    t->state->draws = o->draws > 0 ? o->draws : defaults.draws;
+    t->state->sets = o->sets > 0 ? o->sets : s->model->sets ? s->model->sets : defaults.sets;
+    t->state->draws = o->draws > 0 ? o->draws : s->model->draws ? s->model->draws : defaults.draws;
     t->state->learning_rate = o->learning_rate > 0 ? o->learning_rate : defaults.learning_rate;
     t->state->seed = s->seed;
     snprintf(t->state->objective, sizeof t->state->objective, "%s", objective);

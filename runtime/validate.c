@@ -31,7 +31,7 @@ static void prepare_simulate(RtValidation *v) {
     v->simulated = rt_alloc(s->mem, m->n_vars, sizeof *v->simulated);
     v->data = (RtData){.n_sets = v->sets, .values = rt_alloc(s->mem, m->n_vars, sizeof(double *))};
     for (int i = 0; i < m->n_vars; i++) {
-        if (m->vars[i].kind != RT_OBSERVED) continue;
+        if (!rt_is_given(&m->vars[i])) continue;
         v->simulated[i] = rt_call_want(v->simulate, m->vars[i].name);
         v->data.values[i] =
             rt_alloc(s->mem, v->sets * rt_var_size(&m->vars[i], s->state->hi), sizeof(double));
@@ -68,7 +68,7 @@ void rt_validation_simulate(RtValidation *v) {
         rt_call_resize(v->simulate, point->sizes);
         rt_call_run(v->simulate, key, 0, (uint32_t)(p * v->sets), v->sets);
         for (int i = 0; i < m->n_vars; i++) {
-            if (m->vars[i].kind != RT_OBSERVED) continue;
+            if (!rt_is_given(&m->vars[i])) continue;
             int64_t size = rt_var_size(&m->vars[i], point->sizes) * v->sets;
             for (int64_t k = 0; k < size; k++)
                 v->data.values[i][k] = rt_real_get(m, v->simulated[i], k);

@@ -55,15 +55,18 @@ static void add_hyper(Text *out, const Var *var) {
 }
 
 static void add_var(Text *out, const Var *var) {
-    static const char *const kinds[] = {
-        [VAR_LATENT] = "latent", [VAR_OBSERVED] = "observed", [VAR_QUANTITY] = "quantity"};
+    static const char *const kinds[] = {[VAR_LATENT] = "latent",
+                                        [VAR_OBSERVED] = "observed",
+                                        [VAR_QUANTITY] = "quantity",
+                                        [VAR_CONTEXT] = "context"};
     if (var->kind == VAR_HYPER) {
         add_hyper(out, var);
     } else if (var->kind != VAR_LET) {
         text_printf(out, "%s %s plates", kinds[var->kind], var->name);
         add_plates(out, var->type.plate);
         add_dims(out, var->type.dims, var->type.n_dims);
-        text_add(out, "\n");
+        bool positive = var->support.kind == SUPPORT_POSITIVE;
+        text_add(out, var->kind == VAR_CONTEXT && positive ? " positive\n" : "\n");
     }
 }
 
@@ -94,8 +97,13 @@ void manifest_model(Text *out, const Dual *dual, bool f64, const char *target) {
     for (int i = 0; i < model->plates.n; i++) add_plate(out, model->plates.data[i]);
     for (int i = 0; i < model->vars.n; i++) add_var(out, model->vars.data[i]);
     for (int i = 0; i < dual->weights.n; i++) add_weight(out, &dual->weights.data[i]);
+    const DualSettings *set = &model->dual;
+    if (set->sets) text_printf(out, "setting sets %" PRId64 "\n", set->sets);
+    if (set->draws) text_printf(out, "setting draws %" PRId64 "\n", set->draws);
     /* The published schedule: without the entropy for the first half, then reverse KL. */
-    if (dual->options.paper) add_text(out, "objective", "unregularised:1,reverse-kl:1");
+    const char *objective = dual->options.paper ? "unregularised:1,reverse-kl:1" : NULL;
+    if (set->objective) objective = set->objective;
+    if (objective) add_text(out, "objective", objective);
     add_text(out, "version", ADAVIC_VERSION);
     Text shown;
     text_init(&shown, out->arena);

@@ -42,6 +42,8 @@ typedef struct Report {
 typedef struct Source {
     const char *path, *text;
     size_t n;
+    bool imported;
+    Span from; /* where it is imported */
 } Source;
 
 struct Diags {
@@ -59,8 +61,29 @@ Diags *diags_new(Arena *arena) {
 }
 
 int diags_add_source(Diags *diags, const char *path, const char *text, size_t n) {
-    vec_push(diags->arena, &diags->sources, (Source){arena_strdup(diags->arena, path), text, n});
+    vec_push(diags->arena, &diags->sources,
+             (Source){.path = arena_strdup(diags->arena, path), .text = text, .n = n});
     return diags->sources.n - 1;
+}
+
+void diags_set_origin(Diags *diags, int file, Span from) {
+    diags->sources.data[file].imported = true;
+    diags->sources.data[file].from = from;
+}
+
+/* The place of `span` in the file that imports its own; false: none does. */
+static bool lift(const Diags *diags, Span *span) {
+    if (span->file < 0 || span->file >= diags->sources.n) return false;
+    const Source *source = &diags->sources.data[span->file];
+    if (source->imported) *span = source->from;
+    return source->imported;
+}
+
+bool diags_before(const Diags *diags, Span a, Span b) {
+    /* an importing file has a smaller number than what it imports */
+    while (a.file != b.file)
+        if (!lift(diags, a.file > b.file ? &a : &b)) return true;
+    return a.begin < b.begin;
 }
 
 static bool same_span(Span a, Span b) {

@@ -25,6 +25,10 @@ typedef struct Diags Diags; /* the sources and what was said of them */
 Diags *diags_new(Arena *arena);
 /* Registers a source; the number for Span.file. The text must outlive the Diags. */
 int diags_add_source(Diags *diags, const char *path, const char *text, size_t n);
+/* Says that source `file` stands in the place of `from`, in a source added before it. */
+void diags_set_origin(Diags *diags, int file, Span from);
+/* Does `a` stand before `b`, each imported text counting where it is imported? */
+bool diags_before(const Diags *diags, Span a, Span b);
 void diag_report(Diags *diags, DiagCode code, Span span, ...);
 /* Attach to the last report: a second place, a suggestion. */
 void diag_note(Diags *diags, Span span, const char *format, ...)

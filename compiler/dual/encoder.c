@@ -16,7 +16,8 @@
  * Attention with mean pooling cannot see how many instances there are, and blurs the mean; these
  * moments do neither.
  */
-#include "dual/internal.h"
+#include "dual/context.h"
+#include "dual/settings.h"
 
 #include <math.h>
 
@@ -39,11 +40,8 @@ static bool exact_path(const Build *b) {
     return !b->options.paper && !b->options.no_exact;
 }
 
-/* asinh of (v - median) / max(mad, floor) over prior draws: long tails stay in reach of the
- * networks, and what hardly varies from one data set to the next is not blown up. In program
- * prepare the raw feature becomes an output instead. */
-static IrValue standardise(Build *b, const char *name, IrValue v, IrValue floor, const AxisId *axes,
-                           int n) {
+IrValue standardise(Build *b, const char *name, IrValue v, IrValue floor, const AxisId *axes,
+                    int n) {
     IrProgram *p = b->p;
     if (b->preparing) {
         ir_output(p, name, v);
@@ -270,18 +268,25 @@ static int height(const Build *b, const Plate *plate) {
     return above;
 }
 
+/* The published names where the height tells plates apart, as in a pyramid. */
 static const char *pool_name(Build *b, const Plate *plate) {
-    if (b->options.paper) return arena_printf(b->arena, "st%d", height(b, plate));
+    bool alone = true;
+    for (int i = 0; i < b->model->plates.n; i++) {
+        const Plate *q = b->model->plates.data[i];
+        alone &= q == plate || !holds_data(b, q) || height(b, q) != height(b, plate);
+    }
+    if (b->options.paper && alone) return arena_printf(b->arena, "st%d", height(b, plate));
     return arena_printf(b->arena, "st.%s", plate->name);
 }
 
 /* Pools inner plates first, so that an instance's blocks are complete before its own plate is
  * pooled. */
 static void pool_into(Build *b, Encoding *enc, const Plate *around, const Blocks *raw) {
-    const SetTransformer *shape = b->options.paper ? &PAPER
-                                  : exact_path(b)  ? &BESIDE_EXACT
-                                                   : &LEARNED;
-    AxisId f = feature_axis(b, shape->width);
+    const SetTransformer *derived = b->options.paper ? &PAPER
+                                    : exact_path(b)  ? &BESIDE_EXACT
+                                                     : &LEARNED;
+    SetTransformer shape = encoder_with_settings(b, derived);
+    AxisId f = feature_axis(b, shape.width);
     for (int i = 0; i < b->model->plates.n; i++) {
         const Plate *plate = b->model->plates.data[i];
         if (plate->parent != around || !holds_data(b, plate)) continue;
@@ -290,7 +295,7 @@ static void pool_into(Build *b, Encoding *enc, const Plate *around, const Blocks
         for (int k = 0; k < raw[plate->index].n; k++)
             blocks_add(&elements, raw[plate->index].at[k]);
         IrValue pooled =
-            set_transformer(b, pool_name(b, plate), shape, &elements, b->plate[plate->index]);
+            set_transformer(b, pool_name(b, plate), &shape, &elements, b->plate[plate->index]);
         Blocks *into = around ? &enc->plate[around->index] : &enc->root;
         blocks_add(into, block_of(pooled, 1, &f, arena_printf(b->arena, "set.%s", plate->name)));
     }
@@ -333,7 +338,9 @@ Encoding *encode(Build *b) {
         else
             blocks_add(&enc->root, own);
     }
+    context_features(b, &enc->context);
     if (b->preparing) return enc;
+    for (int i = 0; i < enc->context.n; i++) blocks_add(&enc->root, enc->context.at[i]);
     pool_into(b, enc, NULL, raw);
     /* An instance knows the observed variables that stand in its own plate, too. */
     for (int i = 0; i < b->model->plates.n; i++)

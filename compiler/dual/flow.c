@@ -8,9 +8,10 @@
  * supports come first in it: given the scales a location is close to Gaussian, while without them
  * it is not.
  *
- * F = affine . skew . autoregressive (the last for D > 1 only). The affine map starts as a fusion
- * of two Gaussians that the compiler knows: the prior of the latent given K, N(v0, s0^2), and,
- * where the data has a moment that speaks of the latent, that moment with its standard error:
+ * F = affine . skew . autoregressive (the last for D > 1 only) . tie (coupled instances only). The
+ * affine map starts as a fusion of two Gaussians that the compiler knows: the prior of the latent
+ * given K, N(v0, s0^2), and, where the data has a moment that speaks of the latent, that moment
+ * with its standard error:
  *
  *     gate      = logistic(log s0^2 - log se^2 + correction)
  *     shift     = v0 + gate (moment - v0) + scale * correction
@@ -19,7 +20,8 @@
  * All corrections come from a network of E and K whose last layer starts at zero, so training
  * starts from a proper guide. --paper has its own affine map and order (ADAVI, appendix).
  */
-#include "dual/internal.h"
+#include "dual/plate.h"
+#include "dual/settings.h"
 
 #include <math.h>
 
@@ -54,8 +56,25 @@ static int64_t free_size(const Var *latent) {
 
 /* ------------------------------------------------------------------ conditioning */
 
+/* One feature of a latent of K, as an instance of `at` may read it. */
+static void add_feature(GuideState *g, const Var *var, const Plate *at, Blocks *blocks,
+                        Block feature) {
+    IrValue pooled[2];
+    if (!pool_apart(g->b, var->type.plate, at, feature.v, pooled)) {
+        blocks_add(blocks, feature);
+        return;
+    }
+    static const char *const what[] = {"mean", "sd"};
+    for (int i = 0; i < 2; i++) {
+        Block block = feature;
+        block.v = pooled[i];
+        block.tag = arena_printf(g->b->arena, "%s.%s", feature.tag, what[i]);
+        blocks_add(blocks, block);
+    }
+}
+
 /* One latent of K as features of order one. */
-static void add_known(GuideState *g, const Var *var, Blocks *blocks) {
+static void add_known(GuideState *g, const Var *var, const Plate *at, Blocks *blocks) {
     Build *b = g->b;
     IrProgram *p = b->p;
     Val value = b->value[var->index], v = g->free[var->index];
@@ -63,13 +82,13 @@ static void add_known(GuideState *g, const Var *var, Blocks *blocks) {
     int n = event_axes(b, &v, events);
     const char *tag = arena_printf(b->arena, "given.%s", var->name);
     if (var->support.kind != SUPPORT_REAL) {
-        blocks_add(blocks, block_of(v.v, n, events, tag));
+        add_feature(g, var, at, blocks, block_of(v.v, n, events, tag));
         if (var->support.kind != SUPPORT_POSITIVE) return;
         IrValue median = stat_input(b, var->name, "median", events, n);
         IrValue log_value = ir_log(p, ir_max(p, value.v, number(b, DUAL_TINY)));
         IrValue ratio = ir_sub(p, log_value, ir_log(p, ir_max(p, median, number(b, DUAL_TINY))));
-        blocks_add(blocks,
-                   block_of(ratio, n, events, arena_printf(b->arena, "given.log.%s", var->name)));
+        add_feature(g, var, at, blocks,
+                    block_of(ratio, n, events, arena_printf(b->arena, "given.log.%s", var->name)));
         return;
     }
     const Moments *m = moments_of(g->enc, var);
@@ -77,7 +96,7 @@ static void add_known(GuideState *g, const Var *var, Blocks *blocks) {
     IrValue scale =
         m ? m->scale.v : ir_max(p, stat_input(b, var->name, "mad", events, n), number(b, 1e-6));
     IrValue z = ir_mul(p, ir_sub(p, value.v, centre), ir_recip(p, scale));
-    blocks_add(blocks, block_of(z, n, events, tag));
+    add_feature(g, var, at, blocks, block_of(z, n, events, tag));
 }
 
 /* A feature that stands at both levels (a plate's size) is read once. */
@@ -102,13 +121,14 @@ static Blocks context_of(GuideState *g, const Template *t) {
     Build *b = g->b;
     const Plate *plate = encoded_plate(g, t);
     Blocks blocks = plate ? g->enc->plate[plate->index] : g->enc->root;
+    add_all(&blocks, &g->enc->context);
     if (b->options.paper) return blocks;
     add_all(&blocks, &g->enc->scale);
     /* A mean-field guide that is amortised also needs what the whole data set says. */
     if (!is_structured(b) && plate) add_all(&blocks, &g->enc->root);
     if (is_structured(b) && t->conditioning)
         for (int i = 0; i < t->conditioning->n_on; i++)
-            add_known(g, t->conditioning->on[i], &blocks);
+            add_known(g, t->conditioning->on[i], t->plate, &blocks);
     return blocks;
 }
 
@@ -231,8 +251,11 @@ static IrValue paper_flow(GuideState *g, const Template *t, const Blocks *contex
                           IrValue *log_det) {
     static const Maf PAPER_MAF = {
         .n_layers = 3, .width = 32, .clip = 8, .last_gain = 0.1, .relu = true};
+    const FlowSetting *setting = flow_setting(g->b, t->latent, t->n);
     IrValue z = paper_affine(g, t, context, u, log_det);
-    return maf(g->b, t->name, &PAPER_MAF, z, t->size, &context->at[0], log_det);
+    if (setting && setting->affine) return z;
+    Maf shape = maf_with_setting(setting, &PAPER_MAF);
+    return maf(g->b, t->name, &shape, z, t->size, &context->at[0], log_det);
 }
 
 /* y + a (sqrt(1 + y^2) - 1), |a| < 1: slope 1 - a far to the left, 1 + a far to the right.
@@ -273,23 +296,48 @@ static IrValue newton_flow(GuideState *g, const Template *t, const Newton *start
     return newton_apply(b, start, t->flat, y, log_det);
 }
 
+/* Where instances are coupled (a reduction over them is observed, say): u + (exp(c) - 1) mean of u
+ * over the plate, c a function of what is around the plate. Instances then vary together or against
+ * each other, all pairs alike; the determinant over n instances is exp(c). */
+static IrValue tied(GuideState *g, const Template *t, IrValue u, IrValue *log_det) {
+    Build *b = g->b;
+    IrProgram *p = b->p;
+    AxisId axis = b->plate[t->plate->index];
+    const Plate *around = t->plate->parent;
+    while (around && !g->enc->plate[around->index].n) around = around->parent;
+    Blocks in = around ? g->enc->plate[around->index] : g->enc->root;
+    add_all(&in, &g->enc->scale);
+    add_all(&in, &g->enc->context);
+    IrValue c = dense(b, arena_printf(b->arena, "%s.tie", t->name), &in, t->size, 0);
+    c = clipped(b, c, CLIP);
+    IrValue share = ir_recip(p, ir_extent(p, axis)); /* log_det counts once per instance */
+    IrValue mean = ir_mul(p, ir_sum(p, u, &axis, 1), share);
+    *log_det = ir_add(p, *log_det, ir_mul(p, ir_sum(p, c, &t->flat, 1), share));
+    return ir_add(p, u, ir_mul(p, ir_sub(p, ir_exp(p, c), number(b, 1)), mean));
+}
+
 static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *context, IrValue u,
                             IrValue *log_det) {
     static const Maf RESIDUAL = {.n_layers = 2, .width = MAF_HIDDEN, .clip = 4, .last_gain = 0};
     Build *b = g->b;
     IrProgram *p = b->p;
     IrValue hidden = hidden_of(b, t, context), y = u;
+    const FlowSetting *setting = flow_setting(b, t->latent, t->n);
+    bool affine = setting && setting->affine;
     *log_det = number(b, 0);
-    if (t->size > 1) {
+    bool coupled = t->plate && t->conditioning && !t->conditioning->exact && is_structured(b);
+    if (coupled) y = tied(g, t, u, log_det);
+    if (t->size > 1 && !affine) {
+        Maf shape = maf_with_setting(setting, &RESIDUAL);
         AxisId f = feature_axis(b, HIDDEN);
         Block of_hidden = block_of(hidden, 1, &f, "hidden");
-        y = maf(b, t->name, &RESIDUAL, u, t->size, &of_hidden, log_det);
+        y = maf(b, t->name, &shape, y, t->size, &of_hidden, log_det);
     }
     Newton start;
     if (starts_by_newton(g, t, &start))
         return newton_flow(g, t, &start, context, hidden, y, log_det);
     Affine a = fused_affine(g, t, context, hidden);
-    y = skewed(b, y, a.skew, t->flat, log_det);
+    if (!affine) y = skewed(b, y, a.skew, t->flat, log_det);
     IrValue sum =
         ir_has_axis(p, a.log_scale, t->flat) ? ir_sum(p, a.log_scale, &t->flat, 1) : a.log_scale;
     *log_det = ir_add(p, *log_det, sum);

@@ -197,6 +197,7 @@ typedef struct Encoding {
     Blocks root;   /* what is known of the whole data set */
     Blocks *plate; /* by Plate.index: of an instance (n == 0: no data in it) */
     Blocks scale;  /* log rms of the observed variables: every flow needs the unit of its moments */
+    Blocks context; /* known inputs: every flow reads them */
 } Encoding;
 
 /* Are correlations of this observed variable's entries among its moments? On axis "pair.<n>". */
@@ -204,6 +205,11 @@ bool entries_correlate(const Var *observed);
 /* Encodes the observed variables, which b->value holds. In program prepare: outputs the raw
  * features only. */
 Encoding *encode(Build *b);
+/* asinh of (v - median) / max(mad, floor) over prior draws: long tails stay in reach of the
+ * networks, and what hardly varies from one data set to the next is not blown up. In program
+ * prepare the raw feature becomes an output instead. */
+IrValue standardise(Build *b, const char *name, IrValue v, IrValue floor, const AxisId *axes,
+                    int n);
 /* The observed variable whose location `latent` is, through identities alone; NULL if there is
  * none. */
 const Moments *moments_of(const Encoding *enc, const Var *latent);

@@ -7,7 +7,8 @@
  * guide knows the conditional prior of any distribution, the user's own included, without being
  * told its moments.
  */
-#include "dual/internal.h"
+#include "dual/plate.h"
+#include "dual/settings.h"
 
 #include <math.h>
 
@@ -68,10 +69,11 @@ static void declare_axes(Build *b) {
         const char *prefix;
         int64_t sizes[8];
     } sets[] = {{"inducing", {8, 16}}, {"seed", {1, 2, 4}}},
-      heads[] = {{"head", {1, 2, 4}}, {"key", {2, 4, 8, 16}}};
+      heads[] = {{"head", {1, 2, 4, 8}}, {"key", {2, 4, 8, 16}}};
     static const int64_t widths[] = {1, 2, 3, 4, 8, 16, 24, 32, 48, 64};
     for (int i = 0; i < 2; i++)
         for (int k = 0; sets[i].sizes[k]; k++) named_axis(b, sets[i].prefix, sets[i].sizes[k]);
+    declare_set_axes(b);
     int64_t global = 0;
     for (int i = 0; i < b->analysis->n_latents; i++) {
         Type type = model_free_type(b->analysis->order[i].latent);
@@ -82,6 +84,7 @@ static void declare_axes(Build *b) {
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) feature_axis(b, widths[i]);
     for (int i = 0; i < 2; i++)
         for (int k = 0; heads[i].sizes[k]; k++) named_axis(b, heads[i].prefix, heads[i].sizes[k]);
+    declare_set_keys(b);
 }
 
 Build *build_start(Arena *arena, Dual *dual, const char *name) {
@@ -281,6 +284,10 @@ static Val lower(Build *b, const Expr *e, const Env *env) {
         return lower_array(b, e, env);
     case EXPR_RANDOM:
         return lower_random(b, e, env);
+    case EXPR_OVER:
+        return reduce_over(b, e->plate, e->reduce, lower(b, e->args[0], env));
+    case EXPR_SIZE:
+        return scalar(ir_extent(b->p, b->plate[e->plate->index]));
     default:
         break;
     }

@@ -45,10 +45,19 @@ static bool is_child(const Var *var, const Var *of) {
     return false;
 }
 
-static bool is_inside(const Plate *plate, const Plate *outer) {
-    for (; plate; plate = plate->parent)
-        if (plate == outer) return true;
-    return !outer;
+/* A reduction over z's plate ties its instances: then none has a density of its own. */
+static bool reduces(const Expr *e, const Var *of) {
+    if (e->kind == EXPR_VAR) return e->var->value && reduces(e->var->value, of);
+    if (e->kind == EXPR_OVER && expr_mentions(e, of)) return true;
+    for (int i = 0; i < e->n_args; i++)
+        if (reduces(e->args[i], of)) return true;
+    return false;
+}
+
+static bool ties(const Var *child, const Var *of) {
+    for (int i = 0; i < child->dist->n_params; i++)
+        if (reduces(child->args[i], of)) return true;
+    return false;
 }
 
 static bool parents_known(const Build *b, const Var *var, const Var *except) {
@@ -67,8 +76,8 @@ bool newton_applies(const Build *b, const Var *z) {
         const Var *var = b->model->vars.data[i];
         if (!is_child(var, z)) continue;
         children++;
-        if (var->kind != VAR_OBSERVED || !parents_known(b, var, z) ||
-            !is_inside(var->type.plate, z->type.plate))
+        if (var->kind != VAR_OBSERVED || !parents_known(b, var, z) || ties(var, z) ||
+            !plate_within(var->type.plate, z->type.plate))
             return false;
     }
     return children > 0;

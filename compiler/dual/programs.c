@@ -7,11 +7,11 @@
  * weight posterior  encode given data sets, draw from the guide, with the parts of the log density
  * ratio logjoint   log density and its gradient at given latents
  */
-#include "dual/internal.h"
+#include "dual/context.h"
 #include "opt/opt.h"
 
 static bool is_random(const Var *var) {
-    return var->kind == VAR_LATENT || var->kind == VAR_OBSERVED;
+    return var->kind == VAR_LATENT || var->kind == VAR_OBSERVED || var->kind == VAR_CONTEXT;
 }
 
 static void output_value(Build *b, const char *name, const Val *val, const Plate *plate,
@@ -22,10 +22,13 @@ static void output_value(Build *b, const char *name, const Val *val, const Plate
     ir_output(b->p, name, along(b, val->v, axes, n));
 }
 
-static void simulate_all(Build *b) {
+/* `settable`: contexts may be given instead of drawn. */
+static void simulate_all(Build *b, bool settable) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
-        if (is_random(var)) b->value[i] = lower_sample(b, var, BASE_DRAWS);
+        if (!is_random(var)) continue;
+        b->value[i] = lower_sample(b, var, BASE_DRAWS);
+        if (settable && var->kind == VAR_CONTEXT) b->value[i] = given_or(b, var, b->value[i]);
     }
 }
 
@@ -49,7 +52,8 @@ static void output_free(Build *b) {
 static void forget_latents(Build *b) {
     for (int i = 0; i < b->model->vars.n; i++) {
         VarKind kind = b->model->vars.data[i]->kind;
-        if (kind != VAR_OBSERVED && kind != VAR_HYPER) b->value[i].v = IR_NONE;
+        if (kind != VAR_OBSERVED && kind != VAR_HYPER && kind != VAR_CONTEXT)
+            b->value[i].v = IR_NONE;
     }
 }
 
@@ -81,16 +85,16 @@ static IrValue log_density(Build *b, VarKind kind) {
 }
 
 static void build_simulate(Build *b) {
-    simulate_all(b);
+    simulate_all(b, true);
     output_simulated(b);
 }
 
 static void build_prepare(Build *b) {
-    simulate_all(b);
+    simulate_all(b, false);
     output_simulated(b);
     output_free(b);
     b->preparing = true;
-    if (!b->options.paper) encode(b);
+    encode(b);
 }
 
 /* Every weight's gradient, as output grad:NAME. */
@@ -116,7 +120,7 @@ static void output_gradients(Build *b, IrValue loss) {
 
 static void build_step(Build *b) {
     IrProgram *p = b->p;
-    simulate_all(b);
+    simulate_all(b, false);
     forget_latents(b);
     Encoding *enc = encode(b);
     IrValue log_q = guide_sample(b, enc, false);
@@ -146,6 +150,7 @@ static void output_encoding(Build *b, const Encoding *enc, const Plate *plate) {
 }
 
 static void build_posterior(Build *b) {
+    input_all(b, VAR_CONTEXT, ROLE_DATA);
     input_all(b, VAR_OBSERVED, ROLE_DATA);
     Encoding *enc = encode(b);
     IrValue log_q = guide_sample(b, enc, true);
@@ -164,6 +169,7 @@ static void build_posterior(Build *b) {
 
 static void build_logjoint(Build *b) {
     IrProgram *p = b->p;
+    input_all(b, VAR_CONTEXT, ROLE_DATA);
     input_all(b, VAR_OBSERVED, ROLE_DATA);
     input_all(b, VAR_LATENT, ROLE_LATENT);
     IrValue prior = log_density(b, VAR_LATENT), likelihood = log_density(b, VAR_OBSERVED);
@@ -207,6 +213,19 @@ static void check_program(Build *b) {
         over_limit(b, NULL, "operations in one program of this model", MAX_OPERATIONS);
 }
 
+/* The encoder pools a plate's instances, and cannot tell them apart. */
+static bool plates_served(Diags *diags, const Model *model) {
+    bool served = true;
+    for (int i = 0; i < model->plates.n; i++) {
+        const Plate *plate = model->plates.data[i];
+        if (plate->exchangeable) continue;
+        served = false;
+        if (!diags) internal_error("dual", "plate %s is not exchangeable", plate->name);
+        diag_report(diags, DIAG_NOT_EXCHANGEABLE, plate->span, plate->name, plate->reason);
+    }
+    return served;
+}
+
 Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis,
                   const DualOptions *options) {
     static const struct {
@@ -222,6 +241,7 @@ Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis,
                               &dual->logjoint};
     dual->analysis = analysis;
     dual->options = *options;
+    if (!plates_served(diags, analysis->model)) return NULL;
     jmp_buf too_large;
     if (setjmp(too_large)) return NULL;
     for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {

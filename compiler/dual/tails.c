@@ -87,6 +87,7 @@ static double value_of(Probe *probe, const Expr *e) {
     default:
         break;
     }
+    if (e->kind == EXPR_SIZE) return (double)e->plate->size;
     if (e->n_args > 8) return UNKNOWN;
     for (int i = 0; i < e->n_args; i++) x[i] = value_of(probe, e->args[i]);
     if (e->kind == EXPR_OP) return ir_point_value(e->opcode, x[0], x[1], x[2]);
@@ -96,7 +97,8 @@ static double value_of(Probe *probe, const Expr *e) {
         const Expr *const parts[] = {e->link->forward, e->link->inverse, e->link->log_jacobian};
         body = parts[e->link_part];
     }
-    if (!body) return UNKNOWN; /* events: elements are alike */
+    if (e->kind == EXPR_OVER) return x[0]; /* instances are alike */
+    if (!body) return UNKNOWN;             /* events: elements are alike */
     const double *outer = probe->params;
     probe->params = x;
     double value = value_of(probe, body);

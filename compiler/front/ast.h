@@ -38,7 +38,7 @@ struct Ast {
     Ast *value;
     AstList dims, args, items;
     int depth;
-    const char *path; /* of a FILE */
+    const char *path; /* of a FILE; of an IMPORT that has been read */
 };
 
 /* What lexer and parser share while one file is read. */
@@ -80,5 +80,8 @@ void parse_stack_full(Parser *parser, Span span);
 
 Ast *front_parse_source(Arena *arena, Diags *diags, const char *path, const char *text, size_t n,
                         bool library);
+/* The same of a file that is imported at `from`. */
+Ast *front_parse_import(Arena *arena, Diags *diags, const char *path, const char *text, size_t n,
+                        Span from);
 
 #endif

@@ -119,12 +119,12 @@ static void collect(Checker *ck, const AstList *items) {
             break;
         case AST_PLATE:
         case AST_SEQUENCE:
-            /* without a size it reopens a plate, which is refused later */
-            if (item->args.n || !find_symbol(ck, item->name.text))
+            if (item->args.n) /* without a size it reopens a plate */
                 add_symbol(ck, SYMBOL_PLATE, item, item->name);
             collect(ck, &item->items);
             break;
         case AST_CROSS:
+        case AST_IMPORT:
             collect(ck, &item->items);
             break;
         case AST_FN:
@@ -483,7 +483,7 @@ static void check_declaration(Checker *ck, const Ast *ast) {
     } kinds[AST_KIND_COUNT] = {
         [AST_HYPER] = {VAR_HYPER, "a hyper"},           [AST_LATENT] = {VAR_LATENT, "a latent"},
         [AST_OBSERVED] = {VAR_OBSERVED, "an observed"}, [AST_LET] = {VAR_LET, "a let"},
-        [AST_QUANTITY] = {VAR_QUANTITY, "a quantity"},
+        [AST_QUANTITY] = {VAR_QUANTITY, "a quantity"},  [AST_CONTEXT] = {VAR_CONTEXT, "a context"},
     };
     VarKind kind = kinds[ast->kind].kind;
     Symbol *symbol = own_symbol(ck, ast);
@@ -494,6 +494,8 @@ static void check_declaration(Checker *ck, const Ast *ast) {
         good = check_hyper(ck, var, ast);
     else if (kind == VAR_LATENT || kind == VAR_OBSERVED)
         good = check_random(ck, var, ast);
+    else if (kind == VAR_CONTEXT)
+        good = check_random(ck, var, ast) && check_context(ck, var);
     else
         good = check_deterministic(ck, var, ast);
     if (!good && !ck->failed) internal_error("front", "`%s` failed without a report", var->name);
@@ -577,14 +579,24 @@ static void check_plate_size(Checker *ck, const Ast *ast, Plate *plate) {
     if (plate_extent(ck, size, plate, &plate->size)) plate->lo = plate->hi = plate->size;
 }
 
+static void check_members(Checker *ck, const Ast *ast, Plate *plate) {
+    Plate *outer = ck->plate;
+    ck->plate = plate;
+    check_items(ck, &ast->items);
+    ck->plate = outer;
+}
+
 static void check_plate(Checker *ck, const Ast *ast) {
-    Symbol *symbol = own_symbol(ck, ast);
     if (ast->args.n == 0) {
-        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->name.span, "reopening a plate is");
-        break_names(ck, ast);
+        Plate *plate = reopened_plate(ck, ast);
+        if (plate)
+            check_members(ck, ast, plate);
+        else
+            break_names(ck, ast);
         return;
     }
-    Plate *outer = ck->plate, *plate = open_plate(ck, ast);
+    Symbol *symbol = own_symbol(ck, ast);
+    Plate *plate = open_plate(ck, ast);
     check_plate_size(ck, ast, plate);
     if (plate->depth >= MAX_PLATE_DEPTH) {
         FAIL(ck, DIAG_TOO_MANY_PLATES, ast->name.span, MAX_PLATE_DEPTH);
@@ -594,9 +606,7 @@ static void check_plate(Checker *ck, const Ast *ast) {
     if (symbol) symbol->plate = plate;
     plate->index = ck->model->plates.n;
     vec_push(ck->arena, &ck->model->plates, plate);
-    ck->plate = plate;
-    check_items(ck, &ast->items);
-    ck->plate = outer;
+    check_members(ck, ast, plate);
 }
 
 static void refuse(Checker *ck, const Ast *ast, const char *word) {
@@ -608,6 +618,8 @@ static void check_item(Checker *ck, const Ast *ast) {
     static const char *const file_level[AST_KIND_COUNT] = {
         [AST_CONST] = "const",
         [AST_HYPER] = "hyper",
+        [AST_CONTEXT] = "context",
+        [AST_DUAL] = "dual",
         [AST_FN] = "fn",
         [AST_LINK] = "link",
         [AST_DISTRIBUTION] = "distribution",
@@ -615,9 +627,6 @@ static void check_item(Checker *ck, const Ast *ast) {
     if (ck->plate && file_level[ast->kind])
         FAIL(ck, DIAG_MISPLACED, first_word(ast, file_level[ast->kind]), file_level[ast->kind]);
     switch (ast->kind) {
-    case AST_CONTEXT:
-        refuse(ck, ast, "context");
-        return;
     case AST_GIVEN:
         refuse(ck, ast, "given");
         return;
@@ -628,10 +637,13 @@ static void check_item(Checker *ck, const Ast *ast) {
         refuse(ck, ast, "cross");
         return;
     case AST_DUAL:
-        refuse(ck, ast, "dual");
+        vec_push(ck->arena, &ck->duals, (Ast *)ast);
         return;
     case AST_IMPORT:
-        refuse(ck, ast, "import");
+        if (ast->path)
+            check_items(ck, &ast->items);
+        else
+            FAIL(ck, DIAG_IMPORT_NOT_FOUND, ast->word.span, ast->word.text, "nowhere");
         return;
     case AST_PLATE:
         check_plate(ck, ast);
@@ -645,6 +657,7 @@ static void check_item(Checker *ck, const Ast *ast) {
         check_declaration(ck, ast);
         return;
     case AST_HYPER:
+    case AST_CONTEXT:
     case AST_LATENT:
     case AST_LET:
     case AST_QUANTITY:
@@ -684,21 +697,24 @@ static void check_observed(Checker *ck) {
     }
 }
 
-static void warn_unused(Checker *ck) {
+static void warn_unused(Checker *ck, int file) {
     for (int i = 0; i < ck->order.n; i++) {
         const Symbol *symbol = ck->order.data[i];
-        if (symbol->used || symbol->broken) continue;
+        /* a file that is imported may offer more than is wanted of it */
+        if (symbol->used || symbol->broken || symbol->span.file != file) continue;
         if (symbol->kind == SYMBOL_CONST)
             diag_report(ck->diags, DIAG_UNUSED, symbol->span, "const", symbol->name);
         else if (symbol->var && symbol->var->kind == VAR_HYPER)
             diag_report(ck->diags, DIAG_UNUSED, symbol->span, "hyper", symbol->name);
+        else if (symbol->var && symbol->var->kind == VAR_CONTEXT)
+            diag_report(ck->diags, DIAG_UNUSED, symbol->span, "context", symbol->name);
         else if (symbol->var && symbol->var->kind == VAR_LET)
             diag_report(ck->diags, DIAG_UNUSED, symbol->span, "let", symbol->name);
     }
     static const char *const words[] = {"fn", "distribution", "link"};
     for (int i = 0; i < ck->definition_order.n; i++) {
         const Definition *d = ck->definition_order.data[i];
-        if (!d->used && !d->library && !d->broken)
+        if (!d->used && !d->library && !d->broken && d->ast->span.file == file)
             diag_report(ck->diags, DIAG_UNUSED, d->ast->name.span, words[d->kind], d->name);
     }
 }
@@ -714,7 +730,7 @@ static void check_whole(Checker *ck, const Ast *ast) {
     if (!latents) FAIL(ck, DIAG_NO_LATENT, start);
     if (ck->failed) return;
     check_observed(ck);
-    warn_unused(ck);
+    warn_unused(ck, ast->span.file);
 }
 
 static void keep_link(Checker *ck, Link *link);
@@ -773,6 +789,7 @@ Model *front_check(Arena *arena, Diags *diags, const Ast *ast, const Define *def
     *ck = (Checker){.arena = arena, .diags = diags, .defines = defines, .n_defines = n_defines};
     ck->model = arena_new_of(arena, Model);
     ck->model->name = model_name(arena, ast->path);
+    ck->model->dual.isab = -1;
     if (!load_stdlib(ck)) return NULL;
     collect(ck, &ast->items);
     check_defines(ck, (Span){ast->span.file, 0, 0});
@@ -783,6 +800,7 @@ Model *front_check(Arena *arena, Diags *diags, const Ast *ast, const Define *def
         if (!definition->library) define(ck, definition, definition->ast->name.span);
     }
     check_items(ck, &ast->items);
+    check_duals(ck);
     check_whole(ck, ast);
     if (ck->failed || diags_errors(diags)) return NULL;
     keep_definitions(ck);

@@ -3,10 +3,14 @@
  *
  *   stdlib.c    reads the standard library; the language's own names (builtins.def, refused.def)
  *   check.c     front_check: collects names, walks the declarations in order, final checks
+ *   import.c    what a file imports, read before all of this
  *   define.c    fn, distribution and link
  *   combine.c   distributions made of others: truncated(...)
  *   push.c      push(link, ...)
  *   expr.c      AST expressions to Expr: names resolved, functions found
+ *   plate.c     plates in expressions: reductions over them, their sizes and positions
+ *   context.c   known inputs
+ *   dual.c      dual { ... }
  *   type.c      element types, event shapes and plates of Expr
  *   shaped.c    those of the functions of shaped.def, and their compile-time values
  *   structure.c what is known of vectors and matrices as a whole: triangles, simplexes
@@ -140,6 +144,7 @@ typedef struct Checker {
     const char *user;     /* "a latent", "a let", ...: what uses names just now */
     int size, depth, deepest; /* of the expression being resolved, after inlining */
     bool too_large;           /* said of it already */
+    AstList duals;            /* read after the walk */
     int64_t evaluated;
     int declared;
     bool failed;
@@ -215,6 +220,27 @@ Expr *new_expr(Checker *ck, ExprKind kind, Span span, int n_args);
 Expr *substitute(Checker *ck, const Expr *body, Expr *const *args);
 /* A whole number known at compile time. */
 bool constant_integer(Checker *ck, const Ast *ast, const char *what, int64_t *out);
+
+/* The same for a part of an expression whose resolving has begun. */
+Expr *resolve_part(Checker *ck, const Ast *ast);
+
+/* ---- plate.c ---- */
+/* sum(p: x) and its like. */
+Expr *resolve_over(Checker *ck, const Ast *call);
+Expr *resolve_plate_field(Checker *ck, const Ast *ast); /* p.size, p.index */
+/* The plate that `plate p { ... }` without a size goes on with; NULL after a report. */
+Plate *reopened_plate(Checker *ck, const Ast *ast);
+/* The type of a reduction whose argument has one. */
+bool type_over(Checker *ck, Expr *e);
+/* Advice for a use of `symbol` outside its plate. */
+void suggest_reduction(Checker *ck, const Symbol *symbol);
+
+/* ---- dual.c ---- */
+void check_duals(Checker *ck); /* the settings of all dual blocks, into the model */
+
+/* ---- context.c ---- */
+/* A context depends on nothing that is unknown when it is given. */
+bool check_context(Checker *ck, const Var *var);
 
 /* ---- type.c ---- */
 /* Fills the types of a tree; params: the types of EXPR_PARAM (NULL: none occur). */

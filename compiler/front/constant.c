@@ -348,6 +348,11 @@ Range range_of(Checker *ck, const Expr *e, const Range *params) {
     }
     case EXPR_RANDOM:
         return e->random == RANDOM_NORMAL ? all() : (Range){0, INFINITY};
+    case EXPR_OVER:
+        return range_of_reduce(e->reduce, args[0]);
+    case EXPR_SIZE:
+    case EXPR_POSITION:
+        return (Range){e->kind == EXPR_SIZE ? 1 : 0, INFINITY};
     }
     return all();
 }

@@ -69,12 +69,6 @@ Expr *substitute(Checker *ck, const Expr *body, Expr *const *args) {
 
 /* ---- names ---- */
 
-static bool inside(const Plate *plate, const Plate *outer) {
-    for (; outer && plate; plate = plate->parent)
-        if (plate == outer) return true;
-    return !outer;
-}
-
 static void suggest_name(Checker *ck, const char *name, Span span) {
     if (find_builtin(name, 0) || find_definition(ck, DEFINES_FN, name)) {
         const Builtin *builtin = find_builtin(name, 0);
@@ -88,8 +82,8 @@ static void suggest_name(Checker *ck, const char *name, Span span) {
     for (int i = 0; i < ck->order.n && !(ck->body && ck->body->library); i++) {
         const Symbol *symbol = ck->order.data[i];
         bool seen = !ck->body || symbol->kind == SYMBOL_CONST;
-        if (seen && symbol->kind != SYMBOL_PLATE && symbol->span.begin < span.begin &&
-            inside(ck->plate, symbol->scope))
+        if (seen && symbol->kind != SYMBOL_PLATE && diags_before(ck->diags, symbol->span, span) &&
+            plate_within(ck->plate, symbol->scope))
             names[n++] = symbol->name;
     }
     const char *nearest = nearest_name(name, names, n);
@@ -109,18 +103,15 @@ static bool usable(Checker *ck, const Symbol *symbol, Span span) {
                !(ck->hypers && symbol->ast->kind == AST_HYPER)) {
         FAIL(ck, DIAG_NOT_CONSTANT, span, ck->constant);
         diag_note(ck->diags, symbol->span, "`%s` is not known then", name);
-    } else if (symbol->span.begin >= span.begin || !symbol->done) {
+    } else if (!diags_before(ck->diags, symbol->span, span) || !symbol->done) {
         FAIL(ck, DIAG_USED_TOO_EARLY, span, name);
         diag_note(ck->diags, symbol->span, "`%s` is declared here", name);
     } else if (symbol->broken) {
         return false; /* said at its declaration */
-    } else if (!inside(ck->plate, symbol->scope)) {
+    } else if (!plate_within(ck->plate, symbol->scope)) {
         FAIL(ck, DIAG_OUTSIDE_PLATE, span, name, symbol->scope->name);
         diag_note(ck->diags, symbol->span, "`%s` is declared here", name);
-        diag_help(ck->diags,
-                  "an explicit reduction over the plate, such as sum(%s: %s), is not in this "
-                  "version of adavic",
-                  symbol->scope->name, name);
+        suggest_reduction(ck, symbol);
     } else if (symbol->ast->kind == AST_QUANTITY && strcmp(ck->user, "a quantity") != 0) {
         FAIL(ck, DIAG_QUANTITY_USED, span, name, ck->user);
         diag_help(ck->diags, "declare `%s` with `let`", name);
@@ -397,12 +388,8 @@ static Expr *resolve_fn(Checker *ck, const Ast *ast, Definition *definition) {
 
 static Expr *resolve_call(Checker *ck, const Ast *ast) {
     const char *name = ast->name.text;
-    if (ast->args.n && ast->args.data[0]->kind == AST_OVER) {
-        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->span,
-             arena_printf(ck->arena, "the reduction `%s(%s: ...)` over a plate is", name,
-                          ast->args.data[0]->name.text));
-        return NULL;
-    }
+    for (int i = 0; i < ast->args.n; i++)
+        if (ast->args.data[i]->kind == AST_OVER) return resolve_over(ck, ast);
     Definition *definition = find_definition(ck, DEFINES_FN, name);
     const Builtin *builtin = find_builtin(name, ast->args.n);
     if (definition && !(ck->body && ck->body->library && !definition->library))
@@ -576,15 +563,17 @@ static Expr *resolve_kind(Checker *ck, const Ast *ast) {
     case AST_COMPREHENSION:
         return resolve_comprehension(ck, ast);
     case AST_OVER:
-        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->span, "a reduction over a plate is");
+        FAIL(ck, DIAG_REDUCTION_FORM, ast->span, "this call");
         return NULL;
     case AST_FIELD:
-        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->span,
-             arena_printf(ck->arena, "`%s.%s` is", ast->name.text, ast->word.text));
-        return NULL;
+        return resolve_plate_field(ck, ast);
     default:
         internal_error("front", "an expression of kind %d", ast->kind);
     }
+}
+
+Expr *resolve_part(Checker *ck, const Ast *ast) {
+    return resolve(ck, ast);
 }
 
 static Expr *resolve(Checker *ck, const Ast *ast) {

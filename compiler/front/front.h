@@ -17,6 +17,9 @@ typedef struct Ast Ast;
 /* Parses `text` (of `path`, for messages; also the model's name). NULL after syntax errors, which
  * are in `diags`. */
 Ast *front_parse(Arena *arena, Diags *diags, const char *path, const char *text, size_t n);
+/* Reads what `file` imports, into it: looked for relative to the importing file, then in `dirs`.
+ * False after errors. Without this call an import is an error, and no file is ever opened. */
+bool front_import(Arena *arena, Diags *diags, Ast *file, const char *const *dirs, int n_dirs);
 void front_print_ast(Text *out, const Ast *ast);
 /* Resolves and checks against the embedded standard library. NULL after errors. */
 Model *front_check(Arena *arena, Diags *diags, const Ast *ast, const Define *defines,

@@ -155,20 +155,33 @@ void parse_syntax_error(Parser *parser, Span span, const char **expected, int n)
 
 /* ---- files ---- */
 
-Ast *front_parse_source(Arena *arena, Diags *diags, const char *path, const char *text, size_t n,
-                        bool library) {
-    Parser parser = {.arena = arena, .diags = diags, .text = text, .library = library};
-    parser.file = diags_add_source(diags, path, text, n);
+static Ast *parse_file(Parser parser, const char *path, size_t n) {
     if (n > AST_MAX_FILE) {
-        diag_report(diags, DIAG_FILE_TOO_LARGE, (Span){parser.file, 0, 0}, (long long)n,
+        diag_report(parser.diags, DIAG_FILE_TOO_LARGE, (Span){parser.file, 0, 0}, (long long)n,
                     AST_MAX_FILE);
         return NULL;
     }
-    int status = parse_scan(&parser, text, n);
+    int status = parse_scan(&parser, parser.text, n);
     if (status != 0 || parser.failed || !parser.root) return NULL;
-    parser.root->path = arena_strdup(arena, path);
+    parser.root->path = arena_strdup(parser.arena, path);
     parser.root->span = (Span){parser.file, 0, (uint32_t)n};
     return parser.root;
+}
+
+Ast *front_parse_source(Arena *arena, Diags *diags, const char *path, const char *text, size_t n,
+                        bool library) {
+    int file = diags_add_source(diags, path, text, n);
+    return parse_file(
+        (Parser){.arena = arena, .diags = diags, .text = text, .file = file, .library = library},
+        path, n);
+}
+
+Ast *front_parse_import(Arena *arena, Diags *diags, const char *path, const char *text, size_t n,
+                        Span from) {
+    int file = diags_add_source(diags, path, text, n);
+    diags_set_origin(diags, file, from);
+    return parse_file((Parser){.arena = arena, .diags = diags, .text = text, .file = file}, path,
+                      n);
 }
 
 Ast *front_parse(Arena *arena, Diags *diags, const char *path, const char *text, size_t n) {

@@ -238,6 +238,14 @@ static bool type_kind(Checker *ck, Expr *e, const Type *params) {
     case EXPR_RANDOM:
         e->type = (Type){.elem = ELEM_REAL};
         return e->n_args == 0 || need(ck, e->args[0], false);
+    case EXPR_OVER:
+        return need(ck, e->args[0], false) && type_over(ck, e);
+    case EXPR_SIZE:
+        e->type = (Type){.elem = ELEM_REAL, .plate = e->plate->parent};
+        return true;
+    case EXPR_POSITION:
+        e->type = (Type){.elem = ELEM_REAL, .plate = e->plate};
+        return true;
     }
     return false;
 }

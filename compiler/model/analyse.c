@@ -161,6 +161,39 @@ static void collect_vertices(Arena *arena, TemplateGraph *graph) {
     }
 }
 
+typedef struct Bounds {
+    const TemplateGraph *graph;
+    int from;  /* latents from here on are not drawn yet */
+    bool open; /* one of them bounds the support */
+} Bounds;
+
+static void note_bound(void *user, Var *var) {
+    Bounds *bounds = user;
+    if (latent_number(bounds->graph, var) >= bounds->from) bounds->open = true;
+}
+
+/* Is the support of latent `i` known once those before `from` are drawn? */
+static bool bounds_known(const TemplateGraph *graph, int i, int from) {
+    const Support *support = &graph->latent[i]->support;
+    Bounds bounds = {.graph = graph, .from = from};
+    if (support->lo) expr_visit_vars(support->lo, note_bound, &bounds);
+    if (support->hi) expr_visit_vars(support->hi, note_bound, &bounds);
+    return !bounds.open;
+}
+
+/* A latent is drawn after those that bound its support: its link needs them. Through a reduction
+ * these may stand in plates inside its own. Bounds precede in the model, so that there always is a
+ * next one. */
+static void order_bounds(TemplateGraph *graph) {
+    for (int from = 0; from < graph->n; from++) {
+        int next = from;
+        while (next + 1 < graph->n && !bounds_known(graph, next, from)) next++;
+        Var *var = graph->latent[next];
+        for (int i = next; i > from; i--) graph->latent[i] = graph->latent[i - 1];
+        graph->latent[from] = var;
+    }
+}
+
 typedef struct Factor {
     const TemplateGraph *graph;
     bool *latent, *data; /* members */
@@ -187,6 +220,9 @@ TemplateGraph *model_graph(Arena *arena, const Model *model) {
     TemplateGraph *graph = arena_new_of(arena, TemplateGraph);
     graph->model = model;
     collect_vertices(arena, graph);
+    order_bounds(graph);
+    graph->reduces = arena_array(arena, bool, model->vars.n + 1);
+    model_mark_reductions(model, graph->reduces);
     graph->meets = arena_array(arena, bool, graph->n * graph->n + 1);
     graph->sees = arena_array(arena, bool, graph->n * graph->n_data + 1);
     Factor factor = {graph, arena_array(arena, bool, graph->n + 1),

@@ -107,10 +107,10 @@ static void print_vertices(Text *out, const Model *model) {
     for (int i = 0; i < 6; i++) vec_push(arena, &table.cells, names[i]);
     for (int k = 0; k < model->vars.n; k++) {
         const Var *var = model->vars.data[k];
-        if (var->kind != VAR_LATENT && var->kind != VAR_OBSERVED) continue;
-        bool latent = var->kind == VAR_LATENT;
+        bool latent = var->kind == VAR_LATENT, context = var->kind == VAR_CONTEXT;
+        if (!latent && !context && var->kind != VAR_OBSERVED) continue;
         vec_push(arena, &table.cells, var->name);
-        vec_push(arena, &table.cells, latent ? "latent" : "observed");
+        vec_push(arena, &table.cells, latent ? "latent" : context ? "context" : "observed");
         vec_push(arena, &table.cells,
                  arena_printf(arena, "%d", model_hier(model, var->type.plate)));
         vec_push(arena, &table.cells, shape_text(arena, &var->type));
@@ -236,10 +236,21 @@ static void print_structured(Text *out, const Analysis *analysis, const Template
     }
 }
 
+static void print_contexts(Text *out, const Model *model) {
+    bool *mark = arena_array(out->arena, bool, model->vars.n + 1);
+    for (int i = 0; i < model->vars.n; i++) mark[i] = model->vars.data[i]->kind == VAR_CONTEXT;
+    const char *names = model_names(out->arena, model->vars.data, mark, model->vars.n);
+    if (!*names) return;
+    text_add(out, "Contexts (known inputs; every factor below reads them)\n  ");
+    paragraph(out, 2, 2, names);
+    text_add(out, "\n");
+}
+
 void model_print_analysis(Text *out, const Analysis *analysis, bool mean_field) {
     TemplateGraph *graph = model_graph(out->arena, analysis->model);
     head(out, analysis, "analysis", mean_field);
     print_certificates(out, analysis->model);
+    print_contexts(out, analysis->model);
     print_order(out, analysis, graph);
     if (mean_field)
         print_mean_field(out, analysis, graph);

@@ -26,17 +26,36 @@ static const Var *first_astray(const TemplateGraph *graph, const bool *mark, con
     return NULL;
 }
 
-/* A declaration outside z_i's plate whose arguments mention z_i or its interior: it would meet
- * several instances of that plate at once. */
-static const Var *outside_reader(const TemplateGraph *graph, int i, const bool *interior,
-                                 const Plate *plate) {
+typedef struct Tied {
+    const TemplateGraph *graph;
+    int i;
+    const bool *interior;
+    bool found;
+} Tied;
+
+static void find_tied(void *user, Var *var) {
+    Tied *tied = user;
+    for (int k = 0; k < tied->graph->n && !tied->found; k++)
+        tied->found = (k == tied->i || tied->interior[k]) && tied->graph->latent[k] == var;
+}
+
+/* A declaration whose arguments mention z_i or its interior in several instances of z_i's plate at
+ * once: one outside the plate, or one that reads them through a reduction. */
+static const Var *tying_reader(const TemplateGraph *graph, int i, const bool *interior,
+                               const Plate *plate) {
     const Model *model = graph->model;
-    for (int v = 0; v < model->vars.n; v++) {
+    Tied tied = {graph, i, interior, false};
+    for (int v = 0; plate && v < model->vars.n; v++) {
         const Var *reader = model->vars.data[v];
-        if (!reader->dist || plate_within(reader->type.plate, plate)) continue;
-        for (int k = 0; k < graph->n; k++)
-            for (int a = 0; (k == i || interior[k]) && a < reader->dist->n_params; a++)
-                if (expr_mentions(reader->args[a], graph->latent[k])) return reader;
+        bool outside = !plate_within(reader->type.plate, plate);
+        if (!reader->dist || (!outside && !graph->reduces[v])) continue;
+        for (int a = 0; a < reader->dist->n_params && !tied.found; a++) {
+            if (outside)
+                expr_visit_vars(reader->args[a], find_tied, &tied);
+            else
+                expr_visit_tied(reader->args[a], plate, find_tied, &tied);
+        }
+        if (tied.found) return reader;
     }
     return NULL;
 }
@@ -50,7 +69,7 @@ static void judge(Arena *arena, const TemplateGraph *graph, int i, const bool *o
     const Plate *plate = c->latent->type.plate;
     const Var *astray = first_astray(graph, interior, plate, false);
     if (!astray) astray = first_astray(graph, on, plate, true);
-    if (!astray) astray = outside_reader(graph, i, interior, plate);
+    if (!astray) astray = tying_reader(graph, i, interior, plate);
     c->exact = !astray;
     if (astray) {
         c->reason = arena_printf(arena, "its paths leave %s through `%s`, so instances are coupled",
@@ -95,7 +114,12 @@ const char *model_mean_field_verdict(Arena *arena, const TemplateGraph *graph, i
         alone &= !component[k];
         direct[k] = graph->meets[i * graph->n + k];
     }
-    *exact = alone;
+    const Plate *plate = graph->latent[i]->type.plate;
+    component[i] = true;
+    const Var *reader = tying_reader(graph, i, component, plate);
+    *exact = alone && !reader;
+    if (alone && reader)
+        return arena_printf(arena, "its instances are coupled through `%s`", reader->name);
     if (alone) return "no factor ties it to another latent";
     return arena_printf(arena, "loses its dependence on %s in the posterior",
                         model_names(arena, graph->latent, direct, graph->n));

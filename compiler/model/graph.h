@@ -4,7 +4,8 @@
  * One vertex per declared latent and observed variable, whatever the plates' sizes. Every latent or
  * observed variable has one factor: itself and the variables its distribution's arguments mention,
  * lets and functions looked through. Two variables meet when some factor holds both (the moral
- * graph). Latents are numbered in the guide's order: fewer plates first, then the model's order.
+ * graph). Latents are numbered in the guide's order: fewer plates first, then the model's order; a
+ * latent whose support other latents bound comes after these.
  */
 #ifndef ADAVIC_MODEL_GRAPH_H
 #define ADAVIC_MODEL_GRAPH_H
@@ -18,7 +19,8 @@ typedef struct TemplateGraph {
     bool *meets; /* [n * n], symmetric, the diagonal is false */
     int n_data;  /* observed variables, in the model's order */
     Var **data;
-    bool *sees; /* [n * n_data]: latent and observed share a factor */
+    bool *sees;    /* [n * n_data]: latent and observed share a factor */
+    bool *reduces; /* by Model.vars: see model_mark_reductions */
 } TemplateGraph;
 
 TemplateGraph *model_graph(Arena *arena, const Model *model);
@@ -29,8 +31,15 @@ void model_graph_reach(const TemplateGraph *graph, int i, bool *on, bool *interi
 /* Every latent connected with latent `i` by latents alone (itself included). */
 void model_graph_component(const TemplateGraph *graph, int i, bool *component);
 
-/* Is `inner` the plate `outer` or inside it? NULL is the space outside all plates. */
-bool plate_within(const Plate *inner, const Plate *outer);
+/* reductions.c: calls `visit` for every variable inside reductions over `plate` or plates around it
+ * that the value of `e` holds, through lets. A variable may be visited more than once. */
+void expr_visit_tied(const Expr *e, const Plate *plate, void (*visit)(void *user, Var *var),
+                     void *user);
+/* mark[i]: the declaration of Model.vars[i] holds a reduction over a plate, through lets; may be
+ * true of what reads such a variable, too. */
+void model_mark_reductions(const Model *model, bool *mark);
+bool expr_reads_position(const Expr *e, const Plate *plate); /* p.index; lets are not followed */
+
 int plate_count(const Plate *plate); /* plates around a value whose innermost plate this is */
 /* The height of a value in the hierarchy: ADAVI's Hier. 0 in a plate that holds no other. */
 int model_hier(const Model *model, const Plate *plate);

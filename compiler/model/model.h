@@ -11,6 +11,7 @@
 
 #include "base/base.h"
 #include "ir/ir.h"
+#include "model/settings.h"
 
 typedef struct Var Var;
 typedef struct Expr Expr;
@@ -84,6 +85,10 @@ typedef enum {
     EXPR_SHAPED, /* shaped, args: a row of shaped.def */
     EXPR_RANDOM, /* random; args[0] = shape parameter for gamma; index: which base draw of the body,
                     since one may stand in it more than once: only in `sample` bodies */
+    EXPR_OVER,   /* reduce, plate, args[0]: over the instances of the plate inside the enclosing
+                    instance of its parent; the event stays */
+    EXPR_SIZE, /* plate: the number of its instances inside the enclosing instance of its parent */
+    EXPR_POSITION, /* plate: the number, from 0, of its innermost enclosing instance */
 } ExprKind;
 enum { SLICE_REST = -1 };
 
@@ -118,6 +123,7 @@ struct Expr {
     int dim;
     int64_t index, count;
     Shaped shaped;
+    Plate *plate;
     IrRandom random;
     bool typed; /* outside bodies, whose types change from use to use */
     int n_args;
@@ -190,7 +196,14 @@ struct Link {
                     of others their median absolute deviation */
 };
 
-typedef enum { VAR_HYPER, VAR_LATENT, VAR_OBSERVED, VAR_LET, VAR_QUANTITY } VarKind;
+typedef enum {
+    VAR_HYPER,
+    VAR_LATENT,
+    VAR_OBSERVED,
+    VAR_LET,
+    VAR_QUANTITY,
+    VAR_CONTEXT, /* known to whoever infers: drawn from its distribution in training only */
+} VarKind;
 
 struct Var {
     VarKind kind;
@@ -199,7 +212,7 @@ struct Var {
     int index; /* in Model.vars: the order of declaration */
     Type type; /* type.plate: where it is declared (latent, observed) or what it varies over (let,
                   quantity) */
-    /* latent, observed */
+    /* latent, observed, context */
     Distribution *dist;
     Expr **args;     /* dist->n_params of them */
     Support support; /* the distribution's, with its parameters replaced */
@@ -216,6 +229,7 @@ typedef struct Model {
     VEC(Distribution *) distributions;
     VEC(Link *) links;
     VEC(Function *) functions;
+    DualSettings dual;
     uint64_t hash; /* of the checked model, so spacing and comments do not change it */
 } Model;
 
@@ -251,6 +265,8 @@ void model_print_analysis(Text *out, const Analysis *analysis, bool mean_field);
 
 /* Is `other` written in `var`'s distribution or value? (expr_mentions looks through lets.) */
 bool var_reads(const Var *var, const Var *other);
+/* Is `outer` around `inner`, or the same? NULL is around all. */
+bool plate_within(const Plate *inner, const Plate *outer);
 /* Does the value of `e` mention variable `var` (through lets too)? */
 bool expr_mentions(const Expr *e, const Var *var);
 /* Calls `visit` for every random variable or hyper that `e` depends on, lets and functions looked

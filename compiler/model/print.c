@@ -147,6 +147,15 @@ static void print_expr(Text *out, const Expr *e, int outer) {
         }
         text_add(out, shaped_info[e->shaped].name);
         break;
+    case EXPR_OVER:
+        text_printf(out, "%s(%s: ", reduce_names[e->reduce], e->plate->name);
+        print_expr(out, e->args[0], 0);
+        text_add(out, ")");
+        return;
+    case EXPR_SIZE:
+    case EXPR_POSITION:
+        text_printf(out, "%s.%s", e->plate->name, e->kind == EXPR_SIZE ? "size" : "index");
+        return;
     }
     print_args(out, "(", e, ")");
 }
@@ -225,7 +234,8 @@ static void print_definitions(Text *out, const Model *model) {
 }
 
 static void print_var(Text *out, const Var *var) {
-    static const char *const words[] = {"hyper", "latent", "observed", "let", "quantity"};
+    static const char *const words[] = {"hyper", "latent",   "observed",
+                                        "let",   "quantity", "context"};
     text_printf(out, "%s %s", words[var->kind], var->name);
     print_dims(out, var->type.dims, var->type.n_dims);
     text_printf(out, " in %s", var->type.plate ? var->type.plate->name : "-");
@@ -259,6 +269,31 @@ const char *plate_size_text(Arena *arena, const Plate *plate) {
     return arena_printf(arena, "%lld..%lld", (long long)plate->lo, (long long)plate->hi);
 }
 
+static void print_setting(Text *out, const char *name, int64_t value, int64_t derived) {
+    if (value != derived) text_printf(out, " %s %lld", name, (long long)value);
+}
+
+/* What settles the network's shape, and with it which weights fit. */
+static void print_shape_settings(Text *out, const DualSettings *dual) {
+    const bool any = dual->embed || dual->isab >= 0 || dual->heads || dual->inducing || dual->seeds;
+    if (any) {
+        text_add(out, "dual encoder");
+        print_setting(out, "embed", dual->embed, 0);
+        print_setting(out, "isab", dual->isab, -1);
+        print_setting(out, "heads", dual->heads, 0);
+        print_setting(out, "inducing", dual->inducing, 0);
+        print_setting(out, "seeds", dual->seeds, 0);
+        text_add(out, "\n");
+    }
+    for (int i = 0; i < dual->flows.n; i++) {
+        const FlowSetting *flow = &dual->flows.data[i];
+        text_printf(out, "dual flow %s %s", flow->latent->name, flow->affine ? "affine" : "maf");
+        print_setting(out, "layers", flow->layers, 0);
+        print_setting(out, "width", flow->width, 0);
+        text_add(out, "\n");
+    }
+}
+
 static void print_contents(Text *out, const Model *model) {
     for (int i = 0; i < model->plates.n; i++) {
         const Plate *plate = model->plates.data[i];
@@ -269,11 +304,19 @@ static void print_contents(Text *out, const Model *model) {
     }
     for (int i = 0; i < model->vars.n; i++) print_var(out, model->vars.data[i]);
     print_definitions(out, model);
+    print_shape_settings(out, &model->dual);
+}
+
+static void print_training_settings(Text *out, const DualSettings *dual) {
+    if (dual->objective) text_printf(out, "dual objective %s\n", dual->objective);
+    if (dual->sets) text_printf(out, "dual sets %lld\n", (long long)dual->sets);
+    if (dual->draws) text_printf(out, "dual draws %lld\n", (long long)dual->draws);
 }
 
 void model_print(Text *out, const Model *model) {
     text_printf(out, "model %s hash %016" PRIx64 "\n", model->name, model->hash);
     print_contents(out, model);
+    print_training_settings(out, &model->dual);
 }
 
 uint64_t model_hash(Arena *arena, const Model *model) {

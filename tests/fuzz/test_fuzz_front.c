@@ -66,6 +66,7 @@ static void run(const uint8_t *data, size_t n) {
 static void seeds(FuzzList *list) {
     fuzz_add_files(list, "examples", ".hbm", "");
     fuzz_add_files(list, "tests/diag", ".hbm", "");
+    fuzz_add_files(list, "tests/models", ".hbm", "");
     for (int i = 0; i < stdlib_file_count; i++)
         fuzz_add(list, stdlib_files[i].text, strlen(stdlib_files[i].text));
 }

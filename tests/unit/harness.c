@@ -60,6 +60,10 @@ Run *run_new(Compiled *c, int64_t data, int64_t draws) {
         int64_t n = 1;
         for (int k = 0; k < var->type.n_dims; k++) n *= var->type.dims[k];
         if (var->kind == VAR_HYPER) run_give(run, var->name, var->numbers, n);
+        if (var->kind != VAR_CONTEXT) continue;
+        double *unused = arena_array(c->arena, double, n), off = 0; /* drawn, unless given anew */
+        run_give(run, arena_printf(c->arena, "set:%s", var->name), unused, n);
+        run_give(run, arena_printf(c->arena, "set:%s:on", var->name), &off, 1);
     }
     double one = 1;
     run_give(run, "entropy_weight", &one, 1);

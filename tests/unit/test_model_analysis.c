@@ -179,7 +179,7 @@ static void shared_lets_are_walked_once(void) {
     arena_free(b.arena);
 }
 
-/* A value that reads all instances of a plate (which no text can write yet) couples them. */
+/* A value that reads all instances of a plate couples them. */
 static void reductions_are_approximate(void) {
     Builder b = builder_new("reduction");
     Plate *g = build_plate(&b, "g", NULL, 3);
@@ -189,6 +189,9 @@ static void reductions_are_approximate(void) {
     expect(&b, a, z, "", false, 0);
     const char *why = a->order[0].reason;
     CHECK(strstr(why, "leave one instance of plate g through `total`"), "%s", why);
+    bool exact;
+    why = model_mean_field_verdict(b.arena, model_graph(b.arena, b.model), 0, &exact);
+    CHECK(!exact && strstr(why, "coupled through `total`"), "%s", why);
     arena_free(b.arena);
 }
 

@@ -215,6 +215,10 @@ static void every_level(void) {
     check_interpreted("examples/every_level.hbm");
 }
 
+static void reductions(void) {
+    check_interpreted("tests/models/reductions.hbm");
+}
+
 /* A permutation of one plate that is not carried over to the base draws must show: the test can
  * fail. */
 static void other_base_draws_show(void) {
@@ -258,6 +262,7 @@ int main(void) {
     RUN(pastes);
     RUN(four_plates);
     RUN(every_level);
+    RUN(reductions);
     RUN(native_gre);
     RUN(native_gre_paper);
     RUN(native_pastes);

@@ -241,7 +241,7 @@ static void usage_errors(void) {
         {"infer", "needs a data file"},
         {"infer a.csv b.csv", "one data file"},
         {"infer one.npz --out draws.txt", ".npz or .csv"},
-        {"infer one.npz --set s_a=1", "train has it"},
+        {"infer one.npz --set s_a=1", "fixed by training"},
         {"simulate --out x.csv", ".npz or .bin"},
         {"", "usage:"},
     };

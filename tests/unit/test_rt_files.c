@@ -39,6 +39,53 @@ static const double *x_of(const RtData *d) {
     return d->values[rt_var(model, "x") - model->vars];
 }
 
+/* ---- contexts ---- */
+
+static void add_array(RtBytes *archive, RtBytes *directory, const char *name, const double *values,
+                      const int64_t *dims, int n_dims) {
+    RtBytes file = {0};
+    rt_npy_write(&file, values, true, dims, n_dims);
+    CHECK(rt_zip_add(archive, directory, name, &file, &error), "%s", error.text);
+    rt_bytes_free(&file);
+}
+
+/* A context's array holds one value for each data set, or one for all; a file need not have it. */
+static void contexts_from_arrays(void) {
+    static const char manifest[] = "adavic-manifest 1\n"
+                                   "observed x plates dims 2\ncontext c plates dims positive\n"
+                                   "context d plates dims 2\n";
+    static const double x[] = {1, 2, 3, 4, 5, 6}, c[] = {7, 8, 9}, d[] = {10, 11};
+    RtModel *m = rt_model_new(mem, manifest, &error);
+    if (!CHECK(m, "%s", error.text)) return;
+    RtBytes archive = {0}, directory = {0};
+    add_array(&archive, &directory, "x.npy", x, (int64_t[]){3, 2}, 2);
+    add_array(&archive, &directory, "c.npy", c, (int64_t[]){3}, 1);
+    add_array(&archive, &directory, "d.npy", d, (int64_t[]){2}, 1);
+    rt_zip_end(&archive, &directory);
+    RtDataOptions o = {0};
+    RtData data;
+    RtState *state = rt_state_new(mem, m);
+    if (CHECK(rt_data_npz(mem, m, "d.npz", &archive, &o, &data, &error), "%s", error.text))
+        for (int s = 0; s < 3; s++)
+            CHECK(data.values[1][s] == 7 + s && data.values[2][2 * s] == 10 &&
+                      data.values[2][2 * s + 1] == 11,
+                  "data set %d: c = %g, d = %g, %g", s, data.values[1][s], data.values[2][2 * s],
+                  data.values[2][2 * s + 1]);
+    state->contexts[1][0] = 0.5, state->contexts[1][1] = 1; /* set */
+    CHECK(rt_context_data(mem, m, state, "d.npz", &data, &error) && data.values[1][2] == 0.5,
+          "--set replaces what the file says");
+    data.values[2] = NULL;
+    CHECK(!rt_context_data(mem, m, state, "d.npz", &data, &error) &&
+              strstr(error.text, "--set d=X,Y,..., or columns or an array named d"),
+          "%s", error.text);
+    state->contexts[1][0] = -1;
+    CHECK(!rt_context_data(mem, m, state, "d.npz", &data, &error) &&
+              strstr(error.text, "context c is -1"),
+          "%s", error.text);
+    rt_bytes_free(&archive);
+    rt_bytes_free(&directory);
+}
+
 /* ---- csv ---- */
 
 static const char good[] = "group,obs,x[0],x[1]\n"
@@ -583,6 +630,7 @@ static void damaged_weights(void) {
 
 int main(void) {
     setup();
+    RUN(contexts_from_arrays);
     RUN(csv_is_read);
     RUN(csv_dialects);
     RUN(csv_refusals);

@@ -77,11 +77,22 @@ static void two_traits(void) {
     check_model("examples/two_traits.hbm", (Size[]){{"school", 2}, {"pupil", 3}}, 2);
 }
 
+static void reductions(void) {
+    check_model("tests/models/reductions.hbm", (Size[]){{"class", 2}, {"pupil", 3}, {"school", 2}},
+                3);
+}
+
+static void contexts(void) {
+    check_model("examples/prior_scale.hbm", (Size[]){{"batch", 2}, {"sample", 2}}, 2);
+}
+
 int main(void) {
     RUN(gre);
     RUN(nc);
     RUN(pastes);
     RUN(every_level);
     RUN(two_traits);
+    RUN(reductions);
+    RUN(contexts);
     return check_done();
 }

@@ -1,0 +1,63 @@
+/* plate.c -- reductions over plates: those that the model writes, and those by which the guide of
+ * one plate reads what was drawn in another.
+ *
+ * Both treat a plate's instances alike, so that the guide stays equivariant. Plates are balanced:
+ * the instances of a plate inside one instance of its parent are as many as the axis is long.
+ */
+#include "dual/plate.h"
+
+/* A value that happens not to vary along the axis counts once per instance in a sum. */
+static IrValue sum_along(Build *b, IrValue v, AxisId axis) {
+    return ir_has_axis(b->p, v, axis) ? ir_sum(b->p, v, &axis, 1)
+                                      : ir_mul(b->p, v, ir_extent(b->p, axis));
+}
+
+static IrValue largest_along(Build *b, IrValue v, AxisId axis) {
+    return ir_has_axis(b->p, v, axis) ? ir_max_over(b->p, v, &axis, 1) : v;
+}
+
+static IrValue mean_along(Build *b, IrValue v, AxisId axis) {
+    return ir_mul(b->p, sum_along(b, v, axis), ir_recip(b->p, ir_extent(b->p, axis)));
+}
+
+Val reduce_over(Build *b, const Plate *plate, Reduce reduce, Val val) {
+    AxisId axis = b->plate[plate->index];
+    switch (reduce) {
+    case REDUCE_SUM:
+        val.v = sum_along(b, val.v, axis);
+        return val;
+    case REDUCE_MEAN:
+        val.v = mean_along(b, val.v, axis);
+        return val;
+    case REDUCE_MAX:
+        val.v = largest_along(b, val.v, axis);
+        return val;
+    case REDUCE_MIN:
+        val.v = ir_neg(b->p, largest_along(b, ir_neg(b->p, val.v), axis));
+        return val;
+    case REDUCE_PROD:
+        break;
+    }
+    internal_error("lower", "unknown reduction over a plate");
+}
+
+static bool stands_around(const Plate *plate, const Plate *at) {
+    while (at && at != plate) at = at->parent;
+    return at == plate;
+}
+
+bool pool_apart(Build *b, const Plate *of, const Plate *at, IrValue feature, IrValue pooled[2]) {
+    IrProgram *p = b->p;
+    bool apart = false;
+    IrValue mean = feature, square = ir_square(p, feature);
+    for (const Plate *q = of; q; q = q->parent) {
+        if (stands_around(q, at)) continue;
+        apart = true;
+        mean = mean_along(b, mean, b->plate[q->index]);
+        square = mean_along(b, square, b->plate[q->index]);
+    }
+    IrValue variance = ir_max(p, ir_sub(p, square, ir_square(p, mean)), number(b, 0));
+    pooled[0] = mean;
+    pooled[1] = ir_sqrt(p, ir_add(p, variance, number(b, 1e-6)));
+    return apart;
+}

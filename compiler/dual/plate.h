@@ -1,0 +1,14 @@
+/* plate.h -- reductions over plates (plate.c): the model's own, and the guide's over what was drawn
+ * in another plate. Private to dual/. */
+#ifndef ADAVIC_DUAL_PLATE_H
+#define ADAVIC_DUAL_PLATE_H
+
+#include "dual/internal.h"
+
+/* `val` reduced over the instances of `plate`; its event stays. */
+Val reduce_over(Build *b, const Plate *plate, Reduce reduce, Val val);
+/* The means, and the standard deviations, of a feature over those plates of `of` that do not stand
+ * around `at`: what an instance of `at` can be told of all of them. False: there are none. */
+bool pool_apart(Build *b, const Plate *of, const Plate *at, IrValue feature, IrValue pooled[2]);
+
+#endif

@@ -1,0 +1,247 @@
+/* dual.c -- dual { ... }: what its author wants otherwise than adavic derives it.
+ *
+ * Keys and the values that they take are the tables below; messages list them. Blocks are read
+ * after everything else, so that they may stand anywhere and name any latent.
+ */
+#include "front/check.h"
+
+#include <stddef.h>
+
+/* A whole number: from lo to hi, a multiple of `multiple`, a divisor of `divides` (0: any). */
+typedef struct Whole {
+    const char *name;
+    size_t at; /* int64_t, in what is filled */
+    int64_t lo, hi, multiple, divides;
+    const char *expected;
+} Whole;
+
+static const Whole embed = {"embed", offsetof(DualSettings, embed), 8, 64, 8,
+                            0,       "a multiple of 8 from 8 to 64"};
+static const Whole sets = {"sets", offsetof(DualSettings, sets),      1, 1000000, 1,
+                           0,      "a whole number from 1 to 1000000"};
+static const Whole draws = {"draws", offsetof(DualSettings, draws),     1, 1000000, 1,
+                            0,       "a whole number from 1 to 1000000"};
+
+static const Whole set_transformer[] = {
+    {"isab", offsetof(DualSettings, isab), 0, 8, 1, 0, "a whole number from 0 to 8"},
+    {"heads", offsetof(DualSettings, heads), 1, 8, 1, 8, "1, 2, 4 or 8"},
+    {"inducing", offsetof(DualSettings, inducing), 1, 64, 1, 0, "a whole number from 1 to 64"},
+    {"seeds", offsetof(DualSettings, seeds), 1, 8, 1, 0, "a whole number from 1 to 8"},
+};
+static const Whole maf[] = {
+    {"layers", offsetof(FlowSetting, layers), 1, 4, 1, 0, "a whole number from 1 to 4"},
+    {"width", offsetof(FlowSetting, width), 4, 64, 4, 0, "a multiple of 4 from 4 to 64"},
+};
+
+static const char *const objectives[] = {
+#define OBJECTIVE(name, entropy) name,
+#include "runtime/objectives.def"
+#undef OBJECTIVE
+};
+enum { N_OBJECTIVES = sizeof objectives / sizeof *objectives, MAX_SHARES = 8 };
+
+static bool unexpected(Checker *ck, Span span, const char *key, const char *expected) {
+    FAIL(ck, DIAG_DUAL_VALUE, span, key, expected);
+    return false;
+}
+
+static bool read_whole(Checker *ck, const Ast *value, const Whole *whole, void *into) {
+    int64_t n;
+    const char *what = arena_printf(ck->arena, "`%s` in dual", whole->name);
+    if (!constant_integer(ck, value, what, &n)) return false;
+    bool fits = n >= whole->lo && n <= whole->hi && n % whole->multiple == 0 &&
+                (!whole->divides || whole->divides % n == 0);
+    if (!fits) return unexpected(ck, value->span, whole->name, whole->expected);
+    memcpy((char *)into + whole->at, &n, sizeof n);
+    return true;
+}
+
+/* The arguments NAME = N of a call, each one of the `n` in the table. */
+static bool read_arguments(Checker *ck, const Ast *call, const Whole *table, int n, void *into) {
+    Text names;
+    text_init(&names, ck->arena);
+    text_printf(&names, "`%s` with arguments by name:", call->name.text);
+    for (int i = 0; i < n; i++) text_printf(&names, "%s %s", i ? "," : "", table[i].name);
+    for (int i = 0; i < call->args.n; i++) {
+        const Ast *arg = call->args.data[i];
+        const Whole *found = NULL;
+        for (int k = 0; k < n && arg->kind == AST_NAMED; k++)
+            if (strcmp(table[k].name, arg->name.text) == 0) found = &table[k];
+        if (!found) return unexpected(ck, arg->span, call->name.text, names.data);
+        if (!read_whole(ck, arg->value, found, into)) return false;
+    }
+    return true;
+}
+
+static bool is_call(const Ast *ast, const char *name) {
+    return ast->kind == AST_CALL && strcmp(ast->name.text, name) == 0;
+}
+
+/* ---- the keys ---- */
+
+typedef bool ReadKey(Checker *ck, const Ast *member);
+
+static bool read_embed(Checker *ck, const Ast *member) {
+    return read_whole(ck, member->value, &embed, &ck->model->dual);
+}
+
+static bool read_sets(Checker *ck, const Ast *member) {
+    return read_whole(ck, member->value, &sets, &ck->model->dual);
+}
+
+static bool read_draws(Checker *ck, const Ast *member) {
+    return read_whole(ck, member->value, &draws, &ck->model->dual);
+}
+
+static bool read_encoder(Checker *ck, const Ast *member) {
+    enum { N = sizeof set_transformer / sizeof *set_transformer };
+    if (!is_call(member->value, "set_transformer"))
+        return unexpected(ck, member->value->span, "encoder",
+                          "set_transformer(isab = 2, heads = 2, inducing = 8, seeds = 4)");
+    return read_arguments(ck, member->value, set_transformer, N, &ck->model->dual);
+}
+
+/* All latents outside the plates share one flow, so that what is said of two of them must agree. */
+static bool agrees(Checker *ck, const FlowSetting *flow, Span span) {
+    const DualSettings *dual = &ck->model->dual;
+    for (int i = 0; i < dual->flows.n; i++) {
+        const FlowSetting *other = &dual->flows.data[i];
+        if (other->latent->type.plate || flow->latent->type.plate) continue;
+        if (other->affine == flow->affine && other->layers == flow->layers &&
+            other->width == flow->width)
+            continue;
+        FAIL(ck, DIAG_DUAL_FLOWS, span, other->latent->name, flow->latent->name);
+        return false;
+    }
+    return true;
+}
+
+static bool read_flow(Checker *ck, const Ast *member) {
+    const Ast *value = member->value;
+    const Symbol *symbol = member->word.text ? find_symbol(ck, member->word.text) : NULL;
+    if (symbol && symbol->broken) return false;
+    if (!symbol || !symbol->var || symbol->var->kind != VAR_LATENT)
+        return unexpected(ck, member->word.text ? member->word.span : member->name.span, "flow",
+                          "the name of a latent, as in `flow mu = affine();`");
+    FlowSetting flow = {.latent = symbol->var, .affine = is_call(value, "affine")};
+    if (flow.affine ? value->args.n > 0 : !is_call(value, "maf"))
+        return unexpected(ck, value->span, "flow", "affine() or maf(layers = 2, width = 32)");
+    if (!flow.affine && !read_arguments(ck, value, maf, sizeof maf / sizeof *maf, &flow))
+        return false;
+    if (!agrees(ck, &flow, member->word.span)) return false;
+    vec_push(ck->arena, &ck->model->dual.flows, flow);
+    return true;
+}
+
+/* The objective of that name, in which `_` may stand for `-`; NULL. */
+static const char *objective_named(const char *name) {
+    for (int i = 0; i < N_OBJECTIVES; i++) {
+        const char *a = objectives[i], *b = name;
+        while (*a && (*a == *b || (*a == '-' && *b == '_'))) a++, b++;
+        if (!*a && !*b) return objectives[i];
+    }
+    return NULL;
+}
+
+static bool read_share(Checker *ck, const Ast *arg, Text *out, double *share) {
+    const char *name = arg->kind == AST_NAMED ? objective_named(arg->name.text) : NULL;
+    Expr *e = name ? resolve_value(ck, arg->value) : NULL;
+    Value value;
+    if (name && !e) return false;
+    *share = e && evaluate(ck, e, false, &value) && !value.n_dims ? value.data[0] : 0;
+    if (!(*share > 0 && *share <= 1e6))
+        return unexpected(ck, arg->span, "schedule",
+                          "objectives with their shares of the steps, as in reverse_kl = 20");
+    text_printf(out, "%s%s:%.10g", out->n ? "," : "", name, *share);
+    return true;
+}
+
+static bool read_schedule(Checker *ck, const Ast *call) {
+    Text out;
+    text_init(&out, ck->arena);
+    double share, first = 0, total = 0;
+    for (int i = 0; i < call->args.n; i++) {
+        if (!read_share(ck, call->args.data[i], &out, &share)) return false;
+        if (!i) first = share;
+        total += share;
+    }
+    if (!call->args.n || call->args.n > MAX_SHARES || first < 0.1 * total)
+        return unexpected(ck, call->span, "schedule",
+                          "1 to 8 objectives, the first with a tenth of the steps or more");
+    ck->model->dual.objective = out.data;
+    return true;
+}
+
+static bool read_objective(Checker *ck, const Ast *member) {
+    const Ast *value = member->value;
+    if (is_call(value, "schedule")) return read_schedule(ck, value);
+    const char *name = value->kind == AST_NAME ? objective_named(value->name.text) : NULL;
+    if (name) {
+        ck->model->dual.objective = name;
+        return true;
+    }
+    Text expected;
+    text_init(&expected, ck->arena);
+    for (int i = 0; i < N_OBJECTIVES; i++) {
+        for (const char *c = objectives[i]; *c; c++)
+            text_printf(&expected, "%c", *c == '-' ? '_' : *c);
+        text_add(&expected, ", ");
+    }
+    text_add(&expected, "or schedule(unregularised = 1, reverse_kl = 20)");
+    return unexpected(ck, value->span, "objective", expected.data);
+}
+
+static const struct {
+    const char *name;
+    ReadKey *read;
+} keys[] = {{"embed", read_embed},         {"encoder", read_encoder}, {"flow", read_flow},
+            {"objective", read_objective}, {"sets", read_sets},       {"draws", read_draws}};
+enum { N_KEYS = sizeof keys / sizeof *keys };
+
+/* ---- the blocks ---- */
+
+static bool same_word(AstWord a, AstWord b) {
+    return a.text && b.text ? strcmp(a.text, b.text) == 0 : !a.text && !b.text;
+}
+
+static bool is_twice(Checker *ck, const AstList *members, int at) {
+    const Ast *member = members->data[at];
+    for (int i = 0; i < at; i++) {
+        const Ast *old = members->data[i];
+        if (!same_word(old->name, member->name) || !same_word(old->word, member->word)) continue;
+        FAIL(ck, DIAG_MEMBER_TWICE, member->name.span, member->name.text);
+        diag_note(ck->diags, old->name.span, "first given here");
+        return true;
+    }
+    return false;
+}
+
+static void read_member(Checker *ck, const Ast *member) {
+    const char *names[N_KEYS];
+    for (int i = 0; i < N_KEYS; i++) {
+        names[i] = keys[i].name;
+        if (strcmp(member->name.text, names[i]) != 0) continue;
+        if (member->args.n || (member->word.text && keys[i].read != read_flow))
+            unexpected(ck, member->name.span, names[i], "its value alone, as in `sets = 32;`");
+        else
+            keys[i].read(ck, member);
+        return;
+    }
+    FAIL(ck, DIAG_DUAL_KEY, member->name.span, member->name.text);
+    const char *nearest = nearest_name(member->name.text, names, N_KEYS);
+    if (nearest) diag_help(ck->diags, "did you mean `%s`?", nearest);
+    Text list;
+    text_init(&list, ck->arena);
+    for (int i = 0; i < N_KEYS; i++) text_printf(&list, "%s%s", i ? ", " : "", names[i]);
+    diag_help(ck->diags, "the keys are %s", list.data);
+}
+
+void check_duals(Checker *ck) {
+    AstList all = {0};
+    ck->user = "dual";
+    for (int i = 0; i < ck->duals.n; i++)
+        for (int k = 0; k < ck->duals.data[i]->items.n; k++)
+            vec_push(ck->arena, &all, ck->duals.data[i]->items.data[k]);
+    for (int i = 0; i < all.n; i++)
+        if (!is_twice(ck, &all, i)) read_member(ck, all.data[i]);
+}
