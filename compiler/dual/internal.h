@@ -206,6 +206,10 @@ IrValue maf(Build *b, const char *name, const Maf *shape, IrValue z, int64_t d,
             const Block *context, IrValue *log_det);
 IrValue clipped(Build *b, IrValue x, double at); /* at * tanh(x / at) */
 
+/* ---- bend.c ---- */
+/* y with tails of their own on each side; adds the logs of the slopes to *log_det. */
+IrValue bent(Build *b, IrValue y, IrValue left, IrValue right, AxisId flat, IrValue *log_det);
+
 /* ---- flow.c ---- */
 /* Draws every latent from the guide, given the encodings: fills b->value, returns log q over [data,
  * draw]. With `show`, flow parameters become outputs "flow:LATENT:shift" and ":scale". */
