@@ -49,8 +49,7 @@ typedef struct Blocks {
 typedef enum {
     BASE_DRAWS,  /* random sources */
     BASE_CENTRE, /* their medians: the body yields the centre of the distribution */
-    BASE_UPPER,  /* the first at its upper 16 % point, the others at the median: centre + about one
-                    spread */
+    BASE_UPPER,  /* the first at its upper 16 % point: centre + about one spread */
 } BaseMode;
 
 typedef struct Build {
@@ -116,8 +115,11 @@ IrValue lower_spread(Build *b, const Var *var);
 bool has_variance(const Var *var);
 /* Position of the location parameter: sample = parameter + f(other parameters). -1: none. */
 int location_param(const Distribution *dist);
-/* The latent that is `var`'s location through identities, of the same event shape; or NULL. */
+/* The latent that is `var`'s location through identities, of the same event shape; or one number
+ * that all entries of the observed `var` share; or NULL. */
 const Var *location_of(const Var *var);
+/* The latter: each entry of the event says the same of the location. */
+bool repeats_location(const Var *var);
 bool is_location_of(const Var *latent, const Var *observed);
 /* The variable whose scale `latent` is: `observed` or one of the latents that are its location. */
 const Var *scaled_by(const Var *latent, const Var *observed);
@@ -151,16 +153,17 @@ enum { MAX_LEVELS = 12, MAX_OBSERVED = 16 };
  * outside. */
 typedef struct Moments {
     const Var *observed;
-    int n_levels; /* plates of the observed variable + 1 */
-    const Plate *plate[MAX_LEVELS];
-    Val centre, scale;    /* mean and rms of the whole data set, per component */
+    int n_levels; /* plates of the observed variable + 1; one more where the entries of its event
+                     repeat one location: the event is the last level then */
+    const Plate *plate[MAX_LEVELS]; /* NULL: the whole data set, or the event */
+    Val centre, scale;    /* mean and rms of the whole data set, per component (of all, where the
+                             event is a level) */
     Val mean[MAX_LEVELS]; /* of all that an instance holds */
     /* variance of this level's means about those of the level above, pooled over the data set, and
      * its degrees of freedom (levels > 0) */
     IrValue variance[MAX_LEVELS], freedom[MAX_LEVELS];
     IrValue se2[MAX_LEVELS]; /* squared standard error of `mean` about the instance's own location,
-                                pooled over the data set; IR_NONE at the last level: nothing is
-                                repeated there */
+                                pooled over the data set; IR_NONE at the last level */
 } Moments;
 
 typedef struct Encoding {
@@ -174,8 +177,7 @@ typedef struct Encoding {
 /* Encodes the observed variables, which b->value holds. In program prepare: outputs the raw
  * features only. */
 Encoding *encode(Build *b);
-/* The observed variable whose location `latent` is, through identities alone; NULL if there is
- * none. */
+/* The first observed variable whose location `latent` is, through identities alone; or NULL. */
 const Moments *moments_of(const Encoding *enc, const Var *latent);
 /* The observed variable through whose chain of locations `latent` is the scale of one level; *level
  * gets it. Scales outside all plates only. NULL if there is none. */
