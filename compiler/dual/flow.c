@@ -104,7 +104,8 @@ static Blocks context_of(GuideState *g, const Template *t) {
 /* ------------------------------------------------------------------ affine maps */
 
 typedef struct Affine {
-    IrValue shift, log_scale, left, right; /* over the flat axis */
+    IrValue shift, log_scale; /* over the flat axis */
+    Bend bend;
 } Affine;
 
 static void add_flat(Build *b, const Template *t, IrValue *sum, int i, Val val) {
@@ -118,17 +119,17 @@ static void add_flat(Build *b, const Template *t, IrValue *sum, int i, Val val) 
     *sum = *sum == IR_NONE ? v : ir_add(b->p, *sum, v);
 }
 
-/* The corrections (gate, shift, log scale, left and right tail), zero at the start, each over the
- * flat axis. */
+/* The corrections (gate, shift, log scale, left tail, right tail, skew), zero at the start, each
+ * over the flat axis. */
 static void corrections(Build *b, const Template *t, const Blocks *context, IrValue hidden,
-                        IrValue out[5]) {
+                        IrValue out[6]) {
     Blocks in = *context;
     AxisId f = feature_axis(b, HIDDEN);
     blocks_add(&in, block_of(hidden, 1, &f, "hidden"));
     const char *name = arena_printf(b->arena, "%s.affine", t->name);
-    IrValue all = dense(b, name, &in, 5 * t->size, 0);
-    AxisId wide = feature_axis(b, 5 * t->size);
-    for (int i = 0; i < 5; i++) out[i] = ir_slice(b->p, all, wide, t->flat, i * t->size);
+    IrValue all = dense(b, name, &in, 6 * t->size, 0);
+    AxisId wide = feature_axis(b, 6 * t->size);
+    for (int i = 0; i < 6; i++) out[i] = ir_slice(b->p, all, wide, t->flat, i * t->size);
 }
 
 static Affine fused_affine(GuideState *g, const Template *t, const Blocks *context,
@@ -149,9 +150,10 @@ static Affine fused_affine(GuideState *g, const Template *t, const Blocks *conte
         add_flat(b, t, &moment, i, own.centre);
         add_flat(b, t, &error, i, own.spread);
     }
-    IrValue correct[5];
+    IrValue correct[6];
     corrections(b, t, context, hidden, correct);
-    Affine a = {.shift = v0, .log_scale = ir_log(p, s0), .left = correct[3], .right = correct[4]};
+    Affine a = {
+        .shift = v0, .log_scale = ir_log(p, s0), .bend = {correct[3], correct[4], correct[5]}};
     if (n_moments) {
         IrValue where = ir_table(p, has, &t->flat, 1);
         IrValue ratio =
@@ -238,7 +240,7 @@ static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *cont
         y = maf(b, t->name, &RESIDUAL, u, t->size, &of_hidden, log_det);
     }
     Affine a = fused_affine(g, t, context, hidden);
-    y = bent(b, y, a.left, a.right, t->flat, log_det);
+    y = bent(b, y, &a.bend, t->flat, log_det);
     IrValue sum =
         ir_has_axis(p, a.log_scale, t->flat) ? ir_sum(p, a.log_scale, &t->flat, 1) : a.log_scale;
     *log_det = ir_add(p, *log_det, sum);

@@ -209,8 +209,11 @@ IrValue maf(Build *b, const char *name, const Maf *shape, IrValue z, int64_t d,
 IrValue clipped(Build *b, IrValue x, double at); /* at * tanh(x / at) */
 
 /* ---- bend.c ---- */
+typedef struct Bend {
+    IrValue left, right, skew; /* from the network, 0 at the start */
+} Bend;
 /* y with tails of their own on each side; adds the logs of the slopes to *log_det. */
-IrValue bent(Build *b, IrValue y, IrValue left, IrValue right, AxisId flat, IrValue *log_det);
+IrValue bent(Build *b, IrValue y, const Bend *bend, AxisId flat, IrValue *log_det);
 
 /* ---- flow.c ---- */
 /* Draws every latent from the guide, given the encodings: fills b->value, returns log q over [data,

@@ -10,30 +10,34 @@
 enum { POINTS = 161 };
 static const double FROM = -8, STEP = 0.1;
 
-typedef struct Bend {
-    double y[POINTS], left[POINTS], right[POINTS];
-} Bend;
+typedef struct Points {
+    double y[POINTS], left[POINTS], right[POINTS], skew[POINTS];
+} Points;
+static const char *const names[] = {"y", "left", "right", "skew"};
 
-static const double *bend_input(void *user, const IrProgram *p, const IrOp *op) {
-    Bend *bend = user;
+static const double *point_input(void *user, const IrProgram *p, const IrOp *op) {
+    const Points *at = user;
+    const double *const numbers[] = {at->y, at->left, at->right, at->skew};
     (void)p;
-    return !strcmp(op->name, "y") ? bend->y : !strcmp(op->name, "left") ? bend->left : bend->right;
+    for (int i = 0; i < 4; i++)
+        if (!strcmp(op->name, names[i])) return numbers[i];
+    return NULL;
 }
 
-/* t and log dt/dy at the points of `bend`. */
-static void run_bend(Bend *bend, double *t, double *log_slope) {
+/* t and log dt/dy at the points. */
+static void run_bend(Points *at, double *t, double *log_slope) {
     Arena *arena = arena_new();
     Build b = {.arena = arena, .p = ir_program_new(arena, "bend")};
     AxisId axes[] = {ir_axis(b.p, "data", AXIS_DATA, AXIS_NONE, 0),
                      ir_axis(b.p, "flat", AXIS_EVENT, AXIS_NONE, 1)};
-    IrValue in[3];
-    static const char *const names[] = {"y", "left", "right"};
-    for (int i = 0; i < 3; i++) in[i] = ir_input(b.p, names[i], ROLE_DATA, axes, 2);
+    IrValue in[4];
+    for (int i = 0; i < 4; i++) in[i] = ir_input(b.p, names[i], ROLE_DATA, axes, 2);
+    Bend bend = {.left = in[1], .right = in[2], .skew = in[3]};
     IrValue log_det = ir_const(b.p, 0);
-    ir_output(b.p, "t", bent(&b, in[0], in[1], in[2], axes[1], &log_det));
+    ir_output(b.p, "t", bent(&b, in[0], &bend, axes[1], &log_det));
     ir_output(b.p, "log_det", log_det);
     int64_t extent[] = {POINTS, 1};
-    IrEvalEnv env = {.extent = extent, .lookup = bend_input, .user = bend};
+    IrEvalEnv env = {.extent = extent, .lookup = point_input, .user = at};
     IrTensor result[2];
     const char *why = ir_eval(arena, b.p, &env, result);
     if (CHECK(!why, "%s", why)) {
@@ -48,45 +52,48 @@ static double exponent_of(double raw) {
     return 0.3 + 2.7 / (1 + 2 / 0.7 * exp(-raw));
 }
 
-/* y where w' = m w + d (sqrt(1 + w^2) - 1), m and d half of the exponents' sum and difference:
- * w is a root of (m^2 - d^2) w^2 - 2 m c w + c^2 - d^2 = 0, c = w' + d. */
-static double inverse_of(double t, double l, double k) {
-    double m = (k + l) / 2, d = (k - l) / 2, c = asinh(t) + d, a = m * m - d * d;
+/* y where w' = m w + d (sqrt(1 + w^2) - 1) + skew, m and d half of the exponents' sum and
+ * difference: w is a root of (m^2 - d^2) w^2 - 2 m c w + c^2 - d^2 = 0, c = w' - skew + d. */
+static double inverse_of(double t, double l, double k, double skew) {
+    double m = (k + l) / 2, d = (k - l) / 2, c = asinh(t + skew) - skew + d, a = m * m - d * d;
     return sinh((m * c - d * sqrt(c * c + a)) / a);
 }
 
-static const double raws[] = {-3, -0.5, 0, 0.7, 4};
-enum { RAWS = sizeof raws / sizeof *raws };
+static const double raws[] = {-3, -0.5, 0, 0.7, 4}, skews[] = {-1.5, 0, 0.4};
+enum { RAWS = sizeof raws / sizeof *raws, SKEWS = sizeof skews / sizeof *skews };
 
-static void inverse_and_slope_are_exact(void) {
-    for (int i = 0; i < RAWS * RAWS; i++) {
-        Bend at, above, below;
-        double t[POINTS], up[POINTS], down[POINTS], slope[POINTS], unused[POINTS];
-        double left = raws[i / RAWS], right = raws[i % RAWS], h = 1e-6;
-        for (int n = 0; n < POINTS; n++) {
-            at.y[n] = FROM + STEP * n + 0.01;
-            at.left[n] = left;
-            at.right[n] = right;
-        }
-        above = below = at;
-        for (int n = 0; n < POINTS; n++) above.y[n] += h, below.y[n] -= h;
-        run_bend(&at, t, slope);
-        run_bend(&above, up, unused);
-        run_bend(&below, down, unused);
-        for (int n = 0; n < POINTS; n++) {
-            double y = inverse_of(t[n], exponent_of(left), exponent_of(right));
-            CHECK(fabs(y - at.y[n]) <= 1e-10 * (1 + fabs(y)),
-                  "exponents of %g, %g: %.17g came back as %.17g", left, right, at.y[n], y);
-            double difference = (up[n] - down[n]) / (2 * h);
-            CHECK(fabs(exp(slope[n]) / difference - 1) <= 1e-6,
-                  "exponents of %g, %g at %g: slope %g, not %g", left, right, at.y[n],
-                  exp(slope[n]), difference);
-        }
+static void check_bend(double left, double right, double skew) {
+    const double h = 1e-6;
+    Points at, above, below;
+    double t[POINTS], up[POINTS], down[POINTS], slope[POINTS], unused[POINTS];
+    for (int n = 0; n < POINTS; n++) {
+        at.y[n] = FROM + STEP * n + 0.01;
+        at.left[n] = left;
+        at.right[n] = right;
+        at.skew[n] = skew;
+    }
+    above = below = at;
+    for (int n = 0; n < POINTS; n++) above.y[n] += h, below.y[n] -= h;
+    run_bend(&at, t, slope);
+    run_bend(&above, up, unused);
+    run_bend(&below, down, unused);
+    for (int n = 0; n < POINTS; n++) {
+        double y = inverse_of(t[n], exponent_of(left), exponent_of(right), skew);
+        CHECK(fabs(y - at.y[n]) <= 1e-10 * (1 + fabs(y)), "%g, %g, %g: %.17g came back as %.17g",
+              left, right, skew, at.y[n], y);
+        double difference = (up[n] - down[n]) / (2 * h);
+        CHECK(fabs(exp(slope[n]) / difference - 1) <= 1e-6, "%g, %g, %g at %g: slope %g, not %g",
+              left, right, skew, at.y[n], exp(slope[n]), difference);
     }
 }
 
+static void inverse_and_slope_are_exact(void) {
+    for (int i = 0; i < RAWS * RAWS * SKEWS; i++)
+        check_bend(raws[i % RAWS], raws[i / RAWS % RAWS], skews[i / RAWS / RAWS]);
+}
+
 static void zero_is_the_identity(void) {
-    Bend at = {.left = {0}};
+    Points at = {.left = {0}};
     double t[POINTS], slope[POINTS];
     for (int n = 0; n < POINTS; n++) at.y[n] = FROM + STEP * n;
     run_bend(&at, t, slope);
