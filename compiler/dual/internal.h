@@ -60,8 +60,7 @@ typedef struct Build {
     DualOptions options;
     Diags *diags;       /* where a model beyond the limits is reported, or NULL, */
     jmp_buf *too_large; /* and where it is given up; set by dual_derive */
-    bool preparing; /* program prepare: features leave raw, as outputs, for their statistics to be
-                       taken */
+    bool preparing;     /* program prepare: features leave raw, as outputs */
     IrProgram *p;
     AxisId data, draw;
     AxisId *plate; /* by Plate.index */
@@ -70,8 +69,7 @@ typedef struct Build {
     BaseMode base;
     const Var *sampled;
     int n_sites;
-    bool support_bounded; /* of the variable sampled: shifts the normal's centre off 0
-                             (half-normals) */
+    bool support_bounded; /* of the variable sampled: moves the normal's centre off 0 */
 } Build;
 
 /* ---- programs.c ---- */
@@ -156,14 +154,13 @@ typedef struct Moments {
     int n_levels; /* plates of the observed variable + 1; one more where the entries of its event
                      repeat one location: the event is the last level then */
     const Plate *plate[MAX_LEVELS]; /* NULL: the whole data set, or the event */
-    Val centre, scale;    /* mean and rms of the whole data set, per component (of all, where the
-                             event is a level) */
+    Val centre, scale;    /* mean and rms of the whole data set, in the shape of its moments */
     Val mean[MAX_LEVELS]; /* of all that an instance holds */
     /* variance of this level's means about those of the level above, pooled over the data set, and
      * its degrees of freedom (levels > 0) */
     IrValue variance[MAX_LEVELS], freedom[MAX_LEVELS];
-    IrValue se2[MAX_LEVELS]; /* squared standard error of `mean` about the instance's own location,
-                                pooled over the data set; IR_NONE at the last level */
+    /* squared standard error of `mean` about its location, pooled; IR_NONE at the last level */
+    IrValue se2[MAX_LEVELS];
 } Moments;
 
 typedef struct Encoding {
@@ -174,8 +171,8 @@ typedef struct Encoding {
     Blocks scale;  /* log rms of the observed variables: every flow needs the unit of its moments */
 } Encoding;
 
-/* Encodes the observed variables, which b->value holds. In program prepare: outputs the raw
- * features only. */
+/* Encodes the observed variables, which b->value holds; in program prepare only outputs raw
+ * features. */
 Encoding *encode(Build *b);
 /* The first observed variable whose location `latent` is, through identities alone; or NULL. */
 const Moments *moments_of(const Encoding *enc, const Var *latent);
@@ -212,7 +209,7 @@ IrValue clipped(Build *b, IrValue x, double at); /* at * tanh(x / at) */
 typedef struct Bend {
     IrValue left, right, skew; /* from the network, 0 at the start */
 } Bend;
-/* y with tails of their own on each side; adds the logs of the slopes to *log_det. */
+/* y with tails of their own on each side; adds the logs of slopes to *log_det. */
 IrValue bent(Build *b, IrValue y, const Bend *bend, AxisId flat, IrValue *log_det);
 
 /* ---- flow.c ---- */
