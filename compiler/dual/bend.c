@@ -17,7 +17,9 @@
 
 #include <math.h>
 
-static const double LEAST = 0.3, MOST = 3; /* of the exponents */
+/* Of the exponents. Beyond 2 a scale would be drawn nearer to zero than any prior density that is
+ * finite there asks for, and a single such draw costs an ELBO of tens of nats. */
+static const double LEAST = 0.3, MOST = 2.2;
 
 /* From the network's number, 0 at the start, to an exponent, 1 at the start. */
 static IrValue exponent(Build *b, IrValue raw) {

@@ -47,9 +47,9 @@ static void run_bend(Points *at, double *t, double *log_slope) {
     arena_free(arena);
 }
 
-/* From 0.3 to 3, and 1 at 0. */
+/* From 0.3 to 2.2, and 1 at 0. */
 static double exponent_of(double raw) {
-    return 0.3 + 2.7 / (1 + 2 / 0.7 * exp(-raw));
+    return 0.3 + 1.9 / (1 + 1.2 / 0.7 * exp(-raw));
 }
 
 /* y where w' = m w + d (sqrt(1 + w^2) - 1) + skew, m and d half of the exponents' sum and
