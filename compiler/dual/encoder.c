@@ -35,6 +35,9 @@ static const double SCALE_FLOOR =
 static const double LOG_FLOOR = 0.05;
 static const double VARIANCE_FLOOR =
     1e-6; /* of a data set's own mean square: what a single instance shows */
+/* degrees of freedom of a variance that nothing shows: its error closes every gate */
+static const double NO_FREEDOM = 1e-12;
+enum { MAX_LEVEL_AXES = MAX_LEVELS + MAX_DIMS };
 
 static bool exact_path(const Build *b) {
     return !b->options.paper && !b->options.no_exact;
@@ -65,37 +68,71 @@ static IrValue mean_over(Build *b, IrValue v, const AxisId *axes, int n) {
 
 static void fill_levels(const Var *var, Moments *m) {
     const Plate *plate = var->type.plate;
-    m->n_levels = plate ? plate->depth + 2 : 1;
+    int depth = plate ? plate->depth + 1 : 0;
+    m->n_levels = depth + 1 + repeats_location(var);
     if (m->n_levels > MAX_LEVELS)
-        internal_error("dual", "more than %d nested plates", MAX_LEVELS - 1);
-    for (int level = m->n_levels - 1; level > 0; level--, plate = plate->parent)
-        m->plate[level] = plate;
+        internal_error("dual", "more than %d nested plates", MAX_LEVELS - 2);
+    for (int level = depth; level > 0; level--, plate = plate->parent) m->plate[level] = plate;
 }
 
-/* Plate axes of levels (from, to], outermost first. */
+/* Axes of one level: its plate's, or those of the event whose entries repeat one location. */
+static int own_axes(Build *b, const Moments *m, int level, AxisId *axes) {
+    if (m->plate[level]) {
+        axes[0] = b->plate[m->plate[level]->index];
+        return 1;
+    }
+    Val event = val_of(IR_NONE, &m->observed->type);
+    return event_axes(b, &event, axes);
+}
+
+static const char *level_name(const Moments *m, int level) {
+    return !level ? "root" : m->plate[level] ? m->plate[level]->name : "event";
+}
+
+/* How many instances of `level` an instance of the level above holds. */
+static IrValue level_size(Build *b, const Moments *m, int level) {
+    if (m->plate[level]) return ir_extent(b->p, b->plate[m->plate[level]->index]);
+    return number(b, (double)event_size(&m->observed->type));
+}
+
+/* Axes of levels (from, to], outermost first. */
 static int level_axes(Build *b, const Moments *m, int from, int to, AxisId *axes) {
     int n = 0;
-    for (int level = from + 1; level <= to; level++) axes[n++] = b->plate[m->plate[level]->index];
+    for (int level = from + 1; level <= to; level++) n += own_axes(b, m, level, axes + n);
     return n;
 }
 
+/* Shape of what stands above the last level: entries that repeat a location are averaged there. */
+static Val above_event(const Moments *m, Val x) {
+    if (repeats_location(m->observed)) x.n_dims = 0;
+    return x;
+}
+
+/* The prior-predictive scale of an observed variable, in the shape of its moments. */
+static IrValue prior_scale(Build *b, const Moments *m) {
+    Val event = val_of(IR_NONE, &m->observed->type);
+    AxisId events[MAX_DIMS];
+    int n = event_axes(b, &event, events);
+    IrValue mad = stat_input(b, m->observed->name, "mad", events, n);
+    return repeats_location(m->observed) ? mean_over(b, mad, events, n) : mad;
+}
+
 /* Less than this is no scale of an observed variable: a share of its prior-predictive one. */
-static IrValue scale_floor(Build *b, const Var *var, const AxisId *events, int n) {
-    IrValue mad = stat_input(b, var->name, "mad", events, n);
-    return ir_mul(b->p, number(b, SCALE_FLOOR), mad);
+static IrValue scale_floor(Build *b, const Moments *m) {
+    return ir_mul(b->p, number(b, SCALE_FLOOR), prior_scale(b, m));
 }
 
 /* The data set's own centre and scale; returns the variable in these units. */
 static Val normalise(Build *b, const Var *var, Moments *m) {
     IrProgram *p = b->p;
     Val x = lower_var(b, var);
-    AxisId plates[MAX_LEVELS], events[MAX_DIMS];
-    int n = level_axes(b, m, 0, m->n_levels - 1, plates), n_events = event_axes(b, &x, events);
-    m->centre = m->scale = x;
-    m->centre.v = mean_over(b, x.v, plates, n);
+    AxisId all[MAX_LEVEL_AXES];
+    int n = level_axes(b, m, 0, m->n_levels - 1, all);
+    m->centre = m->scale = above_event(m, x);
+    m->centre.v = mean_over(b, x.v, all, n);
     IrValue centred = ir_sub(p, x.v, m->centre.v);
-    IrValue square = mean_over(b, ir_square(p, centred), plates, n);
-    IrValue floor = b->preparing ? number(b, 1e-12) : scale_floor(b, var, events, n_events);
+    IrValue square = mean_over(b, ir_square(p, centred), all, n);
+    IrValue floor = b->preparing ? number(b, 1e-12) : scale_floor(b, m);
     m->scale.v = ir_sqrt(p, ir_add(p, square, ir_add(p, ir_square(p, floor), number(b, 1e-30))));
     x.v = ir_div(p, centred, m->scale.v);
     return x;
@@ -105,26 +142,35 @@ static Val normalise(Build *b, const Var *var, Moments *m) {
  * that level. */
 static IrValue level_variance(Build *b, const Moments *m, const IrValue *mean, int level) {
     IrProgram *p = b->p;
-    AxisId axis = b->plate[m->plate[level]->index];
+    AxisId axes[MAX_DIMS];
+    int n = own_axes(b, m, level, axes);
     IrValue deviation = ir_sub(p, mean[level], mean[level - 1]);
     IrValue one = number(b, 1);
-    IrValue freedom = ir_max(p, ir_sub(p, ir_extent(p, axis), one), one);
-    return ir_mul(p, ir_sum(p, ir_square(p, deviation), &axis, 1), ir_recip(p, freedom));
+    IrValue freedom = ir_max(p, ir_sub(p, level_size(b, m, level), one), one);
+    return ir_mul(p, ir_sum(p, ir_square(p, deviation), axes, n), ir_recip(p, freedom));
 }
 
 /* What the whole data set says of one level: its variance, and with it the error of the means
- * above.
- */
-static void pool_variance(Build *b, Moments *m, int level, IrValue variance, AxisId children) {
+ * above. Where the level has a single instance everywhere (its freedom is 0) nothing shows the
+ * variance: the prior-predictive one stands in, so that the means above have an honest error. */
+static void pool_variance(Build *b, Moments *m, int level, IrValue variance) {
     IrProgram *p = b->p;
-    AxisId above[MAX_LEVELS];
+    AxisId above[MAX_LEVEL_AXES];
     int n = level_axes(b, m, 0, level - 1, above);
-    IrValue size = ir_extent(p, children), one = number(b, 1);
-    m->variance[level] = ir_mul(p, variance, ir_square(p, m->scale.v));
-    m->freedom[level] = ir_max(p, ir_sub(p, size, one), one);
+    IrValue size = level_size(b, m, level), one = number(b, 1);
+    IrValue freedom = ir_sub(p, size, one);
+    IrValue single = ir_max(p, ir_sub(p, one, freedom), number(b, 0));
+    variance = ir_mul(p, variance, ir_square(p, m->scale.v));
+    if (!b->preparing) {
+        IrValue sd = ir_mul(p, number(b, 1.4826), prior_scale(b, m));
+        IrValue prior = ir_max(p, ir_square(p, sd), number(b, DUAL_TINY));
+        variance = ir_add(p, variance, ir_mul(p, single, ir_sub(p, prior, variance)));
+    }
+    m->variance[level] = variance;
+    m->freedom[level] = ir_max(p, freedom, number(b, NO_FREEDOM));
     for (int i = 0; i < n; i++)
         m->freedom[level] = ir_mul(p, m->freedom[level], ir_extent(p, above[i]));
-    m->se2[level - 1] = ir_mul(p, m->variance[level], ir_recip(p, size));
+    m->se2[level - 1] = ir_mul(p, variance, ir_recip(p, size));
 }
 
 /* The feature of one variance: its logarithm, of level `below` as seen by an instance of `at`. */
@@ -133,7 +179,7 @@ static void add_variance(Build *b, Blocks *blocks, const Moments *m, int below, 
     AxisId events[MAX_DIMS];
     int n = event_axes(b, &m->centre, events);
     const char *tag =
-        arena_printf(b->arena, "%s.logvar.%s.%s", m->observed->name, m->plate[below]->name, at);
+        arena_printf(b->arena, "%s.logvar.%s.%s", m->observed->name, level_name(m, below), at);
     IrValue log_variance = ir_log(b->p, variance);
     IrValue feature = standardise(b, tag, log_variance, number(b, LOG_FLOOR), events, n);
     blocks_add(blocks, block_of(feature, n, events, tag));
@@ -152,7 +198,7 @@ static void find_latent(void *user, Var *var) {
  * all its locations are laws of single numbers, up to a location that no latent enters. */
 bool entries_correlate(const Var *observed) {
     int64_t n = observed->type.n_dims == 1 ? observed->type.dims[0] : 1;
-    if (n < 2 || n > MAX_CORRELATED) return false;
+    if (n < 2 || n > MAX_CORRELATED || repeats_location(observed)) return false;
     const Var *var = observed;
     for (const Var *up = location_of(var); up; up = location_of(var)) {
         if (var->dist->n_dims) return true;
@@ -197,17 +243,17 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
     IrProgram *p = b->p;
     const char *name = m->observed->name;
     int last = m->n_levels - 1;
-    AxisId events[MAX_DIMS], axes[MAX_LEVELS];
-    int n_events = event_axes(b, &normal, events);
+    AxisId events[MAX_DIMS], axes[MAX_LEVEL_AXES];
+    int n_events = event_axes(b, &m->centre, events);
     IrValue mean[MAX_LEVELS];
     mean[last] = normal.v;
     m->se2[last] = IR_NONE;
     for (int level = last; level > 0; level--)
         mean[level - 1] = mean_over(b, mean[level], axes, level_axes(b, m, level - 1, level, axes));
     for (int level = 0; level <= last; level++) {
-        Blocks *blocks = level ? &enc->plate[m->plate[level]->index] : &enc->root;
-        const char *at = level ? m->plate[level]->name : "root";
-        m->mean[level] = normal;
+        Blocks *blocks = m->plate[level] ? &enc->plate[m->plate[level]->index] : &enc->root;
+        const char *at = level_name(m, level);
+        m->mean[level] = level < last ? above_event(m, normal) : normal;
         m->mean[level].v = ir_add(p, m->centre.v, ir_mul(p, m->scale.v, mean[level]));
         if (level && level < last)
             blocks_add(blocks, block_of(mean[level], n_events, events,
@@ -216,13 +262,13 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
             IrValue variance = level_variance(b, m, mean, below);
             variance = mean_over(b, variance, axes, level_axes(b, m, level, below - 1, axes));
             variance = ir_add(p, variance, number(b, VARIANCE_FLOOR));
-            AxisId children = b->plate[m->plate[below]->index];
-            if (level == 0) pool_variance(b, m, below, variance, children);
+            if (level == 0) pool_variance(b, m, below, variance);
             /* with one level alone the scaled variance is the same for every data set */
             if (last > 1) add_variance(b, blocks, m, below, at, variance);
+            if (!m->plate[below]) continue; /* an event has one size */
             if (entries_correlate(m->observed))
                 add_correlations(b, blocks, m, mean, below, level, variance, at);
-            IrValue size = ir_log1p(p, ir_extent(p, children));
+            IrValue size = ir_log1p(p, level_size(b, m, below));
             blocks_add(blocks,
                        block_of(size, 0, NULL,
                                 arena_printf(b->arena, "%s.logn.%s", name, m->plate[below]->name)));
@@ -237,7 +283,7 @@ static void add_whole(Build *b, Encoding *enc, const Moments *m) {
     const char *centre = arena_printf(b->arena, "%s.centre", name),
                *scale = arena_printf(b->arena, "%s.logscale", name);
     /* in the data's own units */
-    IrValue floor = b->preparing ? number(b, 0) : scale_floor(b, m->observed, events, n);
+    IrValue floor = b->preparing ? number(b, 0) : scale_floor(b, m);
     IrValue c = standardise(b, centre, m->centre.v, floor, events, n);
     IrValue s = standardise(b, scale, ir_log(b->p, m->scale.v), number(b, LOG_FLOOR), events, n);
     blocks_add(&enc->root, block_of(c, n, events, centre));
@@ -356,11 +402,20 @@ const Moments *moments_of(const Encoding *enc, const Var *latent) {
 }
 
 const Moments *scale_moments_of(const Encoding *enc, const Var *latent, int *level) {
+    const Moments *found = NULL;
     for (int i = 0; i < enc->n_observed && !latent->type.plate; i++) {
-        const Var *scaled = scaled_by(latent, enc->moments[i].observed);
-        if (!scaled || !scaled->type.plate) continue;
-        *level = scaled->type.plate->depth + 1;
-        return &enc->moments[i];
+        const Moments *m = &enc->moments[i];
+        const Var *scaled = scaled_by(latent, m->observed);
+        if (!scaled) continue;
+        int at = scaled == m->observed ? m->n_levels - 1
+                 : scaled->type.plate  ? scaled->type.plate->depth + 1
+                                       : 0;
+        /* the levels below, where they are repeated, tell what is noise */
+        if (!at || (found && m->se2[at] == IR_NONE)) continue;
+        bool better = !found || found->se2[*level] == IR_NONE;
+        if (!better) continue;
+        found = m;
+        *level = at;
     }
-    return NULL;
+    return found;
 }

@@ -8,10 +8,10 @@
  * supports come first in it: given the scales a location is close to Gaussian, while without them
  * it is not.
  *
- * F = affine . skew . autoregressive (the last for D > 1 only) . tie (coupled instances only). The
- * affine map starts as a fusion of two Gaussians that the compiler knows: the prior of the latent
- * given K, N(v0, s0^2), and, where the data has a moment that speaks of the latent, that moment
- * with its standard error:
+ * F = affine . bend . autoregressive (the last for D > 1 only; bend.c) . tie (coupled instances
+ * only). The affine map starts as a fusion of two Gaussians that the compiler knows: the prior of
+ * the latent given K, N(v0, s0^2), and, where the data has a moment that speaks of the latent, that
+ * moment with its standard error:
  *
  *     gate      = logistic(log s0^2 - log se^2 + correction)
  *     shift     = v0 + gate (moment - v0) + scale * correction
@@ -135,7 +135,8 @@ static Blocks context_of(GuideState *g, const Template *t) {
 /* ------------------------------------------------------------------ affine maps */
 
 typedef struct Affine {
-    IrValue shift, log_scale, skew; /* over the flat axis */
+    IrValue shift, log_scale; /* over the flat axis */
+    Bend bend;
 } Affine;
 
 static void add_flat(Build *b, const Template *t, IrValue *sum, int i, Val val) {
@@ -149,16 +150,17 @@ static void add_flat(Build *b, const Template *t, IrValue *sum, int i, Val val) 
     *sum = *sum == IR_NONE ? v : ir_add(b->p, *sum, v);
 }
 
-/* The corrections (gate, shift, log scale, skew), zero at the start, each over the flat axis. */
+/* The corrections (gate, shift, log scale, left tail, right tail, skew), zero at the start, each
+ * over the flat axis. */
 static void corrections(Build *b, const Template *t, const Blocks *context, IrValue hidden,
-                        IrValue out[4]) {
+                        IrValue out[6]) {
     Blocks in = *context;
     AxisId f = feature_axis(b, HIDDEN);
     blocks_add(&in, block_of(hidden, 1, &f, "hidden"));
     const char *name = arena_printf(b->arena, "%s.affine", t->name);
-    IrValue all = dense(b, name, &in, 4 * t->size, 0);
-    AxisId four = feature_axis(b, 4 * t->size);
-    for (int i = 0; i < 4; i++) out[i] = ir_slice(b->p, all, four, t->flat, i * t->size);
+    IrValue all = dense(b, name, &in, 6 * t->size, 0);
+    AxisId wide = feature_axis(b, 6 * t->size);
+    for (int i = 0; i < 6; i++) out[i] = ir_slice(b->p, all, wide, t->flat, i * t->size);
 }
 
 static Affine fused_affine(GuideState *g, const Template *t, const Blocks *context,
@@ -179,9 +181,10 @@ static Affine fused_affine(GuideState *g, const Template *t, const Blocks *conte
         add_flat(b, t, &moment, i, own.centre);
         add_flat(b, t, &error, i, own.spread);
     }
-    IrValue correct[4];
+    IrValue correct[6];
     corrections(b, t, context, hidden, correct);
-    Affine a = {.shift = v0, .log_scale = ir_log(p, s0), .skew = correct[3]};
+    Affine a = {
+        .shift = v0, .log_scale = ir_log(p, s0), .bend = {correct[3], correct[4], correct[5]}};
     if (n_moments) {
         IrValue where = ir_table(p, has, &t->flat, 1);
         IrValue ratio =
@@ -258,18 +261,6 @@ static IrValue paper_flow(GuideState *g, const Template *t, const Blocks *contex
     return maf(g->b, t->name, &shape, z, t->size, &context->at[0], log_det);
 }
 
-/* y + a (sqrt(1 + y^2) - 1), |a| < 1: slope 1 - a far to the left, 1 + a far to the right.
- * Posteriors of scales near zero have such tails, which no affine map gives. The inverse is the
- * root of a quadratic. */
-static IrValue skewed(Build *b, IrValue y, IrValue raw, AxisId flat, IrValue *log_det) {
-    IrProgram *p = b->p;
-    IrValue a = ir_mul(p, number(b, 0.95), ir_tanh(p, raw)), one = number(b, 1);
-    IrValue root = ir_sqrt(p, ir_add(p, ir_square(p, y), one));
-    IrValue slope = ir_add(p, one, ir_div(p, ir_mul(p, a, y), root));
-    *log_det = ir_add(p, *log_det, ir_sum(p, ir_log(p, slope), &flat, 1));
-    return ir_add(p, y, ir_mul(p, a, ir_sub(p, root, one)));
-}
-
 /* A mean of the data is cheaper, and as good where it speaks of one number at a time. */
 static bool starts_by_newton(GuideState *g, const Template *t, Newton *start) {
     const Var *var = t->latent[0];
@@ -283,9 +274,10 @@ static IrValue newton_flow(GuideState *g, const Template *t, const Newton *start
                            const Blocks *context, IrValue hidden, IrValue y, IrValue *log_det) {
     Build *b = g->b;
     IrProgram *p = b->p;
-    IrValue correct[4];
+    IrValue correct[6];
     corrections(b, t, context, hidden, correct);
-    y = skewed(b, y, correct[3], t->flat, log_det);
+    Bend bend = {correct[3], correct[4], correct[5]};
+    y = bent(b, y, &bend, t->flat, log_det);
     IrValue log_scale = clipped(b, correct[2], CLIP);
     *log_det = ir_add(p, *log_det, ir_sum(p, log_scale, &t->flat, 1));
     y = ir_add(p, correct[1], ir_mul(p, ir_exp(p, log_scale), y));
@@ -337,7 +329,7 @@ static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *cont
     if (starts_by_newton(g, t, &start))
         return newton_flow(g, t, &start, context, hidden, y, log_det);
     Affine a = fused_affine(g, t, context, hidden);
-    if (!affine) y = skewed(b, y, a.skew, t->flat, log_det);
+    if (!affine) y = bent(b, y, &a.bend, t->flat, log_det);
     IrValue sum =
         ir_has_axis(p, a.log_scale, t->flat) ? ir_sum(p, a.log_scale, &t->flat, 1) : a.log_scale;
     *log_det = ir_add(p, *log_det, sum);

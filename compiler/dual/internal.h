@@ -61,8 +61,7 @@ typedef struct Build {
     DualOptions options;
     Diags *diags;       /* where a model beyond the limits is reported, or NULL, */
     jmp_buf *too_large; /* and where it is given up; set by dual_derive */
-    bool preparing; /* program prepare: features leave raw, as outputs, for their statistics to be
-                       taken */
+    bool preparing;     /* program prepare: features leave raw, as outputs */
     IrProgram *p;
     AxisId data, draw;
     AxisId *plate; /* by Plate.index */
@@ -72,8 +71,7 @@ typedef struct Build {
     const Var *sampled;
     int upper_site;       /* BASE_UPPER: which base draw is at its upper point */
     bool sampled_by_rows; /* the body is for one value of several (rows.c) */
-    bool support_bounded; /* of the variable sampled: shifts the normal's centre off 0
-                             (half-normals) */
+    bool support_bounded; /* of the variable sampled: moves the normal's centre off 0 */
 } Build;
 
 /* ---- programs.c ---- */
@@ -123,8 +121,11 @@ bool has_variance(const Var *var);
 bool bounded_by_latents(const Var *var);
 /* Position of the location parameter: sample = parameter + f(other parameters). -1: none. */
 int location_param(const Distribution *dist);
-/* The latent that is `var`'s location through identities, of the same event shape; or NULL. */
+/* The latent that is `var`'s location through identities, of the same event shape; or one number
+ * that all entries of the observed `var` share; or NULL. */
 const Var *location_of(const Var *var);
+/* The latter: each entry of the event says the same of the location. */
+bool repeats_location(const Var *var);
 bool is_location_of(const Var *latent, const Var *observed);
 /* The variable whose scale `latent` is: `observed` or one of the latents that are its location. */
 const Var *scaled_by(const Var *latent, const Var *observed);
@@ -179,16 +180,16 @@ enum { MAX_LEVELS = 12, MAX_OBSERVED = 16 };
  * outside. */
 typedef struct Moments {
     const Var *observed;
-    int n_levels; /* plates of the observed variable + 1 */
-    const Plate *plate[MAX_LEVELS];
-    Val centre, scale;    /* mean and rms of the whole data set, per component */
+    int n_levels; /* plates of the observed variable + 1; one more where the entries of its event
+                     repeat one location: the event is the last level then */
+    const Plate *plate[MAX_LEVELS]; /* NULL: the whole data set, or the event */
+    Val centre, scale;    /* mean and rms of the whole data set, in the shape of its moments */
     Val mean[MAX_LEVELS]; /* of all that an instance holds */
     /* variance of this level's means about those of the level above, pooled over the data set, and
      * its degrees of freedom (levels > 0) */
     IrValue variance[MAX_LEVELS], freedom[MAX_LEVELS];
-    IrValue se2[MAX_LEVELS]; /* squared standard error of `mean` about the instance's own location,
-                                pooled over the data set; IR_NONE at the last level: nothing is
-                                repeated there */
+    /* squared standard error of `mean` about its location, pooled; IR_NONE at the last level */
+    IrValue se2[MAX_LEVELS];
 } Moments;
 
 typedef struct Encoding {
@@ -202,16 +203,15 @@ typedef struct Encoding {
 
 /* Are correlations of this observed variable's entries among its moments? On axis "pair.<n>". */
 bool entries_correlate(const Var *observed);
-/* Encodes the observed variables, which b->value holds. In program prepare: outputs the raw
- * features only. */
+/* Encodes the observed variables, which b->value holds; in program prepare only outputs raw
+ * features. */
 Encoding *encode(Build *b);
 /* asinh of (v - median) / max(mad, floor) over prior draws: long tails stay in reach of the
  * networks, and what hardly varies from one data set to the next is not blown up. In program
  * prepare the raw feature becomes an output instead. */
 IrValue standardise(Build *b, const char *name, IrValue v, IrValue floor, const AxisId *axes,
                     int n);
-/* The observed variable whose location `latent` is, through identities alone; NULL if there is
- * none. */
+/* The first observed variable whose location `latent` is, through identities alone; or NULL. */
 const Moments *moments_of(const Encoding *enc, const Var *latent);
 /* The observed variable through whose chain of locations `latent` is the scale of one level; *level
  * gets it. Scales outside all plates only. NULL if there is none. */
@@ -255,6 +255,13 @@ typedef struct Maf {
 IrValue maf(Build *b, const char *name, const Maf *shape, IrValue z, int64_t d,
             const Block *context, IrValue *log_det);
 IrValue clipped(Build *b, IrValue x, double at); /* at * tanh(x / at) */
+
+/* ---- bend.c ---- */
+typedef struct Bend {
+    IrValue left, right, skew; /* from the network, 0 at the start */
+} Bend;
+/* y with tails of their own on each side; adds the logs of slopes to *log_det. */
+IrValue bent(Build *b, IrValue y, const Bend *bend, AxisId flat, IrValue *log_det);
 
 /* ---- flow.c ---- */
 /* Draws every latent from the guide, given the encodings: fills b->value, returns log q over [data,

@@ -581,8 +581,14 @@ static const Var *identity_of(const Expr *e) {
 const Var *location_of(const Var *var) {
     int at = has_variance(var) ? location_param(var->dist) : -1;
     const Var *loc = at < 0 ? NULL : identity_of(var->args[at]);
-    bool fits = loc && loc->kind == VAR_LATENT && loc->type.n_dims == var->type.n_dims;
-    return fits ? loc : NULL;
+    if (!loc || loc->kind != VAR_LATENT) return NULL;
+    bool one = var->kind == VAR_OBSERVED && !loc->type.n_dims;
+    return one || loc->type.n_dims == var->type.n_dims ? loc : NULL;
+}
+
+bool repeats_location(const Var *var) {
+    const Var *loc = location_of(var);
+    return loc && loc->type.n_dims < var->type.n_dims;
 }
 
 bool is_location_of(const Var *latent, const Var *observed) {
@@ -594,8 +600,8 @@ bool is_location_of(const Var *latent, const Var *observed) {
 const Var *scaled_by(const Var *latent, const Var *observed) {
     for (const Var *var = observed; var; var = location_of(var)) {
         int at = has_variance(var) ? scale_param(var->dist) : -1;
-        if (at >= 0 && identity_of(var->args[at]) == latent &&
-            latent->type.n_dims == var->type.n_dims)
+        int n_dims = repeats_location(var) ? 0 : var->type.n_dims;
+        if (at >= 0 && identity_of(var->args[at]) == latent && latent->type.n_dims == n_dims)
             return var;
     }
     return NULL;

@@ -94,33 +94,95 @@ static bool scale_is_known(const Build *b, const Var *var) {
     return k.known;
 }
 
-/* Squared standard error of the mean of `observed` about its location `latent`, given the scales in
- * K; IR_NONE where they are not all known, or differ between the instances that are averaged. */
-static IrValue known_error(Build *b, const Var *latent, const Var *observed) {
+/* What an average over all instances of `child` in one of `parent` says of their location, given
+ * what each says of its own (squared error `se2`; IR_NONE: it is observed) and the scales in K.
+ * IR_NONE where these are not known, or differ between the instances that are averaged. */
+static IrValue averaged_error(Build *b, const Var *parent, const Var *child, IrValue se2) {
     IrProgram *p = b->p;
-    IrValue se2 = IR_NONE;
-    for (const Var *child = observed; child != latent; child = location_of(child)) {
-        const Var *parent = location_of(child);
-        if (!scale_is_known(b, child)) return IR_NONE;
-        IrValue own = ir_square(p, lower_spread(b, child));
-        se2 = se2 == IR_NONE ? own : ir_add(p, own, se2);
-        for (const Plate *q = child->type.plate; q != parent->type.plate; q = q->parent) {
-            AxisId axis = b->plate[q->index];
-            if (ir_has_axis(p, se2, axis)) return IR_NONE;
-            se2 = ir_mul(p, se2, ir_recip(p, ir_extent(p, axis)));
-        }
+    if (!scale_is_known(b, child)) return IR_NONE;
+    IrValue own = ir_square(p, lower_spread(b, child));
+    if (repeats_location(child)) {
+        Val event = val_of(own, &child->type);
+        AxisId axes[MAX_DIMS];
+        int n = event_axes(b, &event, axes);
+        double entries = (double)event_size(&child->type);
+        own = ir_sum(p, along(b, own, axes, n), axes, n);
+        own = ir_mul(p, own, number(b, 1 / (entries * entries)));
+    }
+    se2 = se2 == IR_NONE ? own : ir_add(p, own, se2);
+    for (const Plate *q = child->type.plate; q != parent->type.plate; q = q->parent) {
+        AxisId axis = b->plate[q->index];
+        if (ir_has_axis(p, se2, axis)) return IR_NONE;
+        se2 = ir_mul(p, se2, ir_recip(p, ir_extent(p, axis)));
     }
     return se2;
 }
 
-/* A location latent's own moment: the mean of all that its instance holds. */
-static Gaussian location_moment(Build *b, const Var *var, const Moments *m) {
-    int level = var->type.plate ? var->type.plate->depth + 1 : 0;
-    Val location = val_of(m->mean[level].v, &var->type);
-    IrValue se2 = known_error(b, var, m->observed);
-    if (se2 == IR_NONE) se2 = m->se2[level];
-    IrValue error = se2 == IR_NONE ? m->scale.v : ir_sqrt(b->p, se2);
-    return through_link(b, var, location, error);
+/* All that the data say of a location, on the scale of its values. */
+typedef struct Said {
+    IrValue mean, se2; /* se2 == IR_NONE: a scale is not known */
+    int n_observed;
+} Said;
+
+static int level_of(const Var *var) {
+    return var->type.plate ? var->type.plate->depth + 1 : 0;
+}
+
+/* Adds an independent statement: the product of two Gaussians. */
+static void add_said(Build *b, Said *said, Said more) {
+    IrProgram *p = b->p;
+    said->n_observed += more.n_observed;
+    if (said->mean == IR_NONE || more.se2 == IR_NONE || said->se2 == IR_NONE) {
+        if (said->mean == IR_NONE)
+            said->mean = more.mean, said->se2 = more.se2;
+        else
+            said->se2 = IR_NONE;
+        return;
+    }
+    IrValue sum = ir_max(p, ir_add(p, said->se2, more.se2), number(b, DUAL_TINY));
+    IrValue share = ir_div(p, said->se2, sum); /* of `more` */
+    said->mean = ir_add(p, said->mean, ir_mul(p, share, ir_sub(p, more.mean, said->mean)));
+    said->se2 = ir_mul(p, share, more.se2);
+}
+
+/* Up the tree of locations: every variable whose location is `latent` says something of it. */
+static Said all_said(Build *b, const Encoding *enc, const Var *latent) {
+    IrProgram *p = b->p;
+    Said said = {IR_NONE, IR_NONE, 0};
+    for (int i = 0; i < enc->n_observed; i++) {
+        const Moments *m = &enc->moments[i];
+        if (location_of(m->observed) != latent) continue;
+        IrValue se2 = averaged_error(b, latent, m->observed, IR_NONE);
+        add_said(b, &said, (Said){m->mean[level_of(latent)].v, se2, 1});
+    }
+    for (int i = 0; i < b->model->vars.n; i++) {
+        const Var *child = b->model->vars.data[i];
+        if (child->kind != VAR_LATENT || location_of(child) != latent) continue;
+        Said own = all_said(b, enc, child);
+        if (!own.n_observed) continue;
+        const Moments *m = moments_of(enc, child);
+        if (own.n_observed == 1) {
+            own.mean = m->mean[level_of(latent)].v; /* averaged already */
+        } else {
+            for (const Plate *q = child->type.plate; q != latent->type.plate; q = q->parent) {
+                AxisId axis = b->plate[q->index];
+                IrValue sum = ir_sum(p, own.mean, &axis, 1);
+                own.mean = ir_mul(p, sum, ir_recip(p, ir_extent(p, axis)));
+            }
+        }
+        if (own.se2 != IR_NONE) own.se2 = averaged_error(b, latent, child, own.se2);
+        add_said(b, &said, own);
+    }
+    return said;
+}
+
+/* A location latent's own moment: the mean of all that its instance holds; where several observed
+ * variables speak of it and all scales are known, their means weighted by precision. */
+static Gaussian location_moment(Build *b, const Encoding *enc, const Var *var, const Moments *m) {
+    Said said = all_said(b, enc, var);
+    if (said.se2 == IR_NONE) said = (Said){m->mean[level_of(var)].v, m->se2[level_of(var)], 1};
+    IrValue error = said.se2 == IR_NONE ? m->scale.v : ir_sqrt(b->p, said.se2);
+    return through_link(b, var, val_of(said.mean, &var->type), error);
 }
 
 /* A scale latent's own moment: the level's variance less what the levels below put into it; the
@@ -146,7 +208,7 @@ bool moment_of(Build *b, const Encoding *enc, const Var *var, Gaussian *moment) 
     int level;
     const Moments *m = moments_of(enc, var);
     if (m) {
-        *moment = location_moment(b, var, m);
+        *moment = location_moment(b, enc, var, m);
         return true;
     }
     m = var->support.kind == SUPPORT_POSITIVE ? scale_moments_of(enc, var, &level) : NULL;

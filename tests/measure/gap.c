@@ -1,12 +1,13 @@
 /* gap.c -- how far ELBOs stay below exact evidences.
  *
- *     gap gre|nc DATA.bin ELBO.json...      one file of `elbo --batch --json` per trained model, on
- * the same data gap gre|nc DATA.bin                   prints the evidences alone, one a line
+ *     gap gre|nc|many_groups DATA.bin ELBO.json...   one file of `elbo --batch --json` per trained
+ *                                                    model, on the same data
+ *     gap gre|nc|many_groups DATA.bin                prints the evidences alone, one a line
  *
  * Prints `MEAN SE WORST KHAT SEED-MEANS...`: the gap in nats over data sets (the mean over files
  * first), its standard error over data sets, the largest of one data set, the largest k-hat, and
- * the mean gap of each file. The models are examples/gre.hbm and examples/nc.hbm as they stand; the
- * number of groups follows from the data.
+ * the mean gap of each file. The models are the files of the same names in examples/ as they stand;
+ * the number of groups follows from the data, and many_groups has 4 observations in each.
  */
 #include "json.h"
 #include "tests/exact/exact.h"
@@ -38,12 +39,29 @@ static Elbos read_elbos(const char *path) {
     return e;
 }
 
-/* numbers: of one data set. */
-static double evidence(const char *model, const double *x, size_t numbers) {
-    if (!strcmp(model, "nc")) return exact_laplace_shift(&(LaplaceShift){10, 2, 0.5, 0.3}, x);
-    int groups = (int)(numbers / 100);
+static double gre_evidence(const double *x, int groups) {
     return exact_gaussian_effects(&(GaussianEffects){groups, 50, 2, 0.5, 0.5, 0.1}, x);
 }
+
+enum { OBS = 4 }; /* of many_groups, in each group */
+
+static double many_groups_evidence(const double *x, int groups) {
+    return exact_gaussian_effects(&(GaussianEffects){groups, OBS, 1, 0.5, 0.5, 0.1}, x);
+}
+
+static double nc_evidence(const double *b, int samples) {
+    return exact_laplace_shift(&(LaplaceShift){samples, 2, 0.5, 0.3}, b);
+}
+
+typedef struct KnownModel {
+    const char *name;
+    int numbers, instances; /* data of one instance of the outermost plate; instances by default */
+    double (*evidence)(const double *x, int instances);
+} KnownModel;
+
+static const KnownModel models[] = {{"gre", 100, 3, gre_evidence},
+                                    {"nc", 2, 10, nc_evidence},
+                                    {"many_groups", OBS, 11, many_groups_evidence}};
 
 /* One data set of the file, widened. */
 static void widen(const char *raw, size_t set, size_t numbers, double *x) {
@@ -54,14 +72,13 @@ static void widen(const char *raw, size_t set, size_t numbers, double *x) {
     }
 }
 
-/* Numbers in one data set; the size of the file must fit. */
-static size_t numbers_per_set(const char *model, size_t total, int *sets) {
-    bool nc = !strcmp(model, "nc");
-    if (!*sets) *sets = (int)(total / (nc ? 20 : 300));
+/* Instances of the outermost plate in each of `sets` data sets (0: find out how many sets). */
+static int instances_per_set(const KnownModel *m, size_t total, int *sets) {
+    if (!*sets) *sets = (int)(total / (size_t)(m->numbers * m->instances));
     size_t numbers = *sets ? total / (size_t)*sets : 0;
-    if (!numbers || total % (size_t)*sets || (nc ? numbers != 20 : numbers % 100 != 0))
+    if (!numbers || total % (size_t)*sets || numbers % (size_t)m->numbers)
         fail("the data do not divide into data sets of this model");
-    return numbers;
+    return (int)numbers / m->numbers;
 }
 
 static void print_gaps(const Elbos *file, int n_files, const double *log_p, int sets) {
@@ -86,8 +103,10 @@ static void print_gaps(const Elbos *file, int n_files, const double *log_p, int 
 }
 
 int main(int argc, char **argv) {
-    if (argc < 3 || argc > 3 + MAX_FILES || (strcmp(argv[1], "gre") && strcmp(argv[1], "nc")))
-        fail("usage: gap gre|nc DATA.bin [ELBO.json ...]");
+    const KnownModel *m = NULL;
+    for (size_t i = 0; argc > 2 && i < sizeof models / sizeof *models; i++)
+        if (!strcmp(argv[1], models[i].name)) m = &models[i];
+    if (!m || argc > 3 + MAX_FILES) fail("usage: gap gre|nc|many_groups DATA.bin [ELBO.json ...]");
     size_t bytes;
     char *raw = json_read(argv[2], &bytes);
     Elbos file[MAX_FILES];
@@ -97,11 +116,12 @@ int main(int argc, char **argv) {
         if (f && file[f].n != sets) fail("the files have different numbers of data sets");
         sets = file[f].n;
     }
-    size_t numbers = numbers_per_set(argv[1], bytes / sizeof(float), &sets);
+    int instances = instances_per_set(m, bytes / sizeof(float), &sets);
+    size_t numbers = (size_t)(instances * m->numbers);
     double *x = malloc(sizeof *x * numbers), *log_p = malloc(sizeof *log_p * (size_t)sets);
     for (int i = 0; i < sets; i++) {
         widen(raw, (size_t)i, numbers, x);
-        log_p[i] = evidence(argv[1], x, numbers);
+        log_p[i] = m->evidence(x, instances);
         if (!n_files) printf("%.10f\n", log_p[i]);
     }
     if (n_files) print_gaps(file, n_files, log_p, sets);

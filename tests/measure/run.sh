@@ -3,6 +3,7 @@
 #
 # BUILD=DIR   the build to measure (default build)        SEEDS="1 2 3"   training seeds
 # QUICK=1     short training, one seed: a dry run         THREADS=2       of each training
+# ROWS="gre size"   these rows alone, printed but not written (OUT=FILE writes them); their names are at the end
 set -u
 export LC_ALL=C
 cd "$(dirname "$0")/../.." || exit 1
@@ -10,7 +11,8 @@ BUILD=$(realpath -m "${BUILD:-build}")
 QUICK=${QUICK:-}
 SEEDS=${SEEDS:-$([ -n "$QUICK" ] && echo 1 || echo 1 2 3)}
 THREADS=${THREADS:-2}
-OUT=${OUT:-docs/measured.md}
+ROWS=${ROWS:-}
+OUT=${OUT:-$([ -n "$ROWS" ] && echo /dev/null || echo docs/measured.md)}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 table=$dir/table.md appendix=$dir/appendix.md
@@ -32,17 +34,20 @@ row() {
 }
 
 tool() {
-    ${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -I. -o "$dir/$1" "tests/measure/$1.c" tests/exact/exact.c -lm ||
+    ${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -I. -o "$dir/$1" "tests/measure/$1.c" tests/exact/*.c -lm ||
         exit 1
 }
 
+# Models and weights that several rows need are made once.
 compile() { # NAME EXAMPLE [option...]
     local name=$1 example=$2
     shift 2
+    [ -x "$dir/$name" ] && return
     "$BUILD/adavic" "examples/$example.hbm" -o "$dir/$name" "$@" || say "$example does not compile"
 }
 
 train() { # NAME SECONDS SEED: weights in NAME.SEED.weights
+    [ -s "$dir/$1.$3.weights" ] && return
     "$dir/$1" train --time "$(seconds "$2")" --seed "$3" --threads "$THREADS" --quiet \
         --weights "$dir/$1.$3.weights" --json >"$dir/$1.$3.train" || say "$1, seed $3: training failed"
 }
@@ -87,6 +92,55 @@ gap_row() { # NAME MODEL SECONDS TARGET WHAT
     row "$what, $(seconds "$time"), $THREADS threads: gap to the exact evidence" "< $target nat" \
         "$mean ± $se (by seed: $means); worst data set $worst, worst k-hat $khat; steps:$steps" \
         "$mean < $target && $mean > -4 * $se - 1e-3"
+}
+
+# One training for a range of groups, at sizes inside and beyond it, in nats per group.
+size_row() { # NAME SECONDS GROUPS...
+    local name=$1 time=$2 measured="" ok=1 steps=""
+    shift 2
+    for seed in $SEEDS; do
+        train "$name" "$time" "$seed"
+        steps+=" $(sed -n 's/.*"steps": \([0-9]*\).*/\1/p' "$dir/$name.$seed.train")"
+    done
+    for groups in "$@"; do
+        local sizes=(--size group="$groups" --size obs=4) files=() mean se worst khat means
+        "$dir/$name" simulate --count 100 --seed 1000 "${sizes[@]}" --quiet --out "$dir/sizes.bin" >/dev/null
+        for seed in $SEEDS; do
+            "$dir/$name" elbo "$dir/sizes.bin" --batch "${sizes[@]}" --draws 1000 --seed 77 --threads "$THREADS" \
+                --json --weights "$dir/$name.$seed.weights" >"$dir/sizes.$seed.elbo" 2>"$dir/sizes.err"
+            files+=("$dir/sizes.$seed.elbo")
+        done
+        read -r mean se worst khat means <<<"$("$dir/gap" "$name" "$dir/sizes.bin" "${files[@]}")"
+        measured+=" G = $groups: $(awk "BEGIN { printf \"%.5f ± %.5f\", $mean / $groups, $se / $groups }"),"
+        measured+=" worst k-hat $khat;"
+        ok+=" && $mean / $groups < 0.05 && $mean > -4 * $se - 1e-3"
+    done
+    row "one weights file of $name (group 2..60), $(seconds "$time"), $THREADS threads: gap per group at G groups" \
+        "< 0.05 nat" "${measured# } steps:$steps" "$ok"
+}
+
+# ---- simulated data: coverage, and contraction beside quadrature ----
+
+coverage_row() { # NAME SECONDS
+    local name=$1 measured="" off="" cover_ok=1 off_ok=1
+    "$dir/$name" simulate --count 400 --seed 2000 --quiet --out "$dir/$name.exact.bin" >/dev/null
+    for seed in $SEEDS; do
+        train "$name" "$2" "$seed"
+        "$dir/$name" check --count 2000 --seed 99 --threads "$THREADS" --json \
+            --weights "$dir/$name.$seed.weights" >"$dir/$name.$seed.check"
+        "$dir/calibration" "$name" "$dir/$name.exact.bin" "$dir/$name.$seed.check" >"$dir/calibration.md"
+        { echo; echo "## $name, 2,000 simulated data sets, seed $seed"; echo; grep '^|' "$dir/calibration.md"; } >>"$appendix"
+        local lowest of_lowest highest of_highest worst of_worst above
+        read -r lowest of_lowest highest of_highest worst of_worst <<<"$(tail -n 1 "$dir/calibration.md")"
+        above=$(sed -n 's/.*"share_above": \([-0-9.e]*\).*/\1/p' "$dir/$name.$seed.check")
+        measured+=" $lowest $of_lowest to $highest $of_highest, k-hat too large in $above;"
+        off+=" $worst $of_worst"
+        cover_ok+=" && $lowest > 0.87 && $highest < 0.93"
+        off_ok+=" && $worst < 0.05 && $worst > -0.05"
+    done
+    row "$name, $(seconds "$2"): coverage of 90 % intervals, 2,000 simulated data sets (lowest and highest latent, by seed)" \
+        ".87 to .93" "${measured# }" "$cover_ok"
+    row "$name: contraction less the exact posterior's (worst, by seed)" "within .05" "${off# }" "$off_ok"
 }
 
 # ---- real data beside quadrature ----
@@ -181,29 +235,62 @@ write_out() {
         echo "| --- | --- | --- | --- |"
         cat "$table"
         cat "$appendix"
-    } >"$OUT.new" && mv "$OUT.new" "$OUT"
+    }
 }
 
+# ---- the rows, in the table's order ----
+
+measure_gradients() {
+    units "gradients of every operation and of whole steps, against central differences" \
+        "≤ 1e-6 of the largest entry" test_ir_grad test_step_gradients
+}
+measure_native() {
+    local backs
+    mapfile -t backs < <(basename -as .c tests/unit/test_back_*.c)
+    units "native code (LLVM and C, f32 and f64, remainders) against the interpreter" \
+        "≤ 1e-4 (f32), 1e-10 (f64)" "${backs[@]}"
+}
+measure_paper() {
+    units "\`--paper\` on gre against the golden file" "≤ 1e-9 interpreter, 1e-4 native" test_golden_gre
+}
+measure_gre() { compile gre gre; gap_row gre gre 60 1 "gre"; }
+measure_gre_no_exact() {
+    compile gre_no_exact gre --no-exact
+    gap_row gre_no_exact gre 180 2 "gre, \`--no-exact\`"
+}
+measure_nc() { compile nc nc; gap_row nc nc 60 0.15 "nc"; }
+measure_size() { compile many_groups many_groups; size_row many_groups 180 3 30 300; }
+measure_pastes() { compile pastes pastes; posterior_row pastes 120; }
+measure_dyestuff() { compile dyestuff dyestuff; posterior_row dyestuff 120; }
+measure_pastes_coverage() { compile pastes pastes; coverage_row pastes 120; }
+measure_dyestuff_coverage() { compile dyestuff dyestuff; coverage_row dyestuff 120; }
+measure_four_plates() { any_model_row four_plates; }
+measure_every_level() { any_model_row every_level; }
+measure_permutation() { units "permuting instances of any plate" "≤ 1.5e-5" test_permutation; }
+measure_weights() { compile gre gre; weights_row; }
+measure_threads() { compile gre gre; compile pastes pastes; threads_row; }
+measure_compile() { compile_row; }
+measure_broken() {
+    scripts "broken programs, data and weights files" "a clear error, exit 1, nothing written" \
+        tests/diag tests/cli/broken tests/cli/data tests/cli/weights
+}
+all="gradients native paper gre gre_no_exact nc size pastes dyestuff pastes_coverage dyestuff_coverage
+    four_plates every_level permutation weights threads compile broken"
+
+for name in $ROWS; do
+    case " $(echo $all) " in
+    *" $name "*) ;;
+    *) say "no row is called $name; there are: $(echo $all)"; exit 2 ;;
+    esac
+done
 tool gap
 tool posterior
-compile gre gre; compile gre_no_exact gre --no-exact; compile nc nc; compile pastes pastes
-units "gradients of every operation and of whole steps, against central differences" "≤ 1e-6 of the largest entry" \
-    test_ir_grad test_step_gradients
-mapfile -t backs < <(basename -as .c tests/unit/test_back_*.c)
-units "native code (LLVM and C, f32 and f64, remainders) against the interpreter" "≤ 1e-4 (f32), 1e-10 (f64)" "${backs[@]}"
-units "\`--paper\` on gre against the golden file" "≤ 1e-9 interpreter, 1e-4 native" test_golden_gre
-gap_row gre gre 60 1 "gre"
-gap_row gre_no_exact gre 180 2 "gre, \`--no-exact\`"
-gap_row nc nc 60 0.15 "nc"
-posterior_row pastes 120
-any_model_row four_plates
-any_model_row every_level
-units "permuting instances of any plate" "≤ 1.5e-5" test_permutation
-weights_row
-threads_row
-compile_row
-scripts "broken programs, data and weights files" "a clear error, exit 1, nothing written" tests/diag tests/cli/broken tests/cli/data tests/cli/weights
-write_out
-cat "$OUT"
+tool calibration
+for name in $all; do
+    case " ${ROWS:-$name} " in *" $name "*) "measure_$name" ;; esac
+done
+write_out >"$dir/written"
+cat "$dir/written"
+if [ "$OUT" != /dev/null ]; then cp "$dir/written" "$OUT"; fi
 say "$met targets met, $missed missed"
 [ "$missed" = 0 ]

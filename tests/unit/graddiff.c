@@ -56,9 +56,9 @@ static double loss_at(Probe *probe, const double *x, const double *direction, in
 /* The smallest error of the derivative along `direction` over the steps. */
 static double error_along(Probe *probe, const double *x, const double *direction, int64_t n,
                           double derivative, double tolerance, double *numeric) {
-    static const double steps[] = {1e-4, 1e-3, 1e-2, 1e-5, 1e-6, 0.1, 1};
+    static const double steps[] = {1e-4, 1e-3, 1e-2, 1e-5, 1e-6, 0.1, 1, 1e-7, 1e-8};
     double best = INFINITY;
-    for (int k = 0; k < 7 && !(best <= tolerance); k++) {
+    for (int k = 0; k < 9 && !(best <= tolerance); k++) {
         double h = steps[k];
         double near = loss_at(probe, x, direction, n, h) - loss_at(probe, x, direction, n, -h);
         double far =

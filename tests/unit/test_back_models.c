@@ -48,7 +48,9 @@ static void give_rest(Run *run, const IrProgram *p) {
 static void compare(Compiled *c, const char *path, BackendKind kind, int n_shapes) {
     if (!CHECK(c, "%s does not compile", path)) return;
     Run *run = run_new(c, 9, 5);
-    run_start_weights(run, 3, 0.05);
+    /* with seed 3 the gradient of one tensor of pastes nearly cancels: f32 keeps fewer digits of it
+     */
+    run_start_weights(run, 4, 0.05);
     run_statistics(run);
     const IrProgram *from[PROGRAMS] = {c->dual->simulate, c->dual->prepare, c->dual->step,
                                        c->dual->posterior, c->dual->logjoint};

@@ -11,9 +11,13 @@
 enum { SETS = 3, DRAWS = 40 };
 
 /* A run of the posterior program at initial weights, with data of its own prior. */
-static Run *run_untrained(Compiled *c) {
+static Run *run_untrained_at(Compiled *c, const char *plate, int64_t size) {
     Run *prior = run_new(c, SETS, 1), *run = run_new(c, SETS, DRAWS);
     prior->seed = 11;
+    if (plate) {
+        run_size(prior, plate, size);
+        run_size(run, plate, size);
+    }
     for (int i = 0; i < c->model->vars.n; i++) {
         const Var *var = c->model->vars.data[i];
         if (var->kind != VAR_OBSERVED) continue;
@@ -23,6 +27,10 @@ static Run *run_untrained(Compiled *c) {
     run_start_weights(run, 1, 0);
     run_statistics(run);
     return run;
+}
+
+static Run *run_untrained(Compiled *c) {
+    return run_untrained_at(c, NULL, 0);
 }
 
 /* log p(x, draw) - log q(draw), [SETS][DRAWS]. */
@@ -94,6 +102,56 @@ static void linear_gaussian_effects_start_exact(void) {
     }
 }
 
+/* Two observed variables speak of u, one of them through v; each number of v is seen three times at
+ * once, with noise of its own for each entry of the second kind of measurement. */
+static void trees_start_exact(void) {
+    static const char text[] =
+        "hyper s = 0.7;\n"
+        "latent m ~ normal(1, 2);\n"
+        "plate a(4) { latent u ~ normal(m, s); observed x ~ normal(u, 0.4);\n"
+        "  plate b(3) { latent v ~ normal(u, 1.2); observed y[3] ~ normal(v, 0.5);\n"
+        "    plate c(2) { observed z[2] ~ normal(v, [0.3, 2]); } } }\n";
+    Compiled *c = compile_text("tree", text, (DualOptions){.family = FAMILY_STRUCTURED});
+    double *w = log_weights(run_untrained(c));
+    /* z's entries are averaged, though one is noisier: v is close to exact given u, not exact */
+    CHECK(spread(w) > 1e-9, "unequal entries cannot start exact by their mean");
+    free(w);
+    compiled_free(c);
+    char equal[sizeof text];
+    strcpy(equal, text);
+    memcpy(strstr(equal, "[0.3, 2]"), "     0.3", 8);
+    c = compile_text("tree", equal, (DualOptions){.family = FAMILY_STRUCTURED});
+    w = log_weights(run_untrained(c));
+    CHECK(spread(w) <= 1e-9, "log weights differ by %g of their size", spread(w));
+    free(w);
+    compiled_free(c);
+}
+
+/* Where a plate may have a single instance, nothing shows how its instances vary: the guide starts
+ * from the prior's scale and the prior-predictive error, not from a variance of zero, which would
+ * make the log weights of these models fall by a million. */
+static void single_instances_start_proper(void) {
+    static const char *const models[] = {
+        "latent m ~ normal(750, 50); latent s ~ half_normal(100);\n"
+        "plate n(1..30) { observed x ~ normal(2 * m, s); }\n",
+        "latent m ~ normal(1500, 100); latent s ~ half_normal(100);\n"
+        "plate n(1..30) { observed x ~ normal(m, s); }\n",
+        "latent m ~ normal(1500, 100); latent sb ~ half_normal(100); latent s ~ half_normal(9);\n"
+        "plate b(6) { latent u ~ normal(m, sb); latent v ~ normal(0, 30);\n"
+        "  plate n(1..5, balanced) { observed x ~ normal(u + v, s); } }\n"};
+    for (size_t k = 0; k < sizeof models / sizeof *models; k++) {
+        Compiled *c = compile_text("one", models[k], (DualOptions){.family = FAMILY_STRUCTURED});
+        if (!CHECK(c, "%s is refused", models[k])) continue;
+        double *w = log_weights(run_untrained_at(c, "n", 1));
+        int low = 0; /* a scale may still be drawn from near zero, as the prior does */
+        for (int i = 0; i < SETS * DRAWS; i++) low += !(w[i] > -1e4);
+        CHECK(low < SETS * DRAWS / 4, "model %zu: %d of %d log weights are below -10,000", k, low,
+              SETS * DRAWS);
+        free(w);
+        compiled_free(c);
+    }
+}
+
 /* The tests above can fail. */
 static void mean_field_does_not_start_exact(void) {
     Compiled *c = compile_file("examples/gre.hbm", (DualOptions){.family = FAMILY_ADAVI});
@@ -138,6 +196,8 @@ int main(void) {
     RUN(gaussian_effects_start_exact);
     RUN(deeper_chains_start_exact);
     RUN(linear_gaussian_effects_start_exact);
+    RUN(trees_start_exact);
+    RUN(single_instances_start_proper);
     RUN(mean_field_does_not_start_exact);
     RUN(every_example_starts_proper);
     RUN(weights_are_counted);

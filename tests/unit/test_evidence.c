@@ -51,14 +51,14 @@ static void moments(const double *x, int n, double *mean, double *error) {
 }
 
 /* Widens every affine map: weights of a guide that is wider than the posterior have light tails, so
- * that their mean converges. The last layer's biases are gate, shift, log scale and skew of each
- * number in turn. */
+ * that their mean converges. The last layer's biases are gate, shift, log scale, two tails and
+ * skew of each number in turn. */
 static void widen(Run *run, double log_factor) {
     for (int i = 0; i < run->given.n; i++) {
         Given *given = &run->given.data[i];
         size_t n = strlen(given->name);
         if (n < 9 || strcmp(given->name + n - 9, ".affine.b")) continue;
-        for (int64_t k = given->n / 2; k < given->n / 4 * 3; k++) given->data[k] += log_factor;
+        for (int64_t k = given->n / 6 * 2; k < given->n / 6 * 3; k++) given->data[k] += log_factor;
     }
     run->program = NULL;
 }
