@@ -19,11 +19,11 @@
  * All corrections come from a network of E and K whose last layer starts at zero, so training
  * starts from a proper guide. --paper has its own affine map and order (ADAVI, appendix).
  */
-#include "dual/internal.h"
+#include "dual/autoregressive.h"
 
 #include <math.h>
 
-enum { MAX_JOINT = 32, HIDDEN = 32, MAF_HIDDEN = 32 };
+enum { MAX_JOINT = 32, HIDDEN = 32, WIDE_HIDDEN = 64, MAF_HIDDEN = 32 };
 
 static const double LOG_2PI = 1.8378770664093454836;
 static const double PAPER_CLIP = 8, CLIP = 4;
@@ -38,6 +38,15 @@ typedef struct Template {
     const Conditioning *conditioning; /* NULL: the joint template */
     AxisId flat;
 } Template;
+
+/* Beyond what is written out number by number, networks are layers over the whole event. */
+static bool is_wide(const Template *t) {
+    return t->size > MAX_UNROLLED;
+}
+
+static int64_t hidden_width(const Template *t) {
+    return is_wide(t) ? WIDE_HIDDEN : HIDDEN;
+}
 
 typedef struct GuideState {
     Build *b;
@@ -118,16 +127,48 @@ static void add_flat(Build *b, const Template *t, IrValue *sum, int i, Val val) 
     *sum = *sum == IR_NONE ? v : ir_add(b->p, *sum, v);
 }
 
-/* The corrections (gate, shift, log scale, skew), zero at the start, each over the flat axis. */
+/* What every number of a wide event takes from its own features: of the context, the blocks over
+ * the event axes of a latent, each with one weight per number. IR_NONE: there are none. */
+static IrValue own_features(Build *b, const Template *t, const Blocks *context, int correction) {
+    IrProgram *p = b->p;
+    IrValue all = IR_NONE;
+    for (int i = 0; i < t->n; i++) {
+        const Var *var = t->latent[i];
+        Val sum = val_of(IR_NONE, &var->type);
+        AxisId events[MAX_DIMS];
+        int n = event_axes(b, &sum, events);
+        for (int k = 0; k < context->n && n; k++) {
+            const Block *block = &context->at[k];
+            if (block->n_axes != n || memcmp(block->axes, events, sizeof *events * (size_t)n))
+                continue;
+            const char *name = arena_printf(b->arena, "%s.own.%d.%s.%s", t->name, correction,
+                                            var->name, block->tag);
+            IrValue w = weight(b, name, events, n, (IrInit){INIT_CONSTANT, 0});
+            IrValue term = ir_mul(p, block->v, w);
+            sum.v = sum.v == IR_NONE ? term : ir_add(p, sum.v, term);
+        }
+        if (sum.v != IR_NONE) add_flat(b, t, &all, i, sum);
+    }
+    return all;
+}
+
+/* The corrections (gate, shift, log scale, skew), zero at the start, each over the flat axis. Those
+ * of a wide event read the context through the hidden units alone, and each number its own
+ * features: weights from every feature to every number would be most of the network. */
 static void corrections(Build *b, const Template *t, const Blocks *context, IrValue hidden,
                         IrValue out[4]) {
-    Blocks in = *context;
-    AxisId f = feature_axis(b, HIDDEN);
+    Blocks in = {.n = 0};
+    if (!is_wide(t)) in = *context;
+    AxisId f = feature_axis(b, hidden_width(t));
     blocks_add(&in, block_of(hidden, 1, &f, "hidden"));
     const char *name = arena_printf(b->arena, "%s.affine", t->name);
     IrValue all = dense(b, name, &in, 4 * t->size, 0);
     AxisId four = feature_axis(b, 4 * t->size);
-    for (int i = 0; i < 4; i++) out[i] = ir_slice(b->p, all, four, t->flat, i * t->size);
+    for (int i = 0; i < 4; i++) {
+        out[i] = ir_slice(b->p, all, four, t->flat, i * t->size);
+        IrValue own = is_wide(t) ? own_features(b, t, context, i) : IR_NONE;
+        if (own != IR_NONE) out[i] = ir_add(b->p, out[i], own);
+    }
 }
 
 static Affine fused_affine(GuideState *g, const Template *t, const Blocks *context,
@@ -210,10 +251,20 @@ static IrValue base_draw(Build *b, const Template *t) {
 }
 
 static IrValue hidden_of(Build *b, const Template *t, const Blocks *context) {
-    IrValue h =
-        ir_tanh(b->p, dense(b, arena_printf(b->arena, "%s.net.0", t->name), context, HIDDEN, 1));
-    return ir_tanh(
-        b->p, dense_plain(b, arena_printf(b->arena, "%s.net.1", t->name), h, HIDDEN, HIDDEN, 1));
+    int64_t n = hidden_width(t);
+    IrValue h = ir_tanh(b->p, dense(b, arena_printf(b->arena, "%s.net.0", t->name), context, n, 1));
+    return ir_tanh(b->p, dense_plain(b, arena_printf(b->arena, "%s.net.1", t->name), h, n, n, 1));
+}
+
+/* The flow between the base draw and the affine map; it starts as the identity. */
+static IrValue residual_flow(Build *b, const Template *t, IrValue hidden, IrValue u,
+                             IrValue *log_det) {
+    AxisId f = feature_axis(b, hidden_width(t));
+    Block of_hidden = block_of(hidden, 1, &f, "hidden");
+    Maf shape = {.n_layers = 2, .width = MAF_HIDDEN, .clip = 4, .last_gain = 0};
+    if (!is_wide(t)) return maf(b, t->name, &shape, u, t->size, &of_hidden, log_det);
+    shape.width = iaf_hidden(t->size);
+    return iaf(b, t->name, &shape, u, t->size, &of_hidden, log_det);
 }
 
 static IrValue paper_flow(GuideState *g, const Template *t, const Blocks *context, IrValue u,
@@ -238,16 +289,11 @@ static IrValue skewed(Build *b, IrValue y, IrValue raw, AxisId flat, IrValue *lo
 
 static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *context, IrValue u,
                             IrValue *log_det) {
-    static const Maf RESIDUAL = {.n_layers = 2, .width = MAF_HIDDEN, .clip = 4, .last_gain = 0};
     Build *b = g->b;
     IrProgram *p = b->p;
     IrValue hidden = hidden_of(b, t, context), y = u;
     *log_det = number(b, 0);
-    if (t->size > 1) {
-        AxisId f = feature_axis(b, HIDDEN);
-        Block of_hidden = block_of(hidden, 1, &f, "hidden");
-        y = maf(b, t->name, &RESIDUAL, u, t->size, &of_hidden, log_det);
-    }
+    if (t->size > 1) y = residual_flow(b, t, hidden, u, log_det);
     Affine a = fused_affine(g, t, context, hidden);
     y = skewed(b, y, a.skew, t->flat, log_det);
     IrValue sum =
@@ -297,11 +343,12 @@ static void add_latent(Build *b, Template *t, const Var *var) {
     t->start[t->n] = t->size;
     t->latent[t->n++] = var;
     t->size += event_size(&var->type);
-    if (t->size <= MAX_FLOW) return;
-    over_limit(b, var,
-               joint ? "numbers in all latents outside all plates, which share one flow"
-                     : arena_printf(b->arena, "numbers in latent `%s`", var->name),
-               MAX_FLOW);
+    int64_t most = b->options.paper ? MAX_PAPER : MAX_FLOW;
+    if (t->size <= most) return;
+    const char *what = joint ? "numbers in all latents outside all plates, which share one flow"
+                             : arena_printf(b->arena, "numbers in latent `%s`", var->name);
+    if (b->options.paper) what = arena_printf(b->arena, "%s (--paper)", what);
+    over_limit(b, var, what, most);
 }
 
 static void find_latent(void *user, Var *var) {
@@ -316,6 +363,10 @@ static bool is_bounded_by_latents(const Var *var) {
     return found;
 }
 
+bool is_joint(const Var *latent) {
+    return !latent->type.plate && !is_bounded_by_latents(latent);
+}
+
 IrValue guide_sample(Build *b, const Encoding *enc, bool show) {
     const Analysis *analysis = b->analysis;
     GuideState g = {.b = b, .enc = enc, .show = show, .log_q = IR_NONE};
@@ -325,8 +376,7 @@ IrValue guide_sample(Build *b, const Encoding *enc, bool show) {
     for (int bounded = 1; bounded >= 0 && is_structured(b); bounded--)
         for (int i = 0; i < analysis->n_latents; i++) {
             const Var *var = analysis->order[i].latent;
-            if (!var->type.plate && !is_bounded_by_latents(var) &&
-                (var->support.kind != SUPPORT_REAL) == bounded)
+            if (is_joint(var) && (var->support.kind != SUPPORT_REAL) == bounded)
                 add_latent(b, &joint, var);
         }
     if (joint.n) {
@@ -335,8 +385,7 @@ IrValue guide_sample(Build *b, const Encoding *enc, bool show) {
     }
     for (int i = 0; i < analysis->n_latents; i++) {
         const Conditioning *c = &analysis->order[i];
-        bool joined = !c->latent->type.plate && !is_bounded_by_latents(c->latent);
-        if (joined && is_structured(b)) continue;
+        if (is_joint(c->latent) && is_structured(b)) continue;
         Template t = {.name = c->latent->name, .plate = c->latent->type.plate, .conditioning = c};
         add_latent(b, &t, c->latent);
         sample_template(&g, &t);

@@ -72,7 +72,21 @@ static void deeper_chains_start_exact(void) {
     compiled_free(c);
 }
 
-/* The test above can fail. */
+/* Events beyond what is unrolled, alone in a plate and joint outside all plates. */
+static void wide_chains_start_exact(void) {
+    static const char text[] = "latent m[10] ~ normal(0, 2);\n"
+                               "plate a(4) { latent u[10] ~ normal(m, 0.7);\n"
+                               "  plate b(3) { observed y[10] ~ normal(u, 1.5); } }\n"
+                               "latent k[3] ~ normal(1, 2);\n"
+                               "plate c(2) { observed z[3] ~ normal(k, 1); }\n";
+    Compiled *c = compile_text("wide", text, (DualOptions){.family = FAMILY_STRUCTURED});
+    double *w = log_weights(run_untrained(c));
+    CHECK(spread(w) <= 1e-9, "log weights differ by %g of their size", spread(w));
+    free(w);
+    compiled_free(c);
+}
+
+/* The tests above can fail. */
 static void mean_field_does_not_start_exact(void) {
     Compiled *c = compile_file("examples/gre.hbm", (DualOptions){.family = FAMILY_ADAVI});
     double *w = log_weights(run_untrained(c));
@@ -115,6 +129,7 @@ static void weights_are_counted(void) {
 int main(void) {
     RUN(gaussian_effects_start_exact);
     RUN(deeper_chains_start_exact);
+    RUN(wide_chains_start_exact);
     RUN(mean_field_does_not_start_exact);
     RUN(every_example_starts_proper);
     RUN(weights_are_counted);
