@@ -141,6 +141,13 @@ tsan: ; @$(MAKE) BUILD=$(BUILD)/tsan SANITIZE=thread check T="test_rt_program te
 fuzzers: $(FUZZERS)
 fuzz: $(FUZZERS) ; @BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz.sh $(T)
 
+# ---- measuring ----
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libtests.a $(BUILD)/libadavic.a $(BUILD)/embedded.o $(BUILD)/libadavi_rt.a
+	$(call say,link $@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(LDLIBS)
+.PHONY: bench-blas
+bench-blas: $(BUILD)/bench/blas ; @$<
+
 # ---- reading, formatting, comparing, showing ----
 FORMATTED = $(wildcard compiler/*.[ch] compiler/*/*.[ch] runtime/*.[ch] tests/*/*.[ch] bench/*.[ch])
 .PHONY: fmt lint irdiff irsave measure demo docs setup clean help

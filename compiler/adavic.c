@@ -18,6 +18,7 @@ typedef enum {
     OPT_NO_EXACT,
     OPT_PRECISION,
     OPT_TARGET,
+    OPT_BLAS,
     OPT_SHARED,
     OPT_EMIT,
     OPT_RUN,
@@ -45,6 +46,8 @@ static const OptionInfo option_info[] = {
     {OPT_NO_EXACT, "--no-exact", NULL, "attention and flows alone, no exact moments"},
     {OPT_PRECISION, "--precision", "f32|f64", "numbers of the compiled program (default f32)"},
     {OPT_TARGET, "--target", "CPU", "host (default), x86-64-v3, x86-64-v4, ..."},
+    {OPT_BLAS, "--blas", "auto|off|N",
+     "layers of at least N inputs and outputs go to OpenBLAS (auto: 256)"},
     {OPT_SHARED, "--shared", NULL, "a shared library and its header instead of a program"},
     {OPT_EMIT, "--emit", "FORM", "print a stage instead of compiling (forms below)"},
     {OPT_RUN, "--run", "PASS", "run one pass on a file of tensor IR and print the result"},
@@ -212,6 +215,17 @@ static int read_define(Arena *arena, Options *options, const char *text) {
     return 0;
 }
 
+static int read_blas(Options *options, const char *text) {
+    char *end;
+    options->blas = strcmp(text, "off") ? BLAS_AUTO : 0;
+    if (!strcmp(text, "auto") || !strcmp(text, "off")) return 0;
+    long long n = strtoll(text, &end, 10);
+    if (end == text || *end || n < 1)
+        return usage_error("--blas=%s: expected auto, off, or a number of at least 1", text);
+    options->blas = n;
+    return 0;
+}
+
 static int read_emit(Arena *arena, Options *options, const char *form) {
     const char *names[32];
     int n = 0;
@@ -249,7 +263,8 @@ static bool use_color(const char *when) {
 
 /* Applies one option that takes part in a compilation; a status, 0 where it was right. */
 static int apply(Arena *arena, Options *options, const OptionInfo *o, const char *value) {
-    if (o->argument && strchr(o->argument, '|') && !one_of(value, o->argument))
+    bool free = o->id == OPT_BLAS; /* a word or a number */
+    if (o->argument && strchr(o->argument, '|') && !free && !one_of(value, o->argument))
         return usage_error("%s=%s: expected %s", o->name, value, o->argument);
     switch (o->id) {
     case OPT_OUTPUT:
@@ -272,6 +287,8 @@ static int apply(Arena *arena, Options *options, const OptionInfo *o, const char
     case OPT_TARGET:
         options->target.cpu = value;
         return 0;
+    case OPT_BLAS:
+        return read_blas(options, value);
     case OPT_SHARED:
         options->target.shared = true;
         return 0;
@@ -356,7 +373,7 @@ static int read_options(Arena *arena, Options *options, int argc, char **argv) {
 
 int main(int argc, char **argv) {
     Arena *arena = arena_new();
-    Options options = {.target = {.cpu = "host"}, .color = use_color("auto")};
+    Options options = {.target = {.cpu = "host"}, .blas = BLAS_AUTO, .color = use_color("auto")};
     int status = read_options(arena, &options, argc, argv);
     if (status < 0)
         status = options.run ? driver_run_pass(arena, &options) : driver_compile(arena, &options);

@@ -18,10 +18,14 @@ typedef struct ScheduleOptions {
     bool f64;              /* element type of real */
     int lanes;             /* numbers per vector: 1, 4, 8, 16 */
     const char *lane_axis; /* "data", "draw", a plate, or NULL for scalar code */
+    int64_t blas; /* layers with at least so many inputs and outputs go to the BLAS; 0: none */
 } ScheduleOptions;
 
+enum { BLAS_AUTO = 256 }; /* from where on the BLAS gains clearly: docs/blas.md */
 LoopProgram *schedule(Arena *arena, const IrProgram *p, const ScheduleOptions *options);
 void loop_print(Text *out, const LoopProgram *loops);
+/* Whether the program calls the BLAS, and must be linked with it. */
+bool loop_uses_blas(const LoopProgram *loops);
 
 /* One compilation unit: all programs of a model, entry table and manifest (runtime/abi.h). */
 typedef struct Unit {

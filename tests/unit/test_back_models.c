@@ -59,7 +59,7 @@ static void compare_model(const char *path, DualOptions options, BackendKind kin
         programs[i] = opt_dce(opt_cse(opt_fold(from[i])));
         for (int s = 0; s < n_shapes; s++)
             backends_add(b, programs[i],
-                         &(ScheduleOptions){shapes[s].f64, shapes[s].lanes, shapes[s].lane[i]});
+                         &(ScheduleOptions){shapes[s].f64, shapes[s].lanes, shapes[s].lane[i], 0});
     }
     const char *why = backends_build(b, kind);
     if (CHECK(!why, "%s", why))
