@@ -45,7 +45,8 @@ static const OptionInfo option_info[] = {
     {OPT_PAPER, "--paper", NULL, "the published ADAVI design, its architecture and start"},
     {OPT_NO_EXACT, "--no-exact", NULL, "attention and flows alone, no exact moments"},
     {OPT_PRECISION, "--precision", "f32|f64", "numbers of the compiled program (default f32)"},
-    {OPT_TARGET, "--target", "CPU", "host (default), x86-64-v3, x86-64-v4, ..."},
+    {OPT_TARGET, "--target", "CPU",
+     "host (default: the level of this machine), x86-64, x86-64-v2, x86-64-v3, x86-64-v4"},
     {OPT_BLAS, "--blas", "auto|off|N",
      "layers of at least N inputs and outputs go to OpenBLAS (auto: 256)"},
     {OPT_SHARED, "--shared", NULL, "a shared library and its header instead of a program"},
@@ -286,7 +287,9 @@ static int apply(Arena *arena, Options *options, const OptionInfo *o, const char
         return 0;
     case OPT_TARGET:
         options->target.cpu = value;
-        return 0;
+        if (target_named(value)) return 0;
+        return usage_error("--target=%s: expected host, x86-64, x86-64-v2, x86-64-v3 or x86-64-v4",
+                           value);
     case OPT_BLAS:
         return read_blas(options, value);
     case OPT_SHARED:

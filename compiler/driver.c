@@ -112,7 +112,7 @@ static bool stage_schedule(Compilation *c) {
 static bool stage_manifest(Compilation *c) {
     Text text;
     text_init(&text, c->arena);
-    manifest_model(&text, c->dual, c->options->f64, c->options->target.cpu);
+    manifest_model(&text, c->dual, c->options->f64, target_named(c->options->target.cpu));
     for (int i = 0; i < PROGRAMS; i++) manifest_program(&text, c->loops[i]);
     c->manifest = text.data;
     return true;

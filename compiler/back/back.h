@@ -40,9 +40,11 @@ void manifest_program(Text *out, const LoopProgram *loops);
 void back_c(Text *out, const Unit *unit);
 
 typedef struct Target {
-    const char *cpu; /* "host", "x86-64-v3", "x86-64-v4", ... */
+    const char *cpu; /* "host", or a level: "x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4" */
     bool shared;     /* position-independent, symbols exported */
 } Target;
+/* The level that "host" or a level's own name stands for; NULL: there is none of that name. */
+const char *target_named(const char *name);
 /* Lanes that fill the target's vector registers, for f32 or f64. */
 int target_lanes(const Target *target, bool f64);
 /* Writes an object file, or (text != NULL) LLVM assembly instead. NULL, or a complaint. */

@@ -19,6 +19,8 @@ typedef struct Llvm {
     LLVMTypeRef void_t, i1, i8, i32, i64, ptr;
     LLVMTypeRef call_t, random_t, gemm_t; /* struct av_call, av_random, av_gemm */
     LLVMTypeRef nest_t, run_t, scratch_t;
+    char *tune;      /* the processor whose costs instructions are chosen by, or NULL: none in
+                        particular */
     int vector_bits; /* of the widest vectors in use, an attribute of every function */
 } Llvm;
 

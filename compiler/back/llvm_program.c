@@ -24,6 +24,7 @@ LLVMValueRef llvm_function(Llvm *m, const char *name, LLVMTypeRef type, bool int
     const char *bits = arena_printf(m->arena, "%d", m->vector_bits);
     attribute(m, f, "min-legal-vector-width", bits);
     attribute(m, f, "prefer-vector-width", bits);
+    if (m->tune) attribute(m, f, "tune-cpu", m->tune);
     if (internal) LLVMSetLinkage(f, LLVMInternalLinkage);
     return f;
 }
