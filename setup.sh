@@ -3,7 +3,7 @@
 # the one command. On a machine that has them it only asks dpkg, which takes some milliseconds.
 set -eu
 
-packages="gcc make flex bison llvm-19-dev zlib1g-dev"
+packages="gcc make flex bison llvm-19-dev zlib1g-dev libopenblas-serial-dev"
 # for `make fmt` and `make lint` alone, never installed here: clang-format
 
 if ! command -v dpkg-query >/dev/null 2>&1; then

@@ -1,11 +1,12 @@
 /* gap.c -- how far ELBOs stay below exact evidences.
  *
- *     gap gre|nc DATA.bin ELBO.json...      one file of `elbo --batch --json` per trained model, on
- * the same data gap gre|nc DATA.bin                   prints the evidences alone, one a line
+ *     gap gre|gre_wide|nc DATA.bin ELBO.json...      one file of `elbo --batch --json` per trained
+ * model, on the same data gap gre|nc DATA.bin                   prints the evidences alone, one a
+ * line
  *
  * Prints `MEAN SE WORST KHAT SEED-MEANS...`: the gap in nats over data sets (the mean over files
  * first), its standard error over data sets, the largest of one data set, the largest k-hat, and
- * the mean gap of each file. The models are examples/gre.hbm and examples/nc.hbm as they stand; the
+ * the mean gap of each file. The models are those of examples/ as they stand; the
  * number of groups follows from the data.
  */
 #include "json.h"
@@ -18,6 +19,21 @@ enum { MAX_FILES = 64 };
 _Noreturn static void fail(const char *what) {
     fprintf(stderr, "gap: %s\n", what);
     exit(1);
+}
+
+typedef struct Example {
+    const char *name;
+    int dims;
+    size_t in_group, in_set; /* numbers; in_group 0: one plate of declared size */
+} Example;
+
+static const Example examples[] = {
+    {"gre", 2, 100, 300}, {"gre_wide", 128, 6400, 19200}, {"nc", 2, 0, 20}};
+
+static const Example *find_example(const char *name) {
+    for (size_t i = 0; i < sizeof examples / sizeof *examples; i++)
+        if (!strcmp(name, examples[i].name)) return &examples[i];
+    return NULL;
 }
 
 typedef struct Elbos {
@@ -39,10 +55,10 @@ static Elbos read_elbos(const char *path) {
 }
 
 /* numbers: of one data set. */
-static double evidence(const char *model, const double *x, size_t numbers) {
-    if (!strcmp(model, "nc")) return exact_laplace_shift(&(LaplaceShift){10, 2, 0.5, 0.3}, x);
-    int groups = (int)(numbers / 100);
-    return exact_gaussian_effects(&(GaussianEffects){groups, 50, 2, 0.5, 0.5, 0.1}, x);
+static double evidence(const Example *m, const double *x, size_t numbers) {
+    if (!m->in_group) return exact_laplace_shift(&(LaplaceShift){10, 2, 0.5, 0.3}, x);
+    int groups = (int)(numbers / m->in_group);
+    return exact_gaussian_effects(&(GaussianEffects){groups, 50, m->dims, 0.5, 0.5, 0.1}, x);
 }
 
 /* One data set of the file, widened. */
@@ -55,11 +71,11 @@ static void widen(const char *raw, size_t set, size_t numbers, double *x) {
 }
 
 /* Numbers in one data set; the size of the file must fit. */
-static size_t numbers_per_set(const char *model, size_t total, int *sets) {
-    bool nc = !strcmp(model, "nc");
-    if (!*sets) *sets = (int)(total / (nc ? 20 : 300));
+static size_t numbers_per_set(const Example *m, size_t total, int *sets) {
+    if (!*sets) *sets = (int)(total / m->in_set);
     size_t numbers = *sets ? total / (size_t)*sets : 0;
-    if (!numbers || total % (size_t)*sets || (nc ? numbers != 20 : numbers % 100 != 0))
+    bool fits = m->in_group ? numbers % m->in_group == 0 : numbers == m->in_set;
+    if (!numbers || total % (size_t)*sets || !fits)
         fail("the data do not divide into data sets of this model");
     return numbers;
 }
@@ -86,8 +102,9 @@ static void print_gaps(const Elbos *file, int n_files, const double *log_p, int 
 }
 
 int main(int argc, char **argv) {
-    if (argc < 3 || argc > 3 + MAX_FILES || (strcmp(argv[1], "gre") && strcmp(argv[1], "nc")))
-        fail("usage: gap gre|nc DATA.bin [ELBO.json ...]");
+    const Example *model = argc > 1 ? find_example(argv[1]) : NULL;
+    if (argc < 3 || argc > 3 + MAX_FILES || !model)
+        fail("usage: gap gre|gre_wide|nc DATA.bin [ELBO.json ...]");
     size_t bytes;
     char *raw = json_read(argv[2], &bytes);
     Elbos file[MAX_FILES];
@@ -97,11 +114,11 @@ int main(int argc, char **argv) {
         if (f && file[f].n != sets) fail("the files have different numbers of data sets");
         sets = file[f].n;
     }
-    size_t numbers = numbers_per_set(argv[1], bytes / sizeof(float), &sets);
+    size_t numbers = numbers_per_set(model, bytes / sizeof(float), &sets);
     double *x = malloc(sizeof *x * numbers), *log_p = malloc(sizeof *log_p * (size_t)sets);
     for (int i = 0; i < sets; i++) {
         widen(raw, (size_t)i, numbers, x);
-        log_p[i] = evidence(argv[1], x, numbers);
+        log_p[i] = evidence(model, x, numbers);
         if (!n_files) printf("%.10f\n", log_p[i]);
     }
     if (n_files) print_gaps(file, n_files, log_p, sets);
