@@ -1,6 +1,7 @@
 /* test_back_models.c -- every program of every example, as compiled by both back ends, against the
  * interpreter: f32 and f64, lanes along data sets and draws, a remainder in each. Base draws are
  * the runtime's own. */
+#include "back/link.h"
 #include "backends.h"
 #include "check.h"
 #include "harness.h"
@@ -45,8 +46,11 @@ static void give_rest(Run *run, const IrProgram *p) {
     }
 }
 
-static void compare_model(const char *path, DualOptions options, BackendKind kind, int n_shapes) {
-    Compiled *c = compile_file(path, options);
+/* The model in a file, or of a text; with products by the BLAS where layers have `blas` inputs and
+ * outputs. */
+static void compare_model(const char *path, const char *text, DualOptions options, BackendKind kind,
+                          int n_shapes, int64_t blas) {
+    Compiled *c = text ? compile_text(path, text, options) : compile_file(path, options);
     if (!CHECK(c, "%s does not compile", path)) return;
     Run *run = run_new(c, 9, 5);
     run_start_weights(run, 3, 0.05);
@@ -58,8 +62,9 @@ static void compare_model(const char *path, DualOptions options, BackendKind kin
     for (int i = 0; i < PROGRAMS; i++) {
         programs[i] = opt_dce(opt_cse(opt_fold(from[i])));
         for (int s = 0; s < n_shapes; s++)
-            backends_add(b, programs[i],
-                         &(ScheduleOptions){shapes[s].f64, shapes[s].lanes, shapes[s].lane[i], 0});
+            backends_add(
+                b, programs[i],
+                &(ScheduleOptions){shapes[s].f64, shapes[s].lanes, shapes[s].lane[i], blas});
     }
     const char *why = backends_build(b, kind);
     if (CHECK(!why, "%s", why))
@@ -82,30 +87,46 @@ static const char *const examples[] = {"examples/gre.hbm",         "examples/nc.
 
 static void examples_by_llvm(void) {
     for (size_t i = 0; i < sizeof examples / sizeof *examples; i++)
-        compare_model(examples[i], (DualOptions){.family = FAMILY_STRUCTURED}, BACKEND_LLVM,
-                      i < 1 ? SHAPES : 2);
+        compare_model(examples[i], NULL, (DualOptions){.family = FAMILY_STRUCTURED}, BACKEND_LLVM,
+                      i < 1 ? SHAPES : 2, 0);
 }
 
 static void the_published_design_by_llvm(void) {
-    compare_model("examples/gre.hbm",
+    compare_model("examples/gre.hbm", NULL,
                   (DualOptions){.family = FAMILY_ADAVI, .paper = true, .no_exact = true},
-                  BACKEND_LLVM, 2);
+                  BACKEND_LLVM, 2, 0);
 }
 
 static void no_exact_by_llvm(void) {
-    compare_model("examples/nc.hbm", (DualOptions){.family = FAMILY_STRUCTURED, .no_exact = true},
-                  BACKEND_LLVM, 2);
+    compare_model("examples/nc.hbm", NULL,
+                  (DualOptions){.family = FAMILY_STRUCTURED, .no_exact = true}, BACKEND_LLVM, 2, 0);
 }
 
 static void examples_by_c(void) {
-    compare_model("examples/gre.hbm", (DualOptions){.family = FAMILY_STRUCTURED}, BACKEND_C, 1);
-    compare_model("examples/nc.hbm", (DualOptions){.family = FAMILY_STRUCTURED}, BACKEND_C, 2);
+    compare_model("examples/gre.hbm", NULL, (DualOptions){.family = FAMILY_STRUCTURED}, BACKEND_C,
+                  1, 0);
+    compare_model("examples/nc.hbm", NULL, (DualOptions){.family = FAMILY_STRUCTURED}, BACKEND_C, 2,
+                  0);
+}
+
+/* Events beyond what is unrolled, by our own kernels and by the BLAS. */
+static void wide_events(void) {
+    static const char text[] = "latent m[10] ~ normal(0, 2);\n"
+                               "plate a(2) { latent u[10] ~ normal(m, 0.7);\n"
+                               "  plate b(2) { observed y[10] ~ normal(u, 1.5); } }\n";
+    Arena *arena = arena_new();
+    bool has_blas = link_has_blas(arena);
+    arena_free(arena);
+    DualOptions options = {.family = FAMILY_STRUCTURED};
+    compare_model("wide", text, options, BACKEND_LLVM, 2, 0);
+    if (has_blas) compare_model("wide", text, options, BACKEND_LLVM, 3, 8);
 }
 
 int main(void) {
     RUN(examples_by_llvm);
     RUN(the_published_design_by_llvm);
     RUN(no_exact_by_llvm);
+    RUN(wide_events);
     RUN(examples_by_c);
     return check_done();
 }
