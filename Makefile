@@ -173,6 +173,7 @@ help:
 	@echo 'make fuzz      every reader on mutated input, FUZZ_SECONDS=$(FUZZ_SECONDS) each; T=front for one'
 	@echo 'make bless     rewrite the expectations of tests/diag and tests/ir'
 	@echo 'make irsave, make irdiff    save, then compare, the IR of all examples'
+	@echo 'make bench-blas    OpenBLAS beside our own kernels, by width of a layer'
 	@echo 'make measure   accuracy against exact results (takes long)'
 	@echo 'make fmt lint docs setup clean'
 
