@@ -172,6 +172,13 @@ tsan: ; @$(MAKE) BUILD=$(BUILD)/tsan SANITIZE=thread check T="test_rt_program te
 fuzzers: $(FUZZERS)
 fuzz: $(FUZZERS) ; @BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz.sh $(T)
 
+# ---- measuring ----
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libtests.a $(BUILD)/libadavic.a $(BUILD)/embedded.o $(BUILD)/libadavi_rt.a
+	$(call say,link $@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(LDLIBS)
+.PHONY: bench-blas
+bench-blas: $(BUILD)/bench/blas ; @$<
+
 # ---- reading, formatting, comparing, showing ----
 FORMATTED = $(wildcard compiler/*.[ch] compiler/*/*.[ch] runtime/*.[ch] tests/*/*.[ch] bench/*.[ch])
 .PHONY: fmt lint irdiff irsave measure bench demo docs setup clean help
@@ -201,6 +208,7 @@ help:
 	@echo 'make fuzz      every reader on mutated input, FUZZ_SECONDS=$(FUZZ_SECONDS) each; T=front for one'
 	@echo 'make bless     rewrite the expectations of tests/diag and tests/ir'
 	@echo 'make irsave, make irdiff    save, then compare, the IR of all examples'
+	@echo 'make bench-blas    OpenBLAS beside our own kernels, by width of a layer'
 	@echo 'make measure   accuracy against exact results (takes long)'
 	@echo 'make bench     speed, in turns with a peer in JAX (bench/README.md)'
 	@echo 'make fmt lint docs setup clean'

@@ -3,7 +3,7 @@
 # the one command. On a machine that has them it only asks dpkg, which takes some milliseconds.
 set -eu
 
-packages="gcc make flex bison llvm-19-dev zlib1g-dev"
+packages="gcc make flex bison llvm-19-dev zlib1g-dev libopenblas-serial-dev"
 # never installed here: clang-format, for `make fmt` and `make lint` alone; gnuplot-nox, for the figure of the tutorial;
 # mandoc or groff, for a test of the manual pages
 

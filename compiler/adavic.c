@@ -21,6 +21,7 @@ typedef enum {
     OPT_NO_EXACT,
     OPT_PRECISION,
     OPT_TARGET,
+    OPT_BLAS,
     OPT_SHARED,
     OPT_EMIT,
     OPT_RUN,
@@ -49,7 +50,10 @@ static const OptionInfo option_info[] = {
     {OPT_PAPER, "--paper", NULL, "the published ADAVI design, its architecture and start"},
     {OPT_NO_EXACT, "--no-exact", NULL, "attention and flows alone, no exact moments"},
     {OPT_PRECISION, "--precision", "f32|f64", "numbers of the compiled program (default f32)"},
-    {OPT_TARGET, "--target", "CPU", "host (default), x86-64-v3, x86-64-v4, ..."},
+    {OPT_TARGET, "--target", "CPU",
+     "host (default: the level of this machine), x86-64, x86-64-v2, x86-64-v3, x86-64-v4"},
+    {OPT_BLAS, "--blas", "auto|off|N",
+     "layers of at least N inputs and outputs go to OpenBLAS (auto: 256)"},
     {OPT_SHARED, "--shared", NULL, "a shared library and its header instead of a program"},
     {OPT_EMIT, "--emit", "FORM", "print a stage instead of compiling (forms below)"},
     {OPT_RUN, "--run", "PASS", "run one pass on a file of tensor IR and print the result"},
@@ -268,7 +272,8 @@ static bool one_of(const char *value, const char *choices) {
 
 /* A status: 0, or usage where `value` is none of "a|b|c". */
 static int check_choice(const OptionInfo *o, const char *value) {
-    if (!o->argument || !strchr(o->argument, '|') || one_of(value, o->argument)) return 0;
+    bool free = o->id == OPT_BLAS; /* a word or a number */
+    if (!o->argument || !strchr(o->argument, '|') || free || one_of(value, o->argument)) return 0;
     return usage_error("%s=%s: expected %s", o->name, value, o->argument);
 }
 
@@ -280,6 +285,17 @@ static int read_define(Arena *arena, Options *options, const char *text) {
     if (end == equals + 1 || *end) return usage_error("-D %s: %s is no integer", text, equals + 1);
     Define define = {arena_strndup(arena, text, (size_t)(equals - text)), value};
     vec_push(arena, &options->defines, define);
+    return 0;
+}
+
+static int read_blas(Options *options, const char *text) {
+    char *end;
+    options->blas = strcmp(text, "off") ? BLAS_AUTO : 0;
+    if (!strcmp(text, "auto") || !strcmp(text, "off")) return 0;
+    long long n = strtoll(text, &end, 10);
+    if (end == text || *end || n < 1)
+        return usage_error("--blas=%s: expected auto, off, or a number of at least 1", text);
+    options->blas = n;
     return 0;
 }
 
@@ -343,7 +359,11 @@ static int apply(Arena *arena, Options *options, const OptionInfo *o, const char
         return 0;
     case OPT_TARGET:
         options->target.cpu = value;
-        return 0;
+        if (target_named(value)) return 0;
+        return usage_error("--target=%s: expected host, x86-64, x86-64-v2, x86-64-v3 or x86-64-v4",
+                           value);
+    case OPT_BLAS:
+        return read_blas(options, value);
     case OPT_SHARED:
         options->target.shared = true;
         return 0;
@@ -433,7 +453,7 @@ static int read_options(Arena *arena, Options *options, int argc, char **argv) {
 
 int main(int argc, char **argv) {
     Arena *arena = arena_new();
-    Options options = {.target = {.cpu = "host"}, .color = use_color("auto")};
+    Options options = {.target = {.cpu = "host"}, .blas = BLAS_AUTO, .color = use_color("auto")};
     int status = read_options(arena, &options, argc, argv);
     if (status < 0)
         status = options.run ? driver_run_pass(arena, &options) : driver_compile(arena, &options);

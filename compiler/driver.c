@@ -34,6 +34,7 @@ typedef struct Compilation {
     Dual *dual;
     IrProgram *programs[PROGRAMS];
     LoopProgram *loops[PROGRAMS];
+    bool uses_blas;
     char *manifest;
     Workdir work;
     VEC(Timing) timings;
@@ -89,19 +90,32 @@ static bool stage_dual(Compilation *c) {
  * one data set fills them with draws. */
 static const char *const lane_axes[PROGRAMS] = {"data", "data", "data", "draw", "draw"};
 
-static bool stage_schedule(Compilation *c) {
+static bool schedule_all(Compilation *c, int64_t blas) {
     const Options *o = c->options;
     int lanes = target_lanes(&o->target, o->f64);
-    for (int i = 0; i < PROGRAMS; i++)
-        c->loops[i] =
-            schedule(c->arena, c->programs[i], &(ScheduleOptions){o->f64, lanes, lane_axes[i]});
+    bool uses_blas = false;
+    for (int i = 0; i < PROGRAMS; i++) {
+        ScheduleOptions options = {o->f64, lanes, lane_axes[i], blas};
+        c->loops[i] = schedule(c->arena, c->programs[i], &options);
+        uses_blas |= loop_uses_blas(c->loops[i]);
+    }
+    return uses_blas;
+}
+
+static bool stage_schedule(Compilation *c) {
+    c->uses_blas = schedule_all(c, c->options->blas);
+    if (!c->uses_blas || c->options->emit || link_has_blas(c->arena)) return true;
+    fprintf(stderr, "adavic: warning: `cc` does not find OpenBLAS, which wide layers are faster "
+                    "with (on Debian: apt-get install libopenblas-serial-dev); they are compiled "
+                    "without it\n");
+    c->uses_blas = schedule_all(c, 0);
     return true;
 }
 
 static bool stage_manifest(Compilation *c) {
     Text text;
     text_init(&text, c->arena);
-    manifest_model(&text, c->dual, c->options->f64, c->options->target.cpu);
+    manifest_model(&text, c->dual, c->options->f64, target_named(c->options->target.cpu));
     for (int i = 0; i < PROGRAMS; i++) manifest_program(&text, c->loops[i]);
     c->manifest = text.data;
     return true;
@@ -124,7 +138,9 @@ static bool stage_link(Compilation *c) {
         if (n > 3 && !strcmp(c->output + n - 3, ".so")) n -= 3;
         header = arena_printf(c->arena, "%.*s.h", (int)n, c->output);
     }
-    return fail(link_model(c->arena, &c->work, c->options->target.shared, c->output, header));
+    return fail(link_model(c->arena, &c->work,
+                           &(LinkOptions){c->options->target.shared, c->uses_blas}, c->output,
+                           header));
 }
 
 /* ---- tools: transformations that only --run knows ---- */

@@ -3,6 +3,7 @@
 
 #include "runtime/commands.h"
 #include "runtime/session.h"
+#include "runtime/target.h"
 
 #include <math.h>
 #include <sched.h>
@@ -245,6 +246,18 @@ static const char *program_path(RtMem *mem, const char *argv0) {
     return n > 0 ? rt_copy_text(mem, path, (size_t)n) : argv0;
 }
 
+/* Else the first vector instruction that is missing would end the program without a word. */
+static bool can_run(const RtModel *m, RtError *error) {
+    int needed = av_target_level(m->target), there = av_machine_level();
+    if (needed <= there) return true;
+    char here[32];
+    snprintf(here, sizeof here, there > 1 ? "x86-64-v%d" : "x86-64", there);
+    return rt_error(error,
+                    "this program is compiled for processors of level %s, and this one is %s; "
+                    "compile the model on this machine, or with --target=%s",
+                    m->target, here, here);
+}
+
 /* What --set may name: hypers are fixed by training, contexts stated afterwards. */
 static RtSettings settings_of(const CommandText *command) {
     return command->bit == TRAIN                               ? RT_SETS_HYPERS
@@ -260,6 +273,7 @@ static int run(const CommandText *command, RtOptions *o, const char *argv0) {
     o->program = program_path(mem, argv0);
     rt_flush_denormals();
     const RtModel *m = rt_model_new(mem, adavic_manifest, &error);
+    if (m && !can_run(m, &error)) m = NULL;
     RtState *state = m ? rt_state_new(mem, m) : NULL;
     if (!m) {
         rt_complain(&error);

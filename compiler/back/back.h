@@ -18,10 +18,14 @@ typedef struct ScheduleOptions {
     bool f64;              /* element type of real */
     int lanes;             /* numbers per vector: 1, 4, 8, 16 */
     const char *lane_axis; /* "data", "draw", a plate, or NULL for scalar code */
+    int64_t blas; /* layers with at least so many inputs and outputs go to the BLAS; 0: none */
 } ScheduleOptions;
 
+enum { BLAS_AUTO = 256 }; /* from where on the BLAS gains clearly: docs/blas.md */
 LoopProgram *schedule(Arena *arena, const IrProgram *p, const ScheduleOptions *options);
 void loop_print(Text *out, const LoopProgram *loops);
+/* Whether the program calls the BLAS, and must be linked with it. */
+bool loop_uses_blas(const LoopProgram *loops);
 
 /* One compilation unit: all programs of a model, entry table and manifest (runtime/abi.h). */
 typedef struct Unit {
@@ -36,9 +40,11 @@ void manifest_program(Text *out, const LoopProgram *loops);
 void back_c(Text *out, const Unit *unit);
 
 typedef struct Target {
-    const char *cpu; /* "host", "x86-64-v3", "x86-64-v4", ... */
+    const char *cpu; /* "host", or a level: "x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4" */
     bool shared;     /* position-independent, symbols exported */
 } Target;
+/* The level that "host" or a level's own name stands for; NULL: there is none of that name. */
+const char *target_named(const char *name);
 /* Lanes that fill the target's vector registers, for f32 or f64. */
 int target_lanes(const Target *target, bool f64);
 /* Writes an object file, or (text != NULL) LLVM assembly instead. NULL, or a complaint. */

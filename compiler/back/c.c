@@ -40,6 +40,13 @@ static const char preamble[] =
     "    int32_t n_dims;\n"
     "    int64_t dim[12], p_dim[12];\n"
     "} av_random;\n"
+    "typedef struct av_gemm {\n"
+    "    int64_t kind, lanes, n_x, n_y, blocks, points, exist;\n"
+    "    int64_t x_block, x_point, x_feature, y_block, y_point, y_feature, w_row;\n"
+    "    void *x, *y, *w, *room;\n"
+    "} av_gemm;\n"
+    "void av_gemm_f32(const av_gemm *g);\n"
+    "void av_gemm_f64(const av_gemm *g);\n"
     "void av_fill_f32(const av_random *r, float *out);\n"
     "void av_fill_f64(const av_random *r, double *out);\n"
     "\n"
@@ -371,6 +378,38 @@ static void across_lanes(CPrinter *c, const LoopInst *inst) {
         text_printf(c->out, ", extent[%d]);\n", c->p->lane);
 }
 
+static void gemm_pointer(CPrinter *c, const char *name, int buffer, int64_t first,
+                         LoopSize stride) {
+    text_printf(c->out, ", .%s = ", name);
+    buffer_text(c, buffer);
+    text_printf(c->out, " + %lld * (", (long long)first);
+    size_text(c, stride);
+    text_add(c->out, ")");
+}
+
+static void gemm(CPrinter *c, const LoopGemm *g) {
+    const struct {
+        const char *name;
+        LoopSize size;
+    } sizes[] = {{"blocks", g->blocks},       {"points", g->points},
+                 {"exist", g->exist},         {"x_block", g->x.block},
+                 {"x_point", g->x.point},     {"x_feature", g->x.feature},
+                 {"y_block", g->y.block},     {"y_point", g->y.point},
+                 {"y_feature", g->y.feature}, {"w_row", loop_size(g->w_row)}};
+    const char *suffix_of = c->p->f64 ? "f64" : "f32";
+    text_printf(c->out, "av_gemm_%s(&(av_gemm){.kind = %d, .lanes = %d, .n_x = %lld, .n_y = %lld",
+                suffix_of, g->kind, c->p->lanes, (long long)g->x.n, (long long)g->y.n);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        text_printf(c->out, ", .%s = ", sizes[i].name);
+        size_text(c, sizes[i].size);
+    }
+    gemm_pointer(c, "x", g->x.buffer, g->x.first, g->x.feature);
+    gemm_pointer(c, "y", g->y.buffer, g->y.first, g->y.feature);
+    gemm_pointer(c, "w", g->w, g->w_first, loop_size(1));
+    gemm_pointer(c, "room", g->room, 0, loop_size(1));
+    text_add(c->out, "});\n");
+}
+
 static void statement(CPrinter *c, const LoopInst *inst) {
     switch (inst->op) {
     case LOOP_loop:
@@ -404,6 +443,9 @@ static void statement(CPrinter *c, const LoopInst *inst) {
         text_add(c->out, ", ");
         size_text(c, inst->count);
         text_add(c->out, ");\n");
+        return;
+    case LOOP_gemm:
+        gemm(c, inst->gemm);
         return;
     case LOOP_sum_lanes:
     case LOOP_max_lanes:

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -139,8 +140,50 @@ static const char *write_header(Arena *arena, const char *header) {
                             (size_t)(adavic_abi_header_end - adavic_abi_header));
 }
 
-const char *link_model(Arena *arena, const Workdir *dir, bool shared, const char *out,
-                       const char *header) {
+/* What a command writes to its output, up to the size of a path; empty where it fails. */
+static const char *output_of(Arena *arena, char *const *argv) {
+    int ends[2];
+    char *text = arena_array(arena, char, PATH_MAX + 1);
+    if (pipe(ends)) return text;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        int nothing = open("/dev/null", O_WRONLY);
+        dup2(ends[1], STDOUT_FILENO);
+        if (nothing >= 0) dup2(nothing, STDERR_FILENO);
+        execvp(argv[0], argv);
+        _exit(127);
+    }
+    close(ends[1]);
+    size_t n = 0;
+    for (ssize_t got; n < PATH_MAX; n += (size_t)got) {
+        got = read(ends[0], text + n, PATH_MAX - n);
+        if (got < 0 && errno == EINTR)
+            got = 0;
+        else if (got <= 0)
+            break;
+    }
+    close(ends[0]);
+    int status = 1;
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (status) *text = 0;
+    return text;
+}
+
+/* `cc` repeats the name of a file that it does not find, and else says where it is. */
+bool link_has_blas(Arena *arena) {
+    static const char *const names[] = {"libopenblas.so", "libopenblas.a"};
+    for (int i = 0; i < 2; i++) {
+        char *ask = arena_printf(arena, "-print-file-name=%s", names[i]);
+        char *argv[] = {"cc", ask, NULL};
+        if (strchr(output_of(arena, argv), '/')) return true;
+    }
+    return false;
+}
+
+const char *link_model(Arena *arena, const Workdir *dir, const LinkOptions *options,
+                       const char *out, const char *header) {
     char *archive = arena_printf(arena, "%s/libadavi_rt.a", dir->path);
     const char *why =
         write_whole_file(arena, archive, adavic_runtime_archive,
@@ -148,11 +191,13 @@ const char *link_model(Arena *arena, const Workdir *dir, bool shared, const char
     if (why) return why;
     Words words = {0};
     add_words(arena, &words, "cc");
-    if (shared) add_words(arena, &words, "-shared -Wl,-Bsymbolic");
+    if (options->shared) add_words(arena, &words, "-shared -Wl,-Bsymbolic");
     add_words(arena, &words, "-o");
     vec_push(arena, &words, arena_strdup(arena, dir->product));
     vec_push(arena, &words, arena_strdup(arena, dir->object));
     vec_push(arena, &words, archive);
+    /* the runtime's references are weak, so that --as-needed would drop the library */
+    if (options->blas) add_words(arena, &words, "-Wl,--no-as-needed -lopenblas");
     add_words(arena, &words, "-lm -lpthread " ADAVIC_LINK_FLAGS);
     vec_push(arena, &words, NULL);
     why = run_command(arena, words.data);

@@ -16,10 +16,17 @@ typedef struct Workdir {
 const char *workdir_make(Arena *arena, Workdir *dir);
 void workdir_remove(Arena *arena, const Workdir *dir);
 
-/* Links dir->object with the runtime into `out`; a library instead of a program where `shared`, and
- * then `header` gets the C declarations. Files appear whole or not at all. NULL, or a complaint. */
-const char *link_model(Arena *arena, const Workdir *dir, bool shared, const char *out,
-                       const char *header);
+typedef struct LinkOptions {
+    bool shared; /* a library instead of a program */
+    bool blas;   /* with OpenBLAS, as a shared library of the system */
+} LinkOptions;
+
+/* Links dir->object with the runtime into `out`; where that is a library, `header` gets the C
+ * declarations. Files appear whole or not at all. NULL, or a complaint. */
+const char *link_model(Arena *arena, const Workdir *dir, const LinkOptions *options,
+                       const char *out, const char *header);
+/* Whether `cc` finds OpenBLAS. */
+bool link_has_blas(Arena *arena);
 
 /* Writes `n` bytes to `path` by way of a temporary file beside it. NULL, or a complaint. */
 const char *write_whole_file(Arena *arena, const char *path, const char *data, size_t n);

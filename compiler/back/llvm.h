@@ -17,8 +17,10 @@ typedef struct Llvm {
     LLVMModuleRef module;
     LLVMBuilderRef builder;
     LLVMTypeRef void_t, i1, i8, i32, i64, ptr;
-    LLVMTypeRef call_t, random_t; /* struct av_call, struct av_random */
+    LLVMTypeRef call_t, random_t, gemm_t; /* struct av_call, av_random, av_gemm */
     LLVMTypeRef nest_t, run_t, scratch_t;
+    char *tune;      /* the processor whose costs instructions are chosen by, or NULL: none in
+                        particular */
     int vector_bits; /* of the widest vectors in use, an attribute of every function */
 } Llvm;
 
@@ -36,9 +38,9 @@ typedef struct LlvmProgram {
     Llvm *m;
     const LoopProgram *p;
     LLVMTypeRef real, integer, vreal, vinteger, vmask;
-    LLVMValueRef gather, scatter, clear, sum_lanes, max_lanes, fill; /* helpers */
-    LLVMValueRef *tables;                                            /* of literals, by buffer */
-    VEC(LoopSize) sizes;                                             /* all that nests use */
+    LLVMValueRef gather, scatter, clear, sum_lanes, max_lanes, fill, gemm; /* helpers */
+    LLVMValueRef *tables; /* of literals, by buffer */
+    VEC(LoopSize) sizes;  /* all that nests use */
     VEC(LlvmShape) shapes;
 } LlvmProgram;
 
@@ -64,6 +66,8 @@ void llvm_unit(Llvm *m, const Unit *unit);
 LLVMValueRef llvm_function(Llvm *m, const char *name, LLVMTypeRef type, bool internal);
 LLVMValueRef llvm_field(Llvm *m, LLVMTypeRef type, LLVMValueRef object, unsigned field);
 
+/* Fields of struct av_gemm: sizes, then pointers. */
+enum { GEMM_SIZES = 14, GEMM_POINTERS = 4 };
 /* Fields of struct av_call. */
 enum { CALL_EXTENT, CALL_TOTAL, CALL_IN, CALL_OUT, CALL_SCRATCH, CALL_KEY, CALL_STEP, CALL_DATA0 };
 

@@ -338,6 +338,38 @@ static void across_lanes(NestEmitter *e, const LoopInst *inst) {
     LLVMBuildCall2(e->b, LLVMGlobalGetValueType(f), f, args, 4, "");
 }
 
+/* `first` times `stride` numbers into a buffer. */
+static LLVMValueRef gemm_pointer(NestEmitter *e, int buffer, int64_t first, LoopSize stride) {
+    LLVMValueRef at = size_of(e, stride);
+    at = LLVMBuildMul(e->b, at, LLVMConstInt(e->m->i64, (unsigned long long)first, false), "");
+    return LLVMBuildInBoundsGEP2(e->b, e->lp->real, buffer_base(e, buffer), &at, 1, "");
+}
+
+static void gemm(NestEmitter *e, const LoopGemm *g) {
+    Llvm *m = e->m;
+    const LoopSize one = loop_size(1);
+    const LoopSize sizes[GEMM_SIZES] = {loop_size(g->kind), loop_size(e->lp->p->lanes),
+                                        loop_size(g->x.n),  loop_size(g->y.n),
+                                        g->blocks,          g->points,
+                                        g->exist,           g->x.block,
+                                        g->x.point,         g->x.feature,
+                                        g->y.block,         g->y.point,
+                                        g->y.feature,       loop_size(g->w_row)};
+    LLVMValueRef pointers[GEMM_POINTERS] = {gemm_pointer(e, g->x.buffer, g->x.first, g->x.feature),
+                                            gemm_pointer(e, g->y.buffer, g->y.first, g->y.feature),
+                                            gemm_pointer(e, g->w, g->w_first, one),
+                                            gemm_pointer(e, g->room, 0, one)};
+    LLVMValueRef r = LLVMBuildAlloca(e->b, m->gemm_t, "product");
+    for (unsigned i = 0; i < GEMM_SIZES + GEMM_POINTERS; i++) {
+        bool is_size = i < GEMM_SIZES;
+        LLVMValueRef at = LLVMConstInt(m->i64, is_size ? i : i - GEMM_SIZES, false);
+        LLVMValueRef all = llvm_field(m, m->gemm_t, r, !is_size);
+        at = LLVMBuildInBoundsGEP2(e->b, is_size ? m->i64 : m->ptr, all, &at, 1, "");
+        LLVMBuildStore(e->b, is_size ? size_of(e, sizes[i]) : pointers[i - GEMM_SIZES], at);
+    }
+    LLVMBuildCall2(e->b, LLVMGlobalGetValueType(e->lp->gemm), e->lp->gemm, &r, 1, "");
+}
+
 /* Variables are memory until the pass `sroa` makes registers of them. */
 static void variable(NestEmitter *e, const LoopInst *inst) {
     LLVMValueRef start = operand(e, inst, 0);
@@ -362,6 +394,9 @@ static void instruction(NestEmitter *e, const LoopInst *inst) {
         return;
     case LOOP_clear:
         clear(e, inst);
+        return;
+    case LOOP_gemm:
+        gemm(e, inst->gemm);
         return;
     case LOOP_sum_lanes:
     case LOOP_max_lanes:

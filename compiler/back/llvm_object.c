@@ -33,23 +33,19 @@ static const char *keep(Arena *arena, const char *what, char *message) {
 }
 
 static const char *target_machine(Arena *arena, const Target *target, LLVMTargetMachineRef *out) {
-    bool host = !target->cpu || !strcmp(target->cpu, "host");
-    char *triple = LLVMGetDefaultTargetTriple();
-    char *name = host ? LLVMGetHostCPUName() : NULL,
-         *features = host ? LLVMGetHostCPUFeatures() : NULL;
-    char *message = NULL;
+    const char *level = target_named(target->cpu);
+    if (!level) return arena_printf(arena, "there is no target `%s`", target->cpu);
+    char *triple = LLVMGetDefaultTargetTriple(), *message = NULL;
     LLVMTargetRef machine;
     const char *why = NULL;
     if (LLVMGetTargetFromTriple(triple, &machine, &message))
         why = keep(arena, "find the target", message);
     else {
-        *out = LLVMCreateTargetMachine(machine, triple, host ? name : target->cpu,
-                                       host ? features : "", LLVMCodeGenLevelLess, LLVMRelocPIC,
-                                       LLVMCodeModelDefault);
+        *out = LLVMCreateTargetMachine(machine, triple, level, "", LLVMCodeGenLevelLess,
+                                       LLVMRelocPIC, LLVMCodeModelDefault);
         if (!*out) why = "LLVM cannot make a target machine";
     }
     LLVMDisposeMessage(triple);
-    if (host) LLVMDisposeMessage(name), LLVMDisposeMessage(features);
     return why;
 }
 
@@ -88,6 +84,7 @@ const char *back_llvm(Arena *arena, const Unit *unit, const Target *target, cons
     const char *why = target_machine(arena, target, &machine);
     if (why) return why;
     Llvm *m = &(Llvm){.arena = arena, .context = LLVMContextCreate()};
+    if (!strcmp(target->cpu, "host")) m->tune = LLVMGetHostCPUName();
     m->module = LLVMModuleCreateWithNameInContext("adavic", m->context);
     m->builder = LLVMCreateBuilderInContext(m->context);
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
@@ -107,5 +104,6 @@ const char *back_llvm(Arena *arena, const Unit *unit, const Target *target, cons
     LLVMDisposeModule(m->module);
     LLVMContextDispose(m->context);
     LLVMDisposeTargetMachine(machine);
+    if (m->tune) LLVMDisposeMessage(m->tune);
     return why;
 }

@@ -24,6 +24,7 @@ LLVMValueRef llvm_function(Llvm *m, const char *name, LLVMTypeRef type, bool int
     const char *bits = arena_printf(m->arena, "%d", m->vector_bits);
     attribute(m, f, "min-legal-vector-width", bits);
     attribute(m, f, "prefer-vector-width", bits);
+    if (m->tune) attribute(m, f, "tune-cpu", m->tune);
     if (internal) LLVMSetLinkage(f, LLVMInternalLinkage);
     return f;
 }
@@ -49,6 +50,9 @@ static void unit_types(Llvm *m) {
     LLVMTypeRef random[] = {key,    m->i32, m->i32, m->i32, m->i32, m->i64, m->i64, m->i64, m->i64,
                             m->i64, m->i64, m->ptr, m->ptr, m->i64, m->i64, m->i32, dims,   dims};
     m->random_t = struct_of(m, random, 18);
+    LLVMTypeRef gemm[] = {LLVMArrayType2(m->i64, GEMM_SIZES),
+                          LLVMArrayType2(m->ptr, GEMM_POINTERS)};
+    m->gemm_t = struct_of(m, gemm, 2);
     m->nest_t =
         LLVMFunctionType(m->void_t, (LLVMTypeRef[]){m->ptr, m->ptr, m->ptr, m->ptr}, 4, false);
     m->run_t = LLVMFunctionType(m->void_t, &m->ptr, 1, false);
@@ -222,6 +226,10 @@ static void program_types(LlvmProgram *lp) {
     lp->fill = LLVMGetNamedFunction(m->module, fill);
     LLVMTypeRef fill_t = LLVMFunctionType(m->void_t, (LLVMTypeRef[]){m->ptr, m->ptr}, 2, false);
     if (!lp->fill) lp->fill = LLVMAddFunction(m->module, fill, fill_t);
+    const char *gemm = lp->p->f64 ? "av_gemm_f64" : "av_gemm_f32";
+    lp->gemm = LLVMGetNamedFunction(m->module, gemm);
+    LLVMTypeRef gemm_t = LLVMFunctionType(m->void_t, &m->ptr, 1, false);
+    if (!lp->gemm && loop_uses_blas(lp->p)) lp->gemm = LLVMAddFunction(m->module, gemm, gemm_t);
     lp->clear = make_clear(lp);
     if (lanes == 1) return;
     lp->sum_lanes = make_across_lanes(lp, false);

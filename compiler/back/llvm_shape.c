@@ -70,6 +70,28 @@ static LoopSize lane_extent(const LoopProgram *p) {
     return (LoopSize){.coef = 1, .n = 1, .factor = {(int16_t)p->lane}};
 }
 
+static void put_matrix(Keying *k, const LoopMatrix *m) {
+    put_buffer(k, m->buffer);
+    put(k, m->n);
+    put(k, m->first);
+    put_size(k, m->block);
+    put_size(k, m->point);
+    put_size(k, m->feature);
+}
+
+static void put_gemm(Keying *k, const LoopGemm *g) {
+    put(k, g->kind);
+    put_matrix(k, &g->x);
+    put_matrix(k, &g->y);
+    put_buffer(k, g->w);
+    put_buffer(k, g->room);
+    put(k, g->w_first);
+    put(k, g->w_row);
+    put_size(k, g->blocks);
+    put_size(k, g->points);
+    put_size(k, g->exist);
+}
+
 static void put_inst(Keying *k, const LoopNest *nest, const LoopInst *inst) {
     int64_t number;
     memcpy(&number, &inst->number, sizeof number);
@@ -86,6 +108,7 @@ static void put_inst(Keying *k, const LoopNest *nest, const LoopInst *inst) {
     if (inst->index || bulk) put_buffer(k, inst->buffer);
     if (inst->op == LOOP_sum_lanes || inst->op == LOOP_max_lanes) put_buffer(k, inst->buffer2);
     if (inst->index) put_index(k, inst->index);
+    if (inst->gemm) put_gemm(k, inst->gemm);
     bool lanes = inst->op == LOOP_tail || inst->op == LOOP_gather || inst->op == LOOP_scatter ||
                  inst->op == LOOP_sum_lanes || inst->op == LOOP_max_lanes;
     if (lanes) put_size(k, lane_extent(k->lp->p));

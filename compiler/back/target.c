@@ -1,20 +1,23 @@
-/* target.c -- what the schedule must know of a processor: how many numbers fill a vector register.
- */
+/* target.c -- the processors that programs are compiled for: levels of instruction sets, so that a
+ * program can tell whether a machine has what it needs (runtime/target.h). */
 #include "back/back.h"
+#include "runtime/target.h"
 
-static int vector_bytes(const char *cpu) {
-    if (!cpu || !strcmp(cpu, "host")) {
-#if defined(__x86_64__)
-        __builtin_cpu_init();
-        if (__builtin_cpu_supports("avx512f")) return 64;
-        if (__builtin_cpu_supports("avx")) return 32;
-#endif
-        return 16;
-    }
-    if (!strcmp(cpu, "x86-64-v4")) return 64;
-    return !strcmp(cpu, "x86-64-v3") ? 32 : 16;
+static const struct {
+    const char *name;
+    int vector_bytes; /* what fills a register */
+} levels[] = {{"x86-64", 16}, {"x86-64-v2", 16}, {"x86-64-v3", 32}, {"x86-64-v4", 64}};
+enum { LEVELS = sizeof levels / sizeof *levels };
+
+const char *target_named(const char *name) {
+    int level = strcmp(name, "host") ? av_target_level(name) : av_machine_level();
+    if (level < 1 || level > LEVELS) return NULL;
+    bool exact = !strcmp(name, "host") || !strcmp(name, levels[level - 1].name);
+    return exact ? levels[level - 1].name : NULL;
 }
 
 int target_lanes(const Target *target, bool f64) {
-    return vector_bytes(target->cpu) / (f64 ? 8 : 4);
+    const char *name = target_named(target->cpu);
+    int level = name ? av_target_level(name) : 1;
+    return levels[level - 1].vector_bytes / (f64 ? 8 : 4);
 }

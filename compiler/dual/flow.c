@@ -20,12 +20,13 @@
  * All corrections come from a network of E and K whose last layer starts at zero, so training
  * starts from a proper guide. --paper has its own affine map and order (ADAVI, appendix).
  */
+#include "dual/autoregressive.h"
 #include "dual/plate.h"
 #include "dual/settings.h"
 
 #include <math.h>
 
-enum { MAX_JOINT = 32, HIDDEN = 32, MAF_HIDDEN = 32 };
+enum { MAX_JOINT = 32, HIDDEN = 32, WIDE_HIDDEN = 64, MAF_HIDDEN = 32 };
 
 static const double LOG_2PI = 1.8378770664093454836;
 static const double PAPER_CLIP = 8, CLIP = 4;
@@ -40,6 +41,15 @@ typedef struct Template {
     const Conditioning *conditioning; /* NULL: the joint template */
     AxisId flat;
 } Template;
+
+/* Beyond what is written out number by number, networks are layers over the whole event. */
+static bool is_wide(const Template *t) {
+    return t->size > MAX_UNROLLED;
+}
+
+static int64_t hidden_width(const Template *t) {
+    return is_wide(t) ? WIDE_HIDDEN : HIDDEN;
+}
 
 typedef struct GuideState {
     Build *b;
@@ -150,17 +160,50 @@ static void add_flat(Build *b, const Template *t, IrValue *sum, int i, Val val) 
     *sum = *sum == IR_NONE ? v : ir_add(b->p, *sum, v);
 }
 
+/* What every number of a wide event takes from its own features: of the context, the blocks over
+ * the event axes of a latent, each with one weight per number. IR_NONE: there are none. */
+static IrValue own_features(Build *b, const Template *t, const Blocks *context, int correction) {
+    IrProgram *p = b->p;
+    IrValue all = IR_NONE;
+    for (int i = 0; i < t->n; i++) {
+        const Var *var = t->latent[i];
+        Type free = model_free_type(var);
+        Val sum = val_of(IR_NONE, &free);
+        AxisId events[MAX_DIMS];
+        int n = event_axes(b, &sum, events);
+        for (int k = 0; k < context->n && n; k++) {
+            const Block *block = &context->at[k];
+            if (block->n_axes != n || memcmp(block->axes, events, sizeof *events * (size_t)n))
+                continue;
+            const char *name = arena_printf(b->arena, "%s.own.%d.%s.%s", t->name, correction,
+                                            var->name, block->tag);
+            IrValue w = weight(b, name, events, n, (IrInit){INIT_CONSTANT, 0});
+            IrValue term = ir_mul(p, block->v, w);
+            sum.v = sum.v == IR_NONE ? term : ir_add(p, sum.v, term);
+        }
+        if (sum.v != IR_NONE) add_flat(b, t, &all, i, sum);
+    }
+    return all;
+}
+
 /* The corrections (gate, shift, log scale, left tail, right tail, skew), zero at the start, each
- * over the flat axis. */
+ * over the flat axis. Those
+ * of a wide event read the context through the hidden units alone, and each number its own
+ * features: weights from every feature to every number would be most of the network. */
 static void corrections(Build *b, const Template *t, const Blocks *context, IrValue hidden,
                         IrValue out[6]) {
-    Blocks in = *context;
-    AxisId f = feature_axis(b, HIDDEN);
+    Blocks in = {.n = 0};
+    if (!is_wide(t)) in = *context;
+    AxisId f = feature_axis(b, hidden_width(t));
     blocks_add(&in, block_of(hidden, 1, &f, "hidden"));
     const char *name = arena_printf(b->arena, "%s.affine", t->name);
     IrValue all = dense(b, name, &in, 6 * t->size, 0);
-    AxisId wide = feature_axis(b, 6 * t->size);
-    for (int i = 0; i < 6; i++) out[i] = ir_slice(b->p, all, wide, t->flat, i * t->size);
+    AxisId six = feature_axis(b, 6 * t->size);
+    for (int i = 0; i < 6; i++) {
+        out[i] = ir_slice(b->p, all, six, t->flat, i * t->size);
+        IrValue own = is_wide(t) ? own_features(b, t, context, i) : IR_NONE;
+        if (own != IR_NONE) out[i] = ir_add(b->p, out[i], own);
+    }
 }
 
 static Affine fused_affine(GuideState *g, const Template *t, const Blocks *context,
@@ -244,10 +287,22 @@ static IrValue base_draw(Build *b, const Template *t) {
 }
 
 static IrValue hidden_of(Build *b, const Template *t, const Blocks *context) {
-    IrValue h =
-        ir_tanh(b->p, dense(b, arena_printf(b->arena, "%s.net.0", t->name), context, HIDDEN, 1));
-    return ir_tanh(
-        b->p, dense_plain(b, arena_printf(b->arena, "%s.net.1", t->name), h, HIDDEN, HIDDEN, 1));
+    int64_t n = hidden_width(t);
+    IrValue h = ir_tanh(b->p, dense(b, arena_printf(b->arena, "%s.net.0", t->name), context, n, 1));
+    return ir_tanh(b->p, dense_plain(b, arena_printf(b->arena, "%s.net.1", t->name), h, n, n, 1));
+}
+
+/* The flow between the base draw and the affine map; it starts as the identity. */
+static const Maf RESIDUAL = {.n_layers = 2, .width = MAF_HIDDEN, .clip = 4, .last_gain = 0};
+
+static IrValue residual_flow(Build *b, const Template *t, const FlowSetting *setting,
+                             IrValue hidden, IrValue u, IrValue *log_det) {
+    AxisId f = feature_axis(b, hidden_width(t));
+    Block of_hidden = block_of(hidden, 1, &f, "hidden");
+    Maf shape = maf_with_setting(setting, &RESIDUAL);
+    if (!is_wide(t)) return maf(b, t->name, &shape, u, t->size, &of_hidden, log_det);
+    shape.width = iaf_hidden(t->size);
+    return iaf(b, t->name, &shape, u, t->size, &of_hidden, log_det);
 }
 
 static IrValue paper_flow(GuideState *g, const Template *t, const Blocks *context, IrValue u,
@@ -310,7 +365,6 @@ static IrValue tied(GuideState *g, const Template *t, IrValue u, IrValue *log_de
 
 static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *context, IrValue u,
                             IrValue *log_det) {
-    static const Maf RESIDUAL = {.n_layers = 2, .width = MAF_HIDDEN, .clip = 4, .last_gain = 0};
     Build *b = g->b;
     IrProgram *p = b->p;
     IrValue hidden = hidden_of(b, t, context), y = u;
@@ -319,12 +373,7 @@ static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *cont
     *log_det = number(b, 0);
     bool coupled = t->plate && t->conditioning && !t->conditioning->exact && is_structured(b);
     if (coupled) y = tied(g, t, u, log_det);
-    if (t->size > 1 && !affine) {
-        Maf shape = maf_with_setting(setting, &RESIDUAL);
-        AxisId f = feature_axis(b, HIDDEN);
-        Block of_hidden = block_of(hidden, 1, &f, "hidden");
-        y = maf(b, t->name, &shape, y, t->size, &of_hidden, log_det);
-    }
+    if (t->size > 1 && !affine) y = residual_flow(b, t, setting, hidden, y, log_det);
     Newton start;
     if (starts_by_newton(g, t, &start))
         return newton_flow(g, t, &start, context, hidden, y, log_det);
@@ -392,11 +441,12 @@ static void add_latent(Build *b, Template *t, const Var *var) {
     t->start[t->n] = t->size;
     t->latent[t->n++] = var;
     t->size += free_size(var);
-    if (t->size <= MAX_FLOW) return;
-    over_limit(b, var,
-               joint ? "numbers in all latents outside all plates, which share one flow"
-                     : arena_printf(b->arena, "numbers in latent `%s`", var->name),
-               MAX_FLOW);
+    int64_t most = b->options.paper ? MAX_PAPER : MAX_FLOW;
+    if (t->size <= most) return;
+    const char *what = joint ? "numbers in all latents outside all plates, which share one flow"
+                             : arena_printf(b->arena, "numbers in latent `%s`", var->name);
+    if (b->options.paper) what = arena_printf(b->arena, "%s (--paper)", what);
+    over_limit(b, var, what, most);
 }
 
 static void find_latent(void *user, Var *var) {
@@ -411,6 +461,10 @@ bool bounded_by_latents(const Var *var) {
     return found;
 }
 
+bool is_joint(const Var *latent) {
+    return !latent->type.plate && !bounded_by_latents(latent);
+}
+
 IrValue guide_sample(Build *b, const Encoding *enc, bool show) {
     const Analysis *analysis = b->analysis;
     GuideState g = {.b = b, .enc = enc, .show = show, .log_q = IR_NONE};
@@ -420,8 +474,7 @@ IrValue guide_sample(Build *b, const Encoding *enc, bool show) {
     for (int bounded = 1; bounded >= 0 && is_structured(b); bounded--)
         for (int i = 0; i < analysis->n_latents; i++) {
             const Var *var = analysis->order[i].latent;
-            if (!var->type.plate && !bounded_by_latents(var) &&
-                (var->support.kind != SUPPORT_REAL) == bounded)
+            if (is_joint(var) && (var->support.kind != SUPPORT_REAL) == bounded)
                 add_latent(b, &joint, var);
         }
     if (joint.n) {
@@ -430,8 +483,7 @@ IrValue guide_sample(Build *b, const Encoding *enc, bool show) {
     }
     for (int i = 0; i < analysis->n_latents; i++) {
         const Conditioning *c = &analysis->order[i];
-        bool joined = !c->latent->type.plate && !bounded_by_latents(c->latent);
-        if (joined && is_structured(b)) continue;
+        if (is_joint(c->latent) && is_structured(b)) continue;
         Template t = {.name = c->latent->name, .plate = c->latent->type.plate, .conditioning = c};
         add_latent(b, &t, c->latent);
         sample_template(&g, &t);

@@ -60,7 +60,7 @@ static int64_t block_width(Build *b, const Block *block) {
     return width;
 }
 
-static IrInit glorot(double gain, int64_t in, int64_t out) {
+IrInit glorot(double gain, int64_t in, int64_t out) {
     if (gain == 0) return (IrInit){INIT_CONSTANT, 0};
     return (IrInit){INIT_UNIFORM, gain * sqrt(6.0 / (double)(in + out))};
 }

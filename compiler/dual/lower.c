@@ -7,6 +7,7 @@
  * guide knows the conditional prior of any distribution, the user's own included, without being
  * told its moments.
  */
+#include "dual/autoregressive.h"
 #include "dual/plate.h"
 #include "dual/settings.h"
 
@@ -62,6 +63,11 @@ static Val scalar(IrValue v) {
 
 /* ------------------------------------------------------------------ programs */
 
+static void declare_flow(Build *b, int64_t d) {
+    feature_axis(b, d);
+    if (d > MAX_UNROLLED) iaf_declare(b, d);
+}
+
 /* Every axis that a weight may have as an input stands before any output axis: see internal.h. Axes
  * that nothing uses cost nothing. */
 static void declare_axes(Build *b) {
@@ -74,13 +80,14 @@ static void declare_axes(Build *b) {
     for (int i = 0; i < 2; i++)
         for (int k = 0; sets[i].sizes[k]; k++) named_axis(b, sets[i].prefix, sets[i].sizes[k]);
     declare_set_axes(b);
-    int64_t global = 0;
+    int64_t joint = 0;
     for (int i = 0; i < b->analysis->n_latents; i++) {
-        Type type = model_free_type(b->analysis->order[i].latent);
-        feature_axis(b, event_size(&type));
-        if (!type.plate) global += event_size(&type);
+        const Var *latent = b->analysis->order[i].latent;
+        Type free = model_free_type(latent);
+        declare_flow(b, event_size(&free));
+        if (is_joint(latent)) joint += event_size(&free);
     }
-    if (global) feature_axis(b, global);
+    if (joint) declare_flow(b, joint);
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) feature_axis(b, widths[i]);
     for (int i = 0; i < 2; i++)
         for (int k = 0; heads[i].sizes[k]; k++) named_axis(b, heads[i].prefix, heads[i].sizes[k]);

@@ -6,7 +6,7 @@
  * each once. Outputs [shift_0 .. shift_(D-1), log scale_0 ..]: the first of each are functions of
  * the context alone.
  */
-#include "dual/internal.h"
+#include "dual/autoregressive.h"
 
 #include <math.h>
 

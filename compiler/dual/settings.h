@@ -2,7 +2,7 @@
 #ifndef ADAVIC_DUAL_SETTINGS_H
 #define ADAVIC_DUAL_SETTINGS_H
 
-#include "dual/internal.h"
+#include "dual/autoregressive.h"
 
 SetTransformer encoder_with_settings(const Build *b, const SetTransformer *derived);
 /* What is said of the flow of the first of these latents that has a setting; NULL: nothing. */

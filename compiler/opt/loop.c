@@ -38,6 +38,13 @@ LoopSize loop_size_extent(const LoopProgram *p, AxisId axis) {
     return out;
 }
 
+bool loop_uses_blas(const LoopProgram *p) {
+    for (int n = 0; n < p->nests.n; n++)
+        for (int i = 0; i < p->nests.data[n]->code.n; i++)
+            if (p->nests.data[n]->code.data[i].op == LOOP_gemm) return true;
+    return false;
+}
+
 bool loop_size_same_factors(LoopSize a, LoopSize b) {
     return a.n == b.n && !memcmp(a.factor, b.factor, sizeof a.factor[0] * (size_t)a.n);
 }

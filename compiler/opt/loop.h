@@ -57,6 +57,21 @@ typedef enum {
     LOOP_OP_COUNT
 } LoopOp;
 
+/* A product with a matrix of weights: the fields of struct av_gemm (runtime/gemm.h) as sizes.
+ * Activations begin `first` features into their buffer, weights `w_first` numbers. */
+typedef struct LoopMatrix {
+    int buffer;
+    int64_t n, first;
+    LoopSize block, point, feature;
+} LoopMatrix;
+
+typedef struct LoopGemm {
+    int kind, w, room;
+    int64_t w_first, w_row;
+    LoopSize blocks, points, exist;
+    LoopMatrix x, y;
+} LoopGemm;
+
 typedef struct LoopInst {
     LoopOp op;
     int dst;         /* register, or the loop variable of `loop`; -1 */
@@ -68,6 +83,7 @@ typedef struct LoopInst {
     int buffer2;     /* sum_lanes, max_lanes */
     bool whole;      /* sum_lanes, max_lanes: lanes beyond the extent of the lane axis count, too */
     const LoopIndex *index;
+    const LoopGemm *gemm;
     LoopSize count; /* loop, clear, sum_lanes, max_lanes */
 } LoopInst;
 

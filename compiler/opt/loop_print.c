@@ -2,6 +2,7 @@
  * (runtime/abi.h). */
 #include "opt/count.h"
 #include "opt/loop.h"
+#include "runtime/gemm.h"
 
 /* ---- sizes and addresses ---- */
 
@@ -47,6 +48,31 @@ static void print_reg(Text *out, const LoopNest *nest, int reg) {
     text_printf(out, "%c%d", letters[r->type][r->varying], reg);
 }
 
+static void print_matrix(Text *out, const LoopProgram *p, const LoopMatrix *m) {
+    text_printf(out, "%s[%lld..%lld; block ", p->buffers.data[m->buffer].name, (long long)m->first,
+                (long long)(m->first + m->n - 1));
+    print_size(out, p, m->block);
+    text_add(out, ", point ");
+    print_size(out, p, m->point);
+    text_add(out, ", feature ");
+    print_size(out, p, m->feature);
+    text_add(out, "]");
+}
+
+static void print_gemm(Text *out, const LoopProgram *p, const LoopGemm *g) {
+    static const char *const forms[] = {"x w", "x w'", "x' y"};
+    text_printf(out, " %s = %s over ", g->kind == AV_GEMM_OUTER ? "w" : "y", forms[g->kind]);
+    print_size(out, p, g->blocks);
+    text_add(out, " blocks of ");
+    print_size(out, p, g->points);
+    text_add(out, " points, x ");
+    print_matrix(out, p, &g->x);
+    text_add(out, " y ");
+    print_matrix(out, p, &g->y);
+    text_printf(out, " w %s[%lld; row %lld] room %s", p->buffers.data[g->w].name,
+                (long long)g->w_first, (long long)g->w_row, p->buffers.data[g->room].name);
+}
+
 static void print_inst(Text *out, const LoopProgram *p, const LoopNest *nest,
                        const LoopInst *inst) {
     if (inst->op == LOOP_loop) {
@@ -67,6 +93,7 @@ static void print_inst(Text *out, const LoopProgram *p, const LoopNest *nest,
         else
             text_printf(out, " %s", p->buffers.data[inst->buffer2].name);
     }
+    if (inst->gemm) print_gemm(out, p, inst->gemm);
     if (inst->index) print_address(out, p, inst);
     if (inst->op == LOOP_number || inst->op == LOOP_tail) text_printf(out, " %.17g", inst->number);
     if (inst->op == LOOP_total) text_printf(out, " %s", p->ir->axes.data[inst->integer].name);

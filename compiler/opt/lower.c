@@ -180,13 +180,51 @@ static void fill(Lower *l) {
     l->code.nest->fill = f;
 }
 
+/* ---- products by the BLAS ---- */
+
+/* Where the vectors of a side lie: in a node's own buffer, see own_index in lower_read.c. */
+static LoopMatrix matrix(const Lower *l, const GemmSide *side, LoopSize points) {
+    const Schedule *s = l->s;
+    const Node *node = &s->nodes.data[side->node];
+    LoopMatrix m = {.buffer = node->buffer, .n = side->n, .first = side->first};
+    LoopSize lanes = loop_size(s->out->lanes);
+    if (node->buffer < 0) internal_error("lower", "value %d is nowhere", side->node);
+    bool rows = node->rows && l->many_blocks;
+    m.feature = rows ? loop_size_times(lanes, blocks_size()) : lanes;
+    m.point = loop_size_times(m.feature, loop_size(side->whole));
+    m.block = rows ? lanes : loop_size_times(m.point, points);
+    return m;
+}
+
+static void gemm(Lower *l) {
+    Schedule *s = l->s;
+    const Node *node = &s->nodes.data[l->nest->nodes.data[0]];
+    const GemmPlan *plan = node->gemm;
+    const Node *w = &s->nodes.data[plan->w];
+    LoopGemm *g = arena_new_of(s->arena, LoopGemm);
+    *g = (LoopGemm){.kind = plan->kind,
+                    .w = w->class == NODE_LEAF ? w->input : w->buffer,
+                    .room = node->sums,
+                    .w_first = plan->w_first,
+                    .w_row = plan->w_row,
+                    .blocks = l->many_blocks ? blocks_size() : loop_size(1),
+                    .points = loop_size(plan->x.outer),
+                    .exist = loop_size_extent(s->out, s->out->lane)};
+    for (int i = 0; i < s->n_loop_axes; i++)
+        if (node->space >> i & 1)
+            g->points = loop_size_times(g->points, loop_size_extent(s->out, s->loop_axes[i]));
+    g->x = matrix(l, &plan->x, g->points);
+    g->y = matrix(l, &plan->y, g->points);
+    vec_push(s->arena, &l->code.nest->code, (LoopInst){.op = LOOP_gemm, .dst = -1, .gemm = g});
+}
+
 /* ---- the whole nest ---- */
 
 static const char *title(const Lower *l) {
     const Schedule *s = l->s;
     Text text;
     text_init(&text, s->arena);
-    static const char *const kinds[] = {"points", "kernel", "random numbers"};
+    static const char *const kinds[] = {"points", "kernel", "random numbers", "product"};
     text_printf(&text, "%s over", kinds[l->nest->kind]);
     for (int i = 0; i < s->n_loop_axes; i++)
         if (l->nest->space >> i & 1)
@@ -215,6 +253,10 @@ void lower_nest(Schedule *s, int number) {
     vec_push(s->arena, &s->out->nests, out);
     if (l->nest->kind == NEST_FILL) {
         fill(l);
+        return;
+    }
+    if (l->nest->kind == NEST_GEMM) {
+        gemm(l);
         return;
     }
     const Node *nodes = s->nodes.data;

@@ -5,6 +5,7 @@
  * where; buffers. Everything is greedy and linear in the number of operations and nests.
  */
 #include "opt/schedule.h"
+#include "runtime/gemm.h"
 
 enum { UNROLL = 4, UNROLL_POINTS = 16, FUSED_CONTRACT = 8 };
 
@@ -277,6 +278,7 @@ static bool is_kernel(const Schedule *s, const Node *node) {
 static void place_in_nest(Schedule *s, int v) {
     Node *node = &s->nodes.data[v];
     int bound = 0;
+    node->gemm = schedule_gemm(s, v);
     for (int i = 0; i < node->op.n_args; i++) {
         Base read = schedule_base(s, node->op.args[i]);
         Node *b = &s->nodes.data[read.node];
@@ -289,6 +291,8 @@ static void place_in_nest(Schedule *s, int v) {
     int nest = bound;
     if (node->class == NODE_RANDOM)
         nest = new_nest(s, NEST_FILL, node);
+    else if (node->gemm)
+        nest = new_nest(s, NEST_GEMM, node);
     else if (is_kernel(s, node))
         nest = new_nest(s, NEST_KERNEL, node);
     else {
@@ -420,7 +424,14 @@ static void choose_storage(Schedule *s, int v) {
     bool reduced =
         node->class == NODE_REDUCE && (node->space != node->loops || schedule_lane_reduced(node));
     int last = node->last_nest > node->nest ? node->last_nest : node->nest;
-    if (schedule_lane_reduced(node)) {
+    if (node->gemm) {
+        int64_t room = AV_GEMM_ROW * (node->gemm->x.n + node->gemm->y.n);
+        node->sums = schedule_buffer(s, (LoopBuffer){.kind = BUFFER_SCRATCH,
+                                                     .size = loop_size(room),
+                                                     .name = arena_printf(s->arena, "panels%d", v),
+                                                     .first = node->nest,
+                                                     .last = node->nest});
+    } else if (schedule_lane_reduced(node)) {
         Node sums = *node;
         sums.varying = true;
         LoopSize size = node_size(s, &sums, false);
@@ -434,7 +445,7 @@ static void choose_storage(Schedule *s, int v) {
                                                      .last = node->nest});
     }
     if (reduced && reduces_to_output(s, node)) return;
-    if (reduced || node->class == NODE_RANDOM || node->shared) {
+    if (reduced || node->class == NODE_RANDOM || node->shared || node->gemm) {
         node->shared = true;
         if (node->class == NODE_RANDOM) node->rows = true;
         node->buffer = schedule_buffer(s, (LoopBuffer){.kind = BUFFER_SCRATCH,
@@ -497,7 +508,7 @@ static void plan_frames(Schedule *s) {
 
 LoopProgram *schedule(Arena *arena, const IrProgram *ir, const ScheduleOptions *options) {
     LoopProgram *out = arena_new_of(arena, LoopProgram);
-    Schedule *s = &(Schedule){.arena = arena, .ir = ir, .out = out};
+    Schedule *s = &(Schedule){.arena = arena, .ir = ir, .out = out, .blas = options->blas};
     out->name = ir->name;
     out->ir = ir;
     out->f64 = options->f64;

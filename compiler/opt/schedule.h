@@ -12,6 +12,8 @@
  *
  * A GROUP is one sweep over event axes within a nest's body. Nodes join groups by the same rule one
  * level down; reductions are groups of their own, and swallow a producer that nobody else reads.
+ *
+ * Products with wide matrices are nests of their own: one call of the BLAS (schedule_gemm.c).
  */
 #ifndef ADAVIC_SCHEDULE_H
 #define ADAVIC_SCHEDULE_H
@@ -19,6 +21,21 @@
 #include "opt/loop.h"
 
 typedef enum { NODE_LEAF, NODE_VIEW, NODE_POINT, NODE_REDUCE, NODE_RANDOM } NodeClass;
+
+/* Activations of a product: features [first, first + n) of the `whole` that each point of `node`
+ * has, at the points of its loop axes and of `outer` event positions. */
+typedef struct GemmSide {
+    int node;
+    int64_t n, whole, first, outer;
+} GemmSide;
+
+/* A contract as one call of the BLAS; see runtime/gemm.h. The weights begin at number w_first of
+ * node w. */
+typedef struct GemmPlan {
+    int kind, w;
+    int64_t w_first, w_row;
+    GemmSide x, y;
+} GemmPlan;
 
 typedef struct Node {
     IrOp op; /* args are nodes */
@@ -37,7 +54,8 @@ typedef struct Node {
     bool kept;    /* read in other groups of its nest: in registers, or in `buffer` of the frame */
     bool rows;    /* layout, see loop.h */
     int buffer;
-    int sums; /* buffer of per-lane sums where lanes are reduced, else -1 */
+    int sums; /* buffer of per-lane sums where lanes are reduced, of panels in a product, else -1 */
+    const GemmPlan *gemm;
     int last_nest, last_group;
     int *regs; /* by position in unrolled events; valid in the nest or iteration `stamp` */
     int stamp;
@@ -50,7 +68,7 @@ typedef struct Group {
     VEC(int) nodes;
 } Group;
 
-typedef enum { NEST_POINT, NEST_KERNEL, NEST_FILL } NestKind;
+typedef enum { NEST_POINT, NEST_KERNEL, NEST_FILL, NEST_GEMM } NestKind;
 
 typedef struct Nest {
     NestKind kind;
@@ -69,6 +87,7 @@ typedef struct Schedule {
     int n_loop_axes;
     AxisId loop_axes[32]; /* canonical order: outermost first */
     int8_t *loop_bit;     /* by axis; -1: not a loop axis */
+    int64_t blas;         /* features from which on products go to the BLAS; 0: none do */
     bool *unrolled; /* by axis: its positions are written out, every index to it is constant */
 } Schedule;
 
@@ -87,6 +106,9 @@ bool schedule_lane_reduced(const Node *node);
 int64_t schedule_event_count(const Schedule *s, const AxisId *axes, int n);
 bool schedule_in_registers(const Schedule *s, const Node *node);
 int schedule_buffer(Schedule *s, LoopBuffer buffer);
+
+/* schedule_gemm.c: how the BLAS computes the node, or NULL: it does not */
+const GemmPlan *schedule_gemm(Schedule *s, int v);
 
 /* lower.c */
 void lower_nest(Schedule *s, int nest);

@@ -1,8 +1,8 @@
 /* gap.c -- how far ELBOs stay below exact evidences.
  *
- *     gap gre|nc|many_groups DATA.bin ELBO.json...   one file of `elbo --batch --json` per trained
- *                                                    model, on the same data
- *     gap gre|nc|many_groups DATA.bin                prints the evidences alone, one a line
+ *     gap MODEL DATA.bin ELBO.json...   one file of `elbo --batch --json` per trained model, on the
+ *                                       same data; MODEL is gre, gre_wide, nc or many_groups
+ *     gap MODEL DATA.bin                prints the evidences alone, one a line
  *
  * Prints `MEAN SE WORST KHAT SEED-MEANS...`: the gap in nats over data sets (the mean over files
  * first), its standard error over data sets, the largest of one data set, the largest k-hat, and
@@ -39,6 +39,10 @@ static Elbos read_elbos(const char *path) {
     return e;
 }
 
+static double gre_wide_evidence(const double *x, int groups) {
+    return exact_gaussian_effects(&(GaussianEffects){groups, 50, 128, 0.5, 0.5, 0.1}, x);
+}
+
 static double gre_evidence(const double *x, int groups) {
     return exact_gaussian_effects(&(GaussianEffects){groups, 50, 2, 0.5, 0.5, 0.1}, x);
 }
@@ -60,6 +64,7 @@ typedef struct KnownModel {
 } KnownModel;
 
 static const KnownModel models[] = {{"gre", 100, 3, gre_evidence},
+                                    {"gre_wide", 6400, 3, gre_wide_evidence},
                                     {"nc", 2, 10, nc_evidence},
                                     {"many_groups", OBS, 11, many_groups_evidence}};
 
@@ -106,7 +111,8 @@ int main(int argc, char **argv) {
     const KnownModel *m = NULL;
     for (size_t i = 0; argc > 2 && i < sizeof models / sizeof *models; i++)
         if (!strcmp(argv[1], models[i].name)) m = &models[i];
-    if (!m || argc > 3 + MAX_FILES) fail("usage: gap gre|nc|many_groups DATA.bin [ELBO.json ...]");
+    if (!m || argc > 3 + MAX_FILES)
+        fail("usage: gap gre|gre_wide|nc|many_groups DATA.bin [ELBO.json ...]");
     size_t bytes;
     char *raw = json_read(argv[2], &bytes);
     Elbos file[MAX_FILES];

@@ -9,10 +9,14 @@
 
 enum { GUARD = 256 };
 
-static double now_ms(void) {
+static double clock_ms(clockid_t clock) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+static double now_ms(void) {
+    return clock_ms(CLOCK_MONOTONIC);
 }
 
 Backends *backends_new(Arena *arena) {
@@ -37,23 +41,34 @@ static const char *write_text(const char *path, const char *text) {
     return fclose(file) ? "cannot write the text" : NULL;
 }
 
-/* The random numbers of the runtime, compiled once per test program. */
-static char random_path[] = "/tmp/adavic-random-XXXXXX";
+/* What generated code calls of the runtime, compiled once per test program. */
+static char random_path[] = "/tmp/adavic-random-XXXXXX", gemm_path[] = "/tmp/adavic-gemm-XXXXXX";
 
-static void remove_random_object(void) {
+static void remove_objects(void) {
     unlink(random_path);
+    unlink(gemm_path);
 }
 
-static const char *random_object(void) {
-    static bool made;
-    if (made) return random_path;
-    int file = mkstemp(random_path);
+static const char *object_of(char *path, const char *source, bool *made) {
+    if (*made) return path;
+    int file = mkstemp(path);
     if (file >= 0) close(file);
-    atexit(remove_random_object);
     char command[256];
-    snprintf(command, sizeof command, "cc -O1 -fPIC -I. -c -o %s runtime/random.c", random_path);
-    made = file >= 0 && system(command) == 0;
-    return random_path;
+    snprintf(command, sizeof command, "cc -O2 -fPIC -D_GNU_SOURCE -I. -c -o %s %s", path, source);
+    *made = file >= 0 && system(command) == 0;
+    return path;
+}
+
+/* Arguments of the linker: the objects that the programs need. */
+static const char *runtime_of(const Backends *b) {
+    static bool random_made, gemm_made;
+    if (!random_made) atexit(remove_objects);
+    const char *random = object_of(random_path, "runtime/random.c", &random_made);
+    bool blas = false;
+    for (int i = 0; i < b->programs.n; i++) blas |= loop_uses_blas(b->programs.data[i]);
+    if (!blas) return random;
+    const char *gemm = object_of(gemm_path, "runtime/gemm.c", &gemm_made);
+    return arena_printf(b->arena, "%s %s -Wl,--no-as-needed -lopenblas", random, gemm);
 }
 
 const char *backends_build(Backends *b, BackendKind kind) {
@@ -78,7 +93,7 @@ const char *backends_build(Backends *b, BackendKind kind) {
     if (!why) read_whole_file(b->arena, object, &b->text_bytes);
     const char *command = arena_printf(
         b->arena, "cc -std=gnu11 -O1 -w -ffp-contract=off -fPIC -shared -o %s %s -x none %s -lm",
-        library, object, random_object());
+        library, object, runtime_of(b));
     if (!why && system(command) != 0) why = arena_printf(b->arena, "failed: %s", command);
     if (!why) b->library = dlopen(library, RTLD_NOW | RTLD_LOCAL);
     if (!why && !b->library) why = arena_printf(b->arena, "%s", dlerror());
@@ -332,9 +347,9 @@ double backends_time(Backends *b, int program, const IrEvalEnv *env, int runs) {
     Arena *arena = arena_new();
     Job job = job_new(arena, b, program, env);
     run_all(arena, &job, NULL);
-    double start = now_ms();
+    double start = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
     for (int i = 0; i < runs; i++) run_all(arena, &job, NULL);
-    double spent = (now_ms() - start) / runs;
+    double spent = (clock_ms(CLOCK_PROCESS_CPUTIME_ID) - start) / runs;
     arena_free(arena);
     return spent;
 }

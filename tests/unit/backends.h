@@ -39,7 +39,7 @@ const char *backends_compare(Backends *b, int program, const IrEvalEnv *env, dou
 /* All outputs, in order, widened to double; NULL, or what is wrong. */
 const char *backends_run(Arena *arena, Backends *b, int program, const IrEvalEnv *env,
                          IrTensor *result);
-/* Mean milliseconds of a run of all chunks, over `runs` of them. */
+/* Mean milliseconds of processor time of a run of all chunks, over `runs` of them. */
 double backends_time(Backends *b, int program, const IrEvalEnv *env, int runs);
 void backends_free(Backends *b);
 

@@ -251,7 +251,7 @@ static Backends *build(Arena *arena) {
             IrOpcode opcode = f < FUNCTIONS ? functions[f].opcode : twofold[f - FUNCTIONS];
             IrProgram *p =
                 program(arena, ir_op_info[opcode].text, opcode, ir_op_info[opcode].arity);
-            backends_add(b, p, &(ScheduleOptions){shapes[s].f64, shapes[s].lanes, "data"});
+            backends_add(b, p, &(ScheduleOptions){shapes[s].f64, shapes[s].lanes, "data", 0});
         }
     const char *why = backends_build(b, BACKEND_LLVM);
     return CHECK(!why, "%s", why) ? b : NULL;

@@ -11,11 +11,12 @@ typedef struct Shape {
     const char *lane;
     int lanes;
     bool f64;
+    int64_t blas; /* as in ScheduleOptions */
 } Shape;
 
-static const Shape shapes[] = {{"data", 8, false}, {"draw", 8, false}, {NULL, 1, false},
-                               {"data", 4, true},  {"draw", 4, true},  {"data", 16, false},
-                               {NULL, 1, true}};
+static const Shape shapes[] = {{"data", 8, false, 0}, {"draw", 8, false, 0}, {NULL, 1, false, 0},
+                               {"data", 4, true, 0},  {"draw", 4, true, 0},  {"data", 16, false, 0},
+                               {NULL, 1, true, 0},    {"data", 8, false, 1}, {"draw", 4, true, 1}};
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 /* Data sets and draws: less than a block, a full block, several blocks with and without remainder.
@@ -216,7 +217,8 @@ static void compare_all(BackendKind kind, IrProgram *(*make)(Arena *arena, uint6
             backends_add(b, programs[i],
                          &(ScheduleOptions){.f64 = shapes[k].f64,
                                             .lanes = shapes[k].lanes,
-                                            .lane_axis = shapes[k].lane});
+                                            .lane_axis = shapes[k].lane,
+                                            .blas = shapes[k].blas});
     }
     const char *why = backends_build(b, kind);
     if (CHECK(!why, "%s", why))

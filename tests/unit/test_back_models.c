@@ -1,6 +1,7 @@
 /* test_back_models.c -- every program of every example, as compiled by both back ends, against the
  * interpreter: f32 and f64, lanes along data sets and draws, a remainder in each. Base draws are
  * the runtime's own. */
+#include "back/link.h"
 #include "backends.h"
 #include "check.h"
 #include "harness.h"
@@ -45,7 +46,8 @@ static void give_rest(Run *run, const IrProgram *p) {
     }
 }
 
-static void compare(Compiled *c, const char *path, BackendKind kind, int n_shapes) {
+/* By LLVM or C; with products by the BLAS where layers have `blas` inputs and outputs. */
+static void compare(Compiled *c, const char *path, BackendKind kind, int n_shapes, int64_t blas) {
     if (!CHECK(c, "%s does not compile", path)) return;
     Run *run = run_new(c, 9, 5);
     /* with seed 3 the gradient of one tensor of pastes nearly cancels: f32 keeps fewer digits of it
@@ -59,8 +61,9 @@ static void compare(Compiled *c, const char *path, BackendKind kind, int n_shape
     for (int i = 0; i < PROGRAMS; i++) {
         programs[i] = opt_dce(opt_cse(opt_fold(from[i])));
         for (int s = 0; s < n_shapes; s++)
-            backends_add(b, programs[i],
-                         &(ScheduleOptions){shapes[s].f64, shapes[s].lanes, shapes[s].lane[i]});
+            backends_add(
+                b, programs[i],
+                &(ScheduleOptions){shapes[s].f64, shapes[s].lanes, shapes[s].lane[i], blas});
     }
     const char *why = backends_build(b, kind);
     if (CHECK(!why, "%s", why))
@@ -78,7 +81,7 @@ static void compare(Compiled *c, const char *path, BackendKind kind, int n_shape
 }
 
 static void compare_model(const char *path, DualOptions options, BackendKind kind, int n_shapes) {
-    compare(compile_file(path, options), path, kind, n_shapes);
+    compare(compile_file(path, options), path, kind, n_shapes, 0);
 }
 
 /* Half-lines, truncated laws and the functions they rest on. */
@@ -90,7 +93,7 @@ static void bounded_laws(BackendKind kind, int n_shapes) {
         "let m = erf(a) + Phi(t) - log_Phi(-z) + inv_Phi(Phi(u)) + atan2(t, w) + atan(a);"
         "plate n(4) { observed x ~ truncated(normal(m, 1), 0, 5); observed y ~ gumbel(m, w); }";
     compare(compile_text("m.hbm", model, (DualOptions){.family = FAMILY_STRUCTURED}),
-            "bounded laws", kind, n_shapes);
+            "bounded laws", kind, n_shapes, 0);
 }
 
 static void bounded_laws_by_llvm(void) {
@@ -129,11 +132,25 @@ static void examples_by_c(void) {
     compare_model("examples/nc.hbm", (DualOptions){.family = FAMILY_STRUCTURED}, BACKEND_C, 2);
 }
 
+/* Events beyond what is unrolled, by our own kernels and by the BLAS. */
+static void wide_events(void) {
+    static const char text[] = "latent m[10] ~ normal(0, 2);\n"
+                               "plate a(2) { latent u[10] ~ normal(m, 0.7);\n"
+                               "  plate b(2) { observed y[10] ~ normal(u, 1.5); } }\n";
+    Arena *arena = arena_new();
+    bool has_blas = link_has_blas(arena);
+    arena_free(arena);
+    DualOptions options = {.family = FAMILY_STRUCTURED};
+    compare(compile_text("wide", text, options), "wide", BACKEND_LLVM, 2, 0);
+    if (has_blas) compare(compile_text("wide", text, options), "wide", BACKEND_LLVM, 3, 8);
+}
+
 int main(void) {
     RUN(examples_by_llvm);
     RUN(the_published_design_by_llvm);
     RUN(no_exact_by_llvm);
     RUN(bounded_laws_by_llvm);
+    RUN(wide_events);
     RUN(examples_by_c);
     RUN(bounded_laws_by_c);
     return check_done();

@@ -127,6 +127,20 @@ static void trees_start_exact(void) {
     compiled_free(c);
 }
 
+/* Events beyond what is unrolled, alone in a plate and joint outside all plates. */
+static void wide_chains_start_exact(void) {
+    static const char text[] = "latent m[10] ~ normal(0, 2);\n"
+                               "plate a(4) { latent u[10] ~ normal(m, 0.7);\n"
+                               "  plate b(3) { observed y[10] ~ normal(u, 1.5); } }\n"
+                               "latent k[3] ~ normal(1, 2);\n"
+                               "plate c(2) { observed z[3] ~ normal(k, 1); }\n";
+    Compiled *c = compile_text("wide", text, (DualOptions){.family = FAMILY_STRUCTURED});
+    double *w = log_weights(run_untrained(c));
+    CHECK(spread(w) <= 1e-9, "log weights differ by %g of their size", spread(w));
+    free(w);
+    compiled_free(c);
+}
+
 /* Where a plate may have a single instance, nothing shows how its instances vary: the guide starts
  * from the prior's scale and the prior-predictive error, not from a variance of zero, which would
  * make the log weights of these models fall by a million. */
@@ -198,6 +212,7 @@ int main(void) {
     RUN(linear_gaussian_effects_start_exact);
     RUN(trees_start_exact);
     RUN(single_instances_start_proper);
+    RUN(wide_chains_start_exact);
     RUN(mean_field_does_not_start_exact);
     RUN(every_example_starts_proper);
     RUN(weights_are_counted);

@@ -2,6 +2,7 @@
  */
 #include "check.h"
 #include "rt_fake_model.h"
+#include "runtime/gemm.h"
 #include "runtime/random.h"
 #include "runtime/session.h"
 
@@ -17,7 +18,7 @@
 static RtError error;
 
 static void abi_is_complete(void) {
-    CHECK(check_av_fill_f32 && check_av_fill_f64, "null");
+    CHECK(check_av_fill_f32 && check_av_fill_f64 && check_av_gemm_f32 && check_av_gemm_f64, "null");
 }
 
 static void manifest_is_read(void) {

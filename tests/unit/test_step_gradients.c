@@ -37,9 +37,11 @@ static void choose_draws(Run *run) {
     run->program = NULL;
 }
 
-static void check_model(const char *path, const Size *sizes, int n_sizes) {
+/* The model in a file, or of a text. */
+static void check_model(const char *path, const char *text, const Size *sizes, int n_sizes) {
     for (int f = 0; f < N_FAMILIES; f++) {
-        Compiled *c = compile_file(path, families[f].options);
+        Compiled *c = text ? compile_text(path, text, families[f].options)
+                           : compile_file(path, families[f].options);
         if (!CHECK(c, "%s does not compile", path)) return;
         Run *run = run_new(c, 2, 2);
         for (int i = 0; i < n_sizes; i++) run_size(run, sizes[i].axis, sizes[i].n);
@@ -57,19 +59,28 @@ static void check_model(const char *path, const Size *sizes, int n_sizes) {
 }
 
 static void gre(void) {
-    check_model("examples/gre.hbm", (Size[]){{"group", 2}, {"obs", 3}}, 2);
+    check_model("examples/gre.hbm", NULL, (Size[]){{"group", 2}, {"obs", 3}}, 2);
 }
 
 static void nc(void) {
-    check_model("examples/nc.hbm", (Size[]){{"sample", 4}}, 1);
+    check_model("examples/nc.hbm", NULL, (Size[]){{"sample", 4}}, 1);
 }
 
 static void pastes(void) {
-    check_model("examples/pastes.hbm", (Size[]){{"batch", 2}, {"cask", 2}, {"assay", 2}}, 3);
+    check_model("examples/pastes.hbm", NULL, (Size[]){{"batch", 2}, {"cask", 2}, {"assay", 2}}, 3);
 }
 
 static void every_level(void) {
-    check_model("examples/every_level.hbm", (Size[]){{"site", 2}, {"plot", 2}}, 2);
+    check_model("examples/every_level.hbm", NULL, (Size[]){{"site", 2}, {"plot", 2}}, 2);
+}
+
+/* Events beyond what is unrolled: one in a plate, several of two supports in the joint flow. */
+static void wide(void) {
+    static const char text[] = "latent m[10] ~ normal(0, 2);\n"
+                               "latent s ~ gamma(4, 2);\n"
+                               "plate a(2) { latent u[10] ~ normal(m, 0.7);\n"
+                               "  plate b(2) { observed y[10] ~ normal(u, s); } }\n";
+    check_model("wide", text, NULL, 0);
 }
 
 /* Vectors, matrices and the conditional Newton start. */
@@ -94,5 +105,6 @@ int main(void) {
     RUN(two_traits);
     RUN(reductions);
     RUN(contexts);
+    RUN(wide);
     return check_done();
 }
