@@ -519,12 +519,15 @@ static const Instance *build_instance(Checker *ck, Definition *d, const Type *sh
         memcpy(instance->shapes[i].dims, shapes[i].dims, sizeof shapes[i].dims);
     }
     vec_push(ck->arena, &d->instances, instance);
+    /* Calls of itself may stand where only some sizes lead. */
+    d->state = STATE_ACTIVE;
     if (d->kind == DEFINES_FN)
         instance->function = build_fn(ck, d, instance->shapes, instance);
     else if (d->kind == DEFINES_DISTRIBUTION)
         instance->distribution = build_distribution(ck, d, instance->shapes[0].dims, instance);
     else
         instance->link = build_link(ck, d, instance->shapes[0].dims, instance);
+    d->state = STATE_DONE;
     return instance;
 }
 
