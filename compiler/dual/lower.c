@@ -413,6 +413,7 @@ static void centre_and_spread(Build *b, const Var *var, const Val *args, bool bo
     IrValue squares = IR_NONE;
     *centre = sample_with(b, var, BASE_CENTRE, args, bounded);
     int64_t n_sites = var->dist->n_dims ? base_draws(var->dist->sample) : 1;
+    if (!n_sites) n_sites = 1; /* nothing is drawn: the spread is 0 */
     if (map) *centre = map(b, var, *centre);
     for (int64_t site = 0; site < n_sites; site++) {
         b->upper_site = (int)site;
