@@ -393,7 +393,13 @@ Val lower_sample(Build *b, const Var *var, BaseMode mode) {
     Val args[8];
     lower_args(b, var, var->dist->sample, true, args);
     b->upper_site = 0;
-    return sample_with(b, var, mode, args, var->support.kind != SUPPORT_REAL);
+    Val draw = sample_with(b, var, mode, args, var->support.kind != SUPPORT_REAL);
+    /* a sample that draws nothing, or one number for many, lacks axes */
+    AxisId axes[IR_MAX_AXES];
+    int n = instance_axes(b, var->type.plate, false, axes);
+    n += event_axes(b, &draw, axes + n);
+    draw.v = along(b, draw.v, axes, n);
+    return draw;
 }
 
 /* The number of base draws in a `sample` body. */
