@@ -35,7 +35,7 @@ enum {
     MAX_PLATE_DEPTH = 8,
     MAX_DECLARATIONS = 1000,
     MAX_PARAMS = 6,          /* of a fn, distribution or link */
-    MAX_EVALUATED = 1 << 24, /* numbers computed at compile time, per model */
+    MAX_EVALUATED = 1 << 24, /* numbers computed at compile time, per model; of products, terms */
     N_BUCKETS = 512,
 };
 
@@ -265,6 +265,8 @@ bool has_support(const Value *value, SupportKind kind, const char **why);
 /* ---- constant.c ---- */
 /* Room for the numbers of a value, counted against the model's budget; false: used up. */
 bool take_room(Checker *ck, Value *value);
+/* Counts so many operations at compile time; false beyond the limit. */
+bool take_work(Checker *ck, int64_t n);
 /* The value of `e` where it is known at compile time (from numbers, or hypers too); false
  * otherwise. */
 bool evaluate(Checker *ck, const Expr *e, bool hypers, Value *out);

@@ -38,10 +38,15 @@ static double point(IrOpcode opcode, double a, double b, double c) {
     }
 }
 
+bool take_work(Checker *ck, int64_t n) {
+    if (n > MAX_EVALUATED - ck->evaluated) return false; /* what costs less may still be done */
+    ck->evaluated += n;
+    return true;
+}
+
 bool take_room(Checker *ck, Value *value) {
     int64_t n = shape_size(value->n_dims, value->dims);
-    ck->evaluated += n;
-    if (n > MAX_EVENT || ck->evaluated > MAX_EVALUATED) return false;
+    if (n > MAX_EVENT || !take_work(ck, n)) return false;
     value->data = arena_array(ck->arena, double, n);
     return true;
 }

@@ -171,11 +171,26 @@ static void diagonal(const Value *a, double *out) {
             out[i] = a->data[i * n + i];
 }
 
+/* Multiplications per number of the result, about. */
+static int64_t work_per_number(Shaped shaped, const Value *a) {
+    switch (shaped) {
+    case SHAPED_MATMUL:
+        return a->dims[a->n_dims - 1];
+    case SHAPED_CHOLESKY:
+    case SHAPED_SOLVE:
+    case SHAPED_SOLVE_LOWER:
+        return a->dims[0];
+    default:
+        return 0;
+    }
+}
+
 bool value_of_shaped(Checker *ck, const Expr *e, const Value *args, Value *out) {
     const Value *a = &args[0], *b = &args[1];
     out->n_dims = e->type.n_dims;
     memcpy(out->dims, e->type.dims, sizeof out->dims);
-    if (!take_room(ck, out)) return false;
+    int64_t terms = work_per_number(e->shaped, a) * shape_size(out->n_dims, out->dims);
+    if (!take_work(ck, terms) || !take_room(ck, out)) return false;
     size_t bytes = sizeof *out->data * (size_t)shape_size(out->n_dims, out->dims);
     Value work = *a;
     switch (e->shaped) {
