@@ -30,7 +30,6 @@ under() {
     check "${name}_passes" env BUILD="$BUILD/$name" "$ROOT/tests/run.sh" "$@"
 }
 
-under asan address 1 unit/test_front_model unit/test_stdlib_events unit/test_rt_files unit/test_rt_commands \
-    fuzz/test_fuzz_front fuzz/test_fuzz_data -- \
-    test_front_model test_stdlib_events test_rt_files test_rt_commands test_fuzz_front test_fuzz_data tests/diag cli/weights
+under asan address 1 unit/test_front_model unit/test_rt_files fuzz/test_fuzz_front fuzz/test_fuzz_data -- \
+    test_front_model test_rt_files test_fuzz_front test_fuzz_data tests/diag cli/weights
 under tsan thread thread unit/test_rt_program -- test_rt_program cli/threads
