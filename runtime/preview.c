@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { SETS = 256, BATCH = 64, ENTRIES = 4, PER_SET = 512, NAME = 18 };
 
@@ -88,30 +87,25 @@ static void show_variable(RtProgress *p, const RtVar *v, Line *lines) {
     }
 }
 
-static const RtStat *find_stat(const RtState *t, const char *name, const char *which) {
-    char wanted[200];
-    snprintf(wanted, sizeof wanted, "%.100s:%s", name, which);
-    for (int i = 0; i < t->n_stats; i++)
-        if (!strcmp(t->stats[i].name, wanted)) return &t->stats[i];
-    return NULL;
-}
-
 /* Latents of heavy tails, whose training draws are cut. */
 static void show_cuts(const RtSession *s, RtProgress *p) {
     for (int i = 0; i < s->model->n_vars; i++) {
         const RtVar *v = &s->model->vars[i];
-        const RtStat *low = find_stat(s->state, v->name, "low");
-        const RtStat *high = find_stat(s->state, v->name, "high");
+        char name[2][100];
+        for (int end = 0; end < 2; end++)
+            snprintf(name[end], sizeof *name, "%.80s:%s", v->name, end ? "high" : "low");
+        const RtStat *low = rt_stat(s->state, name[0]), *high = rt_stat(s->state, name[1]);
         if (v->kind != RT_LATENT || !low || !high) continue;
         float least = low->values[0], most = high->values[0];
         for (int64_t e = 1; e < low->size; e++) {
             if (low->values[e] < least) least = low->values[e];
             if (high->values[e] > most) most = high->values[e];
         }
-        rt_progress_line(p,
-                         "%s has heavy tails: simulated between %.4g and %.4g, the prior's .001 and "
-                         ".999 quantiles; its density is not cut",
-                         v->name, least, most);
+        rt_progress_line(
+            p,
+            "%s has heavy tails: simulated between %.4g and %.4g, the prior's .001 and "
+            ".999 quantiles; its density is not cut",
+            v->name, least, most);
     }
 }
 

@@ -65,6 +65,7 @@ typedef struct Build {
     DualOptions options;
     Diags *diags;       /* where a model beyond the limits is reported, or NULL, */
     jmp_buf *too_large; /* and where it is given up; set by dual_derive */
+    bool given;         /* program posterior: the data are given, not simulated */
     bool preparing;     /* program prepare: features leave raw, as outputs */
     IrProgram *p;
     AxisId data, draw;

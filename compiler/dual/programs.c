@@ -32,9 +32,9 @@ static void simulate_all(Build *b, bool settable) {
     }
 }
 
-/* A latent without a variance: a draw in a thousand would be data sets of a size that nobody has. The law
- * of the training data is free under reverse KL; densities stay as they are. Ends that other latents set
- * may lie beyond the prior's quantiles. */
+/* A latent without a variance: a draw in a thousand would be data sets of a size that nobody has.
+ * The law of the training data is free under reverse KL; densities stay as they are. Ends that
+ * other latents set may lie beyond the prior's quantiles. */
 static bool is_simulated_within(const Build *b, const Var *var) {
     return var->kind == VAR_LATENT && !var->dist->n_dims && !b->options.paper &&
            !bounded_by_latents(var) && !has_variance(var);
@@ -178,6 +178,7 @@ static void output_encoding(Build *b, const Encoding *enc, const Plate *plate) {
 }
 
 static void build_posterior(Build *b) {
+    b->given = true;
     input_all(b, VAR_CONTEXT, ROLE_DATA);
     input_all(b, VAR_OBSERVED, ROLE_DATA);
     Encoding *enc = encode(b);

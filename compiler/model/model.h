@@ -85,6 +85,8 @@ bool var_reads(const Var *var, const Var *other);
 bool plate_within(const Plate *inner, const Plate *outer);
 /* Does the value of `e` mention variable `var` (through lets too)? */
 bool expr_mentions(const Expr *e, const Var *var);
+/* The number of base draws in a `sample` body. */
+int64_t expr_base_draws(const Expr *e);
 /* Calls `visit` for every random variable or hyper that `e` depends on, lets and functions looked
  * through. */
 void expr_visit_vars(const Expr *e, void (*visit)(void *user, Var *var), void *user);

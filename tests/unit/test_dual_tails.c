@@ -55,7 +55,8 @@ static void variances_are_seen_in_the_sampler(void) {
     }
 }
 
-/* The loss of a data set whose scale comes from base draw u, with the prior's quantiles at 0.01 and 3. */
+/* The loss of a data set whose scale comes from base draw u, with the prior's quantiles at 0.01
+ * and 3. */
 static double loss_at(Compiled *c, double u) {
     Run *run = run_new(c, 1, 3);
     run_start_weights(run, 1, 0);
