@@ -112,7 +112,7 @@ static void prepare_simulate(Bench *b) {
     const RtModel *m = s->model;
     b->simulate = rt_call_new(s->mem, m, "simulate", s->pool, s->state->sizes, s->state->sets, 1);
     for (int i = 0; i < m->n_vars; i++)
-        if (m->vars[i].kind == RT_OBSERVED) rt_call_want(b->simulate, m->vars[i].name);
+        if (rt_is_given(&m->vars[i])) rt_call_want(b->simulate, m->vars[i].name);
     rt_bind_state(s->mem, m, s->state, s->state->iterate, b->simulate);
     rt_call_ready(b->simulate);
 }
@@ -125,7 +125,7 @@ static void prepare_posterior(Bench *b) {
     for (int i = 0; i < m->n_vars; i++) {
         if (m->vars[i].kind == RT_LATENT || m->vars[i].kind == RT_QUANTITY)
             rt_call_want(b->posterior, m->vars[i].name);
-        if (m->vars[i].kind == RT_OBSERVED)
+        if (rt_is_given(&m->vars[i]))
             rt_call_bind(b->posterior, m->vars[i].name, rt_call_want(b->simulate, m->vars[i].name));
     }
     rt_call_want(b->posterior, "log_q");

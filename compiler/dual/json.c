@@ -150,7 +150,9 @@ static void put_law(Json *j, const Var *var) {
 }
 
 static void put_var(Json *j, const Model *model, const Var *var) {
-    static const char *const kinds[] = {"hyper", "latent", "observed", "let", "quantity"};
+    static const char *const kinds[] = {
+        [VAR_HYPER] = "hyper", [VAR_LATENT] = "latent",     [VAR_OBSERVED] = "observed",
+        [VAR_LET] = "let",     [VAR_QUANTITY] = "quantity", [VAR_CONTEXT] = "context"};
     static const char *const elems[] = {"real", "int", "bool"};
     int64_t n = 1;
     open_item(j, NULL, "{");

@@ -94,6 +94,17 @@ static void declare_axes(Build *b) {
     declare_set_keys(b);
 }
 
+/* Axes of the variables' events in one position. Those of the first position come before those of
+ * the second in every event, whatever variables share them. */
+static void declare_events(Build *b, int position) {
+    for (int i = 0; i < b->model->vars.n; i++) {
+        const Var *var = b->model->vars.data[i];
+        Type free = var->link ? model_free_type(var) : var->type;
+        if (position < var->type.n_dims) event_axis(b, position, var->type.dims[position]);
+        if (position < free.n_dims) event_axis(b, position, free.dims[position]);
+    }
+}
+
 Build *build_start(Arena *arena, Dual *dual, const char *name) {
     Build *b = arena_new_of(arena, Build);
     const Model *model = dual->analysis->model;
@@ -111,13 +122,11 @@ Build *build_start(Arena *arena, Dual *dual, const char *name) {
         b->plate[i] = ir_axis(b->p, plate->name, AXIS_PLATE,
                               plate->parent ? b->plate[plate->parent->index] : AXIS_NONE, 0);
     }
+    for (int k = 0; k < MAX_DIMS; k++) declare_events(b, k);
     b->value = arena_array(arena, Val, model->vars.n + 1);
     for (int i = 0; i < model->vars.n; i++) {
         const Var *var = model->vars.data[i];
         b->value[i].v = IR_NONE;
-        for (int k = 0; k < var->type.n_dims; k++) event_axis(b, k, var->type.dims[k]);
-        Type free = var->link ? model_free_type(var) : var->type;
-        for (int k = 0; k < free.n_dims; k++) event_axis(b, k, free.dims[k]);
         if (var->kind == VAR_OBSERVED && entries_correlate(var))
             named_axis(b, "pair", var->type.dims[0] * (var->type.dims[0] - 1) / 2);
     }
@@ -394,6 +403,7 @@ static void centre_and_spread(Build *b, const Var *var, const Val *args, bool bo
     IrValue squares = IR_NONE;
     *centre = sample_with(b, var, BASE_CENTRE, args, bounded);
     int64_t n_sites = var->dist->n_dims ? expr_base_draws(var->dist->sample) : 1;
+    if (!n_sites) n_sites = 1; /* nothing is drawn: the spread is 0 */
     if (map) *centre = map(b, var, *centre);
     for (int64_t site = 0; site < n_sites; site++) {
         b->upper_site = (int)site;

@@ -26,7 +26,8 @@ typedef struct Outer {
 typedef struct Sizes {
     Bound bound[MAX_SIZES];
     int n;
-    bool closed; /* all are bound: any other name is unknown */
+    bool closed;  /* all are bound: any other name is unknown */
+    bool looking; /* they are LOOK_SIZE */
 } Sizes;
 
 static Outer enter(Checker *ck, const Body *body, const Sizes *sizes) {
@@ -81,11 +82,13 @@ static bool match_dims(Checker *ck, const Definition *d, const AstList *dims, co
         if (declares_size(ck, d, sizes, dim)) {
             Bound *outer = sizes->n ? &sizes->bound[sizes->n - 1] : NULL;
             double size = found ? (double)found[i] : LOOK_SIZE;
+            sizes->looking |= !found;
             sizes->bound[sizes->n++] = (Bound){dim->name.text, size, outer};
             to[i] = (int64_t)size;
             continue;
         }
-        Body body = {.what = d->name, .library = d->library};
+        static const Type none[1];
+        Body body = {.what = d->name, .library = d->library, .types = sizes->looking ? NULL : none};
         Outer outer = enter(ck, &body, sizes);
         bool good = constant_integer(ck, dim, "a dimension", &to[i]);
         leave(ck, &outer);
@@ -519,12 +522,15 @@ static const Instance *build_instance(Checker *ck, Definition *d, const Type *sh
         memcpy(instance->shapes[i].dims, shapes[i].dims, sizeof shapes[i].dims);
     }
     vec_push(ck->arena, &d->instances, instance);
+    /* Calls of itself may stand where only some sizes lead. */
+    d->state = STATE_ACTIVE;
     if (d->kind == DEFINES_FN)
         instance->function = build_fn(ck, d, instance->shapes, instance);
     else if (d->kind == DEFINES_DISTRIBUTION)
         instance->distribution = build_distribution(ck, d, instance->shapes[0].dims, instance);
     else
         instance->link = build_link(ck, d, instance->shapes[0].dims, instance);
+    d->state = STATE_DONE;
     return instance;
 }
 

@@ -76,11 +76,14 @@ static void read_file(Importer *im, Ast *import, const char *path, const char *i
     size_t n;
     struct stat info;
     errno = 0;
-    bool regular = !stat(path, &info) && !S_ISDIR(info.st_mode);
+    /* a pipe or a device might never end */
+    bool regular = !stat(path, &info) && S_ISREG(info.st_mode);
     char *text = regular ? read_whole_file(im->arena, path, &n) : NULL;
     if (!text) {
         diag_report(im->diags, DIAG_IMPORT_UNREADABLE, import->word.span, path,
-                    errno ? strerror(errno) : "it is a folder");
+                    errno                   ? strerror(errno)
+                    : S_ISDIR(info.st_mode) ? "it is a folder"
+                                            : "it is no regular file");
         im->failed = true;
         return;
     }

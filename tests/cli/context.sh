@@ -48,6 +48,7 @@ latent m ~ normal(at[0], 1);
 plate k(3) { observed x ~ normal(m + at[1], 1); }
 M
 compile vector vector.hbm
+check vector_is_timed ./vector bench --steps 2
 check vector_trains ./vector train --steps 20 --quiet
 printf 'x,at[0],at[1]\n1,0.5,2\n2,0.5,2\n3,0.5,2\n' >v.csv
 printf 'x,at.1,at.2\n1,0.5,2\n2,0.5,2\n3,0.5,2\n' >dots.csv

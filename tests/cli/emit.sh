@@ -54,3 +54,6 @@ fi
 cp "$gre" 'odd "name" \.hbm'
 check odd_name_in_json sh -c '"$ADAVIC" --emit=json "$0" | grep -qF "\"model\": \"odd \\\"name\\\" \\\\\"," ' 'odd "name" \.hbm'
 check odd_name_in_dot sh -c '"$ADAVIC" --emit=dot "$0" | grep -qF "digraph \"odd \\\"name\\\" \\\\\" {"' 'odd "name" \.hbm'
+check context_in_dot sh -c '"$ADAVIC" --emit=dot "$0" | grep -q "\"scale\" \[label=\"scale.*shape=plaintext" &&
+    ! "$ADAVIC" --emit=dot "$0" | grep -q "(null)"' "$ROOT/examples/prior_scale.hbm"
+check context_in_json sh -c '"$ADAVIC" --emit=json "$0" | grep -q "\"scale\", \"kind\": \"context\"" ' "$ROOT/examples/prior_scale.hbm"

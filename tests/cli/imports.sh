@@ -21,6 +21,9 @@ echo 'latent mu ~ normal(0, 2);' >other/part.hbm
 printf 'import "part.hbm";\nobserved x ~ normal(mu, 1);\n' >model.hbm
 refuses not_found 1 "no file .part.hbm. to import; looked in \.$" "$ADAVIC" --emit=model model.hbm
 refuses not_found_anywhere 1 "looked in \., models, lib/deep$" "$ADAVIC" --emit=model model.hbm -I models -Ilib/deep
+mkfifo pipe.hbm
+echo 'import "pipe.hbm";' >piped.hbm
+refuses a_pipe 1 "piped.hbm:1:8: error E0542.*no regular file" timeout 10 "$ADAVIC" --emit=model piped.hbm
 check in_a_folder sh -c "'$ADAVIC' --emit=model -I lib -I other model.hbm | grep -q 'normal(0, 1) on real'"
 check in_the_first_folder sh -c "'$ADAVIC' --emit=model -I other -I lib model.hbm | grep -q 'normal(0, 2) on real'"
 echo 'latent mu ~ normal(0, 3);' >part.hbm

@@ -34,8 +34,10 @@ static void check_model(const RtModel *m) {
     for (int i = 0; i < m->n_vars; i++) {
         const RtVar *v = &m->vars[i];
         must_hold(v->event >= 1 && (v->kind != RT_HYPER || v->values));
+        must_hold(v->kind == RT_CONTEXT || !v->positive);
         for (int k = 0; k < v->n_plates; k++) must_hold(v->plates[k] < m->n_plates);
     }
+    must_hold(m->sets >= 0 && m->draws >= 0); /* 0: nothing is said */
     int64_t flat = 0;
     for (int i = 0; i < m->n_weights; i++) {
         must_hold(m->weights[i].offset == flat && m->weights[i].size >= 1);
@@ -81,6 +83,8 @@ static void words(FuzzList *list) {
                                        "hyper ",
                                        "latent ",
                                        "observed ",
+                                       "context ",
+                                       " positive",
                                        "quantity ",
                                        " plates ",
                                        " dims ",
@@ -90,6 +94,10 @@ static void words(FuzzList *list) {
                                        "constant",
                                        "uniform",
                                        "normal",
+                                       "setting ",
+                                       "sets",
+                                       "draws",
+                                       " range ",
                                        "text ",
                                        "program ",
                                        " chunk ",
