@@ -99,8 +99,8 @@ static void print_files(Manual *m) {
                 "A header, then a row per instance of the innermost plate. A column per observed "
                 "variable, of its name (`x[0]`, `x[1]` or `x.1`, `x.2` for vectors), and a key "
                 "column per plate, "
-                "of its name; the innermost key may be absent. Rows in any order; every group has "
-                "the same number of rows.");
+                "of its name; the innermost key may be absent. A context is a column of one value. "
+                "Rows in any order; every group has the same number of rows.");
     manual_item(m, 0, "DATA.npz, DATA.npy",
                 "Arrays by variable name, plates outermost to innermost, then the event. One extra "
                 "leading axis is several data sets.");

@@ -46,6 +46,7 @@ bool rt_posterior_open(RtSession *s, bool want_draws, RtPosterior *p, RtError *e
     p->log_prior = rt_call_want(p->call, "log_prior");
     p->log_likelihood = rt_call_want(p->call, "log_likelihood");
     p->log_weights = rt_alloc(s->mem, p->n_draws, sizeof *p->log_weights);
+    p->seen = rt_seen_new(s, p->call);
     rt_bind_state(s->mem, m, s->state, s->state->average, p->call);
     p->feed = rt_feed_new(s->mem, m, p->call, p->data.sizes, p->block);
     rt_call_ready(p->call);
@@ -57,6 +58,7 @@ int64_t rt_posterior_run(RtPosterior *p, int64_t first) {
     int64_t left = p->data.n_sets - first, n = left < p->block ? left : p->block;
     rt_feed_load(p->feed, &p->data, first, n);
     rt_call_run(p->call, key, 0, (uint32_t)first, n);
+    rt_seen_warn(p->seen, first, n, p->data.n_sets);
     return n;
 }
 

@@ -12,6 +12,14 @@
 
 #include "runtime/session.h"
 
+/* ---- seen.c ---- */
+typedef struct RtSeen RtSeen;
+/* Before the call is ready. */
+RtSeen *rt_seen_new(RtSession *s, RtCall *call);
+/* After a run of data sets first .. first + n - 1, of `sets` in all: warns of what lies outside
+ * training. */
+void rt_seen_warn(RtSeen *seen, int64_t first, int64_t n, int64_t sets);
+
 typedef struct RtPosterior {
     RtSession *s;
     RtData data;
@@ -21,6 +29,7 @@ typedef struct RtPosterior {
     double *log_weights; /* [S] of one data set, see rt_posterior_weights */
     RtCall *call;
     RtFeed *feed;
+    RtSeen *seen;
 } RtPosterior;
 
 /* Loads weights and data; afterwards s->state->sizes are the data's. Warns of sizes that were not

@@ -87,6 +87,28 @@ static void show_variable(RtProgress *p, const RtVar *v, Line *lines) {
     }
 }
 
+/* Latents of heavy tails, whose training draws are cut. */
+static void show_cuts(const RtSession *s, RtProgress *p) {
+    for (int i = 0; i < s->model->n_vars; i++) {
+        const RtVar *v = &s->model->vars[i];
+        char name[2][100];
+        for (int end = 0; end < 2; end++)
+            snprintf(name[end], sizeof *name, "%.80s:%s", v->name, end ? "high" : "low");
+        const RtStat *low = rt_stat(s->state, name[0]), *high = rt_stat(s->state, name[1]);
+        if (v->kind != RT_LATENT || !low || !high) continue;
+        float least = low->values[0], most = high->values[0];
+        for (int64_t e = 1; e < low->size; e++) {
+            if (low->values[e] < least) least = low->values[e];
+            if (high->values[e] > most) most = high->values[e];
+        }
+        rt_progress_line(
+            p,
+            "%s has heavy tails: simulated between %.4g and %.4g, the prior's .001 and "
+            ".999 quantiles; its density is not cut",
+            v->name, least, most);
+    }
+}
+
 void rt_preview(RtSession *s, RtProgress *p) {
     const RtModel *m = s->model;
     const uint32_t key[2] = {s->seed, RT_FOR_SIMULATE};
@@ -121,5 +143,6 @@ void rt_preview(RtSession *s, RtProgress *p) {
                      "%d data sets from the prior; if yours looks unlike them, change the priors "
                      "(simulate shows more)",
                      SETS);
+    show_cuts(s, p);
     rt_mem_free(mem);
 }

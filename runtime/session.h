@@ -106,6 +106,8 @@ bool rt_settings_apply(const RtModel *m, const RtOptions *o, RtSettings kinds, R
 bool rt_context_data(RtMem *mem, const RtModel *m, const RtState *state, const char *name,
                      RtData *data, RtError *error);
 /* Warns of values outside what was trained: of `data`, or (NULL) of --set. */
+/* The feature of a whole data set that this output of program posterior is; NULL: none. seen.c */
+const char *rt_seen_feature(const RtTensor *output);
 void rt_context_warn(const RtSession *s, const RtData *data);
 
 /* ---- sizes.c ---- */

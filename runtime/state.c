@@ -11,11 +11,26 @@ static void declare_stat(RtMem *mem, RtState *s, const char *name, int64_t size)
     s->stats[s->n_stats++] = (RtStat){name, size, rt_alloc(mem, size, sizeof(float))};
 }
 
+/* The range of a feature of whole data sets (seen.c). */
+static void declare_seen(RtMem *mem, RtState *s, const RtProgram *p, const RtTensor *output) {
+    static const char *const ends[] = {"low", "high"};
+    const char *feature = rt_seen_feature(output);
+    int64_t size = 1;
+    for (int a = 0; a < output->n_axes; a++)
+        if (p->axes[output->axes[a]].kind == RT_EVENT) size *= p->axes[output->axes[a]].extent;
+    for (int i = 0; i < 2 && feature; i++) {
+        char *name = rt_printf(mem, "%s:%s", feature, ends[i]);
+        if (!rt_stat(s, name)) declare_stat(mem, s, name, size);
+    }
+}
+
 /* Statistics that some program reads, each name once, with no values yet; and the trained ranges of
  * contexts. */
 static void declare_stats(RtMem *mem, const RtModel *m, RtState *s) {
     int most = 2 * m->n_vars;
+    const RtProgram *posterior = rt_program(m, "posterior");
     for (int i = 0; i < m->n_programs; i++) most += m->programs[i].n_inputs;
+    most += posterior ? 2 * posterior->n_outputs : 0;
     s->stats = rt_alloc(mem, most, sizeof *s->stats);
     for (int i = 0; i < m->n_programs; i++)
         for (int k = 0; k < m->programs[i].n_inputs; k++) {
@@ -25,6 +40,8 @@ static void declare_stats(RtMem *mem, const RtModel *m, RtState *s) {
             for (int a = 0; a < t->n_axes; a++) size *= m->programs[i].axes[t->axes[a]].extent;
             declare_stat(mem, s, t->name, size);
         }
+    for (int i = 0; posterior && i < posterior->n_outputs; i++)
+        declare_seen(mem, s, posterior, &posterior->outputs[i]);
     for (int i = 0; i < m->n_vars; i++) {
         if (m->vars[i].kind != RT_CONTEXT) continue;
         declare_stat(mem, s, rt_printf(mem, "%s:low", m->vars[i].name), m->vars[i].event);

@@ -110,7 +110,7 @@ static bool parse_objective(Train *t, const char *text, RtError *error) {
             return rt_error(error,
                             "--objective %s: at \"%.*s\"\n  expected  reverse-kl, unregularised, "
                             "or a schedule such as "
-                            "unregularised:1,reverse-kl:20",
+                            "unregularised:1,reverse-kl:4",
                             text, (int)n, at);
         total += share;
         phase.until = total;

@@ -276,6 +276,14 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
     }
 }
 
+/* A raw feature of the whole data set as an output of program posterior, for the runtime to compare
+ * with what training saw (runtime/seen.c). */
+static void output_seen(Build *b, const char *tag, IrValue v, const AxisId *events, int n) {
+    AxisId axes[MAX_DIMS + 1] = {b->data};
+    memcpy(axes + 1, events, sizeof *events * (size_t)n);
+    ir_output(b->p, arena_printf(b->arena, "seen:%s", tag), along(b, v, axes, n + 1));
+}
+
 static void add_whole(Build *b, Encoding *enc, const Moments *m) {
     AxisId events[MAX_DIMS];
     int n = event_axes(b, &m->centre, events);
@@ -288,6 +296,9 @@ static void add_whole(Build *b, Encoding *enc, const Moments *m) {
     IrValue s = standardise(b, scale, ir_log(b->p, m->scale.v), number(b, LOG_FLOOR), events, n);
     blocks_add(&enc->root, block_of(c, n, events, centre));
     blocks_add(&enc->scale, block_of(s, n, events, scale));
+    if (!b->given) return;
+    output_seen(b, centre, m->centre.v, events, n);
+    output_seen(b, scale, ir_log(b->p, m->scale.v), events, n);
 }
 
 /* ------------------------------------------------------------------ the learned path */

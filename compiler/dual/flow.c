@@ -187,9 +187,9 @@ static IrValue own_features(Build *b, const Template *t, const Blocks *context, 
 }
 
 /* The corrections (gate, shift, log scale, left tail, right tail, skew), zero at the start, each
- * over the flat axis. Those
- * of a wide event read the context through the hidden units alone, and each number its own
- * features: weights from every feature to every number would be most of the network. */
+ * over the flat axis. Those of a wide event read the context through the hidden units alone, and
+ * each number its own features: weights from every feature to every number would be most of the
+ * network. */
 static void corrections(Build *b, const Template *t, const Blocks *context, IrValue hidden,
                         IrValue out[6]) {
     Blocks in = {.n = 0};
@@ -325,14 +325,14 @@ static bool starts_by_newton(GuideState *g, const Template *t, Newton *start) {
     return newton_start(g->b, var, t->flat, &prior, start);
 }
 
-static IrValue newton_flow(GuideState *g, const Template *t, const Newton *start,
+static IrValue newton_flow(GuideState *g, const Template *t, const Newton *start, bool affine,
                            const Blocks *context, IrValue hidden, IrValue y, IrValue *log_det) {
     Build *b = g->b;
     IrProgram *p = b->p;
     IrValue correct[6];
     corrections(b, t, context, hidden, correct);
     Bend bend = {correct[3], correct[4], correct[5]};
-    y = bent(b, y, &bend, t->flat, log_det);
+    if (!affine) y = bent(b, y, &bend, t->flat, log_det);
     IrValue log_scale = clipped(b, correct[2], CLIP);
     *log_det = ir_add(p, *log_det, ir_sum(p, log_scale, &t->flat, 1));
     y = ir_add(p, correct[1], ir_mul(p, ir_exp(p, log_scale), y));
@@ -376,7 +376,7 @@ static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *cont
     if (t->size > 1 && !affine) y = residual_flow(b, t, setting, hidden, y, log_det);
     Newton start;
     if (starts_by_newton(g, t, &start))
-        return newton_flow(g, t, &start, context, hidden, y, log_det);
+        return newton_flow(g, t, &start, affine, context, hidden, y, log_det);
     Affine a = fused_affine(g, t, context, hidden);
     if (!affine) y = bent(b, y, &a.bend, t->flat, log_det);
     IrValue sum =

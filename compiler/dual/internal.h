@@ -65,6 +65,7 @@ typedef struct Build {
     DualOptions options;
     Diags *diags;       /* where a model beyond the limits is reported, or NULL, */
     jmp_buf *too_large; /* and where it is given up; set by dual_derive */
+    bool given;         /* program posterior: the data are given, not simulated */
     bool preparing;     /* program prepare: features leave raw, as outputs */
     IrProgram *p;
     AxisId data, draw;
@@ -179,86 +180,6 @@ typedef struct SetTransformer {
 IrValue set_transformer(Build *b, const char *name, const SetTransformer *shape, const Blocks *in,
                         AxisId plate);
 
-/* ---- encoder.c ---- */
-enum { MAX_LEVELS = 12, MAX_OBSERVED = 16 };
-/* The moments of one observed variable. Level 0 is the whole data set, level j its j-th plate from
- * outside. */
-typedef struct Moments {
-    const Var *observed;
-    int n_levels; /* plates of the observed variable + 1; one more where the entries of its event
-                     repeat one location: the event is the last level then */
-    const Plate *plate[MAX_LEVELS]; /* NULL: the whole data set, or the event */
-    Val centre, scale;    /* mean and rms of the whole data set, in the shape of its moments */
-    Val mean[MAX_LEVELS]; /* of all that an instance holds */
-    /* variance of this level's means about those of the level above, pooled over the data set, and
-     * its degrees of freedom (levels > 0) */
-    IrValue variance[MAX_LEVELS], freedom[MAX_LEVELS];
-    /* squared standard error of `mean` about its location, pooled; IR_NONE at the last level */
-    IrValue se2[MAX_LEVELS];
-} Moments;
-
-typedef struct Encoding {
-    int n_observed;
-    Moments moments[MAX_OBSERVED];
-    Blocks root;   /* what is known of the whole data set */
-    Blocks *plate; /* by Plate.index: of an instance (n == 0: no data in it) */
-    Blocks scale;  /* log rms of the observed variables: every flow needs the unit of its moments */
-    Blocks context; /* known inputs: every flow reads them */
-} Encoding;
-
-/* Are correlations of this observed variable's entries among its moments? On axis "pair.<n>". */
-bool entries_correlate(const Var *observed);
-/* Encodes the observed variables, which b->value holds; in program prepare only outputs raw
- * features. */
-Encoding *encode(Build *b);
-/* asinh of (v - median) / max(mad, floor) over prior draws: long tails stay in reach of the
- * networks, and what hardly varies from one data set to the next is not blown up. In program
- * prepare the raw feature becomes an output instead. */
-IrValue standardise(Build *b, const char *name, IrValue v, IrValue floor, const AxisId *axes,
-                    int n);
-/* The first observed variable whose location `latent` is, through identities alone; or NULL. */
-const Moments *moments_of(const Encoding *enc, const Var *latent);
-/* The observed variable through whose chain of locations `latent` is the scale of one level; *level
- * gets it. Scales outside all plates only. NULL if there is none. */
-const Moments *scale_moments_of(const Encoding *enc, const Var *latent, int *level);
-
-/* ---- start.c ---- */
-#define DUAL_TINY 1e-30 /* keeps logarithms finite in float32 */
-typedef struct Gaussian {
-    Val centre, spread; /* unconstrained; spread is a standard deviation */
-} Gaussian;
-bool is_structured(const Build *b);
-/* Output of program prepare: the unconstrained prior draws of a latent whose link is of events. */
-const char *free_name(Build *b, const Var *latent);
-/* What the affine map starts from where nothing is fused. */
-Gaussian start_of(Build *b, const Encoding *enc, const Var *var);
-/* The moment of the data that speaks of `var` most directly; false: there is none. */
-bool moment_of(Build *b, const Encoding *enc, const Var *var, Gaussian *moment);
-
-/* ---- newton.c: the mode and curvature of what is known of one latent ---- */
-typedef struct Newton {
-    IrValue centre, spread; /* over the flat axis: the mode, and the spread of the law given K */
-    IrValue *factor;        /* L, [size * size], lower triangle; each over instances */
-    int64_t size;
-} Newton;
-bool newton_applies(const Build *b, const Var *z);
-/* false: z's density has no second derivative. `prior`: the law of z given K. */
-bool newton_start(Build *b, const Var *z, AxisId flat, const Gaussian *prior, Newton *start);
-/* centre + spread L'^-1 t; adds its log-Jacobian. */
-IrValue newton_apply(Build *b, const Newton *start, AxisId flat, IrValue t, IrValue *log_det);
-
-/* ---- bend.c ---- */
-typedef struct Bend {
-    IrValue left, right, skew; /* from the network, 0 at the start */
-} Bend;
-/* y with tails of their own on each side; adds the logs of slopes to *log_det. */
-IrValue bent(Build *b, IrValue y, const Bend *bend, AxisId flat, IrValue *log_det);
-
-/* ---- flow.c ---- */
-/* Draws every latent from the guide, given the encodings: fills b->value, returns log q over [data,
- * draw]. With `show`, flow parameters become outputs "flow:LATENT:shift" and ":scale". */
-IrValue guide_sample(Build *b, const Encoding *enc, bool show);
-/* Whether family structured draws the latent in the joint flow. */
-bool is_joint(const Var *latent);
+#include "dual/guide.h"
 
 #endif

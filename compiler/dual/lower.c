@@ -402,23 +402,13 @@ Val lower_sample(Build *b, const Var *var, BaseMode mode) {
     return draw;
 }
 
-/* The number of base draws in a `sample` body. */
-static int64_t base_draws(const Expr *e) {
-    int64_t n = e->kind == EXPR_RANDOM ? e->index + 1 : 0;
-    for (int i = 0; i < e->n_args; i++) {
-        int64_t own = base_draws(e->args[i]);
-        if (own > n) n = own;
-    }
-    return n;
-}
-
 /* Centre and spread of `sample` with these arguments, through `map`. */
 static void centre_and_spread(Build *b, const Var *var, const Val *args, bool bounded, ValMap map,
                               Val *centre, IrValue *spread) {
     IrProgram *p = b->p;
     IrValue squares = IR_NONE;
     *centre = sample_with(b, var, BASE_CENTRE, args, bounded);
-    int64_t n_sites = var->dist->n_dims ? base_draws(var->dist->sample) : 1;
+    int64_t n_sites = var->dist->n_dims ? expr_base_draws(var->dist->sample) : 1;
     if (!n_sites) n_sites = 1; /* nothing is drawn: the spread is 0 */
     if (map) *centre = map(b, var, *centre);
     for (int64_t site = 0; site < n_sites; site++) {

@@ -32,6 +32,34 @@ static void simulate_all(Build *b, bool settable) {
     }
 }
 
+/* A latent without a variance: a draw in a thousand would be data sets of a size that nobody has.
+ * The law of the training data is free under reverse KL; densities stay as they are. Ends that
+ * other latents set may lie beyond the prior's quantiles. */
+static bool is_simulated_within(const Build *b, const Var *var) {
+    return var->kind == VAR_LATENT && !var->dist->n_dims && !b->options.paper &&
+           !bounded_by_latents(var) && !has_variance(var);
+}
+
+/* The draw, between the .001 and .999 quantiles of prior draws. */
+static Val within_quantiles(Build *b, const Var *var, Val draw) {
+    AxisId events[MAX_DIMS];
+    int n = event_axes(b, &draw, events);
+    IrValue low = stat_input(b, var->name, "low", events, n);
+    IrValue high = stat_input(b, var->name, "high", events, n);
+    draw.v = ir_max(b->p, ir_min(b->p, draw.v, high), low);
+    return draw;
+}
+
+/* Training data: heavy tails cut. */
+static void simulate_for_training(Build *b) {
+    for (int i = 0; i < b->model->vars.n; i++) {
+        const Var *var = b->model->vars.data[i];
+        if (!is_random(var)) continue;
+        b->value[i] = lower_sample(b, var, BASE_DRAWS);
+        if (is_simulated_within(b, var)) b->value[i] = within_quantiles(b, var, b->value[i]);
+    }
+}
+
 static void output_simulated(Build *b) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
@@ -120,7 +148,7 @@ static void output_gradients(Build *b, IrValue loss) {
 
 static void build_step(Build *b) {
     IrProgram *p = b->p;
-    simulate_all(b, false);
+    simulate_for_training(b);
     forget_latents(b);
     Encoding *enc = encode(b);
     IrValue log_q = guide_sample(b, enc, false);
@@ -150,6 +178,7 @@ static void output_encoding(Build *b, const Encoding *enc, const Plate *plate) {
 }
 
 static void build_posterior(Build *b) {
+    b->given = true;
     input_all(b, VAR_CONTEXT, ROLE_DATA);
     input_all(b, VAR_OBSERVED, ROLE_DATA);
     Encoding *enc = encode(b);

@@ -151,7 +151,7 @@ static bool read_share(Checker *ck, const Ast *arg, Text *out, double *share) {
     *share = e && evaluate(ck, e, false, &value) && !value.n_dims ? value.data[0] : 0;
     if (!(*share > 0 && *share <= 1e6))
         return unexpected(ck, arg->span, "schedule",
-                          "objectives with their shares of the steps, as in reverse_kl = 20");
+                          "objectives with their shares of the steps, as in reverse_kl = 4");
     text_printf(out, "%s%s:%.10g", out->n ? "," : "", name, *share);
     return true;
 }
@@ -187,7 +187,7 @@ static bool read_objective(Checker *ck, const Ast *member) {
             text_printf(&expected, "%c", *c == '-' ? '_' : *c);
         text_add(&expected, ", ");
     }
-    text_add(&expected, "or schedule(unregularised = 1, reverse_kl = 20)");
+    text_add(&expected, "or schedule(unregularised = 1, reverse_kl = 4)");
     return unexpected(ck, value->span, "objective", expected.data);
 }
 

@@ -70,18 +70,9 @@ static void shift_draws(Expr *e, int64_t by) {
     for (int i = 0; i < e->n_args; i++) shift_draws(e->args[i], by);
 }
 
-static int64_t count_draws(const Expr *e) {
-    int64_t n = e->kind == EXPR_RANDOM ? e->index + 1 : 0;
-    for (int i = 0; i < e->n_args; i++) {
-        int64_t own = count_draws(e->args[i]);
-        if (own > n) n = own;
-    }
-    return n;
-}
-
 /* The body once for every entry of v, side by side. */
 static Expr *side_by_side(const Push *p, const Expr *body, Expr *x) {
-    int64_t draws = count_draws(body);
+    int64_t draws = expr_base_draws(body);
     Expr *e = new_expr(p->ck, EXPR_ARRAY, p->span, (int)p->link->n_free);
     for (int64_t k = 0; k < p->link->n_free; k++) {
         e->args[k] = inner_body(p, body, x, k);

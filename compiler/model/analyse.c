@@ -70,6 +70,15 @@ void expr_visit_vars(const Expr *e, void (*visit)(void *user, Var *var), void *u
     walk_all(e, visit, user, NULL);
 }
 
+int64_t expr_base_draws(const Expr *e) {
+    int64_t n = e->kind == EXPR_RANDOM ? e->index + 1 : 0;
+    for (int i = 0; i < e->n_args; i++) {
+        int64_t own = expr_base_draws(e->args[i]);
+        if (own > n) n = own;
+    }
+    return n;
+}
+
 static bool written_in(const Expr *e, const Var *var) {
     if (!e) return false;
     bool found = e->kind == EXPR_VAR && e->var == var;

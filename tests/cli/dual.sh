@@ -30,3 +30,13 @@ check paper_takes_the_schedule sh -c './paper train --steps 20 --json -q | grep 
 sed 's/embed = 16/embed = 8/' model.hbm >other.hbm
 compile other other.hbm
 refuses other_weights 1 "another model" ./other infer s.npz --weights model.weights
+
+# affine() is that however the flow starts: the map of a regression, which starts at a mode, does not bend either.
+cat >line.hbm <<'M'
+latent m[2] ~ normal(0, 1);
+plate rat(30) { latent b[2] ~ normal(m, 1); observed y[5] ~ normal([k in 5: b[0] + b[1] * k], 1); }
+dual { flow b = affine(); }
+M
+sed '/^dual/d' line.hbm >bent.hbm
+signs() { "$ADAVIC" --emit=ir:posterior "$1" | grep -c ' sign '; }
+check affine_does_not_bend test "$(signs line.hbm)" -lt "$(signs bent.hbm)"

@@ -1,5 +1,5 @@
-# The additions of docs/howto/ apply to this tree, build and pass their tests: each in a copy of it, on top of what
-# the build has compiled already.
+# The additions of docs/howto/ apply to this tree, build and pass their tests: one after the other in a copy of it, on top
+# of what the build has compiled already.
 . "$ROOT/tests/cli/common.inc"
 built=${BUILD#"$ROOT/"}
 if nm -D "$ADAVIC" | grep -qE '__(asan|tsan)_init'; then
@@ -15,7 +15,6 @@ export built
 
 # Times of files are kept, so that make sees what a page changes and nothing else.
 copy() {
-    rm -rf copy
     mkdir copy
     (cd "$ROOT" && tar -cf - Makefile README.md compiler docs grammar runtime stdlib tests examples \
         --exclude='*.weights') | tar -xf - -C copy
@@ -23,10 +22,10 @@ copy() {
 }
 
 # addition PAGE WHAT-TO-MAKE... -- TESTS...: the diff of the page; what make then builds; words for tests/run.sh
+copy
 addition() {
     local page=$1 targets=
     shift
-    copy
     awk '/^```diff$/ {inside = 1; next} /^```$/ {inside = 0} inside' "$ROOT/docs/howto/$page.md" >page.diff
     check "${page}_applies" sh -c 'test -s page.diff && patch -p1 -d copy -i "$PWD/page.diff" --no-backup-if-mismatch'
     while [ "$1" != -- ]; do targets="$targets $built/$1"; shift; done

@@ -2,6 +2,7 @@
 #   hbm              a whole model, about which adavic has nothing to say
 #   hbm part         declarations, which compile once an observation is added
 #   hbm expect CODE  a whole model that gets this error or warning
+#   hbm file NAME    a file that models of the page import
 . "$ROOT/tests/cli/common.inc"
 
 blocks() { # PAGE: each block of it as a file NUMBER.hbm, with its mark in NUMBER.mark
@@ -17,6 +18,7 @@ says() { # MARK FILE: whether adavic says of the file what the mark promises
     'hbm part')
         { cat "$file"; echo 'latent test_latent ~ normal(0, 1); observed test_observed ~ normal(test_latent, 1);'; } >whole.hbm
         "$ADAVIC" --emit=model whole.hbm 2>said >/dev/null ;;
+    'hbm file '*) [ -s "${mark#hbm file }" ] ;; # compiled where it is imported
     'hbm expect '*)
         "$ADAVIC" --emit=model "$file" 2>said >/dev/null
         status=$?
@@ -28,6 +30,9 @@ says() { # MARK FILE: whether adavic says of the file what the mark promises
 for page in README.md $(cd "$ROOT" && ls docs/*.md docs/howto/*.md); do
     rm -f ./*.hbm ./*.mark
     blocks "$ROOT/$page"
+    for mark in *.mark; do
+        case $(cat "$mark" 2>/dev/null) in 'hbm file '*) cp "${mark%.mark}.hbm" "$(sed 's/hbm file //' "$mark")" ;; esac
+    done
     for mark in *.mark; do
         [ -e "$mark" ] || break
         n=${mark%.mark}

@@ -9,3 +9,13 @@ sed 's/student_t(df, b, scale)/cauchy(b, scale)/; /excess/d' "$ROOT/examples/rob
 compile cauchy cauchy.hbm
 check cauchy_trains_without_skipped_steps sh -c './cauchy train --steps 400 2>train.err && grep -q "(0 skipped)" train.err'
 check cauchy_trusts_no_mean sh -c 'sed -n "s/.*steps in .*validation ELBO \(-[0-9.]*\) nats.*/\1/p" train.err | awk "{good = \$1 > -230} END {exit !good}"'
+
+# The training data of heavy-tailed priors end at quantiles, which is said.
+cat >wide.hbm <<'END'
+latent m ~ normal(0, 1);
+latent tau ~ half_cauchy(2);
+plate n(8) { latent t ~ normal(m, tau); observed x ~ normal(t, 1); }
+END
+compile wide wide.hbm
+check wide_trains_and_says_where_it_is_cut sh -c './wide train --steps 100 2>train.err && grep -q "(0 skipped)" train.err &&
+    grep -q "tau has heavy tails: simulated between" train.err && ! grep -q "m has heavy tails" train.err'

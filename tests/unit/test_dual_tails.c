@@ -55,7 +55,36 @@ static void variances_are_seen_in_the_sampler(void) {
     }
 }
 
+/* The loss of a data set whose scale comes from base draw u, with the prior's quantiles at 0.01
+ * and 3. */
+static double loss_at(Compiled *c, double u) {
+    Run *run = run_new(c, 1, 3);
+    run_start_weights(run, 1, 0);
+    run_statistics(run);
+    run_give(run, "tau:low", (double[]){0.01}, 1);
+    run_give(run, "tau:high", (double[]){3}, 1);
+    run_give(run, "sim:tau", &u, 1);
+    return run_output(run, c->dual->step, "set_loss")->data[0];
+}
+
+static void training_draws_of_heavy_tails_are_cut(void) {
+    static const char model[] = "latent m ~ normal(0, 1); latent tau ~ half_cauchy(1);"
+                                "plate n(6) { observed x ~ normal(m, tau); }";
+    Compiled *c = compile_text("m.hbm", model, (DualOptions){.family = FAMILY_STRUCTURED});
+    double far = loss_at(c, 0.999), further = loss_at(c, 0.9999999), near = loss_at(c, 0.3);
+    CHECK_NEAR(far, further, 1e-9, "loss beyond the quantile");
+    CHECK(fabs(far - near) > 1e-3, "draws between the quantiles make no difference: %g", near);
+    int cut = 0;
+    for (int i = 0; i < c->dual->step->ops.n; i++) {
+        const IrOp *op = &c->dual->step->ops.data[i];
+        cut += op->opcode == OP_INPUT && strstr(op->name, ":high");
+    }
+    CHECK(cut == 1, "%d latents are cut, not tau alone", cut);
+    compiled_free(c);
+}
+
 int main(void) {
+    RUN(training_draws_of_heavy_tails_are_cut);
     RUN(variances_are_seen_in_the_sampler);
     return check_done();
 }

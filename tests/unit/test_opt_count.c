@@ -148,7 +148,7 @@ static void formulas_equal_what_loops_execute(void) {
             arena_free(arena);
             continue;
         }
-        const LoopProgram *loops = schedule(arena, p, &(ScheduleOptions){true, 1, NULL});
+        const LoopProgram *loops = schedule(arena, p, &(ScheduleOptions){.f64 = true, .lanes = 1});
         Count count = opt_count(arena, p);
         int64_t flop = 0;
         for (int k = 0; k < count.flop.n; k++) {

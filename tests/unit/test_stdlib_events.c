@@ -478,6 +478,52 @@ static void gradients_are_true_and_finite(void) {
 
 /* ---- functions of matrices: computed by two pieces of code that share nothing ---- */
 
+static const char *const given =
+    "hyper A[3, 3] = [[0.1, 2, 3], [4, 0.5, 6], [7, -8, 1]];"
+    "hyper B[3, 2] = [[1, 2], [-3, 4], [0, 6]]; hyper b[3] = [2, -1, 0.5];";
+enum { N_GIVEN = 3 };
+
+static Compiled *with(const char *declaration) {
+    return compile_text("m.hbm",
+                        arena_printf(arena,
+                                     "%s %s; latent z ~ normal(0, sum(square(e)) + 1);"
+                                     "observed x ~ normal(z, 1); quantity q = e;",
+                                     given, declaration),
+                        (DualOptions){.family = FAMILY_STRUCTURED});
+}
+
+/* The value of quantity q, whose hypers are inputs of the program. */
+static const IrTensor *computed(Compiled *c) {
+    Run *run = run_new(c, 1, 1);
+    run_start_weights(run, 1, 0);
+    run_statistics(run);
+    for (int v = 0; v < N_GIVEN; v++) {
+        const Var *var = c->model->vars.data[v];
+        run_give(run, var->name, var->numbers, event_size(&var->type));
+    }
+    run_give(run, "x", (double[]){0.3}, 1);
+    return run_output(run, c->dual->posterior, "q");
+}
+
+static void check_expression(const char *expression) {
+    Compiled *c = with(arena_printf(arena, "let e = %s", expression));
+    if (!CHECK(c, "%s is refused", expression)) return;
+    const Type *type = &c->model->vars.data[N_GIVEN]->type;
+    const char *dims = "";
+    for (int i = 0; i < type->n_dims; i++)
+        dims = arena_printf(arena, "%s%s%d", dims, i ? ", " : "[", (int)type->dims[i]);
+    if (type->n_dims) dims = arena_printf(arena, "%s]", dims);
+    Compiled *h = with(arena_printf(arena, "hyper e%s = %s", dims, expression));
+    if (!CHECK(h, "hyper of %s is refused", expression)) return;
+    const double *known = h->model->vars.data[N_GIVEN]->numbers;
+    const IrTensor *q = computed(c);
+    CHECK(q->size == event_size(type), "%s: %d numbers", expression, (int)q->size);
+    for (int64_t k = 0; k < q->size; k++)
+        CHECK_NEAR(q->data[k], known[k], 1e-12 * fmax(1, fabs(known[k])), expression);
+    compiled_free(c);
+    compiled_free(h);
+}
+
 static void compile_time_values_are_those_of_programs(void) {
     static const char *const expressions[] = {
         "A @ B",
@@ -498,49 +544,9 @@ static void compile_time_values_are_those_of_programs(void) {
         "B[2]",
         "cumsum(b)",
         "softmax(b)",
-        "[i in 3: [j in 2: A[i, j] * b[j] + (i == j ? 10 : 0)]]",
-    };
-    for (size_t i = 0; i < sizeof expressions / sizeof *expressions; i++) {
-        const char *given = "hyper A[3, 3] = [[0.1, 2, 3], [4, 0.5, 6], [7, -8, 1]];"
-                            "hyper B[3, 2] = [[1, 2], [-3, 4], [0, 6]]; hyper b[3] = [2, -1, 0.5];";
-        Compiled *c =
-            compile_text("m.hbm",
-                         arena_printf(arena,
-                                      "%s let e = %s; latent z ~ normal(0, sum(square(e)) + 1);"
-                                      "observed x ~ normal(z, 1); quantity q = e;",
-                                      given, expressions[i]),
-                         (DualOptions){.family = FAMILY_STRUCTURED});
-        if (!CHECK(c, "%s is refused", expressions[i])) continue;
-        const Var *e = c->model->vars.data[3];
-        Compiled *h = compile_text(
-            "m.hbm",
-            arena_printf(arena,
-                         "%s hyper e%s = %s; latent z ~ normal(0, sum(square(e)) + 1);"
-                         "observed x ~ normal(z, 1);",
-                         given,
-                         e->type.n_dims == 2 ? arena_printf(arena, "[%d, %d]", (int)e->type.dims[0],
-                                                            (int)e->type.dims[1])
-                         : e->type.n_dims == 1 ? arena_printf(arena, "[%d]", (int)e->type.dims[0])
-                                               : "",
-                         expressions[i]),
-            (DualOptions){.family = FAMILY_STRUCTURED});
-        if (!CHECK(h, "hyper of %s is refused", expressions[i])) continue;
-        const double *known = h->model->vars.data[3]->numbers;
-        Run *run = run_new(c, 1, 1);
-        run_start_weights(run, 1, 0);
-        run_statistics(run);
-        for (int v = 0; v < 3; v++) {
-            const Var *var = c->model->vars.data[v];
-            run_give(run, var->name, var->numbers, event_size(&var->type));
-        }
-        run_give(run, "x", (double[]){0.3}, 1);
-        const IrTensor *q = run_output(run, c->dual->posterior, "q");
-        CHECK(q->size == event_size(&e->type), "%s: %d numbers", expressions[i], (int)q->size);
-        for (int64_t k = 0; k < q->size; k++)
-            CHECK_NEAR(q->data[k], known[k], 1e-12 * fmax(1, fabs(known[k])), expressions[i]);
-        compiled_free(c);
-        compiled_free(h);
-    }
+        "[i in 3: [j in 2: A[i, j] * b[j] + (i == j ? 10 : 0)]]"};
+    for (size_t i = 0; i < sizeof expressions / sizeof *expressions; i++)
+        check_expression(expressions[i]);
 }
 
 int main(void) {

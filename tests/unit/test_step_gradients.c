@@ -85,16 +85,16 @@ static void wide(void) {
 
 /* Vectors, matrices and the conditional Newton start. */
 static void two_traits(void) {
-    check_model("examples/two_traits.hbm", (Size[]){{"school", 2}, {"pupil", 3}}, 2);
+    check_model("examples/two_traits.hbm", NULL, (Size[]){{"school", 2}, {"pupil", 3}}, 2);
 }
 
 static void reductions(void) {
-    check_model("tests/models/reductions.hbm", (Size[]){{"class", 2}, {"pupil", 3}, {"school", 2}},
-                3);
+    check_model("tests/models/reductions.hbm", NULL,
+                (Size[]){{"class", 2}, {"pupil", 3}, {"school", 2}}, 3);
 }
 
 static void contexts(void) {
-    check_model("examples/prior_scale.hbm", (Size[]){{"batch", 2}, {"sample", 2}}, 2);
+    check_model("examples/prior_scale.hbm", NULL, (Size[]){{"batch", 2}, {"sample", 2}}, 2);
 }
 
 int main(void) {
