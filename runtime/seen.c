@@ -11,6 +11,9 @@
 #include <string.h>
 
 static const char PREFIX[] = "seen:";
+/* Beyond a quantile by less than this share of the range is no news: one prior data set in a
+ * thousand is. */
+static const double MARGIN = 0.1;
 
 typedef struct Feature {
     const char *name;   /* "x.centre" */
@@ -80,7 +83,9 @@ void rt_seen_warn(RtSeen *seen, int64_t first, int64_t n, int64_t sets) {
         for (int64_t k = 0; f->low && f->high && !f->said && k < n * f->low->size; k++) {
             int64_t entry = k % f->low->size;
             double value = rt_real_get(seen->s->model, f->values, k);
-            if (value >= f->low->values[entry] && value <= f->high->values[entry]) continue;
+            double low = f->low->values[entry], high = f->high->values[entry];
+            double margin = MARGIN * (high - low);
+            if (value >= low - margin && value <= high + margin) continue;
             f->said = true;
             say(f, first + k / f->low->size, sets, entry, value);
         }
