@@ -136,6 +136,8 @@ bool is_location_of(const Var *latent, const Var *observed);
 const Var *scaled_by(const Var *latent, const Var *observed);
 
 /* ---- shaped.c: positions, stretches, matrices ---- */
+/* `v` along `to` instead of `from`, where it has that axis. */
+IrValue renamed(Build *b, IrValue v, AxisId from, AxisId to);
 Val lower_index(Build *b, const Val *whole, int dim, int64_t index);
 Val lower_slice(Build *b, const Val *whole, int dim, int64_t start, int64_t count);
 Val lower_shaped(Build *b, Shaped shaped, const Val *args);

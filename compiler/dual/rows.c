@@ -9,10 +9,6 @@ static AxisId copy_axis(Build *b, int position, int64_t extent) {
     return named_axis(b, position == 0 ? "b0" : position == 1 ? "b1" : "b2", extent);
 }
 
-static IrValue moved(Build *b, IrValue v, AxisId from, AxisId to) {
-    return ir_has_axis(b->p, v, from) && from != to ? ir_rename(b->p, v, from, to) : v;
-}
-
 Rows rows_of(Build *b, const Type *type, int n_event) {
     Rows rows = {.n = type->n_dims - n_event};
     for (int i = 0; i < rows.n; i++) {
@@ -31,11 +27,11 @@ Val rows_enter(Build *b, Val val, int n_event, const int64_t *event) {
     int copies = val.n_dims - n_event;
     Val one = {.v = val.v, .n_dims = n_event};
     for (int i = 0; i < copies; i++)
-        one.v = moved(b, one.v, event_axis(b, i, val.dims[i]), copy_axis(b, i, val.dims[i]));
+        one.v = renamed(b, one.v, event_axis(b, i, val.dims[i]), copy_axis(b, i, val.dims[i]));
     for (int i = 0; i < n_event; i++) {
         one.dims[i] = val.dims[copies + i];
-        one.v =
-            moved(b, one.v, event_axis(b, copies + i, one.dims[i]), event_axis(b, i, one.dims[i]));
+        one.v = renamed(b, one.v, event_axis(b, copies + i, one.dims[i]),
+                        event_axis(b, i, one.dims[i]));
     }
     return one;
 }
@@ -44,12 +40,12 @@ Val rows_leave(Build *b, Val val, const Rows *rows) {
     Val all = {.v = val.v, .n_dims = rows->n + val.n_dims};
     for (int i = val.n_dims - 1; i >= 0; i--) {
         all.dims[rows->n + i] = val.dims[i];
-        all.v =
-            moved(b, all.v, event_axis(b, i, val.dims[i]), event_axis(b, rows->n + i, val.dims[i]));
+        all.v = renamed(b, all.v, event_axis(b, i, val.dims[i]),
+                        event_axis(b, rows->n + i, val.dims[i]));
     }
     for (int i = rows->n - 1; i >= 0; i--) {
         all.dims[i] = rows->dims[i];
-        all.v = moved(b, all.v, rows->axes[i], event_axis(b, i, rows->dims[i]));
+        all.v = renamed(b, all.v, rows->axes[i], event_axis(b, i, rows->dims[i]));
     }
     return all;
 }

@@ -8,7 +8,7 @@
 
 enum { MOST_ROWS = 64 };
 
-static IrValue renamed(Build *b, IrValue v, AxisId from, AxisId to) {
+IrValue renamed(Build *b, IrValue v, AxisId from, AxisId to) {
     return ir_has_axis(b->p, v, from) && from != to ? ir_rename(b->p, v, from, to) : v;
 }
 

@@ -82,13 +82,7 @@ static bool fits(const Var *var, int n_event, const Param *param, const Type *ty
 /* The distribution for the size of `var`'s events; NULL (reported) if there is none. */
 static Distribution *distribution_for(Checker *ck, const Var *var, Definition *definition) {
     if (!definition->sized) return definition->distribution;
-    int n = definition->ast->dims.n, copies = var->type.n_dims - n;
-    Type event = var->type;
-    if (copies >= 0) {
-        event.n_dims = n;
-        memmove(event.dims, event.dims + copies, sizeof *event.dims * (size_t)n);
-    }
-    const Instance *instance = instance_of(ck, definition, &event, 1, var->span);
+    const Instance *instance = instance_of_event(ck, definition, &var->type, var->span);
     return instance ? instance->distribution : NULL;
 }
 

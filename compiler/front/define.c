@@ -583,6 +583,16 @@ const Instance *instance_of(Checker *ck, Definition *d, const Type *shapes, int 
     return NULL;
 }
 
+const Instance *instance_of_event(Checker *ck, Definition *d, const Type *type, Span use) {
+    int n = d->ast->dims.n, copies = type->n_dims - n;
+    Type event = *type;
+    if (copies >= 0) { /* else it does not fit, which instance_of says */
+        event.n_dims = n;
+        memmove(event.dims, event.dims + copies, sizeof *event.dims * (size_t)n);
+    }
+    return instance_of(ck, d, &event, 1, use);
+}
+
 /* How many unconstrained numbers a link takes whose sizes are all `size`; 0: none. */
 static int64_t free_numbers(Checker *ck, Definition *d, int64_t size) {
     Sizes sizes = {.n = 0};

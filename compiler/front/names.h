@@ -139,6 +139,8 @@ bool define(Checker *ck, Definition *definition, Span use);
  * The number of those dimensions is that of definition->ast->dims. */
 const Instance *instance_of(Checker *ck, Definition *definition, const Type *shapes, int n,
                             Span use);
+/* A sized distribution or link for the last dimensions of a variable of this type. */
+const Instance *instance_of_event(Checker *ck, Definition *definition, const Type *type, Span use);
 /* A link's size for `n_free` unconstrained numbers: its instance, or NULL (reported). */
 const Instance *instance_of_free(Checker *ck, Definition *definition, int64_t n_free, Span use);
 /* "real", "lower(lo)", "interval(lo, hi)" of an AST, over the parameters of the current body. */

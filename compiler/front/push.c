@@ -138,13 +138,7 @@ static const Link *find_link(Checker *ck, const Var *var, const Ast *ast) {
         return NULL;
     }
     if (!d->sized) return d->link;
-    int copies = var->type.n_dims - d->ast->dims.n;
-    Type event = var->type;
-    if (copies >= 0) {
-        event.n_dims = d->ast->dims.n;
-        memmove(event.dims, event.dims + copies, sizeof *event.dims * (size_t)event.n_dims);
-    }
-    const Instance *instance = instance_of(ck, d, &event, 1, var->span);
+    const Instance *instance = instance_of_event(ck, d, &var->type, var->span);
     return instance ? instance->link : NULL;
 }
 

@@ -230,10 +230,7 @@ static bool choose_link(Checker *ck, Var *var, const Ast *ast, Definition *via) 
     if (!check_link_ends(ck, var, ast, link->link)) return false;
     var->link = link->link;
     if (!link->sized) return true;
-    int copies = var->type.n_dims - link->ast->dims.n;
-    Type event = {.n_dims = link->ast->dims.n};
-    memcpy(event.dims, var->type.dims + copies, sizeof *event.dims * (size_t)event.n_dims);
-    const Instance *instance = instance_of(ck, link, &event, 1, ast->span);
+    const Instance *instance = instance_of_event(ck, link, &var->type, ast->span);
     if (instance) var->link = instance->link;
     return instance != NULL;
 }
