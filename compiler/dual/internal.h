@@ -112,6 +112,8 @@ static inline IrValue number(Build *b, double x) {
 IrValue along(Build *b, IrValue v, const AxisId *axes, int n);
 /* `v` summed over `plate` and all around it; where it is constant along one, times its size. */
 IrValue sum_over_plates(Build *b, IrValue v, const Plate *plate);
+/* The same as far as `outer`, which is around `plate` and stays. */
+IrValue sum_up_to(Build *b, IrValue v, const Plate *plate, const Plate *outer);
 /* The latent's event flattened onto `flat` and back (row-major). */
 IrValue flatten(Build *b, Val val, AxisId flat);
 Val unflatten(Build *b, IrValue v, AxisId flat, int64_t start, const Type *type);

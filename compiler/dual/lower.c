@@ -448,13 +448,17 @@ IrValue lower_log_prob(Build *b, const Var *var, Val value) {
     return ir_sum(b->p, along(b, density.v, axes, n_axes), axes, n_axes);
 }
 
-IrValue sum_over_plates(Build *b, IrValue v, const Plate *plate) {
-    for (const Plate *q = plate; q; q = q->parent) {
+IrValue sum_up_to(Build *b, IrValue v, const Plate *plate, const Plate *outer) {
+    for (const Plate *q = plate; q != outer; q = q->parent) {
         AxisId axis = b->plate[q->index];
         v = ir_has_axis(b->p, v, axis) ? ir_sum(b->p, v, &axis, 1)
                                        : ir_mul(b->p, v, ir_extent(b->p, axis));
     }
     return v;
+}
+
+IrValue sum_over_plates(Build *b, IrValue v, const Plate *plate) {
+    return sum_up_to(b, v, plate, NULL);
 }
 
 /* The typical size of a positive latent; of a half-line's its typical size beyond the end, which

@@ -93,16 +93,6 @@ typedef struct Point {
     int64_t size;
 } Point;
 
-/* Summed over the plates between a child and z. */
-static IrValue sum_to_instance(Build *b, IrValue v, const Plate *from, const Plate *to) {
-    for (const Plate *q = from; q != to; q = q->parent) {
-        AxisId axis = b->plate[q->index];
-        v = ir_has_axis(b->p, v, axis) ? ir_sum(b->p, v, &axis, 1)
-                                       : ir_mul(b->p, v, ir_extent(b->p, axis));
-    }
-    return v;
-}
-
 /* log p(z = link(v), its children | K) + log |dz/dv|, over all instances: a scalar. */
 static IrValue density_at(const Point *at, IrValue v) {
     Build *b = at->b;
@@ -123,7 +113,7 @@ static IrValue density_at(const Point *at, IrValue v) {
         const Var *child = b->model->vars.data[i];
         if (!is_child(child, z)) continue;
         IrValue own = lower_log_prob(b, child, b->value[child->index]);
-        sum = ir_add(p, sum, sum_to_instance(b, own, child->type.plate, z->type.plate));
+        sum = ir_add(p, sum, sum_up_to(b, own, child->type.plate, z->type.plate));
     }
     memcpy(b->value, outer, bytes);
     return ir_sum(p, along(b, sum, at->axes, at->n_axes), at->axes, at->n_axes);
