@@ -14,13 +14,20 @@
 
 typedef struct LoopProgram LoopProgram;
 
+/* What a sweep computes for each instance and a later sweep reads: is it kept in memory, or
+ * computed again from what was there before? */
+typedef enum { KEEP_BY_SIZE, KEEP_ALL, KEEP_SMALL } ScheduleKeep;
+
 typedef struct ScheduleOptions {
     bool f64;              /* element type of real */
     int lanes;             /* numbers per vector: 1, 4, 8, 16 */
     const char *lane_axis; /* "data", "draw", a plate, or NULL for scalar code */
     int64_t blas; /* layers with at least so many inputs and outputs go to the BLAS; 0: none */
+    ScheduleKeep keep;
+    int64_t tile; /* numbers that each nest of a sweep computes of a tile; 0: TILE_NUMBERS */
 } ScheduleOptions;
 
+enum { TILE_NUMBERS = 1024 };
 enum { BLAS_AUTO = 256 }; /* from where on the BLAS gains clearly: docs/blas.md */
 LoopProgram *schedule(Arena *arena, const IrProgram *p, const ScheduleOptions *options);
 void loop_print(Text *out, const LoopProgram *loops);

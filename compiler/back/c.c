@@ -168,11 +168,16 @@ static void expand(Text *out, const char *text, const LoopProgram *p) {
 static void size_text(CPrinter *c, LoopSize size) {
     text_printf(c->out, "%lld", (long long)size.coef);
     for (int i = 0; i < size.n; i++) {
-        if (size.factor[i] == LOOP_LANE_BLOCKS)
+        int factor = size.factor[i];
+        if (factor == LOOP_LANE_BLOCKS)
             text_printf(c->out, " * ((extent[%d] + %d) / %d)", c->p->lane, c->p->lanes - 1,
                         c->p->lanes);
+        else if (factor >= LOOP_START)
+            text_printf(c->out, " * start[%d]", factor - LOOP_START);
+        else if (factor >= LOOP_TILE)
+            text_printf(c->out, " * tile[%d]", factor - LOOP_TILE);
         else
-            text_printf(c->out, " * extent[%d]", size.factor[i]);
+            text_printf(c->out, " * extent[%d]", factor);
     }
 }
 
@@ -505,9 +510,11 @@ static void fill(CPrinter *c, const LoopFill *f) {
 static void nest_function(CPrinter *c, int number) {
     c->nest = c->p->nests.data[number];
     text_printf(c->out,
-                "\n/* %s */\nstatic void %s_nest%d(const av_call *call, void *const *base) {\n",
+                "\n/* %s */\nstatic void %s_nest%d(const av_call *call, void *const *base,\n"
+                "    const int64_t *tile, const int64_t *start) {\n"
+                "    const int64_t *extent = call->extent;\n"
+                "    (void)extent, (void)base, (void)tile, (void)start;\n",
                 c->nest->title, c->p->name, number);
-    text_add(c->out, "    const int64_t *extent = call->extent;\n    (void)extent, (void)base;\n");
     if (c->nest->fill) fill(c, c->nest->fill);
     for (int i = 0, depth = 1; i < c->nest->code.n; i++) {
         const LoopInst *inst = &c->nest->code.data[i];
@@ -534,39 +541,94 @@ static void tables(CPrinter *c) {
     }
 }
 
+static void largest(CPrinter *c, const LoopSize *sizes, int n) {
+    text_add(c->out, "    n = ");
+    size_text(c, sizes[0]);
+    text_add(c->out, ";\n");
+    for (int i = 1; i < n; i++) {
+        text_add(c->out, "    m = ");
+        size_text(c, sizes[i]);
+        text_add(c->out, ";\n    n = m > n ? m : n;\n");
+    }
+}
+
+/* Functions that say how large the tiles of all sweeps, and all slots, are. */
+static void measures(CPrinter *c) {
+    const LoopProgram *p = c->p;
+    text_printf(c->out,
+                "\nstatic void %s_tiles(const int64_t *extent, int64_t *tile) {\n"
+                "    int64_t n, m;\n    (void)extent, (void)tile, (void)n, (void)m;\n",
+                p->name);
+    for (int i = 0; i < p->sweeps.n; i++) {
+        const LoopSweep *sweep = &p->sweeps.data[i];
+        largest(c, sweep->numbers, sweep->n_numbers);
+        text_printf(c->out, "    n = %lld / (n > 0 ? n : 1), m = ", (long long)p->tile_numbers);
+        size_text(c, loop_size_extent(p, sweep->axis));
+        text_printf(c->out, ";\n    n = n < m ? n : m;\n    tile[%d] = n > 1 ? n : 1;\n", i);
+    }
+    text_printf(c->out,
+                "}\n\nstatic void %s_slots(const int64_t *extent, const int64_t *tile, "
+                "int64_t *bytes) {\n"
+                "    int64_t n, m;\n    (void)extent, (void)tile, (void)n, (void)m;\n",
+                p->name);
+    for (int i = 0; i < p->slots.n; i++) {
+        largest(c, p->slots.data[i].sizes.data, p->slots.data[i].sizes.n);
+        text_printf(c->out, "    bytes[%d] = (n * %d + 63) / 64 * 64;\n", i, p->f64 ? 8 : 4);
+    }
+    text_add(c->out, "}\n");
+}
+
+/* The nests, each sweep's in a loop over its tiles. */
+static void run_nests(CPrinter *c) {
+    const LoopProgram *p = c->p;
+    for (int i = 0; i < p->nests.n; i++) {
+        for (int k = 0; k < p->sweeps.n; k++) {
+            if (p->sweeps.data[k].first != i) continue;
+            text_printf(c->out, "    for (start[%d] = 0; start[%d] < ", k, k);
+            size_text(c, loop_size_extent(p, p->sweeps.data[k].axis));
+            text_printf(c->out, "; start[%d] += room[%d]) {\n    tile[%d] = ", k, k, k);
+            size_text(c, loop_size_extent(p, p->sweeps.data[k].axis));
+            text_printf(c->out,
+                        " - start[%d];\n    if (tile[%d] > room[%d]) tile[%d] = room[%d];\n", k, k,
+                        k, k, k);
+        }
+        text_printf(c->out, "    %s_nest%d(call, base, tile, start);\n", p->name, i);
+        for (int k = p->sweeps.n - 1; k >= 0; k--)
+            if (p->sweeps.data[k].last == i) text_add(c->out, "    }\n");
+    }
+}
+
 static void program(CPrinter *c) {
     const LoopProgram *p = c->p;
+    int n_sweeps = p->sweeps.n ? p->sweeps.n : 1, n_slots = p->slots.n;
     text_printf(c->out, "\n/* ---- program %s ---- */\n", p->name);
     tables(c);
     for (int i = 0; i < p->nests.n; i++) nest_function(c, i);
+    measures(c);
     text_printf(c->out,
-                "\nstatic int64_t %s_scratch(const int64_t *extent) {\n    (void)extent;\n"
-                "    int64_t bytes = 0;\n",
-                p->name);
-    for (int i = 0; i < p->slots.n; i++) {
-        text_add(c->out, "    bytes += ((");
-        size_text(c, p->slots.data[i]);
-        text_printf(c->out, ") * %d + 63) / 64 * 64;\n", p->f64 ? 8 : 4);
-    }
-    text_add(c->out, "    return bytes;\n}\n");
+                "\nstatic int64_t %s_scratch(const int64_t *extent) {\n"
+                "    int64_t bytes = 0, tile[%d], slot[%d];\n"
+                "    %s_tiles(extent, tile);\n    %s_slots(extent, tile, slot);\n"
+                "    for (int i = 0; i < %d; i++) bytes += slot[i];\n    return bytes;\n}\n",
+                p->name, n_sweeps, n_slots, p->name, p->name, n_slots);
     int n_in = p->inputs.n, n_out = p->ir->outputs.n;
     text_printf(c->out,
                 "\nstatic void %s_run(const av_call *call) {\n"
-                "    const int64_t *extent = call->extent;\n    (void)extent;\n"
-                "    void *base[%d];\n    char *at = call->scratch;\n",
-                p->name, n_in + n_out + p->slots.n);
+                "    const int64_t *extent = call->extent;\n"
+                "    int64_t room[%d], tile[%d], start[%d] = {0}, slot[%d];\n"
+                "    void *base[%d];\n    char *at = call->scratch;\n"
+                "    %s_tiles(extent, room);\n    memcpy(tile, room, sizeof tile);\n"
+                "    %s_slots(extent, room, slot);\n",
+                p->name, n_sweeps, n_sweeps, n_sweeps, n_slots, n_in + n_out + n_slots, p->name,
+                p->name);
     for (int i = 0; i < n_in; i++)
         text_printf(c->out, "    base[%d] = (void *)call->in[%d];\n", i, i);
-    for (int i = 0; i < p->slots.n; i++) {
-        text_printf(c->out, "    base[%d] = at, at += ((", n_in + n_out + i);
-        size_text(c, p->slots.data[i]);
-        text_printf(c->out, ") * %d + 63) / 64 * 64;\n", p->f64 ? 8 : 4);
-    }
+    for (int i = 0; i < p->slots.n; i++)
+        text_printf(c->out, "    base[%d] = at, at += slot[%d];\n", n_in + n_out + i, i);
     for (int i = 0; i < n_out; i++)
         text_printf(c->out, "    base[%d] = call->out[%d] ? call->out[%d] : base[%d];\n", n_in + i,
                     i, i, n_in + n_out + p->buffers.data[n_in + i].slot);
-    for (int i = 0; i < p->nests.n; i++)
-        text_printf(c->out, "    %s_nest%d(call, base);\n", p->name, i);
+    run_nests(c);
     text_add(c->out, "}\n");
 }
 

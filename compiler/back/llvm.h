@@ -39,8 +39,10 @@ typedef struct LlvmProgram {
     const LoopProgram *p;
     LLVMTypeRef real, integer, vreal, vinteger, vmask;
     LLVMValueRef gather, scatter, clear, sum_lanes, max_lanes, fill, gemm; /* helpers */
-    LLVMValueRef *tables; /* of literals, by buffer */
-    VEC(LoopSize) sizes;  /* all that nests use */
+    LLVMValueRef *tables;              /* of literals, by buffer */
+    VEC(LoopSize) sizes;               /* all that nests use */
+    LLVMValueRef *room, *tile, *start; /* of sweeps, in the function that is being written: largest
+                                          tile; where the present one's size and start are kept */
     VEC(LlvmShape) shapes;
 } LlvmProgram;
 

@@ -59,23 +59,26 @@ static void unit_types(Llvm *m) {
     m->scratch_t = LLVMFunctionType(m->i64, &m->ptr, 1, false);
 }
 
-LLVMValueRef llvm_size(LlvmProgram *lp, LLVMValueRef extent, LoopSize size) {
+static LLVMValueRef factor_of(LlvmProgram *lp, LLVMValueRef extent, int factor) {
     Llvm *m = lp->m;
     LLVMBuilderRef b = m->builder;
-    LLVMValueRef value = LLVMConstInt(m->i64, (unsigned long long)size.coef, true);
-    for (int i = 0; i < size.n; i++) {
-        bool blocks = size.factor[i] == LOOP_LANE_BLOCKS;
-        int axis = blocks ? lp->p->lane : size.factor[i];
-        LLVMValueRef at = LLVMConstInt(m->i64, (unsigned long long)axis, false);
-        at = LLVMBuildInBoundsGEP2(b, m->i64, extent, &at, 1, "");
-        LLVMValueRef n = LLVMBuildLoad2(b, m->i64, at, "");
-        if (blocks) {
-            unsigned lanes = (unsigned)lp->p->lanes;
-            n = LLVMBuildAdd(b, n, LLVMConstInt(m->i64, lanes - 1, false), "");
-            n = LLVMBuildUDiv(b, n, LLVMConstInt(m->i64, lanes, false), "");
-        }
-        value = LLVMBuildMul(b, value, n, "");
-    }
+    if (factor >= LOOP_START) return LLVMBuildLoad2(b, m->i64, lp->start[factor - LOOP_START], "");
+    if (factor >= LOOP_TILE) return LLVMBuildLoad2(b, m->i64, lp->tile[factor - LOOP_TILE], "");
+    bool blocks = factor == LOOP_LANE_BLOCKS;
+    LLVMValueRef at =
+        LLVMConstInt(m->i64, (unsigned long long)(blocks ? lp->p->lane : factor), false);
+    LLVMValueRef n =
+        LLVMBuildLoad2(b, m->i64, LLVMBuildInBoundsGEP2(b, m->i64, extent, &at, 1, ""), "");
+    if (!blocks) return n;
+    unsigned lanes = (unsigned)lp->p->lanes;
+    n = LLVMBuildAdd(b, n, LLVMConstInt(m->i64, lanes - 1, false), "");
+    return LLVMBuildUDiv(b, n, LLVMConstInt(m->i64, lanes, false), "");
+}
+
+LLVMValueRef llvm_size(LlvmProgram *lp, LLVMValueRef extent, LoopSize size) {
+    LLVMValueRef value = LLVMConstInt(lp->m->i64, (unsigned long long)size.coef, true);
+    for (int i = 0; i < size.n; i++)
+        value = LLVMBuildMul(lp->m->builder, value, factor_of(lp, extent, size.factor[i]), "");
     return value;
 }
 
@@ -257,10 +260,47 @@ static void tables(LlvmProgram *lp) {
 
 /* ---- scratch and run ---- */
 
+static LLVMValueRef larger(Llvm *m, LLVMValueRef a, LLVMValueRef b) {
+    return LLVMBuildSelect(m->builder, LLVMBuildICmp(m->builder, LLVMIntSGT, a, b, ""), a, b, "");
+}
+
+static LLVMValueRef largest(LlvmProgram *lp, LLVMValueRef extent, const LoopSize *sizes, int n) {
+    LLVMValueRef out = llvm_size(lp, extent, sizes[0]);
+    for (int i = 1; i < n; i++) out = larger(lp->m, out, llvm_size(lp, extent, sizes[i]));
+    return out;
+}
+
+/* Of all sweeps, the outer ones first: the largest tile, which is also the first. */
+static void open_tiles(LlvmProgram *lp, LLVMValueRef extent) {
+    Llvm *m = lp->m;
+    LLVMBuilderRef b = m->builder;
+    int n = lp->p->sweeps.n;
+    LLVMValueRef one = LLVMConstInt(m->i64, 1, false), zero = LLVMConstInt(m->i64, 0, false);
+    lp->room = arena_array(m->arena, LLVMValueRef, n + 1);
+    lp->tile = arena_array(m->arena, LLVMValueRef, n + 1);
+    lp->start = arena_array(m->arena, LLVMValueRef, n + 1);
+    for (int i = 0; i < n; i++) {
+        lp->tile[i] = LLVMBuildAlloca(b, m->i64, "tile");
+        lp->start[i] = LLVMBuildAlloca(b, m->i64, "start");
+    }
+    for (int i = 0; i < n; i++) {
+        const LoopSweep *sweep = &lp->p->sweeps.data[i];
+        LLVMValueRef each = largest(lp, extent, sweep->numbers, sweep->n_numbers);
+        LLVMValueRef whole = llvm_size(lp, extent, loop_size_extent(lp->p, sweep->axis));
+        LLVMValueRef most = LLVMConstInt(m->i64, (unsigned long long)lp->p->tile_numbers, false);
+        most = LLVMBuildUDiv(b, most, larger(m, each, one), "");
+        LLVMValueRef less = LLVMBuildICmp(b, LLVMIntSLT, most, whole, "");
+        lp->room[i] = larger(m, LLVMBuildSelect(b, less, most, whole, ""), one);
+        LLVMBuildStore(b, lp->room[i], lp->tile[i]);
+        LLVMBuildStore(b, zero, lp->start[i]);
+    }
+}
+
 static LLVMValueRef slot_bytes(LlvmProgram *lp, LLVMValueRef extent, int slot) {
     Llvm *m = lp->m;
-    LoopSize bytes = loop_size_times(lp->p->slots.data[slot], loop_size(lp->p->f64 ? 8 : 4));
-    LLVMValueRef n = llvm_size(lp, extent, bytes);
+    const LoopSlot *of = &lp->p->slots.data[slot];
+    LLVMValueRef n = largest(lp, extent, of->sizes.data, of->sizes.n);
+    n = LLVMBuildMul(m->builder, n, LLVMConstInt(m->i64, lp->p->f64 ? 8 : 4, false), "");
     n = LLVMBuildAdd(m->builder, n, LLVMConstInt(m->i64, 63, false), "");
     return LLVMBuildAnd(m->builder, n, LLVMConstInt(m->i64, (unsigned long long)-64, true), "");
 }
@@ -271,6 +311,7 @@ static LLVMValueRef scratch_function(LlvmProgram *lp) {
         llvm_function(m, arena_printf(m->arena, "%s_scratch", lp->p->name), m->scratch_t, true);
     LLVMPositionBuilderAtEnd(m->builder, LLVMAppendBasicBlockInContext(m->context, f, ""));
     LLVMValueRef sum = LLVMConstInt(m->i64, 0, false);
+    open_tiles(lp, LLVMGetParam(f, 0));
     for (int i = 0; i < lp->p->slots.n; i++)
         sum = LLVMBuildAdd(m->builder, sum, slot_bytes(lp, LLVMGetParam(f, 0), i), "");
     LLVMBuildRet(m->builder, sum);
@@ -316,7 +357,49 @@ static void fill_bases(LlvmProgram *lp, const LLVMValueRef *field, LLVMValueRef 
         if (lp->tables[i]) set_entry(m, m->ptr, bases, llvm_buffer_place(p, i), lp->tables[i]);
 }
 
-/* The tables of pointers and sizes, then the nests. */
+/* A sweep being written: a loop over tiles. */
+typedef struct Tiles {
+    LLVMBasicBlockRef head, after;
+    LLVMValueRef whole, at;
+} Tiles;
+
+/* Sizes that depend on the tile of `sweep` (-1: all sizes) into the table. */
+static void set_sizes(LlvmProgram *lp, LLVMValueRef extent, LLVMValueRef sizes, int sweep) {
+    for (int i = 0; i < lp->sizes.n; i++)
+        if (sweep < 0 || loop_size_in_sweep(lp->sizes.data[i], sweep))
+            set_entry(lp->m, lp->m->i64, sizes, i, llvm_size(lp, extent, lp->sizes.data[i]));
+}
+
+static Tiles open_sweep(LlvmProgram *lp, LLVMValueRef f, LLVMValueRef extent, LLVMValueRef sizes,
+                        int sweep) {
+    Llvm *m = lp->m;
+    LLVMBuilderRef b = m->builder;
+    Tiles t = {.head = LLVMAppendBasicBlockInContext(m->context, f, "tile"),
+               .after = LLVMAppendBasicBlockInContext(m->context, f, "after")};
+    LLVMBasicBlockRef body = LLVMInsertBasicBlockInContext(m->context, t.after, "nests");
+    t.whole = llvm_size(lp, extent, loop_size_extent(lp->p, lp->p->sweeps.data[sweep].axis));
+    LLVMBuildStore(b, LLVMConstInt(m->i64, 0, false), lp->start[sweep]);
+    LLVMBuildBr(b, t.head);
+    LLVMPositionBuilderAtEnd(b, t.head);
+    t.at = LLVMBuildLoad2(b, m->i64, lp->start[sweep], "");
+    LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, t.at, t.whole, ""), body, t.after);
+    LLVMPositionBuilderAtEnd(b, body);
+    LLVMValueRef rest = LLVMBuildSub(b, t.whole, t.at, "");
+    LLVMValueRef less = LLVMBuildICmp(b, LLVMIntSLT, rest, lp->room[sweep], "");
+    LLVMBuildStore(b, LLVMBuildSelect(b, less, rest, lp->room[sweep], ""), lp->tile[sweep]);
+    set_sizes(lp, extent, sizes, sweep);
+    return t;
+}
+
+static void close_sweep(LlvmProgram *lp, const Tiles *t, int sweep) {
+    LLVMBuilderRef b = lp->m->builder;
+    LLVMBuildStore(b, LLVMBuildAdd(b, t->at, lp->room[sweep], ""), lp->start[sweep]);
+    LLVMBuildBr(b, t->head);
+    LLVMMoveBasicBlockAfter(t->after, LLVMGetInsertBlock(b));
+    LLVMPositionBuilderAtEnd(b, t->after);
+}
+
+/* The tables of pointers and sizes, then the nests, each sweep's in a loop over its tiles. */
 static LLVMValueRef run_function(LlvmProgram *lp) {
     Llvm *m = lp->m;
     LLVMBuilderRef b = m->builder;
@@ -333,12 +416,18 @@ static LLVMValueRef run_function(LlvmProgram *lp) {
     LLVMValueRef bases = LLVMBuildAlloca(b, LLVMArrayType2(m->ptr, n), "bases");
     LLVMValueRef sizes =
         LLVMBuildAlloca(b, LLVMArrayType2(m->i64, (unsigned)lp->sizes.n + 1), "sizes");
+    open_tiles(lp, field[CALL_EXTENT]);
     fill_bases(lp, field, bases);
-    for (int i = 0; i < lp->sizes.n; i++)
-        set_entry(m, m->i64, sizes, i, llvm_size(lp, field[CALL_EXTENT], lp->sizes.data[i]));
+    set_sizes(lp, field[CALL_EXTENT], sizes, -1);
+    Tiles *tiles = arena_array(m->arena, Tiles, p->sweeps.n + 1);
     for (int i = 0; i < p->nests.n; i++) {
+        for (int k = 0; k < p->sweeps.n; k++)
+            if (p->sweeps.data[k].first == i)
+                tiles[k] = open_sweep(lp, f, field[CALL_EXTENT], sizes, k);
         LLVMValueRef args[] = {call, bases, sizes, tables[i]};
         LLVMBuildCall2(b, m->nest_t, nests[i], args, 4, "");
+        for (int k = p->sweeps.n - 1; k >= 0; k--)
+            if (p->sweeps.data[k].last == i) close_sweep(lp, &tiles[k], k);
     }
     LLVMBuildRetVoid(b);
     return f;

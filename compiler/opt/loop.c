@@ -49,6 +49,22 @@ bool loop_size_same_factors(LoopSize a, LoopSize b) {
     return a.n == b.n && !memcmp(a.factor, b.factor, sizeof a.factor[0] * (size_t)a.n);
 }
 
+LoopSize loop_size_tile(int sweep) {
+    return (LoopSize){.coef = 1, .n = 1, .factor = {(int16_t)(LOOP_TILE + sweep)}};
+}
+
+LoopSize loop_size_start(int sweep) {
+    return (LoopSize){.coef = 1, .n = 1, .factor = {(int16_t)(LOOP_START + sweep)}};
+}
+
+bool loop_size_in_sweep(LoopSize size, int sweep) {
+    for (int i = 0; i < size.n; i++) {
+        int of = size.factor[i] - (size.factor[i] >= LOOP_START ? LOOP_START : LOOP_TILE);
+        if (size.factor[i] >= LOOP_TILE && (sweep < 0 || of == sweep)) return true;
+    }
+    return false;
+}
+
 /* ---- instructions ---- */
 
 int loop_push(LoopCode *code, LoopInst inst, LoopType type, bool varying) {

@@ -5,6 +5,11 @@
  * either code or one call that fills a buffer with random numbers. Code is a flat list of
  * instructions; `loop` ... `end` bracket each other.
  *
+ * A SWEEP runs neighbouring nests again and again, each time for the next TILE of an axis: a few
+ * instances, so that what these nests hand to each other stays in the cache. Sweeps nest. Within
+ * one, loops along its axis count the instances of the tile; a buffer that holds one tile only is
+ * indexed by them, any other by them and the tile's start.
+ *
  * Registers are uniform (one number) or varying (one number per lane: `lanes` of them); types are
  * real (float or double, by the program), int (as wide as real, for bit tricks) and mask. Every
  * register is assigned once, by the instruction of its `dst`, except those of `variable`, which
@@ -25,11 +30,12 @@
 
 #include "back/back.h"
 
-enum { LOOP_MAX_FACTORS = 12, LOOP_MAX_DIMS = 12 };
+enum { LOOP_MAX_FACTORS = 16, LOOP_MAX_DIMS = 12 };
 
-/* A number known when the program is called: coef * product of factors. A factor is the extent of
- * an axis (its id) or the number of lane blocks. */
-enum { LOOP_LANE_BLOCKS = -2 };
+/* A number known when the program is called, or when a sweep comes to its next tile: coef * product
+ * of factors. A factor is the extent of an axis (its id), the number of lane blocks, and of a sweep
+ * (its number added) the instances in its present tile or the number of the first of them. */
+enum { LOOP_LANE_BLOCKS = -2, LOOP_TILE = 4096, LOOP_START = 8192 };
 typedef struct LoopSize {
     int64_t coef;
     int n;
@@ -137,6 +143,23 @@ typedef struct LoopInput {
     int op; /* in the tensor program: an input or a random source */
 } LoopInput;
 
+/* Nests first..last for each tile of `axis`. A tile has as many instances as make
+ * LoopProgram.tile_numbers of the largest of `numbers`, the numbers that nests compute of one
+ * instance; one at least. */
+enum { LOOP_MAX_SPACES = 8 };
+typedef struct LoopSweep {
+    AxisId axis;
+    int outer; /* the sweep around it, or -1 */
+    int first, last;
+    int n_numbers;
+    LoopSize numbers[LOOP_MAX_SPACES];
+} LoopSweep;
+
+/* As large as the largest of `sizes`, rounded up to 64 bytes. */
+typedef struct LoopSlot {
+    VEC(LoopSize) sizes; /* in reals */
+} LoopSlot;
+
 struct LoopProgram {
     const char *name;
     const IrProgram *ir;
@@ -146,9 +169,10 @@ struct LoopProgram {
     int64_t chunk; /* data sets per call */
     VEC(LoopInput) inputs;
     VEC(LoopBuffer) buffers;
-    VEC(LoopSize)
-    slots; /* of scratch, in reals; each is rounded up to 64 bytes. Slot 0 is the frame */
+    VEC(LoopSlot) slots; /* of scratch; slot 0 is the frame */
     VEC(LoopNest *) nests;
+    VEC(LoopSweep) sweeps; /* an outer one before those in it */
+    int64_t tile_numbers;
 };
 
 /* Whether an output holds partial sums over the chunk's data sets. */
@@ -164,6 +188,10 @@ LoopSize loop_size_times(LoopSize a, LoopSize b);
  */
 LoopSize loop_size_extent(const LoopProgram *p, AxisId axis);
 bool loop_size_same_factors(LoopSize a, LoopSize b);
+LoopSize loop_size_tile(int sweep);
+LoopSize loop_size_start(int sweep);
+/* Whether it changes from tile to tile of `sweep` (-1: of any). */
+bool loop_size_in_sweep(LoopSize size, int sweep);
 
 /* ---- writing code ---- */
 typedef struct LoopCode {

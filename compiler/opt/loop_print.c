@@ -9,10 +9,33 @@
 static void print_size(Text *out, const LoopProgram *p, LoopSize size) {
     if (size.coef != 1 || size.n == 0)
         text_printf(out, "%lld%s", (long long)size.coef, size.n ? "*" : "");
-    for (int i = 0; i < size.n; i++)
-        text_printf(out, "%s%s", i ? "*" : "",
-                    size.factor[i] == LOOP_LANE_BLOCKS ? "blocks"
-                                                       : p->ir->axes.data[size.factor[i]].name);
+    for (int i = 0; i < size.n; i++) {
+        int factor = size.factor[i];
+        if (i) text_add(out, "*");
+        if (factor == LOOP_LANE_BLOCKS)
+            text_add(out, "blocks");
+        else if (factor >= LOOP_START)
+            text_printf(out, "start%d", factor - LOOP_START);
+        else if (factor >= LOOP_TILE)
+            text_printf(out, "tile%d", factor - LOOP_TILE);
+        else
+            text_add(out, p->ir->axes.data[factor].name);
+    }
+}
+
+static void print_sizes(Text *out, const LoopProgram *p, const LoopSize *sizes, int n) {
+    for (int i = 0; i < n; i++) {
+        if (i) text_add(out, ", ");
+        print_size(out, p, sizes[i]);
+    }
+}
+
+static void print_sweep(Text *out, const LoopProgram *p, int number) {
+    const LoopSweep *sweep = &p->sweeps.data[number];
+    text_printf(out, "  sweep %d: nests %d to %d, tile%d of %s, max(", number, sweep->first,
+                sweep->last, number, p->ir->axes.data[sweep->axis].name);
+    print_sizes(out, p, sweep->numbers, sweep->n_numbers);
+    text_add(out, ") numbers each\n");
 }
 
 static void print_address(Text *out, const LoopProgram *p, const LoopInst *inst) {
@@ -136,11 +159,13 @@ void loop_print(Text *out, const LoopProgram *p) {
     }
     for (int i = 0; i < p->slots.n; i++) {
         text_printf(out, "  slot %d [", i);
-        print_size(out, p, p->slots.data[i]);
+        print_sizes(out, p, p->slots.data[i].sizes.data, p->slots.data[i].sizes.n);
         text_add(out, "]\n");
     }
     for (int n = 0; n < p->nests.n; n++) {
         const LoopNest *nest = p->nests.data[n];
+        for (int k = 0; k < p->sweeps.n; k++)
+            if (p->sweeps.data[k].first == n) print_sweep(out, p, k);
         text_printf(out, "  nest %d: %s\n", n, nest->title);
         if (nest->fill) print_fill(out, p, nest->fill);
         for (int i = 0, depth = 2; i < nest->code.n; i++) {

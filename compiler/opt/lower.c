@@ -10,6 +10,11 @@ static LoopSize blocks_size(void) {
 
 /* ---- groups ---- */
 
+AxisIndex lower_open_stretch(Lower *l, int64_t low, int64_t high) {
+    int var = loop_begin(&l->code, loop_size(high - low));
+    return (AxisIndex){.var = var, .scale = 1, .offset = low, .low = low, .high = high};
+}
+
 /* All nodes of a group at one point. */
 static void point(Lower *l, const Group *g, const Env *env) {
     l->iteration--;
@@ -36,8 +41,7 @@ static void point_axes(Lower *l, const Group *g, int k, const Env *env) {
         int64_t low = stretch[i].low, high = stretch[i].high;
         bool loop = high - low > 1;
         AxisIndex index = index_const(low);
-        if (loop)
-            index = (AxisIndex){loop_begin(&l->code, loop_size(high - low)), 1, low, low, high};
+        if (loop) index = lower_open_stretch(l, low, high);
         point_axes(l, g, k + 1, &(Env){env, g->events[k], index});
         if (loop) loop_end(&l->code);
     }
@@ -57,6 +61,14 @@ static void groups(Lower *l, const Env *env) {
 
 /* ---- the loops of a nest ---- */
 
+AxisIndex lower_open(Lower *l, AxisId axis) {
+    const Schedule *s = l->s;
+    int sweep = sweep_over(s, l->nest->sweep, axis);
+    LoopSize count = sweep >= 0 ? loop_size_tile(sweep) : loop_size_extent(s->out, axis);
+    int var = loop_begin(&l->code, count);
+    return (AxisIndex){.var = var, .scale = 1, .high = INT64_MAX, .tile = sweep + 1};
+}
+
 static void loops(Lower *l, uint32_t space, int k, const Env *env) {
     const Schedule *s = l->s;
     while (k < s->n_loop_axes && !(space >> k & 1)) k++;
@@ -68,8 +80,7 @@ static void loops(Lower *l, uint32_t space, int k, const Env *env) {
         return;
     }
     AxisId axis = s->loop_axes[k];
-    int var = loop_begin(&l->code, loop_size_extent(s->out, axis));
-    loops(l, space, k + 1, &(Env){env, axis, {var, 1, 0, 0, INT64_MAX}});
+    loops(l, space, k + 1, &(Env){env, axis, lower_open(l, axis)});
     loop_end(&l->code);
 }
 
@@ -86,10 +97,12 @@ static void nest_loops(Lower *l) {
 
 /* ---- reductions over loop axes and lanes: before and after the loops ---- */
 
-/* Into memory, point by point. */
-static bool accumulates(const Lower *l, const Node *node) {
-    return node->live && node->class == NODE_REDUCE && l->nest->kind == NEST_POINT &&
-           (node->space != node->loops || schedule_lane_reduced(node));
+/* Into memory, point by point or tile by tile: from zero. */
+static bool accumulates(const Schedule *s, const Node *node) {
+    if (!node->live || node->class != NODE_REDUCE) return false;
+    bool points = s->nests.data[node->nest].kind == NEST_POINT;
+    return sweep_summed(s, node) >= 0 ||
+           (points && (node->space != node->loops || schedule_lane_reduced(node)));
 }
 
 static void clear_sums(Lower *l, const Node *node) {
@@ -103,6 +116,7 @@ static void clear_sums(Lower *l, const Node *node) {
 }
 
 static void sum_lanes(Lower *l, const Node *node) {
+    if (!node->live || !schedule_lane_reduced(node)) return;
     LoopInst inst = {.op = node->op.opcode == OP_MAX_OVER ? LOOP_max_lanes : LOOP_sum_lanes,
                      .dst = -1,
                      .buffer = node->buffer,
@@ -239,18 +253,22 @@ static const char *title(const Lower *l) {
     return text.data;
 }
 
-void lower_nest(Schedule *s, int number) {
+static Lower start_nest(Schedule *s, int number) {
     LoopNest *out = arena_new_of(s->arena, LoopNest);
     bool lanes = s->out->lane != AXIS_NONE;
-    Lower *l = &(Lower){.s = s,
-                        .nest = &s->nests.data[number],
-                        .number = number,
-                        .block = -1,
-                        .iteration = -2,
-                        .code = {s->arena, s->out, out},
-                        .many_blocks = lanes && s->ir->axes.data[s->out->lane].kind != AXIS_DATA};
-    out->title = title(l);
     vec_push(s->arena, &s->out->nests, out);
+    return (Lower){.s = s,
+                   .nest = &s->nests.data[number],
+                   .number = number,
+                   .block = -1,
+                   .iteration = -2,
+                   .code = {s->arena, s->out, out},
+                   .many_blocks = lanes && s->ir->axes.data[s->out->lane].kind != AXIS_DATA};
+}
+
+static void lower_nest(Schedule *s, int number) {
+    Lower start = start_nest(s, number), *l = &start;
+    l->code.nest->title = title(l);
     if (l->nest->kind == NEST_FILL) {
         fill(l);
         return;
@@ -261,12 +279,60 @@ void lower_nest(Schedule *s, int number) {
     }
     const Node *nodes = s->nodes.data;
     for (int i = 0; i < l->nest->nodes.n; i++)
-        if (accumulates(l, &nodes[l->nest->nodes.data[i]]))
+        if (accumulates(s, &nodes[l->nest->nodes.data[i]]) &&
+            sweep_outlasted(s, &nodes[l->nest->nodes.data[i]]) < 0)
             clear_sums(l, &nodes[l->nest->nodes.data[i]]);
     nest_loops(l);
     for (int i = 0; i < l->nest->nodes.n; i++) {
         const Node *node = &nodes[l->nest->nodes.data[i]];
-        if (node->live && schedule_lane_reduced(node)) sum_lanes(l, node);
+        if (sweep_outlasted(s, node) < 0) sum_lanes(l, node);
     }
-    loop_collapse(s->arena, out);
+    loop_collapse(s->arena, l->code.nest);
+}
+
+/* ---- sweeps ---- */
+
+/* Sums that outlast the tiles of a sweep start from zero before the first, and are complete after
+ * the last: a nest of its own before the sweep, and one behind it. */
+static void around_sweep(Schedule *s, int sweep, bool before) {
+    const LoopSweep *of = &s->out->sweeps.data[sweep];
+    Lower start = {0}, *l = &start;
+    const char *axis = s->ir->axes.data[of->axis].name;
+    for (int n = of->first; n <= of->last; n++)
+        for (int i = 0; i < s->nests.data[n].nodes.n; i++) {
+            const Node *node = &s->nodes.data[s->nests.data[n].nodes.data[i]];
+            if (sweep_outlasted(s, node) != sweep) continue;
+            if (before ? !accumulates(s, node) : !schedule_lane_reduced(node)) continue;
+            if (!l->s) {
+                start = start_nest(s, of->first);
+                l->code.nest->title =
+                    arena_printf(s->arena, "sums over %s, %s", axis, before ? "start" : "end");
+            }
+            if (before)
+                clear_sums(l, node);
+            else
+                sum_lanes(l, node);
+        }
+}
+
+/* The sweeps that begin at a nest, from the outside in; those that end there, from the inside out.
+ */
+void lower_all(Schedule *s) {
+    int n_sweeps = s->out->sweeps.n;
+    LoopSweep *done = arena_array(s->arena, LoopSweep, n_sweeps + 1);
+    for (int n = 0; n < s->nests.n; n++) {
+        for (int k = 0; k < n_sweeps; k++) {
+            if (s->out->sweeps.data[k].first != n) continue;
+            around_sweep(s, k, true);
+            done[k] = s->out->sweeps.data[k];
+            done[k].first = s->out->nests.n;
+        }
+        lower_nest(s, n);
+        for (int k = n_sweeps - 1; k >= 0; k--) {
+            if (s->out->sweeps.data[k].last != n) continue;
+            done[k].last = s->out->nests.n - 1;
+            around_sweep(s, k, false);
+        }
+    }
+    memcpy(s->out->sweeps.data, done, sizeof *done * (size_t)n_sweeps);
 }

@@ -9,6 +9,7 @@
 typedef struct AxisIndex {
     int var;
     int64_t scale, offset, low, high;
+    int tile; /* counts from the start of the tile of sweep tile - 1; 0: from the axis's */
 } AxisIndex;
 
 /* Indices of all axes at the present point; the innermost binding of an axis counts. */
@@ -33,6 +34,11 @@ enum { READ_ZERO = -1 };
 
 AxisIndex index_const(int64_t value);
 AxisIndex index_of(const Env *env, AxisId axis);
+
+/* lower.c: opens a loop over a loop axis, or over the tile of it that the nest is in */
+AxisIndex lower_open(Lower *l, AxisId axis);
+/* Opens a loop over positions low to high - 1 of an event axis. */
+AxisIndex lower_open_stretch(Lower *l, int64_t low, int64_t high);
 
 /* lower_read.c: the register that holds `v` at `env`, or READ_ZERO */
 int lower_value(Lower *l, int v, const Env *env);

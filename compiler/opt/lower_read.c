@@ -37,7 +37,10 @@ static void add_term(Address *a, int var, LoopSize stride) {
     a->term[at] = (LoopTerm){var, stride};
 }
 
-static void add_axis(Address *a, AxisIndex i, LoopSize stride) {
+/* `tile`: the sweep whose tile the buffer holds, or -1. */
+static void add_axis(Address *a, AxisIndex i, LoopSize stride, int tile) {
+    if (i.tile && i.tile - 1 != tile)
+        add_term(a, -1, loop_size_times(stride, loop_size_start(i.tile - 1)));
     if (i.var >= 0) add_term(a, i.var, loop_size_times(stride, loop_size(i.scale)));
     if (i.offset == 0) return;
     if (stride.n)
@@ -66,13 +69,15 @@ static const LoopIndex *own_index(Lower *l, const Node *node, bool loops, bool v
     LoopSize stride = loop_size(varying ? s->out->lanes : 1);
     if (varying && node->rows && l->many_blocks) stride = loop_size_times(stride, blocks_size());
     for (int k = node->n_events - 1; k >= 0; k--) {
-        add_axis(&a, index_of(env, node->events[k]), stride);
+        add_axis(&a, index_of(env, node->events[k]), stride, -1);
         stride = loop_size_times(stride, loop_size_extent(s->out, node->events[k]));
     }
     for (int k = s->n_loop_axes - 1; loops && k >= 0; k--)
         if (node->loops >> k & 1) {
-            add_axis(&a, index_of(env, s->loop_axes[k]), stride);
-            stride = loop_size_times(stride, loop_size_extent(s->out, s->loop_axes[k]));
+            int tile = sweep_over(s, node->local, s->loop_axes[k]);
+            add_axis(&a, index_of(env, s->loop_axes[k]), stride, tile);
+            stride = loop_size_times(stride, tile >= 0 ? loop_size_tile(tile)
+                                                       : loop_size_extent(s->out, s->loop_axes[k]));
         }
     if (varying && blocks && loops && l->block >= 0)
         add_term(&a, l->block, node->rows ? loop_size(s->out->lanes) : stride);
@@ -91,7 +96,7 @@ static const LoopIndex *caller_index(Lower *l, const IrOp *op, const Env *env) {
             if (l->block >= 0)
                 add_term(&a, l->block, loop_size_times(stride, loop_size(s->out->lanes)));
         } else {
-            add_axis(&a, index_of(env, axis), stride);
+            add_axis(&a, index_of(env, axis), stride, -1);
         }
         stride = loop_size_times(stride, loop_size_extent(s->out, axis));
     }

@@ -5,8 +5,8 @@
  * that each operand read serves several accumulators); in a kernel nest the reduced loop axes; the
  * reduced event axes. Unrolled result axes are positions of the block too.
  *
- * Where loop axes or lanes are reduced in a point nest, accumulators start from memory and return
- * there.
+ * Where loop axes or lanes are reduced in a point nest, or tile by tile, accumulators start from
+ * memory and return there.
  */
 #include "opt/lower.h"
 
@@ -171,7 +171,7 @@ static void inner_events(Reduction *r, int k, int first, int n) {
         int64_t low = stretch[i].low, high = stretch[i].high;
         bool loop = high - low > 1;
         AxisIndex index = index_const(low);
-        if (loop) index = (AxisIndex){loop_begin(code, loop_size(high - low)), 1, low, low, high};
+        if (loop) index = lower_open_stretch(r->l, low, high);
         bind_inner(r, axis, index);
         inner_events(r, k + 1, first, n);
         r->n_inner--;
@@ -193,8 +193,7 @@ static void inner_loops(Reduction *r, int first, int n) {
         for (int i = 0; i < s->n_loop_axes; i++)
             if (reduced >> i & 1) {
                 AxisId axis = s->loop_axes[i];
-                int var = loop_begin(&l->code, loop_size_extent(s->out, axis));
-                bind_inner(r, axis, (AxisIndex){var, 1, 0, 0, INT64_MAX});
+                bind_inner(r, axis, lower_open(l, axis));
                 opened++;
             }
     }
@@ -298,7 +297,8 @@ static void blocked_axes(Reduction *r, int k, AxisIndex *index, int64_t *size, c
         size[k] = f;
         if (count > 1) {
             int var = loop_begin(code, loop_size(count));
-            index[k] = (AxisIndex){var, f, low, low, stretch[i].high};
+            index[k] = (AxisIndex){
+                .var = var, .scale = f, .offset = low, .low = low, .high = stretch[i].high};
         } else
             index[k] = index_const(low);
         blocked_axes(r, k + 1, index, size, env);
@@ -330,7 +330,7 @@ static void looped_axes(Reduction *r, int k, const Env *env) {
         int64_t low = stretch[i].low, high = stretch[i].high;
         AxisIndex index = index_const(low);
         bool loop = high - low > 1;
-        if (loop) index = (AxisIndex){loop_begin(code, loop_size(high - low)), 1, low, low, high};
+        if (loop) index = lower_open_stretch(r->l, low, high);
         looped_axes(r, k + 1, &(Env){env, axis, index});
         if (loop) loop_end(code);
     }
@@ -339,7 +339,8 @@ static void looped_axes(Reduction *r, int k, const Env *env) {
 void lower_reduction(Lower *l, int v, const Env *env) {
     Reduction *r = &(Reduction){.l = l, .v = v, .node = &l->s->nodes.data[v]};
     r->kernel = l->nest->kind == NEST_KERNEL;
-    r->accumulate = !r->kernel && (r->node->space != r->node->loops || lane_reduced(r));
+    r->accumulate = sweep_summed(l->s, r->node) >= 0 ||
+                    (!r->kernel && (r->node->space != r->node->loops || lane_reduced(r)));
     choose_blocks(r);
     looped_axes(r, 0, env);
 }

@@ -1,8 +1,8 @@
 /* schedule.c -- decides what is computed where: classes of nodes, nests, groups, storage. See
  * schedule.h.
  *
- * Order of decisions: nodes and their axes; nests; swallowed producers; groups; who is read from
- * where; buffers. Everything is greedy and linear in the number of operations and nests.
+ * Order of decisions: nodes and their axes; sweeps; nests; swallowed producers; groups; who is read
+ * from where; buffers. Everything is greedy and linear in the number of operations and nests.
  */
 #include "opt/schedule.h"
 #include "runtime/gemm.h"
@@ -10,15 +10,16 @@
 enum { UNROLL = 4, UNROLL_POINTS = 16, FUSED_CONTRACT = 8 };
 
 Base schedule_base(const Schedule *s, int v) {
-    Base base = {v, true, true};
+    Base base = {v, true, true, 0};
     while (s->nodes.data[base.node].class == NODE_VIEW) {
         const Node *node = &s->nodes.data[base.node];
         IrRule rule = ir_op_info[node->op.opcode].rule;
         bool moves = rule == RULE_RENAME || rule == RULE_PICK || rule == RULE_PLACE ||
                      rule == RULE_SLICE || rule == RULE_PAD;
-        if (moves && s->loop_bit[node->op.axis] >= 0)
+        if (moves && s->loop_bit[node->op.axis] >= 0) {
             base.same_loops = false;
-        else if (moves)
+            base.moved |= UINT32_C(1) << s->loop_bit[node->op.axis];
+        } else if (moves)
             base.same_events = false;
         base.node = node->op.args[0];
     }
@@ -152,6 +153,7 @@ static int add_node(Schedule *s, IrOp op, NodeClass class) {
                  .output = -1,
                  .buffer = -1,
                  .sums = -1,
+                 .sweep = -1,
                  .nest = -1,
                  .group = -1,
                  .user = -1,
@@ -175,7 +177,8 @@ static int input_number(const LoopProgram *out, int op) {
     return -1;
 }
 
-static void mark_live(Schedule *s) {
+void schedule_mark_live(Schedule *s) {
+    for (int i = 0; i < s->nodes.n; i++) s->nodes.data[i].live = false;
     for (int i = s->nodes.n - 1; i >= 0; i--) {
         Node *node = &s->nodes.data[i];
         if (node->output >= 0) node->live = true;
@@ -204,7 +207,7 @@ static void add_nodes(Schedule *s) {
         int copy = add_copy(s, map[ir->outputs.data[i].value]);
         s->nodes.data[copy].output = i;
     }
-    mark_live(s);
+    schedule_mark_live(s);
 }
 
 /* An axis is unrolled if it is short and single positions of it are asked for (picks and places
@@ -262,7 +265,11 @@ static bool pointwise_in_nest(const Schedule *s, const Node *reader, Base read) 
 }
 
 static int new_nest(Schedule *s, NestKind kind, const Node *node) {
-    Nest nest = {.kind = kind, .space = node->space, .varying = node->space_varying};
+    Nest nest = {.kind = kind,
+                 .sweep = node->sweep,
+                 .segment = node->segment,
+                 .space = node->space,
+                 .varying = node->space_varying};
     vec_push(s->arena, &s->nests, nest);
     return s->nests.n - 1;
 }
@@ -278,7 +285,7 @@ static bool is_kernel(const Schedule *s, const Node *node) {
 static void place_in_nest(Schedule *s, int v) {
     Node *node = &s->nodes.data[v];
     int bound = 0;
-    node->gemm = schedule_gemm(s, v);
+    if (node->gemm) node->gemm = schedule_gemm(s, v); /* nodes have moved since */
     for (int i = 0; i < node->op.n_args; i++) {
         Base read = schedule_base(s, node->op.args[i]);
         Node *b = &s->nodes.data[read.node];
@@ -297,6 +304,7 @@ static void place_in_nest(Schedule *s, int v) {
         nest = new_nest(s, NEST_KERNEL, node);
     else {
         while (nest < s->nests.n && (s->nests.data[nest].kind != NEST_POINT ||
+                                     s->nests.data[nest].segment != node->segment ||
                                      s->nests.data[nest].space != node->space ||
                                      s->nests.data[nest].varying != node->space_varying))
             nest++;
@@ -385,7 +393,30 @@ static void note_read(Schedule *s, int reader, Base read) {
     else if (b->group != r->group)
         b->kept = true;
     if (b->nest == r->nest && r->group > b->last_group) b->last_group = r->group;
-    if (r->nest > b->last_nest) b->last_nest = r->nest;
+    b->local = sweep_common(s, b->local, r->sweep);
+}
+
+/* Once `local` is known. */
+static void note_life(Schedule *s, int reader, Base read) {
+    Node *b = &s->nodes.data[read.node];
+    sweep_lifetime(s, b->local, s->nodes.data[reader].nest, &b->first_nest, &b->last_nest);
+}
+
+static void start_life(Schedule *s, Node *node) {
+    int summed = sweep_summed(s, node);
+    node->local = summed >= 0 ? s->out->sweeps.data[summed].outer : node->sweep;
+    node->first_nest = node->last_nest = node->nest;
+}
+
+static LoopSize loops_size(const Schedule *s, const Node *node) {
+    LoopSize size = loop_size(1);
+    for (int i = 0; i < s->n_loop_axes; i++) {
+        if (!(node->loops >> i & 1)) continue;
+        int sweep = sweep_over(s, node->local, s->loop_axes[i]);
+        size = loop_size_times(size, sweep >= 0 ? loop_size_tile(sweep)
+                                                : loop_size_extent(s->out, s->loop_axes[i]));
+    }
+    return size;
 }
 
 static LoopSize node_size(const Schedule *s, const Node *node, bool with_loops) {
@@ -396,10 +427,7 @@ static LoopSize node_size(const Schedule *s, const Node *node, bool with_loops) 
         LoopSize blocks = {.coef = 1, .n = 1, .factor = {LOOP_LANE_BLOCKS}};
         size = loop_size_times(size, blocks);
     }
-    for (int i = 0; i < s->n_loop_axes; i++)
-        if (node->loops >> i & 1)
-            size = loop_size_times(size, loop_size_extent(s->out, s->loop_axes[i]));
-    return size;
+    return loop_size_times(size, loops_size(s, node));
 }
 
 /* A reduced result that only an output wants goes there at once: the layouts agree. */
@@ -409,6 +437,7 @@ static bool reduces_to_output(Schedule *s, Node *node) {
     Node *user = &s->nodes.data[node->user];
     if (user->output < 0 || &s->nodes.data[user->op.args[0]] != node) return false;
     node->buffer = s->out->inputs.n + user->output;
+    node->local = -1;
     user->live = false;
     return true;
 }
@@ -423,36 +452,35 @@ static void choose_storage(Schedule *s, int v) {
     Node *node = &s->nodes.data[v];
     bool reduced =
         node->class == NODE_REDUCE && (node->space != node->loops || schedule_lane_reduced(node));
-    int last = node->last_nest > node->nest ? node->last_nest : node->nest;
+    bool to_output = reduced && reduces_to_output(s, node);
+    int first = node->nest, last = node->nest; /* of what is there for the nest alone */
+    sweep_lifetime(s, node->local, node->nest, &first, &last);
     if (node->gemm) {
         int64_t room = AV_GEMM_ROW * (node->gemm->x.n + node->gemm->y.n);
         node->sums = schedule_buffer(s, (LoopBuffer){.kind = BUFFER_SCRATCH,
                                                      .size = loop_size(room),
                                                      .name = arena_printf(s->arena, "panels%d", v),
-                                                     .first = node->nest,
-                                                     .last = node->nest});
+                                                     .first = first,
+                                                     .last = last});
     } else if (schedule_lane_reduced(node)) {
         Node sums = *node;
         sums.varying = true;
-        LoopSize size = node_size(s, &sums, false);
-        for (int i = 0; i < s->n_loop_axes; i++)
-            if (node->loops >> i & 1)
-                size = loop_size_times(size, loop_size_extent(s->out, s->loop_axes[i]));
+        LoopSize size = loop_size_times(node_size(s, &sums, false), loops_size(s, node));
         node->sums = schedule_buffer(s, (LoopBuffer){.kind = BUFFER_SCRATCH,
                                                      .size = size,
                                                      .name = arena_printf(s->arena, "lanes%d", v),
-                                                     .first = node->nest,
-                                                     .last = node->nest});
+                                                     .first = first,
+                                                     .last = last});
     }
-    if (reduced && reduces_to_output(s, node)) return;
+    if (to_output) return;
     if (reduced || node->class == NODE_RANDOM || node->shared || node->gemm) {
         node->shared = true;
         if (node->class == NODE_RANDOM) node->rows = true;
         node->buffer = schedule_buffer(s, (LoopBuffer){.kind = BUFFER_SCRATCH,
                                                        .size = node_size(s, node, true),
                                                        .name = node_name(s, v),
-                                                       .first = node->nest,
-                                                       .last = last});
+                                                       .first = node->first_nest,
+                                                       .last = node->last_nest});
     } else if (node->kept && !schedule_in_registers(s, node)) {
         node->buffer = schedule_buffer(s, (LoopBuffer){.kind = BUFFER_FRAME,
                                                        .size = node_size(s, node, false),
@@ -508,7 +536,9 @@ static void plan_frames(Schedule *s) {
 
 LoopProgram *schedule(Arena *arena, const IrProgram *ir, const ScheduleOptions *options) {
     LoopProgram *out = arena_new_of(arena, LoopProgram);
-    Schedule *s = &(Schedule){.arena = arena, .ir = ir, .out = out, .blas = options->blas};
+    Schedule *s = &(Schedule){
+        .arena = arena, .ir = ir, .out = out, .blas = options->blas, .keep = options->keep};
+    out->tile_numbers = options->tile ? options->tile : TILE_NUMBERS;
     out->name = ir->name;
     out->ir = ir;
     out->f64 = options->f64;
@@ -521,16 +551,28 @@ LoopProgram *schedule(Arena *arena, const IrProgram *ir, const ScheduleOptions *
     add_nodes(s);
     choose_unrolled(s);
     for (int v = 0; v < s->nodes.n; v++)
+        if (computes(&s->nodes.data[v])) s->nodes.data[v].gemm = schedule_gemm(s, v);
+    sweep_plan(s);
+    for (int v = 0; v < s->nodes.n; v++)
         if (computes(&s->nodes.data[v])) place_in_nest(s, v);
+    sweep_measure(s);
     choose_inlined(s);
     for (int v = 0; v < s->nodes.n; v++)
         if (computes(&s->nodes.data[v]) && !s->nodes.data[v].inlined) place_in_group(s, v);
     for (int v = 0; v < s->nodes.n; v++)
+        if (computes(&s->nodes.data[v])) start_life(s, &s->nodes.data[v]);
+    for (int v = 0; v < s->nodes.n; v++)
         if (computes(&s->nodes.data[v]) && !s->nodes.data[v].inlined)
             schedule_reads(s, v, v, note_read);
+    for (int v = 0; v < s->nodes.n; v++) {
+        Node *node = &s->nodes.data[v];
+        if (!computes(node) || node->inlined) continue;
+        sweep_lifetime(s, node->local, node->nest, &node->first_nest, &node->last_nest);
+        schedule_reads(s, v, v, note_life);
+    }
     for (int v = 0; v < s->nodes.n; v++)
         if (computes(&s->nodes.data[v]) && !s->nodes.data[v].inlined) choose_storage(s, v);
-    for (int n = 0; n < s->nests.n; n++) lower_nest(s, n);
+    lower_all(s);
     plan_frames(s);
     return out;
 }

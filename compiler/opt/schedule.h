@@ -5,6 +5,9 @@
  * Leaves (constants, weights) and views (pick, slice, rename, place, pad, spread) are read in
  * place: they compute nothing.
  *
+ * Nodes are put into SEGMENTS first, which run one after another: what a sweep computes of a tile,
+ * or what is computed between sweeps (sweep.c). Nests, groups and storage follow within them.
+ *
  * A NEST iterates over a set of loop axes (draws and plates; and the blocks of the lane axis). A
  * node joins the earliest nest over its axes in which all it reads is there already, computed in an
  * earlier nest or point by point in the same one. Reductions over loop axes or lanes are complete
@@ -47,8 +50,10 @@ typedef struct Node {
     bool varying, space_varying;
     int n_events, n_space_events;
     AxisId events[IR_MAX_AXES], space_events[2 * IR_MAX_AXES];
-    int n_uses, user; /* reads by nodes that compute; the last of them */
+    int n_uses, user;   /* reads by nodes that compute; the last of them */
+    int sweep, segment; /* sweep: the innermost, or -1 */
     int nest, group;
+    int local; /* the innermost sweep that all its reads are in, too: the buffer holds its tile */
     bool inlined; /* computed where it is read */
     bool shared;  /* read in other nests: in `buffer` */
     bool kept;    /* read in other groups of its nest: in registers, or in `buffer` of the frame */
@@ -56,7 +61,8 @@ typedef struct Node {
     int buffer;
     int sums; /* buffer of per-lane sums where lanes are reduced, of panels in a product, else -1 */
     const GemmPlan *gemm;
-    int last_nest, last_group;
+    int first_nest, last_nest; /* that its buffer must last for */
+    int last_group;
     int *regs; /* by position in unrolled events; valid in the nest or iteration `stamp` */
     int stamp;
 } Node;
@@ -72,6 +78,7 @@ typedef enum { NEST_POINT, NEST_KERNEL, NEST_FILL, NEST_GEMM } NestKind;
 
 typedef struct Nest {
     NestKind kind;
+    int sweep, segment;
     uint32_t space;
     bool varying;
     VEC(int) nodes;
@@ -83,11 +90,12 @@ typedef struct Schedule {
     const IrProgram *ir;
     LoopProgram *out;
     VEC(Node) nodes;
-    VEC(Nest) nests;
+    VEC(Nest) nests; /* the sweeps' first and last are numbers of these until lowering */
     int n_loop_axes;
     AxisId loop_axes[32]; /* canonical order: outermost first */
     int8_t *loop_bit;     /* by axis; -1: not a loop axis */
     int64_t blas;         /* features from which on products go to the BLAS; 0: none do */
+    ScheduleKeep keep;
     bool *unrolled; /* by axis: its positions are written out, every index to it is constant */
 } Schedule;
 
@@ -95,8 +103,12 @@ typedef struct Schedule {
 typedef struct Base {
     int node;
     bool same_loops, same_events; /* no view on the way moves an index */
+    uint32_t moved;               /* the loop axes that one moves */
 } Base;
 Base schedule_base(const Schedule *s, int v);
+
+/* `live`: what outputs need. */
+void schedule_mark_live(Schedule *s);
 
 /* All nodes that compute and that `v` reads, swallowed producers looked through. */
 typedef void ScheduleVisit(Schedule *s, int reader, Base read);
@@ -107,10 +119,25 @@ int64_t schedule_event_count(const Schedule *s, const AxisId *axes, int n);
 bool schedule_in_registers(const Schedule *s, const Node *node);
 int schedule_buffer(Schedule *s, LoopBuffer buffer);
 
+/* sweep.c: puts the live nodes into segments, and in their order */
+void sweep_plan(Schedule *s);
+/* The sweep of `axis` among `sweep` and those around it, or -1. */
+int sweep_over(const Schedule *s, int sweep, AxisId axis);
+/* The innermost sweep around both, or -1. */
+int sweep_common(const Schedule *s, int a, int b);
+/* The outermost sweep over an axis that the node sums over, or -1. */
+int sweep_summed(const Schedule *s, const Node *node);
+/* The outermost sweep whose tiles the node's buffer outlasts, or -1. */
+int sweep_outlasted(const Schedule *s, const Node *node);
+/* First and last nest of what repeats `nest` within `sweep` (-1: within the program). */
+void sweep_lifetime(const Schedule *s, int sweep, int nest, int *first, int *last);
+/* Which nests belong to each sweep, and how much they compute of an instance. */
+void sweep_measure(Schedule *s);
+
 /* schedule_gemm.c: how the BLAS computes the node, or NULL: it does not */
 const GemmPlan *schedule_gemm(Schedule *s, int v);
 
-/* lower.c */
-void lower_nest(Schedule *s, int nest);
+/* lower.c: nests, with the starts and ends of sweeps between them */
+void lower_all(Schedule *s);
 
 #endif

@@ -251,7 +251,9 @@ static Backends *build(Arena *arena) {
             IrOpcode opcode = f < FUNCTIONS ? functions[f].opcode : twofold[f - FUNCTIONS];
             IrProgram *p =
                 program(arena, ir_op_info[opcode].text, opcode, ir_op_info[opcode].arity);
-            backends_add(b, p, &(ScheduleOptions){shapes[s].f64, shapes[s].lanes, "data", 0});
+            backends_add(b, p,
+                         &(ScheduleOptions){
+                             .f64 = shapes[s].f64, .lanes = shapes[s].lanes, .lane_axis = "data"});
         }
     const char *why = backends_build(b, BACKEND_LLVM);
     return CHECK(!why, "%s", why) ? b : NULL;

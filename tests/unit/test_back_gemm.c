@@ -120,8 +120,11 @@ static void compare(BackendKind kind) {
     IrProgram *p = network(arena);
     for (int s = 0; s < SHAPES; s++)
         for (int blas = 0; blas < 2; blas++) {
-            int k = backends_add(
-                b, p, &(ScheduleOptions){shapes[s].f64, shapes[s].lanes, shapes[s].lane, blas});
+            int k = backends_add(b, p,
+                                 &(ScheduleOptions){.f64 = shapes[s].f64,
+                                                    .lanes = shapes[s].lanes,
+                                                    .lane_axis = shapes[s].lane,
+                                                    .blas = blas});
             int found = count_products(b->programs.data[k]);
             CHECK(found == (blas ? shapes[s].products : 0), "%d products, lanes over %s", found,
                   shapes[s].lane);

@@ -19,6 +19,9 @@ static const Shape shapes[] = {{"data", 8, false, 0}, {"draw", 8, false, 0}, {NU
                                {NULL, 1, true, 0},    {"data", 8, false, 1}, {"draw", 4, true, 1}};
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
+/* An instance at a time, a few, or all that there are. */
+static const int64_t tiles[] = {1, 40, 1 << 20};
+
 /* Data sets and draws: less than a block, a full block, several blocks with and without remainder.
  */
 static const int64_t sizes[][2] = {{1, 3}, {5, 17}, {8, 8}, {19, 1}};
@@ -218,7 +221,9 @@ static void compare_all(BackendKind kind, IrProgram *(*make)(Arena *arena, uint6
                          &(ScheduleOptions){.f64 = shapes[k].f64,
                                             .lanes = shapes[k].lanes,
                                             .lane_axis = shapes[k].lane,
-                                            .blas = shapes[k].blas});
+                                            .blas = shapes[k].blas,
+                                            .tile = tiles[(i + k) % 3],
+                                            .keep = (ScheduleKeep)((i + k / 3) % 3)});
     }
     const char *why = backends_build(b, kind);
     if (CHECK(!why, "%s", why))

@@ -61,9 +61,13 @@ static void compare(Compiled *c, const char *path, BackendKind kind, int n_shape
     for (int i = 0; i < PROGRAMS; i++) {
         programs[i] = opt_dce(opt_cse(opt_fold(from[i])));
         for (int s = 0; s < n_shapes; s++)
-            backends_add(
-                b, programs[i],
-                &(ScheduleOptions){shapes[s].f64, shapes[s].lanes, shapes[s].lane[i], blas});
+            backends_add(b, programs[i],
+                         &(ScheduleOptions){.f64 = shapes[s].f64,
+                                            .lanes = shapes[s].lanes,
+                                            .lane_axis = shapes[s].lane[i],
+                                            .blas = blas,
+                                            .tile = s % 2 ? 1 : 0, /* an instance at a time */
+                                            .keep = (ScheduleKeep)((i + s) % 3)});
     }
     const char *why = backends_build(b, kind);
     if (CHECK(!why, "%s", why))

@@ -1,0 +1,344 @@
+/* sweep.c -- which nodes are computed tile by tile, and in which order all are.
+ *
+ * The instances of a plate are independent of each other but for sums over the plate. So what a
+ * program computes over a plate falls into STAGES: a node is in the stage of what it reads of the
+ * same instance, and in the next one after what needed all instances. The nodes of one stage make
+ * one sweep: for a tile of instances after another, all of them. What is written and read in the
+ * same sweep is there for one tile only, and never leaves the cache.
+ *
+ * Output: Schedule.nodes holds the live nodes segment by segment; Schedule.out->sweeps.
+ */
+#include "opt/schedule.h"
+
+typedef struct Segment {
+    int sweep;
+    VEC(int) nodes; /* ascending */
+} Segment;
+
+typedef struct Plan {
+    Schedule *s;
+    int *level; /* by node: the level that is being planned, where it belongs to it */
+    int *bit;   /* of the axis to sweep along, or -1 */
+    int *stage;
+    int n_levels;
+    VEC(Segment) segments;
+    int *home; /* by node: the segment it is in */
+    VEC(Node) copies;
+} Plan;
+
+static bool computes(const Node *node) {
+    return node->live && node->class != NODE_LEAF && node->class != NODE_VIEW;
+}
+
+/* ---- stages ---- */
+
+/* The plate to sweep along: the outermost one of the iteration. Random numbers and products by the
+ * BLAS come whole; so does what is summed over lanes for each instance, once all lanes are there.
+ */
+static int bit_to_sweep(const Plan *p, const Node *node, uint32_t swept) {
+    const Schedule *s = p->s;
+    if (node->class == NODE_RANDOM || node->gemm || swept) return -1;
+    for (int i = 0; i < s->n_loop_axes; i++) {
+        const IrAxis *axis = &s->ir->axes.data[s->loop_axes[i]];
+        if (!(node->space >> i & 1) || axis->kind != AXIS_PLATE || axis->copy_of != AXIS_NONE)
+            continue;
+        bool whole = schedule_lane_reduced(node) && node->loops >> i & 1;
+        return whole ? -1 : i;
+    }
+    return -1;
+}
+
+/* The earliest stage in which `v` can be: flat nodes of a stage come before its sweeps. */
+static int stage_of(const Plan *p, int v, int level) {
+    const Schedule *s = p->s;
+    const IrOp *op = &s->nodes.data[v].op;
+    int stage = 0, bit = p->bit[v];
+    for (int i = 0; i < op->n_args; i++) {
+        Base read = schedule_base(s, op->args[i]);
+        const Node *b = &s->nodes.data[read.node];
+        if (!computes(b) || p->level[read.node] != level) continue;
+        int from = p->bit[read.node];
+        bool same = from == bit && bit >= 0 && b->loops >> bit & 1 && !(read.moved >> bit & 1);
+        int after = p->stage[read.node] + (from >= 0 && !same);
+        if (after > stage) stage = after;
+    }
+    return stage;
+}
+
+static void plan_level(Plan *p, const int *nodes, int n, int sweep, uint32_t swept);
+
+static void plan_part(Plan *p, const int *nodes, int n, int bit, int sweep, uint32_t swept) {
+    Schedule *s = p->s;
+    if (!n) return;
+    if (bit < 0 || s->out->sweeps.n == LOOP_START - LOOP_TILE) {
+        Segment segment = {.sweep = sweep};
+        for (int i = 0; i < n; i++) vec_push(s->arena, &segment.nodes, nodes[i]);
+        vec_push(s->arena, &p->segments, segment);
+        return;
+    }
+    LoopSweep inner = {.axis = s->loop_axes[bit], .outer = sweep};
+    vec_push(s->arena, &s->out->sweeps, inner);
+    plan_level(p, nodes, n, s->out->sweeps.n - 1, swept | UINT32_C(1) << bit);
+}
+
+/* `nodes`, all of which run in `sweep`, in the order of their stages. */
+static void plan_level(Plan *p, const int *nodes, int n, int sweep, uint32_t swept) {
+    Schedule *s = p->s;
+    int level = ++p->n_levels, last = 0;
+    int *stage = arena_array(s->arena, int, n + 1), *bit = arena_array(s->arena, int, n + 1),
+        *part = arena_array(s->arena, int, n + 1);
+    for (int i = 0; i < n; i++) {
+        int v = nodes[i];
+        p->level[v] = level;
+        bit[i] = p->bit[v] = bit_to_sweep(p, &s->nodes.data[v], swept);
+        stage[i] = p->stage[v] = stage_of(p, v, level);
+        if (stage[i] > last) last = stage[i];
+    }
+    for (int at = 0; at <= last; at++)
+        for (int b = -1; b < s->n_loop_axes; b++) {
+            int found = 0;
+            for (int i = 0; i < n; i++)
+                if (stage[i] == at && bit[i] == b) part[found++] = nodes[i];
+            plan_part(p, part, found, b, sweep, swept);
+        }
+}
+
+/* ---- computing again ---- */
+
+/* Numbers of all instances, for one block of lanes, of a node's own axes; plates of unknown size
+ * and draws count as USUAL. */
+enum { USUAL = 32, KEPT_BYTES = 2 << 20 };
+
+static double usual_numbers(const Schedule *s, const Node *node) {
+    double n = (double)schedule_event_count(s, node->events, node->n_events);
+    if (node->varying) n *= s->out->lanes;
+    for (int i = 0; i < s->n_loop_axes; i++) {
+        if (!(node->loops >> i & 1)) continue;
+        const IrAxis *axis = &s->ir->axes.data[s->loop_axes[i]];
+        if (axis->copy_of != AXIS_NONE) axis = &s->ir->axes.data[axis->copy_of];
+        n *= axis->usual ? (double)axis->usual : USUAL;
+    }
+    return n;
+}
+
+/* Whether the node's value can be had again at the same instance from what it reads, and is large
+ * enough for that to be a question: over more than the axes of its sweep. */
+static bool repeatable(const Schedule *s, const Node *node, int sweep) {
+    if (sweep < 0 || node->output >= 0 || node->op.opcode == OP_INPUT || node->rows) return false;
+    if (node->class != NODE_POINT && node->class != NODE_REDUCE) return false;
+    if (node->space != node->loops || schedule_lane_reduced(node)) return false;
+    for (int i = 0; i < s->n_loop_axes; i++)
+        if (node->loops >> i & 1 && sweep_over(s, sweep, s->loop_axes[i]) < 0) return true;
+    return false;
+}
+
+/* Whether what segment `from` computes of a tile has gone when segment `at` runs. */
+static bool out_of_reach(const Plan *p, int from, int at) {
+    int sweep = p->segments.data[from].sweep;
+    return sweep_common(p->s, sweep, p->segments.data[at].sweep) != sweep;
+}
+
+static void visit_reads(const Plan *p, int v, void *context,
+                        void (*visit)(const Plan *p, int v, int read, void *context)) {
+    const IrOp *op = &p->s->nodes.data[v].op;
+    for (int i = 0; i < op->n_args; i++) {
+        int read = schedule_base(p->s, op->args[i]).node;
+        if (computes(&p->s->nodes.data[read])) visit(p, v, read, context);
+    }
+}
+
+static void note_crossing(const Plan *p, int v, int read, void *context) {
+    bool *crosses = context;
+    crosses[read] |= out_of_reach(p, p->home[read], p->home[v]);
+}
+
+static void note_home_read(const Plan *p, int v, int read, void *context) {
+    bool *read_at_home = context;
+    read_at_home[read] |= !out_of_reach(p, p->home[read], p->home[v]);
+}
+
+typedef struct Operands {
+    const bool *again;
+    int kept;
+} Operands;
+
+static void count_kept(const Plan *p, int v, int read, void *context) {
+    Operands *operands = context;
+    int sweep = p->segments.data[p->home[v]].sweep;
+    operands->kept += !operands->again[read] && repeatable(p->s, &p->s->nodes.data[read], sweep);
+}
+
+/* Which nodes later sweeps compute again. Where all that would be kept is small, only what nobody
+ * needs before, and what takes no more to keep than what it is computed from. */
+static const bool *choose_repeated(Plan *p) {
+    Schedule *s = p->s;
+    int n = s->nodes.n;
+    bool *again = arena_array(s->arena, bool, n + 1), *crosses = arena_array(s->arena, bool, n + 1),
+         *at_home = arena_array(s->arena, bool, n + 1);
+    double kept = 0;
+    for (int v = 0; v < n; v++)
+        if (computes(&s->nodes.data[v])) visit_reads(p, v, crosses, note_crossing);
+    for (int v = 0; v < n; v++)
+        if (computes(&s->nodes.data[v])) visit_reads(p, v, at_home, note_home_read);
+    for (int v = 0; v < n; v++) {
+        const Node *node = &s->nodes.data[v];
+        if (!computes(node)) continue;
+        again[v] = repeatable(s, node, p->segments.data[p->home[v]].sweep);
+        if (again[v] && crosses[v]) kept += usual_numbers(s, node) * (s->out->f64 ? 8 : 4);
+    }
+    bool small = s->keep == KEEP_ALL || (s->keep == KEEP_BY_SIZE && kept <= KEPT_BYTES);
+    for (int v = 0; small && v < n; v++) {
+        if (!again[v]) continue;
+        Operands operands = {again, 0};
+        visit_reads(p, v, &operands, count_kept);
+        again[v] = !at_home[v] && operands.kept <= 1;
+    }
+    return again;
+}
+
+/* ---- the nodes in order ---- */
+
+/* Where nodes have gone, and in which segment that is. */
+typedef struct Copies {
+    const bool *again;
+    int *at, *segment;
+    bool *needed;
+} Copies;
+
+/* Whether segment `number` has to compute the node, or to look through it. */
+static bool absent(const Plan *p, const Copies *c, int v, int number) {
+    if (c->at[v] < 0 || p->s->nodes.data[v].class == NODE_VIEW) return true;
+    return c->again[v] && out_of_reach(p, c->segment[v], number);
+}
+
+static void copy_segment(Plan *p, int number, Copies *c) {
+    Schedule *s = p->s;
+    const Segment *segment = &p->segments.data[number];
+    int n = s->nodes.n;
+    memset(c->needed, 0, sizeof *c->needed * (size_t)n);
+    for (int i = 0; i < segment->nodes.n; i++) c->needed[segment->nodes.data[i]] = true;
+    for (int v = n - 1; v >= 0; v--) {
+        const Node *node = &s->nodes.data[v];
+        if (c->needed[v] && absent(p, c, v, number))
+            for (int k = 0; k < node->op.n_args; k++) c->needed[node->op.args[k]] = true;
+    }
+    for (int v = 0; v < n; v++) {
+        if (!c->needed[v] || !absent(p, c, v, number)) continue;
+        Node copy = s->nodes.data[v];
+        copy.sweep = segment->sweep;
+        copy.segment = number;
+        for (int k = 0; k < copy.op.n_args; k++) copy.op.args[k] = c->at[copy.op.args[k]];
+        c->at[v] = p->copies.n;
+        c->segment[v] = number;
+        vec_push(s->arena, &p->copies, copy);
+    }
+}
+
+void sweep_plan(Schedule *s) {
+    int n = s->nodes.n, found = 0;
+    Plan *p = &(Plan){.s = s};
+    p->level = arena_array(s->arena, int, n + 1);
+    p->bit = arena_array(s->arena, int, n + 1);
+    p->stage = arena_array(s->arena, int, n + 1);
+    p->home = arena_array(s->arena, int, n + 1);
+    Copies c = {.at = arena_array(s->arena, int, n + 1),
+                .segment = arena_array(s->arena, int, n + 1),
+                .needed = arena_array(s->arena, bool, n + 1)};
+    int *all = arena_array(s->arena, int, n + 1);
+    for (int v = 0; v < n; v++) {
+        c.at[v] = -1;
+        if (computes(&s->nodes.data[v])) all[found++] = v;
+    }
+    plan_level(p, all, found, -1, 0);
+    for (int i = 0; i < p->segments.n; i++)
+        for (int k = 0; k < p->segments.data[i].nodes.n; k++)
+            p->home[p->segments.data[i].nodes.data[k]] = i;
+    c.again = choose_repeated(p);
+    for (int i = 0; i < p->segments.n; i++) copy_segment(p, i, &c);
+    s->nodes.n = 0;
+    for (int i = 0; i < p->copies.n; i++) vec_push(s->arena, &s->nodes, p->copies.data[i]);
+    schedule_mark_live(s);
+}
+
+/* ---- what sweeps are there around ---- */
+
+int sweep_over(const Schedule *s, int sweep, AxisId axis) {
+    while (sweep >= 0 && s->out->sweeps.data[sweep].axis != axis)
+        sweep = s->out->sweeps.data[sweep].outer;
+    return sweep;
+}
+
+int sweep_common(const Schedule *s, int a, int b) {
+    while (a != b) /* an outer sweep has the smaller number */
+        if (a > b)
+            a = s->out->sweeps.data[a].outer;
+        else
+            b = s->out->sweeps.data[b].outer;
+    return a;
+}
+
+int sweep_summed(const Schedule *s, const Node *node) {
+    int summed = -1;
+    if (node->class != NODE_REDUCE) return -1;
+    for (int sweep = node->sweep; sweep >= 0; sweep = s->out->sweeps.data[sweep].outer) {
+        int bit = s->loop_bit[s->out->sweeps.data[sweep].axis];
+        if (node->space >> bit & 1 && !(node->loops >> bit & 1)) summed = sweep;
+    }
+    return summed;
+}
+
+int sweep_outlasted(const Schedule *s, const Node *node) {
+    int outlasted = -1;
+    for (int at = node->sweep; at != node->local && at >= 0; at = s->out->sweeps.data[at].outer)
+        outlasted = at;
+    return outlasted;
+}
+
+void sweep_lifetime(const Schedule *s, int sweep, int nest, int *first, int *last) {
+    int low = nest, high = nest;
+    for (int at = s->nests.data[nest].sweep; at != sweep && at >= 0;
+         at = s->out->sweeps.data[at].outer) {
+        low = s->out->sweeps.data[at].first;
+        high = s->out->sweeps.data[at].last;
+    }
+    if (low < *first) *first = low;
+    if (high > *last) *last = high;
+}
+
+/* ---- measures ---- */
+
+/* What a nest computes of one instance of `sweep`, in numbers. */
+static LoopSize numbers_of(const Schedule *s, const Nest *nest, int sweep) {
+    const LoopSweep *of = &s->out->sweeps.data[sweep];
+    LoopSize size = loop_size(nest->varying ? s->out->lanes : 1);
+    for (int i = 0; i < s->n_loop_axes; i++) {
+        AxisId axis = s->loop_axes[i];
+        if (!(nest->space >> i & 1) || axis == of->axis) continue;
+        int around = sweep_over(s, of->outer, axis);
+        size = loop_size_times(size, around >= 0 ? loop_size_tile(around)
+                                                 : loop_size_extent(s->out, axis));
+    }
+    return size;
+}
+
+static void add_numbers(LoopSweep *sweep, LoopSize size) {
+    for (int i = 0; i < sweep->n_numbers; i++)
+        if (loop_size_same_factors(sweep->numbers[i], size)) {
+            if (sweep->numbers[i].coef < size.coef) sweep->numbers[i].coef = size.coef;
+            return;
+        }
+    if (sweep->n_numbers < LOOP_MAX_SPACES) sweep->numbers[sweep->n_numbers++] = size;
+}
+
+void sweep_measure(Schedule *s) {
+    for (int i = 0; i < s->out->sweeps.n; i++) s->out->sweeps.data[i].first = s->nests.n;
+    for (int n = 0; n < s->nests.n; n++) {
+        const Nest *nest = &s->nests.data[n];
+        for (int at = nest->sweep; at >= 0; at = s->out->sweeps.data[at].outer) {
+            LoopSweep *sweep = &s->out->sweeps.data[at];
+            if (n < sweep->first) sweep->first = n;
+            sweep->last = n;
+            add_numbers(sweep, numbers_of(s, nest, at));
+        }
+    }
+}
