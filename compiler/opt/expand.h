@@ -7,7 +7,7 @@
 #ifndef ADAVIC_EXPAND_H
 #define ADAVIC_EXPAND_H
 
-#include "opt/loop.h"
+#include "opt/loop_code.h"
 
 #define LENGTH(a) ((int)(sizeof(a) / sizeof *(a)))
 

@@ -1,5 +1,5 @@
 /* loop.c -- building loop IR: sizes and instructions. See loop.h. */
-#include "opt/loop.h"
+#include "opt/loop_code.h"
 
 const char *const loop_op_text[LOOP_OP_COUNT] = {
 #define X(name, arity, doc) [LOOP_##name] = #name,

@@ -21,7 +21,7 @@
 #ifndef ADAVIC_SCHEDULE_H
 #define ADAVIC_SCHEDULE_H
 
-#include "opt/loop.h"
+#include "opt/loop_code.h"
 
 typedef enum { NODE_LEAF, NODE_VIEW, NODE_POINT, NODE_REDUCE, NODE_RANDOM } NodeClass;
 
