@@ -266,10 +266,45 @@ INLINE void put(void *out, bool f64, int64_t at, float value) {
         ((float *)out)[at] = value;
 }
 
-static void fill_in_fours(const av_random *r, void *out, bool f64) {
+static void four_of(const av_random *r, Words *c, Floats *numbers) {
     const uint32_t key[2] = {r->key[0], r->key[1] ^ r->site};
+    if (r->kind == AV_NORMAL)
+        four_normals(key, c, numbers);
+    else if (r->kind == AV_UNIFORM)
+        four_uniforms(key, c, numbers);
+    else
+        four_exponentials(key, c, numbers);
+}
+
+/* Where data sets are neighbours in memory, as in training: LANES of them at a time, in one row. */
+static void fill_rows(const av_random *r, float *out) {
+    for (int64_t i = 0; i < r->n_data; i += LANES)
+        for (int64_t j = 0; j < r->n_draw; j++)
+            for (int64_t k = 0; k < r->n_inst; k += 4) {
+                Words c;
+                Floats numbers;
+                int64_t n = r->n_data - i < LANES ? r->n_data - i : LANES;
+                int64_t quarters = r->n_inst - k < 4 ? r->n_inst - k : 4;
+                for (int l = 0; l < LANES; l++) {
+                    c.w[0][l] = r->step;
+                    c.w[1][l] = r->data0 + (uint32_t)i + (uint32_t)l;
+                    c.w[2][l] = (uint32_t)j;
+                    c.w[3][l] = (uint32_t)(k / 4);
+                }
+                four_of(r, &c, &numbers);
+                float *to = out + i + j * r->s_draw + k * r->s_inst;
+                for (int64_t q = 0; q < quarters; q++, to += r->s_inst)
+                    memcpy(to, numbers.v[q], (size_t)n * sizeof *to);
+            }
+}
+
+static void fill_in_fours(const av_random *r, void *out, bool f64) {
     int64_t at[3] = {0, 0, 0};
     Group g;
+    if (!f64 && r->s_data == 1 && 2 * r->n_data >= LANES) {
+        fill_rows(r, out);
+        return;
+    }
     while (next_group(r, (r->n_inst + 3) / 4, at, &g)) {
         Words c;
         Floats numbers;
@@ -280,12 +315,7 @@ static void fill_in_fours(const av_random *r, void *out, bool f64) {
             c.w[2][l] = (uint32_t)g.j[from];
             c.w[3][l] = (uint32_t)g.k[from];
         }
-        if (r->kind == AV_NORMAL)
-            four_normals(key, &c, &numbers);
-        else if (r->kind == AV_UNIFORM)
-            four_uniforms(key, &c, &numbers);
-        else
-            four_exponentials(key, &c, &numbers);
+        four_of(r, &c, &numbers);
         for (int l = 0; l < g.n; l++) {
             int64_t base = g.i[l] * r->s_data + g.j[l] * r->s_draw, k0 = 4 * g.k[l];
             int n = r->n_inst - k0 < 4 ? (int)(r->n_inst - k0) : 4;

@@ -324,6 +324,12 @@ static LLVMValueRef value(NestEmitter *e, const LoopInst *inst) {
 }
 
 static void clear(NestEmitter *e, const LoopInst *inst) {
+    if (inst->number == 0) {
+        LoopSize bytes = loop_size_times(inst->count, loop_size(e->lp->p->f64 ? 8 : 4));
+        LLVMBuildMemSet(e->b, buffer_base(e, inst->buffer), LLVMConstInt(e->m->i8, 0, false),
+                        size_of(e, bytes), e->lp->p->f64 ? 8 : 4);
+        return;
+    }
     LLVMValueRef args[] = {buffer_base(e, inst->buffer), size_of(e, inst->count),
                            LLVMConstReal(e->lp->real, inst->number)};
     LLVMBuildCall2(e->b, LLVMGlobalGetValueType(e->lp->clear), e->lp->clear, args, 3, "");

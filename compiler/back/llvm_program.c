@@ -188,32 +188,114 @@ static LLVMValueRef some_lanes(Llvm *m, LLVMValueRef x, unsigned first, unsigned
                                   LLVMConstVector(lane, n), "");
 }
 
-/* (to, from, count, valid lanes): halves are combined until one number is left, always in the same
- * order */
-static LLVMValueRef make_across_lanes(LlvmProgram *lp, bool max) {
+/* ---- sums and maxima over lanes: (to, from, count, valid lanes) ----
+ *
+ * Halves are combined until one number is left, always in the same order. A block of as many vectors
+ * as there are lanes is transposed on the way: two vectors become one that holds the halves of both,
+ * combined. */
+
+static LLVMValueRef combined(LlvmProgram *lp, bool max, LLVMValueRef a, LLVMValueRef b) {
+    LLVMBuilderRef builder = lp->m->builder;
+    if (!max) return LLVMBuildFAdd(builder, a, b, "");
+    return LLVMBuildSelect(builder, LLVMBuildFCmp(builder, LLVMRealOGT, a, b, ""), a, b, "");
+}
+
+/* Which lanes exist; true in the first, which always does. */
+static LLVMValueRef valid_mask(LlvmProgram *lp, LLVMValueRef valid) {
+    Llvm *m = lp->m;
+    LLVMValueRef number[64], all[64];
+    unsigned lanes = (unsigned)lp->p->lanes;
+    for (unsigned i = 0; i < lanes; i++) number[i] = LLVMConstInt(m->i32, i, false);
+    LLVMValueRef n = LLVMBuildTrunc(m->builder, valid, m->i32, "");
+    LLVMValueRef zero = LLVMConstInt(m->i32, 0, false);
+    for (unsigned i = 0; i < lanes; i++) all[i] = zero;
+    LLVMTypeRef vector = LLVMVectorType(m->i32, lanes);
+    n = LLVMBuildInsertElement(m->builder, LLVMGetPoison(vector), n, zero, "");
+    n = LLVMBuildShuffleVector(m->builder, n, LLVMGetPoison(vector), LLVMConstVector(all, lanes),
+                               "");
+    return LLVMBuildICmp(m->builder, LLVMIntSLT, LLVMConstVector(number, lanes), n, "");
+}
+
+static LLVMValueRef valid_row(LlvmProgram *lp, bool max, LLVMValueRef mask, LLVMValueRef from,
+                              LLVMValueRef row) {
+    Llvm *m = lp->m;
+    unsigned lanes = (unsigned)lp->p->lanes;
+    LLVMValueRef at = LLVMBuildMul(m->builder, row, LLVMConstInt(m->i64, lanes, false), "");
+    LLVMValueRef x = LLVMBuildLoad2(m->builder, lp->vreal, element(lp, from, at), "");
+    LLVMSetAlignment(x, lp->p->f64 ? 8 : 4);
+    LLVMValueRef rest[64], none = LLVMConstReal(lp->real, max ? -INFINITY : 0);
+    for (unsigned i = 0; i < lanes; i++) rest[i] = none;
+    return LLVMBuildSelect(m->builder, mask, x, LLVMConstVector(rest, lanes), "");
+}
+
+/* Row by row. */
+static LLVMValueRef make_rows(LlvmProgram *lp, bool max, LLVMTypeRef *args) {
+    Llvm *m = lp->m;
+    HelperLoop h = open_helper(lp, max ? "max_rows" : "sum_rows", args, 4, 2);
+    LLVMValueRef mask = valid_mask(lp, LLVMGetParam(h.f, 3));
+    LLVMValueRef x = valid_row(lp, max, mask, LLVMGetParam(h.f, 1), h.i);
+    for (unsigned n = (unsigned)lp->p->lanes / 2; n; n /= 2)
+        x = combined(lp, max, some_lanes(m, x, 0, n), some_lanes(m, x, n, n));
+    x = LLVMBuildExtractElement(m->builder, x, LLVMConstInt(m->i32, 0, false), "");
+    LLVMBuildStore(m->builder, x, element(lp, LLVMGetParam(h.f, 0), h.i));
+    return close_helper(lp, h, 2);
+}
+
+/* Of stretches of `size` lanes the lower halves (upper: `from` = size / 2), all of a, then all of b. */
+static LLVMValueRef halves(Llvm *m, LLVMValueRef a, LLVMValueRef b, unsigned lanes, unsigned size,
+                           unsigned from) {
+    LLVMValueRef lane[64];
+    unsigned n = 0;
+    for (unsigned at = 0; at < 2 * lanes; at += size)
+        for (unsigned i = 0; i < size / 2; i++)
+            lane[n++] = LLVMConstInt(m->i32, at + from + i, false);
+    return LLVMBuildShuffleVector(m->builder, a, b, LLVMConstVector(lane, lanes), "");
+}
+
+/* `count` blocks of as many rows as there are lanes. */
+static LLVMValueRef make_blocks(LlvmProgram *lp, bool max, LLVMTypeRef *args) {
     Llvm *m = lp->m;
     LLVMBuilderRef b = m->builder;
     unsigned lanes = (unsigned)lp->p->lanes;
-    HelperLoop h = open_helper(lp, max ? "max_lanes" : "sum_lanes",
-                               (LLVMTypeRef[]){m->ptr, m->ptr, m->i64, m->i64}, 4, 2);
-    LLVMValueRef at = LLVMBuildMul(b, h.i, LLVMConstInt(m->i64, lanes, false), "");
-    LLVMValueRef x = LLVMBuildLoad2(b, lp->vreal, element(lp, LLVMGetParam(h.f, 1), at), "");
-    LLVMSetAlignment(x, lp->p->f64 ? 8 : 4);
-    LLVMValueRef rest = LLVMConstReal(lp->real, max ? -INFINITY : 0);
-    for (unsigned i = 1; i < lanes; i++) { /* lane 0 always exists */
-        LLVMValueRef lane = LLVMConstInt(m->i64, i, false);
-        LLVMValueRef there = LLVMBuildICmp(b, LLVMIntSLT, lane, LLVMGetParam(h.f, 3), "");
-        LLVMValueRef kept = LLVMBuildExtractElement(b, x, lane, "");
-        x = LLVMBuildInsertElement(b, x, LLVMBuildSelect(b, there, kept, rest, ""), lane, "");
+    LLVMValueRef x[64];
+    HelperLoop h = open_helper(lp, max ? "max_blocks" : "sum_blocks", args, 4, 2);
+    LLVMValueRef first = LLVMBuildMul(b, h.i, LLVMConstInt(m->i64, lanes, false), "");
+    LLVMValueRef mask = valid_mask(lp, LLVMGetParam(h.f, 3));
+    for (unsigned i = 0; i < lanes; i++) {
+        LLVMValueRef row = LLVMBuildAdd(b, first, LLVMConstInt(m->i64, i, false), "");
+        x[i] = valid_row(lp, max, mask, LLVMGetParam(h.f, 1), row);
     }
-    for (unsigned n = lanes / 2; n; n /= 2) {
-        LLVMValueRef low = some_lanes(m, x, 0, n), high = some_lanes(m, x, n, n);
-        LLVMValueRef more = max ? LLVMBuildFCmp(b, LLVMRealOGT, low, high, "") : NULL;
-        x = max ? LLVMBuildSelect(b, more, low, high, "") : LLVMBuildFAdd(b, low, high, "");
-    }
-    x = LLVMBuildExtractElement(b, x, LLVMConstInt(m->i32, 0, false), "");
-    LLVMBuildStore(b, x, element(lp, LLVMGetParam(h.f, 0), h.i));
+    for (unsigned n = lanes, size = lanes; n > 1; n /= 2, size /= 2)
+        for (unsigned i = 0; i < n / 2; i++)
+            x[i] = combined(lp, max, halves(m, x[2 * i], x[2 * i + 1], lanes, size, 0),
+                            halves(m, x[2 * i], x[2 * i + 1], lanes, size, size / 2));
+    LLVMValueRef store = LLVMBuildStore(b, x[0], element(lp, LLVMGetParam(h.f, 0), first));
+    LLVMSetAlignment(store, lp->p->f64 ? 8 : 4);
     return close_helper(lp, h, 2);
+}
+
+/* Blocks, then the rows that are left. */
+static LLVMValueRef make_across_lanes(LlvmProgram *lp, bool max) {
+    Llvm *m = lp->m;
+    LLVMBuilderRef b = m->builder;
+    LLVMTypeRef args[] = {m->ptr, m->ptr, m->i64, m->i64};
+    LLVMTypeRef type = LLVMFunctionType(m->void_t, args, 4, false);
+    LLVMValueRef rows = make_rows(lp, max, args), blocks = make_blocks(lp, max, args);
+    const char *name = max ? "max_lanes" : "sum_lanes";
+    LLVMValueRef f =
+        llvm_function(m, arena_printf(m->arena, "%s_%s", lp->p->name, name), type, true);
+    LLVMPositionBuilderAtEnd(b, LLVMAppendBasicBlockInContext(m->context, f, ""));
+    LLVMValueRef to = LLVMGetParam(f, 0), from = LLVMGetParam(f, 1), valid = LLVMGetParam(f, 3);
+    LLVMValueRef lanes = LLVMConstInt(m->i64, (unsigned)lp->p->lanes, false);
+    LLVMValueRef n_blocks = LLVMBuildUDiv(b, LLVMGetParam(f, 2), lanes, "");
+    LLVMValueRef done = LLVMBuildMul(b, n_blocks, lanes, "");
+    LLVMBuildCall2(b, type, blocks, (LLVMValueRef[]){to, from, n_blocks, valid}, 4, "");
+    LLVMValueRef left[] = {element(lp, to, done),
+                           element(lp, from, LLVMBuildMul(b, done, lanes, "")),
+                           LLVMBuildSub(b, LLVMGetParam(f, 2), done, ""), valid};
+    LLVMBuildCall2(b, type, rows, left, 4, "");
+    LLVMBuildRetVoid(b);
+    return f;
 }
 
 static void program_types(LlvmProgram *lp) {

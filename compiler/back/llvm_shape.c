@@ -105,6 +105,8 @@ static void put_inst(Keying *k, const LoopNest *nest, const LoopInst *inst) {
         put(k, nest->regs.data[inst->dst].type * 2 + nest->regs.data[inst->dst].varying);
     bool bulk = inst->op == LOOP_clear || inst->op == LOOP_sum_lanes || inst->op == LOOP_max_lanes;
     if (inst->op == LOOP_loop || bulk) put_size(k, inst->count);
+    if (inst->op == LOOP_clear)
+        put_size(k, loop_size_times(inst->count, loop_size(k->lp->p->f64 ? 8 : 4)));
     if (inst->index || bulk) put_buffer(k, inst->buffer);
     if (inst->op == LOOP_sum_lanes || inst->op == LOOP_max_lanes) put_buffer(k, inst->buffer2);
     if (inst->index) put_index(k, inst->index);
