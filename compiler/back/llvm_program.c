@@ -190,9 +190,9 @@ static LLVMValueRef some_lanes(Llvm *m, LLVMValueRef x, unsigned first, unsigned
 
 /* ---- sums and maxima over lanes: (to, from, count, valid lanes) ----
  *
- * Halves are combined until one number is left, always in the same order. A block of as many vectors
- * as there are lanes is transposed on the way: two vectors become one that holds the halves of both,
- * combined. */
+ * Halves are combined until one number is left, always in the same order. A block of as many
+ * vectors as there are lanes is transposed on the way: two vectors become one that holds the halves
+ * of both, combined. */
 
 static LLVMValueRef combined(LlvmProgram *lp, bool max, LLVMValueRef a, LLVMValueRef b) {
     LLVMBuilderRef builder = lp->m->builder;
@@ -241,7 +241,8 @@ static LLVMValueRef make_rows(LlvmProgram *lp, bool max, LLVMTypeRef *args) {
     return close_helper(lp, h, 2);
 }
 
-/* Of stretches of `size` lanes the lower halves (upper: `from` = size / 2), all of a, then all of b. */
+/* Of stretches of `size` lanes the lower halves (upper: `from` = size / 2), all of a, then all of
+ * b. */
 static LLVMValueRef halves(Llvm *m, LLVMValueRef a, LLVMValueRef b, unsigned lanes, unsigned size,
                            unsigned from) {
     LLVMValueRef lane[64];

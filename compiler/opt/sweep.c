@@ -4,7 +4,8 @@
  * program computes over a plate falls into STAGES: a node is in the stage of what it reads of the
  * same instance, and in the next one after what needed all instances. The nodes of one stage make
  * one sweep: for a tile of instances after another, all of them. What is written and read in the
- * same sweep is there for one tile only, and never leaves the cache.
+ * same sweep is there for one tile only, and never leaves the cache. Within a sweep the same holds
+ * for a plate in the plate, where it is large.
  *
  * Output: Schedule.nodes holds the live nodes segment by segment; Schedule.out->sweeps.
  */
@@ -32,16 +33,28 @@ static bool computes(const Node *node) {
 
 /* ---- stages ---- */
 
+/* Instances where nothing is known; a plate inside another is swept along for its own sake from
+ * INNER instances on. */
+enum { USUAL = 32, INNER = 32 };
+
+static int64_t usual_extent(const Schedule *s, AxisId id) {
+    const IrAxis *axis = &s->ir->axes.data[id];
+    if (axis->copy_of != AXIS_NONE) axis = &s->ir->axes.data[axis->copy_of];
+    return axis->usual ? axis->usual : USUAL;
+}
+
 /* The plate to sweep along: the outermost one of the iteration. Random numbers and products by the
  * BLAS come whole; so does what is summed over lanes for each instance, once all lanes are there.
  */
 static int bit_to_sweep(const Plan *p, const Node *node, uint32_t swept) {
     const Schedule *s = p->s;
-    if (node->class == NODE_RANDOM || node->gemm || swept) return -1;
+    if (node->class == NODE_RANDOM || node->gemm) return -1;
     for (int i = 0; i < s->n_loop_axes; i++) {
         const IrAxis *axis = &s->ir->axes.data[s->loop_axes[i]];
         if (!(node->space >> i & 1) || axis->kind != AXIS_PLATE || axis->copy_of != AXIS_NONE)
             continue;
+        if (swept >> i & 1) continue;
+        if (swept && usual_extent(s, s->loop_axes[i]) < INNER) return -1;
         bool whole = schedule_lane_reduced(node) && node->loops >> i & 1;
         return whole ? -1 : i;
     }
@@ -103,97 +116,121 @@ static void plan_level(Plan *p, const int *nodes, int n, int sweep, uint32_t swe
         }
 }
 
-/* ---- computing again ---- */
+/* ---- computing again ----
+ *
+ * What a sweep computes of an instance and a later one reads is kept, or computed again from what
+ * is kept, whichever costs less. Costs are in vector operations per instance and count roughly:
+ * what matters is that the outputs of layers are kept, and what lies between is not.
+ */
 
-/* Numbers of all instances, for one block of lanes, of a node's own axes; plates of unknown size
- * and draws count as USUAL. */
-enum { USUAL = 32, KEPT_BYTES = 2 << 20 };
+enum { FUNCTION = 12 }; /* the cost of a function */
+
+/* Of keeping a number: written once and read once, from the cache or from memory; the latter where
+ * all that could be kept is larger than KEPT_BYTES. */
+enum { CACHED = 8, STORED = 48, KEPT_BYTES = 2 << 20 };
+
+/* What a value that is out of reach of a reader would have to outlast. */
+typedef enum { WITHIN_REACH, AN_OUTER_TILE, ALL_TILES } Reach;
+
+typedef struct Repeat {
+    Plan *p;
+    bool *again; /* by node: later sweeps compute it again */
+    Reach *reach;
+    double limit; /* of a search for what an instance costs */
+    int *seen, search;
+} Repeat;
 
 static double usual_numbers(const Schedule *s, const Node *node) {
     double n = (double)schedule_event_count(s, node->events, node->n_events);
     if (node->varying) n *= s->out->lanes;
-    for (int i = 0; i < s->n_loop_axes; i++) {
-        if (!(node->loops >> i & 1)) continue;
-        const IrAxis *axis = &s->ir->axes.data[s->loop_axes[i]];
-        if (axis->copy_of != AXIS_NONE) axis = &s->ir->axes.data[axis->copy_of];
-        n *= axis->usual ? (double)axis->usual : USUAL;
-    }
+    for (int i = 0; i < s->n_loop_axes; i++)
+        if (node->loops >> i & 1) n *= (double)usual_extent(s, s->loop_axes[i]);
     return n;
 }
 
+static double own_cost(const Schedule *s, const Node *node) {
+    IrRule rule = ir_op_info[node->op.opcode].rule;
+    bool simple = rule == RULE_CONTRACT || node->op.opcode == OP_ADD || node->op.opcode == OP_SUB ||
+                  node->op.opcode == OP_MUL || rule == RULE_REDUCE;
+    return (double)schedule_event_count(s, node->space_events, node->n_space_events) *
+           (simple ? 1 : FUNCTION);
+}
+
 /* Whether the node's value can be had again at the same instance from what it reads, and is large
- * enough for that to be a question: over more than the axes of its sweep. */
+ * enough for that to be a question: over more than the axes of its sweep, or of one inside another.
+ */
 static bool repeatable(const Schedule *s, const Node *node, int sweep) {
     if (sweep < 0 || node->output >= 0 || node->op.opcode == OP_INPUT || node->rows) return false;
     if (node->class != NODE_POINT && node->class != NODE_REDUCE) return false;
     if (node->space != node->loops || schedule_lane_reduced(node)) return false;
+    if (s->out->sweeps.data[sweep].outer >= 0) return true;
     for (int i = 0; i < s->n_loop_axes; i++)
         if (node->loops >> i & 1 && sweep_over(s, sweep, s->loop_axes[i]) < 0) return true;
     return false;
 }
 
-/* Whether what segment `from` computes of a tile has gone when segment `at` runs. */
-static bool out_of_reach(const Plan *p, int from, int at) {
-    int sweep = p->segments.data[from].sweep;
-    return sweep_common(p->s, sweep, p->segments.data[at].sweep) != sweep;
+static bool repeatable_node(const Plan *p, int v) {
+    const Node *node = &p->s->nodes.data[v];
+    return computes(node) && repeatable(p->s, node, p->segments.data[p->home[v]].sweep);
 }
 
-static void visit_reads(const Plan *p, int v, void *context,
-                        void (*visit)(const Plan *p, int v, int read, void *context)) {
-    const IrOp *op = &p->s->nodes.data[v].op;
-    for (int i = 0; i < op->n_args; i++) {
-        int read = schedule_base(p->s, op->args[i]).node;
-        if (computes(&p->s->nodes.data[read])) visit(p, v, read, context);
+static Reach reach_of(const Plan *p, int from, int at) {
+    int sweep = p->segments.data[from].sweep;
+    int common = sweep_common(p->s, sweep, p->segments.data[at].sweep);
+    return common == sweep ? WITHIN_REACH : common >= 0 ? AN_OUTER_TILE : ALL_TILES;
+}
+
+/* What each value would have to outlast, for its readers and theirs where these are repeated. */
+static void note_reach(Repeat *r) {
+    const Plan *p = r->p;
+    for (int v = p->s->nodes.n - 1; v >= 0; v--) {
+        const IrOp *op = &p->s->nodes.data[v].op;
+        if (!computes(&p->s->nodes.data[v])) continue;
+        for (int i = 0; i < op->n_args; i++) {
+            int read = schedule_base(p->s, op->args[i]).node;
+            if (!computes(&p->s->nodes.data[read])) continue;
+            Reach reach = reach_of(p, p->home[read], p->home[v]);
+            if (repeatable_node(p, v) && r->reach[v] > reach) reach = r->reach[v];
+            if (reach > r->reach[read]) r->reach[read] = reach;
+        }
     }
 }
 
-static void note_crossing(const Plan *p, int v, int read, void *context) {
-    bool *crosses = context;
-    crosses[read] |= out_of_reach(p, p->home[read], p->home[v]);
+/* Adds what `v` and all that has to be computed again for it cost, as far as the limit. */
+static double cost_again(Repeat *r, int v, double cost) {
+    const Schedule *s = r->p->s;
+    const IrOp *op = &s->nodes.data[v].op;
+    r->seen[v] = r->search;
+    cost += own_cost(s, &s->nodes.data[v]);
+    for (int i = 0; i < op->n_args && cost <= r->limit; i++) {
+        int read = schedule_base(s, op->args[i]).node;
+        if (r->again[read] && r->seen[read] != r->search) cost = cost_again(r, read, cost);
+    }
+    return cost;
 }
 
-static void note_home_read(const Plan *p, int v, int read, void *context) {
-    bool *read_at_home = context;
-    read_at_home[read] |= !out_of_reach(p, p->home[read], p->home[v]);
-}
-
-typedef struct Operands {
-    const bool *again;
-    int kept;
-} Operands;
-
-static void count_kept(const Plan *p, int v, int read, void *context) {
-    Operands *operands = context;
-    int sweep = p->segments.data[p->home[v]].sweep;
-    operands->kept += !operands->again[read] && repeatable(p->s, &p->s->nodes.data[read], sweep);
-}
-
-/* Which nodes later sweeps compute again. Where all that would be kept is small, only what nobody
- * needs before, and what takes no more to keep than what it is computed from. */
 static const bool *choose_repeated(Plan *p) {
     Schedule *s = p->s;
     int n = s->nodes.n;
-    bool *again = arena_array(s->arena, bool, n + 1), *crosses = arena_array(s->arena, bool, n + 1),
-         *at_home = arena_array(s->arena, bool, n + 1);
+    Repeat *r = &(Repeat){.p = p,
+                          .again = arena_array(s->arena, bool, n + 1),
+                          .reach = arena_array(s->arena, Reach, n + 1),
+                          .seen = arena_array(s->arena, int, n + 1)};
     double kept = 0;
+    note_reach(r);
     for (int v = 0; v < n; v++)
-        if (computes(&s->nodes.data[v])) visit_reads(p, v, crosses, note_crossing);
-    for (int v = 0; v < n; v++)
-        if (computes(&s->nodes.data[v])) visit_reads(p, v, at_home, note_home_read);
+        if (r->reach[v] == ALL_TILES && repeatable_node(p, v))
+            kept += usual_numbers(s, &s->nodes.data[v]) * (s->out->f64 ? 8 : 4);
+    bool stored = s->keep == KEEP_SMALL || (s->keep == KEEP_BY_SIZE && kept > KEPT_BYTES);
     for (int v = 0; v < n; v++) {
         const Node *node = &s->nodes.data[v];
-        if (!computes(node)) continue;
-        again[v] = repeatable(s, node, p->segments.data[p->home[v]].sweep);
-        if (again[v] && crosses[v]) kept += usual_numbers(s, node) * (s->out->f64 ? 8 : 4);
+        if (!repeatable_node(p, v)) continue;
+        double numbers = (double)schedule_event_count(s, node->events, node->n_events);
+        r->limit = numbers * (stored && r->reach[v] == ALL_TILES ? STORED : CACHED);
+        r->search++;
+        r->again[v] = cost_again(r, v, 0) <= r->limit;
     }
-    bool small = s->keep == KEEP_ALL || (s->keep == KEEP_BY_SIZE && kept <= KEPT_BYTES);
-    for (int v = 0; small && v < n; v++) {
-        if (!again[v]) continue;
-        Operands operands = {again, 0};
-        visit_reads(p, v, &operands, count_kept);
-        again[v] = !at_home[v] && operands.kept <= 1;
-    }
-    return again;
+    return r->again;
 }
 
 /* ---- the nodes in order ---- */
@@ -208,7 +245,7 @@ typedef struct Copies {
 /* Whether segment `number` has to compute the node, or to look through it. */
 static bool absent(const Plan *p, const Copies *c, int v, int number) {
     if (c->at[v] < 0 || p->s->nodes.data[v].class == NODE_VIEW) return true;
-    return c->again[v] && out_of_reach(p, c->segment[v], number);
+    return c->again[v] && reach_of(p, c->segment[v], number) != WITHIN_REACH;
 }
 
 static void copy_segment(Plan *p, int number, Copies *c) {

@@ -103,9 +103,13 @@ static int64_t extent(const IrProgram *p, AxisId axis) {
     return a->kind == AXIS_EVENT ? a->extent : run_time[a->kind];
 }
 
-static int64_t trips(const IrProgram *p, LoopSize size) {
+/* All tiles of a sweep together are the extent of its axis. */
+static int64_t trips(const LoopProgram *p, LoopSize size) {
     int64_t n = size.coef;
-    for (int i = 0; i < size.n; i++) n *= extent(p, size.factor[i]);
+    for (int i = 0; i < size.n; i++) {
+        bool tile = size.factor[i] >= LOOP_TILE;
+        n *= extent(p->ir, tile ? p->sweeps.data[size.factor[i] - LOOP_TILE].axis : size.factor[i]);
+    }
     return n;
 }
 
@@ -131,7 +135,7 @@ static int64_t executed(const LoopProgram *loops) {
         for (int i = 0; i < loops->nests.data[n]->code.n; i++) {
             const LoopInst *inst = &loops->nests.data[n]->code.data[i];
             if (inst->op == LOOP_loop) {
-                times[depth + 1] = times[depth] * trips(loops->ir, inst->count);
+                times[depth + 1] = times[depth] * trips(loops, inst->count);
                 depth++;
             }
             if (inst->op == LOOP_end) depth--;
