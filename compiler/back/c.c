@@ -54,7 +54,8 @@ static const char preamble[] =
     "#define inline static inline __attribute__((always_inline, unused))\n"
     "#define helper static __attribute__((noinline, unused))\n";
 
-/* $R real, $I int of its width, $B its bytes, $S suffix of C's functions, $T suffix of the types */
+/* $R real, $I int of its width, $B its bytes, $S suffix of C's functions, $T suffix of the types,
+ * $X bias of the exponent, $M bits of the mantissa, $N a number whose lowest bits count */
 static const char scalar_types[] =
     "typedef $R real$T;\n"
     "typedef $I int$T;\n"
@@ -64,6 +65,10 @@ static const char scalar_types[] =
     "inline real$T abs$T(real$T a) { return fabs$S(a); }\n"
     "inline real$T fma$T(real$T a, real$T b, real$T c) { return __builtin_fma$S(a, b, c); }\n"
     "inline real$T sel$T(int$T m, real$T a, real$T b) { return m ? a : b; }\n"
+    "inline real$T scale$T(real$T a, real$T b) { /* 2^b as two factors */\n"
+    "    int$T n = bits$T(b + $N) - bits$T($N), h = n >> 1;\n"
+    "    return a * unbits$T((h + $X) << $M) * unbits$T((n - h + $X) << $M);\n"
+    "}\n"
     "inline int$T imin$T(int64_t a, int64_t b) { return a < b ? a : b; }\n"
     "inline int$T lt$T(real$T a, real$T b) { return -(a < b); }\n"
     "inline int$T le$T(real$T a, real$T b) { return -(a <= b); }\n"
@@ -88,6 +93,10 @@ static const char vector_types[] =
     "}\n"
     "inline real$V sel$V(int$V m, real$V a, real$V b) {\n"
     "    return (real$V)(((int$V)a & m) | ((int$V)b & ~m));\n"
+    "}\n"
+    "inline real$V scale$V(real$V a, real$V b) {\n"
+    "    int$V n = bits$V(b + $N) - bits$T($N), h = n >> 1;\n"
+    "    return a * unbits$V((h + $X) << $M) * unbits$V((n - h + $X) << $M);\n"
     "}\n"
     "inline int$V lt$V(real$V a, real$V b) { return a < b; }\n"
     "inline int$V le$V(real$V a, real$V b) { return a <= b; }\n"
@@ -152,6 +161,15 @@ static void expand(Text *out, const char *text, const LoopProgram *p) {
             break;
         case 'T':
             text_add(out, suffix(p, false));
+            break;
+        case 'X':
+            text_add(out, p->f64 ? "1023" : "127");
+            break;
+        case 'N':
+            text_add(out, p->f64 ? "0x1.8p52" : "0x1.8p23f");
+            break;
+        case 'M':
+            text_add(out, p->f64 ? "52" : "23");
             break;
         case 'V':
             text_add(out, suffix(p, true));
@@ -325,6 +343,9 @@ static void value(CPrinter *c, const LoopInst *inst) {
         break;
     case LOOP_fma:
         call(c, "fma", inst);
+        break;
+    case LOOP_scale:
+        call(c, "scale", inst);
         break;
     case LOOP_lt:
         call(c, "lt", inst);

@@ -21,6 +21,7 @@ typedef struct Llvm {
     LLVMTypeRef nest_t, run_t, scratch_t;
     char *tune;      /* the processor whose costs instructions are chosen by, or NULL: none in
                         particular */
+    bool avx512;     /* the target has instructions for vectors of 512 bits */
     int vector_bits; /* of the widest vectors in use, an attribute of every function */
 } Llvm;
 

@@ -253,6 +253,45 @@ static LLVMValueRef shift(NestEmitter *e, const LoopInst *inst, LLVMValueRef a) 
     return inst->op == LOOP_ishl ? LLVMBuildShl(e->b, a, by, "") : LLVMBuildAShr(e->b, a, by, "");
 }
 
+/* 2^n as a real, n in the range of exponents. */
+static LLVMValueRef power_of_two(NestEmitter *e, LLVMValueRef n, LLVMTypeRef type) {
+    LLVMTypeRef integer = LLVMTypeOf(n);
+    bool varying = LLVMGetTypeKind(integer) == LLVMVectorTypeKind;
+    LLVMValueRef bias = LLVMConstInt(e->lp->integer, e->lp->p->f64 ? 1023 : 127, false);
+    LLVMValueRef mantissa = LLVMConstInt(e->lp->integer, e->lp->p->f64 ? 52 : 23, false);
+    if (varying) bias = splat(e, bias), mantissa = splat(e, mantissa);
+    n = LLVMBuildShl(e->b, LLVMBuildAdd(e->b, n, bias, ""), mantissa, "");
+    return LLVMBuildBitCast(e->b, n, type, "");
+}
+
+/* One instruction in AVX-512, else two factors: neither leaves the range of exponents. */
+static LLVMValueRef scale(NestEmitter *e, LLVMValueRef x, LLVMValueRef by, bool varying) {
+    LLVMBuilderRef b = e->b;
+    bool f64 = e->lp->p->f64;
+    LLVMTypeRef type = LLVMTypeOf(x), integer = varying ? e->lp->vinteger : e->lp->integer;
+    if (varying && e->m->avx512 && e->lp->p->lanes * (f64 ? 64 : 32) == 512) {
+        const char *name =
+            f64 ? "llvm.x86.avx512.mask.scalef.pd.512" : "llvm.x86.avx512.mask.scalef.ps.512";
+        LLVMTypeRef mask = f64 ? e->m->i8 : LLVMInt16TypeInContext(e->m->context);
+        LLVMValueRef args[] = {x, by, x, LLVMConstAllOnes(mask), LLVMConstInt(e->m->i32, 4, false)};
+        unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+        LLVMValueRef f = LLVMGetIntrinsicDeclaration(e->m->module, id, NULL, 0);
+        LLVMTypeRef function = LLVMIntrinsicGetType(e->m->context, id, NULL, 0);
+        return LLVMBuildCall2(b, function, f, args, 5, "");
+    }
+    LLVMValueRef one = LLVMConstInt(e->lp->integer, 1, false);
+    /* 1.5 2^mantissa holds whole numbers in its lowest bits: unlike a conversion, sound for nan */
+    LLVMValueRef magic = LLVMConstReal(e->lp->real, f64 ? 0x1.8p52 : 0x1.8p23);
+    LLVMValueRef offset = LLVMConstBitCast(magic, e->lp->integer);
+    if (varying) magic = splat(e, magic), offset = splat(e, offset);
+    LLVMValueRef n = LLVMBuildBitCast(b, LLVMBuildFAdd(b, by, magic, ""), integer, "");
+    n = LLVMBuildSub(b, n, offset, "");
+    LLVMValueRef half = LLVMBuildAShr(b, n, varying ? splat(e, one) : one, "");
+    LLVMValueRef rest = LLVMBuildSub(b, n, half, "");
+    x = LLVMBuildFMul(b, x, power_of_two(e, half, type), "");
+    return LLVMBuildFMul(b, x, power_of_two(e, rest, type), "");
+}
+
 static LLVMValueRef value(NestEmitter *e, const LoopInst *inst) {
     LLVMBuilderRef b = e->b;
     LLVMTypeRef type = type_of(e, &e->nest->regs.data[inst->dst]);
@@ -289,6 +328,8 @@ static LLVMValueRef value(NestEmitter *e, const LoopInst *inst) {
         return LLVMBuildFDiv(b, x[0], x[1], "");
     case LOOP_fma:
         return intrinsic(e, "llvm.fma", x, 3);
+    case LOOP_scale:
+        return scale(e, x[0], x[1], e->nest->regs.data[inst->dst].varying);
     case LOOP_min:
         return LLVMBuildSelect(b, compare(e, LLVMRealOLT, x[0], x[1]), x[0], x[1], "");
     case LOOP_max:

@@ -84,6 +84,7 @@ const char *back_llvm(Arena *arena, const Unit *unit, const Target *target, cons
     const char *why = target_machine(arena, target, &machine);
     if (why) return why;
     Llvm *m = &(Llvm){.arena = arena, .context = LLVMContextCreate()};
+    m->avx512 = !strcmp(target_named(target->cpu), "x86-64-v4");
     if (!strcmp(target->cpu, "host")) m->tune = LLVMGetHostCPUName();
     m->module = LLVMModuleCreateWithNameInContext("adavic", m->context);
     m->builder = LLVMCreateBuilderInContext(m->context);

@@ -32,11 +32,10 @@ static int exp_rest(LoopCode *c, int r) {
     return horner(c, r, k, EXP_TERMS - 2);
 }
 
-/* x = n ln 2 + r; the integer n also as bits, in *n_bits. */
-static int exp_reduce(LoopCode *c, int x, int *n_bits) {
-    int shifted = fused(c, x, K(c, M_LOG2E), K(c, magic(c)));
-    int n = sub(c, shifted, K(c, magic(c)));
-    *n_bits = iadd(c, bits(c, shifted), -magic_bits(c));
+/* x = n ln 2 + r, with *n whole; `*shifted` has it in its lowest bits. */
+static int exp_reduce(LoopCode *c, int x, int *whole, int *shifted) {
+    *shifted = fused(c, x, K(c, M_LOG2E), K(c, magic(c)));
+    int n = *whole = sub(c, *shifted, K(c, magic(c)));
     double high = wide(c) ? M_LN2 : (double)(float)M_LN2;
     double low = wide(c) ? 2.3190468138462996e-17 : -1.904654299957768e-09;
     int r = fused(c, n, K(c, -high), x);
@@ -51,17 +50,15 @@ static int power_of_two(LoopCode *c, int n_bits) {
 int expand_exp(LoopCode *c, const int *args) {
     /* within these 2^n overflows to infinity, or vanishes, as two factors */
     int x = wide(c) ? clamp(c, args[0], -760, 720) : clamp(c, args[0], -110, 95);
-    int n, r = exp_reduce(c, x, &n);
-    int y = fused(c, mul(c, r, r), exp_rest(c, r), r);
-    y = add(c, y, K(c, 1));
-    int half = loop_shift(c, LOOP_ishr, n, 1);
-    int other = loop_emit(c, LOOP_isub, n, half, 0);
-    return mul(c, mul(c, y, power_of_two(c, half)), power_of_two(c, other));
+    int n, shifted, r = exp_reduce(c, x, &n, &shifted);
+    int y = fused(c, r, fused(c, r, exp_rest(c, r), K(c, 1)), K(c, 1));
+    return loop_emit(c, LOOP_scale, y, n, 0);
 }
 
 int expand_expm1(LoopCode *c, const int *args) {
     int x = wide(c) ? clamp(c, args[0], -60, 710) : clamp(c, args[0], -25, 89);
-    int n, r = exp_reduce(c, x, &n);
+    int whole, shifted, r = exp_reduce(c, x, &whole, &shifted);
+    int n = iadd(c, bits(c, shifted), -magic_bits(c));
     int q = fused(c, mul(c, r, r), exp_rest(c, r), r);
     /* 2^n q + 2^n - 1, as twice its half: 2^(n-1) does not overflow before the result does */
     int t = power_of_two(c, iadd(c, n, -1));
