@@ -219,18 +219,20 @@ static bool check_count(Checker *ck, const Ast *ast, int wanted, Span where, boo
     return false;
 }
 
+/* Is this argument given by name, to what has no parameters? Reports it. */
+static bool refuse_named(Checker *ck, const Ast *call, const Ast *arg) {
+    if (arg->kind != AST_NAMED) return false;
+    FAIL(ck, DIAG_NAMED_ARGUMENT, arg->span, call->name.text);
+    resolve(ck, arg->value);
+    return true;
+}
+
 /* Resolves all arguments of a call into args; false if any is wrong. */
 static bool resolve_arguments(Checker *ck, const Ast *ast, Expr **args, int max) {
     bool good = true;
     for (int i = 0; i < ast->args.n; i++) {
         const Ast *arg = ast->args.data[i];
-        Expr *e = NULL;
-        if (arg->kind == AST_NAMED) {
-            FAIL(ck, DIAG_NAMED_ARGUMENT, arg->span, ast->name.text);
-            resolve(ck, arg->value);
-        } else {
-            e = resolve(ck, arg);
-        }
+        Expr *e = refuse_named(ck, ast, arg) ? NULL : resolve(ck, arg);
         if (i < max) args[i] = e;
         good = good && e;
     }
@@ -239,6 +241,8 @@ static bool resolve_arguments(Checker *ck, const Ast *ast, Expr **args, int max)
 
 static Expr *resolve_rep(Checker *ck, const Ast *ast) {
     int before = ck->size;
+    bool named = refuse_named(ck, ast, ast->args.data[0]);
+    if (refuse_named(ck, ast, ast->args.data[1]) || named) return NULL;
     Expr *element = resolve(ck, ast->args.data[0]);
     int cost = ck->size - before;
     int64_t n;
