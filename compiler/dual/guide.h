@@ -54,6 +54,10 @@ typedef struct Gaussian {
     Val centre, spread; /* unconstrained; spread is a standard deviation */
 } Gaussian;
 bool is_structured(const Build *b);
+/* Can the arguments of `var` be computed from what was drawn before? The one at `but` (-1: none)
+ * and latent `except` (NULL: none) are not asked for. Guides that are not structured know no
+ * latent. */
+bool arguments_known(const Build *b, const Var *var, int but, const Var *except);
 /* Output of program prepare: the unconstrained prior draws of a latent whose link is of events. */
 const char *free_name(Build *b, const Var *latent);
 /* What the affine map starts from where nothing is fused. */

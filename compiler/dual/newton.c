@@ -26,19 +26,6 @@ static const double LEAST_CURVATURE = 0.1; /* of the law's own */
 
 /* ---- does it apply? ---- */
 
-typedef struct Parents {
-    const Build *b;
-    const Var *except;
-    bool known;
-} Parents;
-
-static void check_parent(void *user, Var *var) {
-    Parents *parents = user;
-    if (var->kind == VAR_LATENT && var != parents->except &&
-        parents->b->value[var->index].v == IR_NONE)
-        parents->known = false;
-}
-
 static bool is_child(const Var *var, const Var *of) {
     for (int i = 0; var->dist && i < var->dist->n_params; i++)
         if (expr_mentions(var->args[i], of)) return true;
@@ -60,23 +47,16 @@ static bool ties(const Var *child, const Var *of) {
     return false;
 }
 
-static bool parents_known(const Build *b, const Var *var, const Var *except) {
-    Parents parents = {.b = b, .except = except, .known = true};
-    for (int i = 0; i < var->dist->n_params; i++)
-        expr_visit_vars(var->args[i], check_parent, &parents);
-    return parents.known;
-}
-
 bool newton_applies(const Build *b, const Var *z) {
     Type free = model_free_type(z);
     int children = 0;
     if (!is_structured(b) || b->options.no_exact || !z->type.plate) return false;
-    if (event_size(&free) > MAX_NEWTON || !parents_known(b, z, NULL)) return false;
+    if (event_size(&free) > MAX_NEWTON || !arguments_known(b, z, -1, NULL)) return false;
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (!is_child(var, z)) continue;
         children++;
-        if (var->kind != VAR_OBSERVED || !parents_known(b, var, z) || ties(var, z) ||
+        if (var->kind != VAR_OBSERVED || !arguments_known(b, var, -1, z) || ties(var, z) ||
             !plate_within(var->type.plate, z->type.plate))
             return false;
     }

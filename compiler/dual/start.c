@@ -19,21 +19,23 @@ const char *free_name(Build *b, const Var *latent) {
     return arena_printf(b->arena, "%s.free", latent->name);
 }
 
-typedef struct KnownArgs {
+typedef struct Known {
     const Build *b;
-    bool known;
-} KnownArgs;
+    const Var *except;
+    bool all;
+} Known;
 
 static void check_known(void *user, Var *var) {
-    KnownArgs *k = user;
-    if (var->kind == VAR_LATENT && (!is_structured(k->b) || k->b->value[var->index].v == IR_NONE))
-        k->known = false;
+    Known *known = user;
+    if (var->kind != VAR_LATENT || var == known->except) return;
+    if (!is_structured(known->b) || known->b->value[var->index].v == IR_NONE) known->all = false;
 }
 
-static bool prior_is_known(const Build *b, const Var *var) {
-    KnownArgs k = {.b = b, .known = true};
-    for (int i = 0; i < var->dist->n_params; i++) expr_visit_vars(var->args[i], check_known, &k);
-    return k.known;
+bool arguments_known(const Build *b, const Var *var, int but, const Var *except) {
+    Known known = {.b = b, .except = except, .all = true};
+    for (int i = 0; i < var->dist->n_params; i++)
+        if (i != but) expr_visit_vars(var->args[i], check_known, &known);
+    return known.all;
 }
 
 static Val to_free(Build *b, const Var *var, Val value) {
@@ -46,7 +48,7 @@ static Gaussian prior_of(Build *b, const Var *var) {
     IrProgram *p = b->p;
     Type free = model_free_type(var);
     Gaussian prior = {.centre = val_of(IR_NONE, &free), .spread = val_of(IR_NONE, &free)};
-    if (prior_is_known(b, var) && !b->options.no_exact) {
+    if (arguments_known(b, var, -1, NULL) && !b->options.no_exact) {
         lower_centre_and_spread(b, var, to_free, &prior.centre, &prior.spread.v);
         prior.spread.v = ir_max(p, prior.spread.v, number(b, 1e-6));
         return prior;
@@ -85,21 +87,12 @@ static Gaussian through_link(Build *b, const Var *var, Val location, IrValue err
     return moment;
 }
 
-/* May the arguments of `var`, its location aside, be computed from what was drawn before? */
-static bool scale_is_known(const Build *b, const Var *var) {
-    KnownArgs k = {.b = b, .known = true};
-    int location = location_param(var->dist);
-    for (int i = 0; i < var->dist->n_params; i++)
-        if (i != location) expr_visit_vars(var->args[i], check_known, &k);
-    return k.known;
-}
-
 /* What an average over all instances of `child` in one of `parent` says of their location, given
  * what each says of its own (squared error `se2`; IR_NONE: it is observed) and the scales in K.
  * IR_NONE where these are not known, or differ between the instances that are averaged. */
 static IrValue averaged_error(Build *b, const Var *parent, const Var *child, IrValue se2) {
     IrProgram *p = b->p;
-    if (!scale_is_known(b, child)) return IR_NONE;
+    if (!arguments_known(b, child, location_param(child->dist), NULL)) return IR_NONE;
     IrValue own = ir_square(p, lower_spread(b, child));
     if (repeats_location(child)) {
         Val event = val_of(own, &child->type);

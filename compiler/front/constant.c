@@ -264,6 +264,10 @@ static Range range_of_op(IrOpcode opcode, const Range *r) {
     case OP_LOG1M_EXP:
         return a.lo > 0 ? all()
                         : (Range){a.hi < 0 ? ev_log1m_exp(a.hi) : -INFINITY, ev_log1m_exp(a.lo)};
+    case OP_LOG_BESSEL_I: /* increasing in its argument; the order is a constant */
+        return r[1].hi < 0 ? all()
+                           : ordered(ev_log_bessel_i(a.lo, fmax(r[1].lo, 0)),
+                                     ev_log_bessel_i(a.lo, r[1].hi));
     case OP_ATAN2:
         return (Range){-M_PI, M_PI};
     case OP_SIGN:

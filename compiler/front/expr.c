@@ -4,6 +4,7 @@
  * Two limits are kept while the tree grows, so that whoever walks it later may recurse and inline
  * freely: the number of operations after inlining (Checker.size) and the depth (Checker.depth). */
 #include "front/check.h"
+#include "ir/special.h"
 
 #include <math.h>
 
@@ -219,18 +220,20 @@ static bool check_count(Checker *ck, const Ast *ast, int wanted, Span where, boo
     return false;
 }
 
+/* Is this argument given by name, to what has no parameters? Reports it. */
+static bool refuse_named(Checker *ck, const Ast *call, const Ast *arg) {
+    if (arg->kind != AST_NAMED) return false;
+    FAIL(ck, DIAG_NAMED_ARGUMENT, arg->span, call->name.text);
+    resolve(ck, arg->value);
+    return true;
+}
+
 /* Resolves all arguments of a call into args; false if any is wrong. */
 static bool resolve_arguments(Checker *ck, const Ast *ast, Expr **args, int max) {
     bool good = true;
     for (int i = 0; i < ast->args.n; i++) {
         const Ast *arg = ast->args.data[i];
-        Expr *e = NULL;
-        if (arg->kind == AST_NAMED) {
-            FAIL(ck, DIAG_NAMED_ARGUMENT, arg->span, ast->name.text);
-            resolve(ck, arg->value);
-        } else {
-            e = resolve(ck, arg);
-        }
+        Expr *e = refuse_named(ck, ast, arg) ? NULL : resolve(ck, arg);
         if (i < max) args[i] = e;
         good = good && e;
     }
@@ -239,6 +242,8 @@ static bool resolve_arguments(Checker *ck, const Ast *ast, Expr **args, int max)
 
 static Expr *resolve_rep(Checker *ck, const Ast *ast) {
     int before = ck->size;
+    bool named = refuse_named(ck, ast, ast->args.data[0]);
+    if (refuse_named(ck, ast, ast->args.data[1]) || named) return NULL;
     Expr *element = resolve(ck, ast->args.data[0]);
     int cost = ck->size - before;
     int64_t n;
@@ -256,6 +261,26 @@ static Expr *resolve_rep(Checker *ck, const Ast *ast) {
     Expr *e = new_expr(ck, EXPR_ARRAY, ast->span, (int)n);
     for (int64_t i = 0; i < n; i++) e->args[i] = element;
     return e;
+}
+
+/* log_bessel_i(nu, x): code is made for the order, a number. */
+static Expr *resolve_log_bessel_i(Checker *ck, const Ast *ast) {
+    Expr *args[2] = {0};
+    Value order;
+    if (!resolve_arguments(ck, ast, args, 2)) return NULL;
+    Span span = ast->args.data[0]->span;
+    if (!evaluate(ck, args[0], false, &order) || order.n_dims) {
+        FAIL(ck, DIAG_NOT_CONSTANT, span, "the order of `log_bessel_i`");
+        diag_help(ck->diags,
+                  "write a number, a const, or the size of a definition, as `K / 2 - 1`");
+    } else if (!(order.data[0] >= 0 && order.data[0] <= MAX_BESSEL_ORDER)) {
+        FAIL(ck, DIAG_PARAMETER_VALUE, span, "nu", ast->name.text,
+             arena_printf(ck->arena, "between 0 and %d", MAX_BESSEL_ORDER), order.data[0]);
+    } else {
+        Expr *number = number_expr(ck, order.data[0], span);
+        return op_expr(ck, OP_LOG_BESSEL_I, ast->span, number, args[1], NULL);
+    }
+    return NULL;
 }
 
 /* ---- comprehensions: an array, its elements resolved one by one ---- */
@@ -311,6 +336,8 @@ static Expr *resolve_builtin(Checker *ck, const Ast *ast, const Builtin *builtin
     if (strcmp(ast->name.text, "rep") == 0) return resolve_rep(ck, ast);
     if (builtin->kind == BUILTIN_REDUCTION && ast->args.data[0]->kind == AST_COMPREHENSION)
         return resolve_reduced_comprehension(ck, ast, builtin->reduce);
+    if (builtin->kind == BUILTIN_POINT && builtin->opcode == OP_LOG_BESSEL_I)
+        return resolve_log_bessel_i(ck, ast);
     Expr *args[3] = {0};
     if (!resolve_arguments(ck, ast, args, 3)) return NULL;
     if (builtin->kind == BUILTIN_POINT)

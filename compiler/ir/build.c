@@ -10,6 +10,7 @@
  * copy stands beside what it copies; events by number.
  */
 #include "ir/ir.h"
+#include "ir/special.h"
 
 /* ---- axes ---- */
 
@@ -191,6 +192,10 @@ static const char *infer_random(const IrProgram *p, IrOp *op) {
     return NULL;
 }
 
+static bool is_order(const IrOp *op) {
+    return op->opcode == OP_CONST && op->number >= 0 && op->number <= MAX_BESSEL_ORDER;
+}
+
 static const char *infer_point_type(const IrProgram *p, IrOp *op) {
     IrType type[3] = {IR_REAL, IR_REAL, IR_REAL};
     for (int i = 0; i < op->n_args; i++) type[i] = p->ops.data[op->args[i]].type;
@@ -212,6 +217,14 @@ static const char *infer_point_type(const IrProgram *p, IrOp *op) {
     case OP_STOP_GRADIENT:
         op->type = type[0];
         return NULL;
+    case OP_LOG_BESSEL_I:
+    case OP_BESSEL_RATIO: /* code is made for the order */
+        op->type = IR_REAL;
+        if (type[1] != IR_REAL) return "takes reals";
+        return is_order(&p->ops.data[op->args[0]])
+                   ? NULL
+                   : arena_printf(p->arena, "takes a const from 0 to %d as order",
+                                  MAX_BESSEL_ORDER);
     default:
         op->type = IR_REAL;
         for (int i = 0; i < op->n_args; i++)

@@ -3,7 +3,8 @@
  *
  * Accuracy, over the whole range unless said: f32 exp and log within 2 ulp, the others within 4
  * (lgamma and digamma relative to max(1, |y|) away from the zeros of lgamma); f64 within 1e-13.
- * The normal distribution's functions stand in elementary_normal.c.
+ * The normal distribution's functions stand in elementary_normal.c, Bessel's in
+ * elementary_bessel.c.
  * Denormal results and operands may count as zero. No instruction here raises a flag that matters,
  * calls a library, or branches.
  *

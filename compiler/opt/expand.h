@@ -101,4 +101,8 @@ int expand_log_Phi(LoopCode *c, const int *args);
 int expand_inv_mills(LoopCode *c, const int *args);
 int expand_inv_Phi(LoopCode *c, const int *args);
 
+/* ---- elementary_bessel.c ---- */
+int expand_log_bessel_i(LoopCode *c, const int *args);
+int expand_bessel_ratio(LoopCode *c, const int *args);
+
 #endif

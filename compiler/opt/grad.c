@@ -27,6 +27,7 @@
 #define SUB(x, z) ir_sub(p, (x), (z))
 #define MUL(x, z) ir_mul(p, (x), (z))
 #define DIV(x, z) ir_div(p, (x), (z))
+#define BESSEL_RATIO(x, z) ir_bessel_ratio(p, (x), (z))
 #define POW(x, z) ir_pow(p, (x), (z))
 #define MAX(x, z) ir_max(p, (x), (z))
 #define LT(x, z) ir_lt(p, (x), (z))

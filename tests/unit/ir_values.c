@@ -152,9 +152,10 @@ static IrOp random_leaf(Maker *m) {
 }
 
 static bool allowed(const Maker *m, IrOpcode opcode) {
-    static const IrOpcode wild[] = {OP_EXP,          OP_EXPM1,   OP_LOG,       OP_LOG1P, OP_SQRT,
-                                    OP_RECIP,        OP_LGAMMA,  OP_DIGAMMA,   OP_DIV,   OP_POW,
-                                    OP_RANDOM_GAMMA, OP_INV_PHI, OP_LOG1M_EXP, OP_ATAN2};
+    static const IrOpcode wild[] = {OP_EXP,       OP_EXPM1, OP_LOG,          OP_LOG1P,
+                                    OP_SQRT,      OP_RECIP, OP_LGAMMA,       OP_DIGAMMA,
+                                    OP_DIV,       OP_POW,   OP_RANDOM_GAMMA, OP_INV_PHI,
+                                    OP_LOG1M_EXP, OP_ATAN2, OP_LOG_BESSEL_I, OP_BESSEL_RATIO};
     static const IrOpcode kinks[] = {OP_ABS, OP_SIGN, OP_RELU, OP_MIN,      OP_MAX,
                                      OP_LT,  OP_LE,   OP_EQ,   OP_MAX_OVER, OP_STOP_GRADIENT};
     for (size_t i = 0; i < sizeof wild / sizeof wild[0]; i++)

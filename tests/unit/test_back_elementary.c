@@ -4,6 +4,8 @@
 #include "backends.h"
 #include "check.h"
 
+#include "ir/special.h"
+
 #include <stdlib.h>
 
 enum { POINTS = 8192 };
@@ -197,6 +199,14 @@ static IrProgram *program(Arena *arena, const char *name, IrOpcode opcode, int a
     return p;
 }
 
+/* y[data, k] = f(order, x[data, k]) */
+static IrProgram *ordered_program(Arena *arena, IrOpcode opcode, double order) {
+    IrProgram *p = program(arena, ir_op_info[opcode].text, OP_STOP_GRADIENT, 1);
+    IrValue args[] = {ir_const(p, order), p->ops.data[p->outputs.data[0].value].args[0]};
+    p->outputs.data[0].value = ir_point(p, opcode, args, 2);
+    return p;
+}
+
 /* Runs one program on POINTS numbers. */
 static void run(const Backends *b, int k, const double *x, const double *y, double *out) {
     const LoopProgram *p = b->programs.data[k];
@@ -227,13 +237,29 @@ static void run(const Backends *b, int k, const double *x, const double *y, doub
 static const IrOpcode twofold[] = {OP_POW, OP_ATAN2};
 enum { TWOFOLD = sizeof twofold / sizeof *twofold };
 
-/* The error in units of the last place of f32; of f64, relative to 1e-13. */
-static double error_of(bool f64, double got, long double exact, bool absolute) {
+/* After those: functions of one argument and a constant order. */
+static const struct {
+    IrOpcode opcode;
+    double order;
+    double (*exact)(double order, double x); /* test_bessel.c has shown them to be */
+} ordered[] = {
+    {OP_LOG_BESSEL_I, 0, ev_log_bessel_i},    {OP_LOG_BESSEL_I, 0.25, ev_log_bessel_i},
+    {OP_LOG_BESSEL_I, 1.5, ev_log_bessel_i},  {OP_LOG_BESSEL_I, 7, ev_log_bessel_i},
+    {OP_LOG_BESSEL_I, 63.5, ev_log_bessel_i}, {OP_LOG_BESSEL_I, 512, ev_log_bessel_i},
+    {OP_BESSEL_RATIO, 0, ev_bessel_ratio},    {OP_BESSEL_RATIO, 0.25, ev_bessel_ratio},
+    {OP_BESSEL_RATIO, 1.5, ev_bessel_ratio},  {OP_BESSEL_RATIO, 7, ev_bessel_ratio},
+    {OP_BESSEL_RATIO, 63.5, ev_bessel_ratio}, {OP_BESSEL_RATIO, 512, ev_bessel_ratio},
+};
+enum { ORDERED = sizeof ordered / sizeof *ordered };
+
+/* The error in units of the last place of f32; of f64, relative to 1e-13. Results below `floor` are
+ * judged as those of its size. */
+static double error_of(bool f64, double got, long double exact, double floor) {
     if (isnan(got) && isnan(exact)) return 0;
     double rounded = f64 ? (double)exact : (double)(float)exact;
     if (got == rounded) return 0;
     long double size = fabsl(exact), least = f64 ? 0x1p-1022L : 0x1p-126L;
-    if (absolute && size < 1) size = 1;
+    if (size < floor) size = floor;
     if (size < least) size = least; /* denormals may be flushed */
     long double unit = f64 ? size * 1e-13L : ldexpl(1, ilogbl(size) - 23);
     if (size == least) unit = least;
@@ -246,11 +272,15 @@ static Backends *build(Arena *arena) {
         int lanes;
     } shapes[] = {{false, 8}, {false, 1}, {true, 4}, {true, 1}};
     Backends *b = backends_new(arena);
-    for (int f = 0; f < FUNCTIONS + TWOFOLD; f++)
+    for (int f = 0; f < FUNCTIONS + TWOFOLD + ORDERED; f++)
         for (int s = 0; s < 4; s++) {
-            IrOpcode opcode = f < FUNCTIONS ? functions[f].opcode : twofold[f - FUNCTIONS];
-            IrProgram *p =
-                program(arena, ir_op_info[opcode].text, opcode, ir_op_info[opcode].arity);
+            int o = f - FUNCTIONS - TWOFOLD;
+            IrOpcode opcode = o >= 0          ? ordered[o].opcode
+                              : f < FUNCTIONS ? functions[f].opcode
+                                              : twofold[f - FUNCTIONS];
+            const IrOpInfo *info = &ir_op_info[opcode];
+            IrProgram *p = o >= 0 ? ordered_program(arena, opcode, ordered[o].order)
+                                  : program(arena, info->text, opcode, info->arity);
             backends_add(b, p,
                          &(ScheduleOptions){
                              .f64 = shapes[s].f64, .lanes = shapes[s].lanes, .lane_axis = "data"});
@@ -292,8 +322,7 @@ static void powers(const Backends *b, bool f64) {
         e[i] = (float)((f64 ? 30 : 4.3) * sin(i * 0.37));
     }
     run(b, 4 * FUNCTIONS + 2 * f64, x, e, y);
-    for (int i = 0; i < POINTS; i++)
-        worst = fmax(worst, error_of(f64, y[i], powl(x[i], e[i]), false));
+    for (int i = 0; i < POINTS; i++) worst = fmax(worst, error_of(f64, y[i], powl(x[i], e[i]), 0));
     CHECK(worst <= (f64 ? 1 : 4), "pow is off by %.2f %s", worst, f64 ? "times 1e-13" : "ulp");
     if (getenv("ADAVIC_SHOW")) printf("  pow %s: %.2f\n", f64 ? "f64" : "f32", worst);
 }
@@ -311,7 +340,7 @@ static void angles(const Backends *b, bool f64) {
     }
     run(b, 4 * (FUNCTIONS + 1) + 2 * f64, y, x, out);
     for (int i = 0; i < POINTS; i++)
-        worst = fmax(worst, error_of(f64, out[i], atan2l(y[i], x[i]), false));
+        worst = fmax(worst, error_of(f64, out[i], atan2l(y[i], x[i]), 0));
     CHECK(worst <= (f64 ? 1 : 4), "atan2 is off by %.2f %s", worst, f64 ? "times 1e-13" : "ulp");
     if (getenv("ADAVIC_SHOW")) printf("  atan2 %s: %.2f\n", f64 ? "f64" : "f32", worst);
     static const double special[] = {0.0, -0.0, 1, -1, INFINITY, -INFINITY, NAN};
@@ -322,6 +351,48 @@ static void angles(const Backends *b, bool f64) {
         bool same = isnan(want) ? isnan(out[i]) : fabs(out[i] - want) < 1e-6;
         CHECK(same && signbit(out[i]) == signbit(want), "atan2(%g, %g) is %g, not %g", y[i], x[i],
               out[i], want);
+    }
+}
+
+/* log I_nu relative to max(1, nu, |y|): rounding x moves it by as much. */
+static void orders(const Backends *b, int o, bool f64) {
+    static double x[POINTS], y[2][POINTS];
+    static const Range range = {1e-30, 1e30, true}, wide = {1e-290, 1e290, true};
+    static const Range usual = {1e-2, 1e6, true}, near = {0.5, 2, false};
+    const Range *ranges[] = {f64 ? &wide : &range, &usual, &near};
+    int program = 4 * (FUNCTIONS + TWOFOLD + o) + 2 * f64;
+    double order = ordered[o].order, worst = 0, where = 0;
+    bool log = ordered[o].opcode == OP_LOG_BESSEL_I;
+    const char *text = ir_op_info[ordered[o].opcode].text;
+    for (int r = 0; r < 3; r++) {
+        for (int i = 0; i < POINTS; i++) {
+            x[i] = at(ranges[r], i) * (r == 2 ? order + 1 : 1);
+            if (!f64) x[i] = (float)x[i];
+        }
+        run(b, program, x, NULL, y[0]);
+        run(b, program + 1, x, NULL, y[1]);
+        for (int i = 0; i < POINTS; i++) {
+            double exact = ordered[o].exact(order, x[i]);
+            double error = error_of(f64, y[0][i], exact, log ? fmax(1, order) : 0);
+            if (!(error <= worst)) worst = error, where = x[i];
+            CHECK(y[0][i] == y[1][i], "%s(%g, %g): %.9g in a vector, %.9g alone", text, order, x[i],
+                  y[0][i], y[1][i]);
+        }
+    }
+    CHECK(worst <= (f64   ? 1
+                    : log ? 6
+                          : 5),
+          "%s(%g, %.9g) is off by %.2f %s", text, order, where, worst, f64 ? "times 1e-13" : "ulp");
+    if (getenv("ADAVIC_SHOW"))
+        printf("  %s %g %s: %.3f at %.9g\n", text, order, f64 ? "f64" : "f32", worst, where);
+    static const double special[] = {0.0, -0.0, -1, INFINITY, -INFINITY, NAN, 3.4e38};
+    for (int i = 0; i < POINTS; i++) x[i] = special[i % 7];
+    run(b, program, x, NULL, y[0]);
+    for (int i = 0; i < 7; i++) {
+        double want = ordered[o].exact(order, x[i]), got = y[0][i];
+        bool same = isnan(want) ? isnan(got) : got == want || fabs(got - want) < 1e-6 * fabs(want);
+        if (log && want == 0) same = fabs(got) < 1e-7;
+        CHECK(same, "%s(%g, %g) is %g, not %g", text, order, x[i], got, want);
     }
 }
 
@@ -356,11 +427,13 @@ static Backends *built;
 static void single_precision(void) {
     for (int f = 0; built && f < FUNCTIONS; f++) accuracy(built, f, false);
     if (built) powers(built, false), angles(built, false);
+    for (int o = 0; built && o < ORDERED; o++) orders(built, o, false);
 }
 
 static void double_precision(void) {
     for (int f = 0; built && f < FUNCTIONS; f++) accuracy(built, f, true);
     if (built) powers(built, true), angles(built, true);
+    for (int o = 0; built && o < ORDERED; o++) orders(built, o, true);
 }
 
 static void special_values(void) {

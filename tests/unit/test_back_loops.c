@@ -100,6 +100,10 @@ static IrValue tame(Maker *m, IrOp op) {
     if (op.opcode == OP_INV_PHI) op.args[0] = ir_logistic(p, ir_tanh(p, op.args[0]));
     if (op.opcode == OP_LOG1M_EXP)
         op.args[0] = ir_sub(p, ir_const(p, -0.1), ir_softplus(p, op.args[0]));
+    if (op.opcode == OP_LOG_BESSEL_I || op.opcode == OP_BESSEL_RATIO) {
+        op.args[0] = ir_const(p, 0.5 * pick(m, 9));
+        op.args[1] = ir_add(p, ir_softplus(p, op.args[1]), ir_const(p, 0.1));
+    }
     if (op.opcode == OP_EXP || op.opcode == OP_EXPM1) op.args[0] = ir_tanh(p, op.args[0]);
     const char *why;
     IrValue v = ir_append(p, op, &why);

@@ -116,6 +116,8 @@ static const Point points[OP_COUNT] = {
     [OP_MUL] = {true, false, ANY},
     [OP_DIV] = {true, false, POSITIVE},
     [OP_POW] = {true, false, POSITIVE},
+    [OP_LOG_BESSEL_I] = {true, false, {0, 0.3, 0}, {0, 2.5, 0}},
+    [OP_BESSEL_RATIO] = {true, false, {0, 0.3, 0}, {0, 2.5, 0}},
     [OP_MIN] = {true, false, ANY},
     [OP_MAX] = {true, false, ANY},
     [OP_LT] = {true, true, ANY},
@@ -132,13 +134,19 @@ static bool takes_bools(IrOpcode opcode) {
     return opcode == OP_AND || opcode == OP_OR || opcode == OP_NOT;
 }
 
-/* op over inputs with the given axes; bool operands and results go through lt and select. */
+static bool takes_an_order(IrOpcode opcode) {
+    return opcode == OP_LOG_BESSEL_I || opcode == OP_BESSEL_RATIO;
+}
+
+/* op over inputs with the given axes; bool operands and results go through lt and select, orders
+ * are constants. */
 static IrValue apply(Case *c, IrOpcode opcode, const int *mask) {
     static const char *const names[] = {"x0", "x1", "x2"};
     IrValue args[3];
     int n = ir_op_info[opcode].arity;
     for (int i = 0; i < n; i++) {
-        args[i] = input_over(c, names[i], mask[i]);
+        args[i] = takes_an_order(opcode) && i == 0 ? ir_const(c->p, mask[0] * 1.5)
+                                                   : input_over(c, names[i], mask[i]);
         if (takes_bools(opcode) || (opcode == OP_SELECT && i == 0))
             args[i] = ir_lt(c->p, args[i], ir_const(c->p, 0));
     }

@@ -197,6 +197,16 @@ typedef struct LawCase {
     double reach; /* of t */
 } LawCase;
 
+/* The law of von Mises and Fisher, as in tests/models/von_mises_fisher.hbm: its constant is a
+ * Bessel function. */
+#define DIRECTIONS                                                                  \
+    "distribution directions[K](pole[K]: sphere, kappa: positive) : sphere {"       \
+    "  sample = around(pole, 1 + log1p(std_uniform() * expm1(-2 * kappa)) / kappa," \
+    "                  [k in K: std_normal()]);"                                    \
+    "  log_prob(x) = kappa * dot(pole, x) + (K / 2 - 1) * log(kappa)"               \
+    "                - 0.5 * K * log(2 * pi()) - log_bessel_i(K / 2 - 1, kappa); }" \
+    "fn around(p, w, z) = w * p + sqrt(max(1 - square(w), 0)) * unit(z - dot(z, p) * p); "
+
 static const LawCase laws[] = {
     {"latent z[2] ~ dirichlet([2, 3.5])", 5},
     {"latent z[2] ~ dirichlet([0.5, 0.7]) via centred_softmax", 6},
@@ -221,6 +231,8 @@ static const LawCase laws[] = {
      4},
     {"latent z[2] ~ push(exp, multi_normal([0, 0.5], [[1, 0.6], [0.6, 0.5]])) via exp", 5},
     {"latent z[2, 2] ~ push(cholesky_cov, normal([0.1, 0, 0.3], [0.4, 0.5, 0.6]))", 3.4},
+    {DIRECTIONS "latent z[3] ~ directions([0.6, 0, 0.8], 2.5)", 14},
+    {DIRECTIONS "latent z[3] ~ directions([0, -1, 0], 0.1)", 14},
 };
 enum { N_LAWS = sizeof laws / sizeof *laws, DRAWS = 40000, BINS = 20 };
 static const double Z_LIMIT = 4.418;   /* two-sided: exceeded by chance once in 100,000 */

@@ -97,6 +97,10 @@ static void contexts(void) {
     check_model("examples/prior_scale.hbm", NULL, (Size[]){{"batch", 2}, {"sample", 2}}, 2);
 }
 
+static void bessel(void) {
+    check_model("tests/models/von_mises_fisher.hbm", NULL, (Size[]){{"obs", 3}}, 1);
+}
+
 int main(void) {
     RUN(gre);
     RUN(nc);
@@ -105,6 +109,7 @@ int main(void) {
     RUN(two_traits);
     RUN(reductions);
     RUN(contexts);
+    RUN(bessel);
     RUN(wide);
     return check_done();
 }
