@@ -93,6 +93,12 @@ static bool is_affine(Statistics *s, IrValue v, Affine *f) {
     }
 }
 
+/* Mean and squares of n values, for a plate or for more entries than these numbers are. */
+static bool shortens(const Statistics *s, int n) {
+    const IrAxis *a = &s->p->axes.data[s->over];
+    return n > 0 && (a->kind != AXIS_EVENT || a->extent > n + 1);
+}
+
 /* Is there an axis B of v such that both factors are affine in values without it? Looks at draws
  * first, then plates. An event axis of one entry is no axis to be rid of. */
 static bool find_lacking(Statistics *s, IrValue v, IrValue l, IrValue m) {
@@ -105,7 +111,7 @@ static bool find_lacking(Statistics *s, IrValue v, IrValue l, IrValue m) {
             if (axis == s->over || a->kind != order[k]) continue;
             if (a->kind == AXIS_EVENT && a->extent < 2) continue;
             s->lacking = axis;
-            if (is_affine(s, l, &f) && is_affine(s, m, &f) && f.n > 0) return true;
+            if (is_affine(s, l, &f) && is_affine(s, m, &f) && shortens(s, f.n)) return true;
         }
     return false;
 }
@@ -373,9 +379,7 @@ static IrValue rewrite_sum(Statistics *s, const IrOp *op) {
     IrValue v = op->args[0];
     for (int i = op->n_over - 1; i >= 0; i--) {
         s->over = op->over[i];
-        const IrAxis *a = &p->axes.data[s->over];
-        bool many = a->kind != AXIS_DATA && (a->kind != AXIS_EVENT || a->extent > 1);
-        if (many && starts_to_pay(s, v)) {
+        if (p->axes.data[s->over].kind != AXIS_DATA && starts_to_pay(s, v)) {
             const IrOp before = *at(s, v);
             v = spread_like(s, sum_of(s, v), &before);
         } else {
