@@ -26,5 +26,9 @@ IrProgram *opt_fold(const IrProgram *p);
 IrProgram *opt_cse(const IrProgram *p);
 /* Drops what no output needs. Inputs that nothing reads are dropped too. */
 IrProgram *opt_dce(const IrProgram *p);
+/* Divisors, factors and summands that have fewer axes are combined first, over those axes. Exact in
+ * real arithmetic; a quotient that becomes a product with a reciprocal has a rounding more, sums
+ * and products have as many as before (hoist.c). */
+IrProgram *opt_hoist(const IrProgram *p);
 
 #endif

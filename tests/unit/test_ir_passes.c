@@ -1,5 +1,5 @@
-/* test_ir_passes.c -- fold, cse and dce: the values of all outputs stay, the rules of the IR hold,
- * a second run finds nothing. What each rule does is in tests/ir.
+/* test_ir_passes.c -- fold, hoist, cse and dce: the values of all outputs stay, the rules of the IR
+ * hold, a second run finds nothing. What each rule does is in tests/ir.
  */
 #include "ir/eval.h"
 #include "check.h"
@@ -65,6 +65,10 @@ static void dropping_keeps_values(void) {
 
 static void all_three_keep_values(void) {
     judge(all, "fold, cse, dce");
+}
+
+static void hoisting_keeps_values(void) {
+    judge(opt_hoist, "hoist");
 }
 
 /* Structural operations on one another, at every position: what fold makes of them is the same
@@ -180,6 +184,7 @@ int main(void) {
     RUN(sharing_keeps_values);
     RUN(dropping_keeps_values);
     RUN(all_three_keep_values);
+    RUN(hoisting_keeps_values);
     RUN(views_of_views_keep_values);
     RUN(identities_keep_values);
     RUN(adjoints_shrink);
