@@ -39,14 +39,24 @@ static IrValue point2(Hoist *h, IrOpcode opcode, IrValue a, IrValue b) {
     return emit(h, (IrOp){.opcode = opcode, .n_args = 2, .args = {a, b}});
 }
 
-/* Is the space of a and b together smaller than that over `axes`? */
+static bool among(const AxisId *axes, int n, AxisId axis) {
+    for (int i = 0; i < n; i++)
+        if (axes[i] == axis) return true;
+    return false;
+}
+
+/* Is the space of a and b together a part of that over `axes`, and smaller? By every step that
+ * `emit` takes some space falls to a part of it, so that it comes to an end. */
 static bool smaller(const Hoist *h, IrValue a, IrValue b, const AxisId *axes, int n) {
+    bool less = false;
     for (int i = 0; i < n; i++) {
         const IrAxis *axis = &h->q->axes.data[axes[i]];
         if (ir_has_axis(h->q, a, axes[i]) || ir_has_axis(h->q, b, axes[i])) continue;
-        if (axis->kind != AXIS_EVENT || axis->extent > 1) return true;
+        less = less || axis->kind != AXIS_EVENT || axis->extent > 1;
     }
-    return false;
+    for (int i = 0; less && i < at(h, a)->n_axes; i++) less = among(axes, n, at(h, a)->axes[i]);
+    for (int i = 0; less && i < at(h, b)->n_axes; i++) less = among(axes, n, at(h, b)->axes[i]);
+    return less;
 }
 
 static IrValue hoist_quotient(Hoist *h, const IrOp *op) {

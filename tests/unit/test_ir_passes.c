@@ -71,6 +71,24 @@ static void hoisting_keeps_values(void) {
     judge(opt_hoist, "hoist");
 }
 
+/* Factors of which none has all axes: whatever is combined first has an axis that others lack. */
+static void crossed_factors_end(void) {
+    Arena *arena = arena_new();
+    const char *error;
+    IrProgram *p = ir_parse(arena,
+                            "program p {\n  axis g : plate\n  axis e3 : event 3\n"
+                            "  %0 = input \"x\" latent [g]\n  %1 = input \"a\" latent [e3]\n"
+                            "  %2 = input \"b\" latent []\n  %3 = mul %1 %2\n  %4 = mul %0 %3\n"
+                            "  output \"y\" = %4\n}\n",
+                            &error);
+    if (CHECK(p, "%s", error)) {
+        const IrProgram *q = opt_hoist(p);
+        same_values(p, q, "crossed factors", 0);
+        CHECK(q->ops.n == p->ops.n, "%d operations became %d", p->ops.n, q->ops.n);
+    }
+    arena_free(arena);
+}
+
 /* Structural operations on one another, at every position: what fold makes of them is the same
  * tensor. */
 static void views_of_views_keep_values(void) {
@@ -185,6 +203,7 @@ int main(void) {
     RUN(dropping_keeps_values);
     RUN(all_three_keep_values);
     RUN(hoisting_keeps_values);
+    RUN(crossed_factors_end);
     RUN(views_of_views_keep_values);
     RUN(identities_keep_values);
     RUN(adjoints_shrink);
