@@ -23,8 +23,9 @@
 #include "opt/rewrite.h"
 
 enum {
-    MAX_ATOMS = 4,   /* values u of one product: their moments are computed at every instance */
-    MAX_VISITS = 400 /* of values, looking at one sum: densities have some tens */
+    MAX_ATOMS = 4,    /* values u of one product: their moments are computed at every instance */
+    MAX_VISITS = 400, /* of values, looking at one sum: densities have some tens */
+    MAX_TERMS = 400   /* into which one sum is taken apart: values of many users count each time */
 };
 
 typedef struct Mean {
@@ -38,6 +39,7 @@ typedef struct Statistics {
     AxisId over;    /* A */
     AxisId lacking; /* B */
     int budget;     /* visits left */
+    int terms;      /* that the sum may still have */
     Means *means;   /* that were made */
 } Statistics;
 
@@ -111,7 +113,8 @@ static bool find_lacking(Statistics *s, IrValue v, IrValue l, IrValue m) {
             if (axis == s->over || a->kind != order[k]) continue;
             if (a->kind == AXIS_EVENT && a->extent < 2) continue;
             s->lacking = axis;
-            if (is_affine(s, l, &f) && is_affine(s, m, &f) && shortens(s, f.n)) return true;
+            if (!is_affine(s, l, &f) || (m != l && !is_affine(s, m, &f))) continue;
+            if (shortens(s, f.n)) return true;
         }
     return false;
 }
@@ -339,6 +342,7 @@ static IrValue sum_of(Statistics *s, IrValue v) {
     const IrOp op = *at(s, v);
     IrValue l, m;
     if (!varies(s, v)) return ir_mul(p, v, count(s));
+    if (s->terms-- <= 0) return sum(s, v);
     bool alone = op.opcode == OP_NEG || /* c u, whose factor goes before the sum of u */
                  op.opcode == OP_DIV || op.opcode == OP_MUL || op.opcode == OP_SPREAD;
     s->budget = MAX_VISITS;
@@ -381,6 +385,7 @@ static IrValue rewrite_sum(Statistics *s, const IrOp *op) {
         s->over = op->over[i];
         if (p->axes.data[s->over].kind != AXIS_DATA && starts_to_pay(s, v)) {
             const IrOp before = *at(s, v);
+            s->terms = MAX_TERMS;
             v = spread_like(s, sum_of(s, v), &before);
         } else {
             rest[n_rest++] = s->over;

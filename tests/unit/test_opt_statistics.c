@@ -242,6 +242,22 @@ static void spaces_fall_by_axes_alone(void) {
     }
 }
 
+/* A value of two users, each with a value of two users, and so on: terms without end if each was
+ * written out for each. */
+static void shared_terms_are_bounded(void) {
+    Arena *arena = arena_new();
+    IrProgram *p = program_of(arena, "shared terms",
+                              "  %6 = sub %0 %1\n  %7 = square %6\n  output \"x\" = %7\n");
+    IrValue q = p->outputs.data[0].value, v = q;
+    for (int i = 0; i < 60; i++) v = ir_add(p, q, ir_mul(p, ir_const(p, 0.5), ir_add(p, v, v)));
+    AxisId k = ir_axis_find(p, "k");
+    ir_output(p, "y", ir_sum(p, v, &k, 1));
+    IrProgram *r = opt_statistics(p);
+    agree(p, r, "shared terms", 0, 1e-12);
+    CHECK(r->ops.n < 10000, "%d operations", r->ops.n);
+    arena_free(arena);
+}
+
 /* ---- programs of models ---- */
 
 static void judge_model(const char *path, const char *innermost, bool paper) {
@@ -372,6 +388,7 @@ int main(void) {
     RUN(random_programs_keep_values);
     RUN(quadratic_sums_keep_values_and_gradients);
     RUN(spaces_fall_by_axes_alone);
+    RUN(shared_terms_are_bounded);
     RUN(no_draw_meets_an_observation);
     RUN(large_means_do_not_cancel);
     RUN(good_fits_do_not_cancel);
