@@ -371,16 +371,22 @@ static void good_fits_do_not_cancel(void) {
     arena_free(arena);
 }
 
-/* Covariates that do not vary say nothing of a slope, and spoil nothing. */
-static void constant_covariates_are_harmless(void) {
+/* What does not vary along the plate projects nothing, whichever comes first, and spoils nothing.
+ */
+static void constant_values_are_harmless(void) {
     static const char code[] = "  %6 = mul %3 %2\n  %7 = sub %0 %1\n  %8 = sub %7 %6\n"
                                "  %9 = square %8\n  %10 = sum %9 over [k]\n"
                                "  output \"y\" = %10\n";
     Arena *arena = arena_new();
-    IrProgram *p = program_of(arena, "constant covariates", code);
-    Precise data = {.m = 0.3, .s = 1.7};
-    for (int i = 0; i < N; i++) data.x[i] = centred(i), data.t[i] = 2;
-    CHECK_NEAR(value_of(opt_statistics(p), &data), value_of(p, &data), 1e-10, "sum");
+    IrProgram *p = program_of(arena, "constant values", code);
+    for (int which = 0; which < 3; which++) {
+        Precise data = {.m = 0.3, .s = 1.7};
+        for (int i = 0; i < N; i++) {
+            data.x[i] = which == 0 ? centred(i) : 2;
+            data.t[i] = which == 1 ? centred(i) : 3;
+        }
+        CHECK_NEAR(value_of(opt_statistics(p), &data), value_of(p, &data), 1e-10, "sum");
+    }
     arena_free(arena);
 }
 
@@ -392,6 +398,6 @@ int main(void) {
     RUN(no_draw_meets_an_observation);
     RUN(large_means_do_not_cancel);
     RUN(good_fits_do_not_cancel);
-    RUN(constant_covariates_are_harmless);
+    RUN(constant_values_are_harmless);
     return check_done();
 }
