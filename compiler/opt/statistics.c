@@ -17,7 +17,8 @@
  * deviation of 1 leaves nothing in f32), centred cross moments would where a regression fits well
  * (S_yy - 2 b S_xy + b^2 S_xx); squares in an orthogonal basis are only added. The mean is
  * taken twice, the second time of u less the first, so that it is off by half a unit in its last
- * place: l(mean u) is as exact as the least exact of u and of what is subtracted from it.
+ * place: l(mean u) is as exact as the least exact of u and of what is subtracted from it. Squares
+ * are taken of u itself, before it meets a scale: in f32, deviations lie within 1e-18 and 1e18.
  */
 #include "opt/opt.h"
 #include "opt/rewrite.h"
