@@ -78,6 +78,7 @@ static IrValue density_at(const Point *at, IrValue v) {
     Build *b = at->b;
     IrProgram *p = b->p;
     const Var *z = at->z;
+    const IrValue first = p->ops.n;
     Type type = model_free_type(z);
     Val free = unflatten(b, v, at->flat, 0, &type);
     size_t bytes = sizeof *b->value * (size_t)b->model->vars.n;
@@ -96,6 +97,7 @@ static IrValue density_at(const Point *at, IrValue v) {
         sum = ir_add(p, sum, sum_up_to(b, own, child->type.plate, z->type.plate));
     }
     memcpy(b->value, outer, bytes);
+    sum = opt_statistics_of(p, first, sum);
     return ir_sum(p, along(b, sum, at->axes, at->n_axes), at->axes, at->n_axes);
 }
 

@@ -101,6 +101,7 @@ static void input_all(Build *b, VarKind kind, IrRole role) {
 /* Log densities of all variables of `kind` at their values, summed over instances: [data, draw]. */
 static IrValue log_density(Build *b, VarKind kind) {
     IrProgram *p = b->p;
+    const IrValue first = p->ops.n;
     IrValue sum = ir_const(p, 0);
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
@@ -109,6 +110,7 @@ static IrValue log_density(Build *b, VarKind kind) {
         term = sum_over_plates(b, term, var->type.plate);
         sum = ir_add(p, sum, term);
     }
+    sum = opt_statistics_of(p, first, sum);
     return along(b, sum, (AxisId[]){b->data, b->draw}, 2);
 }
 

@@ -10,6 +10,14 @@
  * of its `wrt` (spread, or zero where the loss does not depend on it). One rule per operation:
  * ops.def, vjp.c. */
 void opt_grad(IrProgram *p, IrValue loss, const IrValue *wrt, int n, IrValue *grad);
+/* Sums over an axis of squares and products of what is affine in values that lack another axis, as
+ * functions of the extent, the means and the centred sums of squares of these values: appends to
+ * `p` and gives what takes the place of `root`. Operations before `first` stay what they are. Exact
+ * in real arithmetic, values and derivatives; no sum is rewritten unless a space of two axes falls
+ * to one of each (statistics.c). To be done before differentiation. */
+IrValue opt_statistics_of(IrProgram *p, IrValue first, IrValue root);
+/* The same of all outputs of a program. */
+IrProgram *opt_statistics(const IrProgram *p);
 
 /* Constant folding and algebraic identities (x*1, x+0, neg neg, square of const, ...); values
  * bit-equal in double except where an identity is exact in real arithmetic and safe for nan. */
@@ -18,5 +26,9 @@ IrProgram *opt_fold(const IrProgram *p);
 IrProgram *opt_cse(const IrProgram *p);
 /* Drops what no output needs. Inputs that nothing reads are dropped too. */
 IrProgram *opt_dce(const IrProgram *p);
+/* Divisors, factors and summands that have fewer axes are combined first, over those axes. Exact in
+ * real arithmetic; a quotient that becomes a product with a reciprocal has a rounding more, sums
+ * and products have as many as before (hoist.c). */
+IrProgram *opt_hoist(const IrProgram *p);
 
 #endif

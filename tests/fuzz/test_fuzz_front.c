@@ -46,7 +46,7 @@ static void compile(Arena *arena, Diags *diags, Model *model, const DualOptions 
     IrProgram *all[] = {dual->simulate, dual->prepare, dual->step, dual->posterior, dual->logjoint};
     for (int i = 0; i < 5; i++) {
         must_be_sound(all[i], "dual");
-        IrProgram *p = opt_dce(opt_cse(opt_fold(all[i])));
+        IrProgram *p = opt_dce(opt_cse(opt_hoist(opt_fold(all[i]))));
         must_be_sound(p, "dce");
         if (far)
             schedule(arena, p,

@@ -36,8 +36,12 @@ static void run(const uint8_t *data, size_t n) {
     if (!p && !error) wrong("parser", "refused without a word");
     if (p && !ir_verify(p)) {
         must_be_sound(p, "parser");
+        p = opt_statistics(p);
+        must_be_sound(p, "statistics");
         p = opt_fold(p);
         must_be_sound(p, "fold");
+        p = opt_hoist(p);
+        must_be_sound(p, "hoist");
         p = opt_cse(p);
         must_be_sound(p, "cse");
         p = opt_dce(p);

@@ -1,5 +1,5 @@
-/* test_ir_passes.c -- fold, cse and dce: the values of all outputs stay, the rules of the IR hold,
- * a second run finds nothing. What each rule does is in tests/ir.
+/* test_ir_passes.c -- fold, hoist, cse and dce: the values of all outputs stay, the rules of the IR
+ * hold, a second run finds nothing. What each rule does is in tests/ir.
  */
 #include "ir/eval.h"
 #include "check.h"
@@ -65,6 +65,28 @@ static void dropping_keeps_values(void) {
 
 static void all_three_keep_values(void) {
     judge(all, "fold, cse, dce");
+}
+
+static void hoisting_keeps_values(void) {
+    judge(opt_hoist, "hoist");
+}
+
+/* Factors of which none has all axes: whatever is combined first has an axis that others lack. */
+static void crossed_factors_end(void) {
+    Arena *arena = arena_new();
+    const char *error;
+    IrProgram *p = ir_parse(arena,
+                            "program p {\n  axis g : plate\n  axis e3 : event 3\n"
+                            "  %0 = input \"x\" latent [g]\n  %1 = input \"a\" latent [e3]\n"
+                            "  %2 = input \"b\" latent []\n  %3 = mul %1 %2\n  %4 = mul %0 %3\n"
+                            "  output \"y\" = %4\n}\n",
+                            &error);
+    if (CHECK(p, "%s", error)) {
+        const IrProgram *q = opt_hoist(p);
+        same_values(p, q, "crossed factors", 0);
+        CHECK(q->ops.n == p->ops.n, "%d operations became %d", p->ops.n, q->ops.n);
+    }
+    arena_free(arena);
 }
 
 /* Structural operations on one another, at every position: what fold makes of them is the same
@@ -180,6 +202,8 @@ int main(void) {
     RUN(sharing_keeps_values);
     RUN(dropping_keeps_values);
     RUN(all_three_keep_values);
+    RUN(hoisting_keeps_values);
+    RUN(crossed_factors_end);
     RUN(views_of_views_keep_values);
     RUN(identities_keep_values);
     RUN(adjoints_shrink);
