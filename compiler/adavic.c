@@ -22,6 +22,8 @@ typedef enum {
     OPT_PRECISION,
     OPT_TARGET,
     OPT_BLAS,
+    OPT_TILE,
+    OPT_KEEP,
     OPT_SHARED,
     OPT_EMIT,
     OPT_RUN,
@@ -54,6 +56,9 @@ static const OptionInfo option_info[] = {
      "host (default: the level of this machine), x86-64, x86-64-v2, x86-64-v3, x86-64-v4"},
     {OPT_BLAS, "--blas", "auto|off|N",
      "layers of at least N inputs and outputs go to OpenBLAS (auto: 256)"},
+    {OPT_TILE, "--tile", "N", "numbers that a loop computes before the next one does (auto: 1024)"},
+    {OPT_KEEP, "--keep", "auto|all|small",
+     "what training computes early and needs late: kept, or computed again (auto: by size)"},
     {OPT_SHARED, "--shared", NULL, "a shared library and its header instead of a program"},
     {OPT_EMIT, "--emit", "FORM", "print a stage instead of compiling (forms below)"},
     {OPT_RUN, "--run", "PASS", "run one pass on a file of tensor IR and print the result"},
@@ -299,6 +304,26 @@ static int read_blas(Options *options, const char *text) {
     return 0;
 }
 
+static int read_tile(Options *options, const char *text) {
+    char *end;
+    long long n = strtoll(text, &end, 10);
+    if (end == text || *end || n < 1)
+        return usage_error("--tile=%s: expected a number of at least 1", text);
+    options->tile = n;
+    return 0;
+}
+
+static int read_keep(Options *options, const char *text) {
+    static const char *const words[] = {
+        [KEEP_BY_SIZE] = "auto", [KEEP_ALL] = "all", [KEEP_SMALL] = "small"};
+    for (int i = 0; i < 3; i++)
+        if (!strcmp(text, words[i])) {
+            options->keep = (ScheduleKeep)i;
+            return 0;
+        }
+    return usage_error("--keep=%s: expected auto, all or small", text);
+}
+
 static int read_emit(Arena *arena, Options *options, const char *form) {
     const char *names[32];
     int n = 0;
@@ -364,6 +389,10 @@ static int apply(Arena *arena, Options *options, const OptionInfo *o, const char
                            value);
     case OPT_BLAS:
         return read_blas(options, value);
+    case OPT_TILE:
+        return read_tile(options, value);
+    case OPT_KEEP:
+        return read_keep(options, value);
     case OPT_SHARED:
         options->target.shared = true;
         return 0;

@@ -95,8 +95,12 @@ static bool schedule_all(Compilation *c, int64_t blas) {
     int lanes = target_lanes(&o->target, o->f64);
     bool uses_blas = false;
     for (int i = 0; i < PROGRAMS; i++) {
-        ScheduleOptions options = {
-            .f64 = o->f64, .lanes = lanes, .lane_axis = lane_axes[i], .blas = blas};
+        ScheduleOptions options = {.f64 = o->f64,
+                                   .lanes = lanes,
+                                   .lane_axis = lane_axes[i],
+                                   .blas = blas,
+                                   .keep = o->keep,
+                                   .tile = o->tile};
         c->loops[i] = schedule(c->arena, c->programs[i], &options);
         uses_blas |= loop_uses_blas(c->loops[i]);
     }

@@ -21,7 +21,9 @@ typedef struct Options {
     DualOptions dual;
     bool f64;
     Target target;
-    int64_t blas;     /* as in ScheduleOptions */
+    int64_t blas; /* these three as in ScheduleOptions */
+    int64_t tile;
+    ScheduleKeep keep;
     const char *emit; /* what to print instead of compiling; may end in ":PROGRAM" */
     const char *run;  /* a pass to run alone on an IR file */
     VEC(const char *) dump_after;

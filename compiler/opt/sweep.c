@@ -9,43 +9,21 @@
  *
  * Output: Schedule.nodes holds the live nodes segment by segment; Schedule.out->sweeps.
  */
-#include "opt/schedule.h"
-
-typedef struct Segment {
-    int sweep;
-    VEC(int) nodes; /* ascending */
-} Segment;
-
-typedef struct Plan {
-    Schedule *s;
-    int *level; /* by node: the level that is being planned, where it belongs to it */
-    int *bit;   /* of the axis to sweep along, or -1 */
-    int *stage;
-    int n_levels;
-    VEC(Segment) segments;
-    int *home; /* by node: the segment it is in */
-    VEC(Node) copies;
-} Plan;
-
-static bool computes(const Node *node) {
-    return node->live && node->class != NODE_LEAF && node->class != NODE_VIEW;
-}
+#include "opt/sweep.h"
 
 /* ---- stages ---- */
 
-/* Instances where nothing is known; a plate inside another is swept along for its own sake from
- * INNER instances on. */
 enum { USUAL = 32, INNER = 32 };
 
-static int64_t usual_extent(const Schedule *s, AxisId id) {
+int64_t sweep_usual(const Schedule *s, AxisId id) {
     const IrAxis *axis = &s->ir->axes.data[id];
     if (axis->copy_of != AXIS_NONE) axis = &s->ir->axes.data[axis->copy_of];
     return axis->usual ? axis->usual : USUAL;
 }
 
 /* The plate to sweep along: the outermost one of the iteration. Random numbers and products by the
- * BLAS come whole; so does what is summed over lanes for each instance, once all lanes are there.
- */
+ * BLAS come whole; so does what is summed over lanes for each instance, once all lanes are there. A
+ * plate inside another is swept along for its own sake from INNER instances on. */
 static int bit_to_sweep(const Plan *p, const Node *node, uint32_t swept) {
     const Schedule *s = p->s;
     if (node->class == NODE_RANDOM || node->gemm) return -1;
@@ -54,7 +32,7 @@ static int bit_to_sweep(const Plan *p, const Node *node, uint32_t swept) {
         if (!(node->space >> i & 1) || axis->kind != AXIS_PLATE || axis->copy_of != AXIS_NONE)
             continue;
         if (swept >> i & 1) continue;
-        if (swept && usual_extent(s, s->loop_axes[i]) < INNER) return -1;
+        if (swept && sweep_usual(s, s->loop_axes[i]) < INNER) return -1;
         bool whole = schedule_lane_reduced(node) && node->loops >> i & 1;
         return whole ? -1 : i;
     }
@@ -69,7 +47,7 @@ static int stage_of(const Plan *p, int v, int level) {
     for (int i = 0; i < op->n_args; i++) {
         Base read = schedule_base(s, op->args[i]);
         const Node *b = &s->nodes.data[read.node];
-        if (!computes(b) || p->level[read.node] != level) continue;
+        if (!sweep_computes(b) || p->level[read.node] != level) continue;
         int from = p->bit[read.node];
         bool same = from == bit && bit >= 0 && b->loops >> bit & 1 && !(read.moved >> bit & 1);
         int after = p->stage[read.node] + (from >= 0 && !same);
@@ -116,128 +94,11 @@ static void plan_level(Plan *p, const int *nodes, int n, int sweep, uint32_t swe
         }
 }
 
-/* ---- computing again ----
- *
- * What a sweep computes of an instance and a later one reads is kept, or computed again from what
- * is kept, whichever costs less. Costs are in vector operations per instance and count roughly:
- * what matters is that the outputs of layers are kept, and what lies between is not.
- */
-
-enum { FUNCTION = 12 }; /* the cost of a function */
-
-/* Of keeping a number: written once and read once, from the cache or from memory; the latter where
- * all that could be kept is larger than KEPT_BYTES. */
-enum { CACHED = 8, STORED = 48, KEPT_BYTES = 2 << 20 };
-
-/* What a value that is out of reach of a reader would have to outlast. */
-typedef enum { WITHIN_REACH, AN_OUTER_TILE, ALL_TILES } Reach;
-
-typedef struct Repeat {
-    Plan *p;
-    bool *again; /* by node: later sweeps compute it again */
-    Reach *reach;
-    double limit; /* of a search for what an instance costs */
-    int *seen, search;
-} Repeat;
-
-static double usual_numbers(const Schedule *s, const Node *node) {
-    double n = (double)schedule_event_count(s, node->events, node->n_events);
-    if (node->varying) n *= s->out->lanes;
-    for (int i = 0; i < s->n_loop_axes; i++)
-        if (node->loops >> i & 1) n *= (double)usual_extent(s, s->loop_axes[i]);
-    return n;
-}
-
-static double own_cost(const Schedule *s, const Node *node) {
-    IrRule rule = ir_op_info[node->op.opcode].rule;
-    bool simple = rule == RULE_CONTRACT || node->op.opcode == OP_ADD || node->op.opcode == OP_SUB ||
-                  node->op.opcode == OP_MUL || rule == RULE_REDUCE;
-    return (double)schedule_event_count(s, node->space_events, node->n_space_events) *
-           (simple ? 1 : FUNCTION);
-}
-
-/* Whether the node's value can be had again at the same instance from what it reads, and is large
- * enough for that to be a question: over more than the axes of its sweep, or of one inside another.
- */
-static bool repeatable(const Schedule *s, const Node *node, int sweep) {
-    if (sweep < 0 || node->output >= 0 || node->op.opcode == OP_INPUT || node->rows) return false;
-    if (node->class != NODE_POINT && node->class != NODE_REDUCE) return false;
-    if (node->space != node->loops || schedule_lane_reduced(node)) return false;
-    if (s->out->sweeps.data[sweep].outer >= 0) return true;
-    for (int i = 0; i < s->n_loop_axes; i++)
-        if (node->loops >> i & 1 && sweep_over(s, sweep, s->loop_axes[i]) < 0) return true;
-    return false;
-}
-
-static bool repeatable_node(const Plan *p, int v) {
-    const Node *node = &p->s->nodes.data[v];
-    return computes(node) && repeatable(p->s, node, p->segments.data[p->home[v]].sweep);
-}
-
-static Reach reach_of(const Plan *p, int from, int at) {
-    int sweep = p->segments.data[from].sweep;
-    int common = sweep_common(p->s, sweep, p->segments.data[at].sweep);
-    return common == sweep ? WITHIN_REACH : common >= 0 ? AN_OUTER_TILE : ALL_TILES;
-}
-
-/* What each value would have to outlast, for its readers and theirs where these are repeated. */
-static void note_reach(Repeat *r) {
-    const Plan *p = r->p;
-    for (int v = p->s->nodes.n - 1; v >= 0; v--) {
-        const IrOp *op = &p->s->nodes.data[v].op;
-        if (!computes(&p->s->nodes.data[v])) continue;
-        for (int i = 0; i < op->n_args; i++) {
-            int read = schedule_base(p->s, op->args[i]).node;
-            if (!computes(&p->s->nodes.data[read])) continue;
-            Reach reach = reach_of(p, p->home[read], p->home[v]);
-            if (repeatable_node(p, v) && r->reach[v] > reach) reach = r->reach[v];
-            if (reach > r->reach[read]) r->reach[read] = reach;
-        }
-    }
-}
-
-/* Adds what `v` and all that has to be computed again for it cost, as far as the limit. */
-static double cost_again(Repeat *r, int v, double cost) {
-    const Schedule *s = r->p->s;
-    const IrOp *op = &s->nodes.data[v].op;
-    r->seen[v] = r->search;
-    cost += own_cost(s, &s->nodes.data[v]);
-    for (int i = 0; i < op->n_args && cost <= r->limit; i++) {
-        int read = schedule_base(s, op->args[i]).node;
-        if (r->again[read] && r->seen[read] != r->search) cost = cost_again(r, read, cost);
-    }
-    return cost;
-}
-
-static const bool *choose_repeated(Plan *p) {
-    Schedule *s = p->s;
-    int n = s->nodes.n;
-    Repeat *r = &(Repeat){.p = p,
-                          .again = arena_array(s->arena, bool, n + 1),
-                          .reach = arena_array(s->arena, Reach, n + 1),
-                          .seen = arena_array(s->arena, int, n + 1)};
-    double kept = 0;
-    note_reach(r);
-    for (int v = 0; v < n; v++)
-        if (r->reach[v] == ALL_TILES && repeatable_node(p, v))
-            kept += usual_numbers(s, &s->nodes.data[v]) * (s->out->f64 ? 8 : 4);
-    bool stored = s->keep == KEEP_SMALL || (s->keep == KEEP_BY_SIZE && kept > KEPT_BYTES);
-    for (int v = 0; v < n; v++) {
-        const Node *node = &s->nodes.data[v];
-        if (!repeatable_node(p, v)) continue;
-        double numbers = (double)schedule_event_count(s, node->events, node->n_events);
-        r->limit = numbers * (stored && r->reach[v] == ALL_TILES ? STORED : CACHED);
-        r->search++;
-        r->again[v] = cost_again(r, v, 0) <= r->limit;
-    }
-    return r->again;
-}
-
 /* ---- the nodes in order ---- */
 
 /* Where nodes have gone, and in which segment that is. */
 typedef struct Copies {
-    const bool *again;
+    Repeated again;
     int *at, *segment;
     bool *needed;
 } Copies;
@@ -245,7 +106,8 @@ typedef struct Copies {
 /* Whether segment `number` has to compute the node, or to look through it. */
 static bool absent(const Plan *p, const Copies *c, int v, int number) {
     if (c->at[v] < 0 || p->s->nodes.data[v].class == NODE_VIEW) return true;
-    return c->again[v] && reach_of(p, c->segment[v], number) != WITHIN_REACH;
+    Reach reach = sweep_reach(p, c->segment[v], number);
+    return reach != WITHIN_REACH && c->again.beyond[reach][v];
 }
 
 static void copy_segment(Plan *p, int number, Copies *c) {
@@ -284,13 +146,13 @@ void sweep_plan(Schedule *s) {
     int *all = arena_array(s->arena, int, n + 1);
     for (int v = 0; v < n; v++) {
         c.at[v] = -1;
-        if (computes(&s->nodes.data[v])) all[found++] = v;
+        if (sweep_computes(&s->nodes.data[v])) all[found++] = v;
     }
     plan_level(p, all, found, -1, 0);
     for (int i = 0; i < p->segments.n; i++)
         for (int k = 0; k < p->segments.data[i].nodes.n; k++)
             p->home[p->segments.data[i].nodes.data[k]] = i;
-    c.again = choose_repeated(p);
+    c.again = sweep_choose_repeated(p);
     for (int i = 0; i < p->segments.n; i++) copy_segment(p, i, &c);
     s->nodes.n = 0;
     for (int i = 0; i < p->copies.n; i++) vec_push(s->arena, &s->nodes, p->copies.data[i]);
