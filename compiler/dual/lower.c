@@ -121,6 +121,7 @@ Build *build_start(Arena *arena, Dual *dual, const char *name) {
         const Plate *plate = model->plates.data[i];
         b->plate[i] = ir_axis(b->p, plate->name, AXIS_PLATE,
                               plate->parent ? b->plate[plate->parent->index] : AXIS_NONE, 0);
+        b->p->axes.data[b->plate[i]].usual = plate->size;
     }
     for (int k = 0; k < MAX_DIMS; k++) declare_events(b, k);
     b->value = arena_array(arena, Val, model->vars.n + 1);

@@ -53,6 +53,8 @@ typedef struct IrAxis {
     AxisId
         copy_of; /* the axis whose extents it shares, or AXIS_NONE; copies are of originals only */
     int64_t extent; /* of an event axis; 0 = known at run time */
+    int64_t usual;  /* of a plate: the size that costs are estimated for (opt/reassociate.c); 0 =
+                       unknown. No value depends on it. */
 } IrAxis;
 
 /* real is f32 or f64, chosen at code generation; the interpreter computes in double */
@@ -134,6 +136,9 @@ typedef struct IrProgram {
     VEC(IrOp) ops;
     VEC(IrOutput) outputs;
     const char *note; /* attached to operations built from here on (may be NULL) */
+    /* The same outputs as they were first written, where a transformation changed what they cost:
+     * its arithmetic is what counts as useful (opt/count.h). NULL: this program's. */
+    struct IrProgram *as_written;
 } IrProgram;
 
 /* ---- ops.def as data ---- */

@@ -86,6 +86,7 @@ static void make_axes(Maker *m) {
     IrProgram *p = m->p;
     AxisId group = ir_axis(p, "group", AXIS_PLATE, AXIS_NONE, 0);
     AxisId obs = ir_axis(p, "obs", AXIS_PLATE, group, 0);
+    p->axes.data[obs].usual = 20;
     AxisId e2 = ir_axis(p, "e2", AXIS_EVENT, AXIS_NONE, 2),
            e3 = ir_axis(p, "e3", AXIS_EVENT, AXIS_NONE, 3);
     AxisId axes[] = {ir_axis(p, "data", AXIS_DATA, AXIS_NONE, 0),
