@@ -21,6 +21,7 @@ enum {
     USUAL_INSTANCES = 16, /* of data sets, draws, and plates of unknown size */
     FUNCTION_COST = 8,    /* exp and the like, in multiply-adds */
     MAX_DEPTH = 3,
+    PATIENCE = 64,
     MAX_SWEEPS = 6
 };
 
@@ -75,17 +76,17 @@ static double cost_of(const Algebra *a, IrValue v) {
 /* One user more (by = 1) or less (-1) of v. What thereby comes to life, or dies, uses its operands
  * or no longer does. */
 static void use(Algebra *a, IrValue v, int by) {
-    VEC(IrValue) open = {0};
-    vec_push(a->p->arena, &open, v);
-    while (open.n) {
-        v = open.data[--open.n];
+    a->open.n = 0;
+    vec_push(a->p->arena, &a->open, v);
+    while (a->open.n) {
+        v = a->open.data[--a->open.n];
         int before = a->users.data[v];
         a->users.data[v] += by;
         if (before && a->users.data[v]) continue;
         a->cost += by * cost_of(a, v);
         const IrOp *op = &a->p->ops.data[v];
         for (int i = 0; i < op->n_args; i++)
-            vec_push(a->p->arena, &open, algebra_now(a, op->args[i]));
+            vec_push(a->p->arena, &a->open, algebra_now(a, op->args[i]));
     }
 }
 
@@ -117,14 +118,14 @@ static bool fits(const Algebra *a, IrValue old, IrValue fresh) {
            !memcmp(x->axes, y->axes, sizeof x->axes[0] * (size_t)x->n_axes);
 }
 
-/* Depth 0 of a contraction is the contraction. SHIFT: scores without what they have in common. */
-enum { SHIFT = -1 };
 
+/* A form of v; instead of those of negative depth, v with other scores. */
 static IrValue candidate(Algebra *a, IrValue v, int depth) {
     Form f;
-    a->patience = 64;
+    a->patience = PATIENCE;
+    a->deeper = depth < 0;
     a->p->note = a->p->ops.data[v].note;
-    if (depth == SHIFT) return form_unshifted(a, v);
+    if (depth < 0) return form_unshifted(a, v, -depth - 1);
     return form_of(a, v, depth, &f) ? form_value(a, &f) : IR_NONE;
 }
 
@@ -136,7 +137,7 @@ static void forget_from(Algebra *a, int n) {
 static bool improve(Algebra *a, IrValue v) {
     double least = a->cost * (1 - 1e-12) - 1e-6;
     int best = MAX_DEPTH + 1, n = a->p->ops.n;
-    for (int depth = SHIFT; depth <= MAX_DEPTH; depth++) {
+    for (int depth = -FORM_SHIFTS; depth <= MAX_DEPTH; depth++) {
         IrValue fresh = candidate(a, v, depth);
         if (fits(a, v, fresh)) {
             int users = replace(a, v, fresh);
@@ -147,6 +148,7 @@ static bool improve(Algebra *a, IrValue v) {
             put_back(a, v, fresh, users);
         }
         forget_from(a, n);
+        if (!a->deeper) break;
     }
     if (best > MAX_DEPTH) return false;
     replace(a, v, candidate(a, v, best));
@@ -163,26 +165,26 @@ static bool is_root(const Algebra *a, IrValue v) {
 /* ------------------------------------------------------------------ the new program */
 
 /* Writes v behind the operands that it lacks. */
-static void write_out(const Algebra *a, IrProgram *q, IrValue *map, IrValue v) {
-    VEC(IrValue) open = {0};
-    vec_push(q->arena, &open, v);
-    while (open.n) {
-        v = open.data[open.n - 1];
+static void write_out(Algebra *a, IrProgram *q, IrValue *map, IrValue v) {
+    a->open.n = 0;
+    vec_push(q->arena, &a->open, v);
+    while (a->open.n) {
+        v = a->open.data[a->open.n - 1];
         IrOp op = a->p->ops.data[v];
-        int before = open.n;
+        int before = a->open.n;
         for (int i = 0; i < op.n_args; i++) {
             op.args[i] = algebra_now(a, op.args[i]);
-            if (map[op.args[i]] == IR_NONE) vec_push(q->arena, &open, op.args[i]);
+            if (map[op.args[i]] == IR_NONE) vec_push(q->arena, &a->open, op.args[i]);
         }
-        if (open.n > before) continue;
+        if (a->open.n > before) continue;
         if (map[v] == IR_NONE) map[v] = rewrite_append(q, rewrite_operands(&op, map));
-        open.n--;
+        a->open.n--;
     }
 }
 
 /* Live values in the order of the given program, new ones where they are first needed. Inputs all
  * stay: a gradient may be asked for that has become zero. */
-static IrProgram *written(const Algebra *a) {
+static IrProgram *written(Algebra *a) {
     IrProgram *q = ir_program_like(a->p);
     int n = a->p->ops.n;
     IrValue *map = arena_array(q->arena, IrValue, n + 1);
@@ -211,7 +213,8 @@ IrProgram *opt_reassociate(const IrProgram *given) {
     for (int sweep = 0; sweep < MAX_SWEEPS && changed; sweep++) {
         changed = false;
         for (IrValue v = 0, n = p->ops.n; v < n; v++)
-            if (is_root(&a, v)) changed |= improve(&a, v);
+            for (IrValue at = v; is_root(&a, at) && improve(&a, at); at = algebra_now(&a, at))
+                changed = true;
         any |= changed;
     }
     return any ? written(&a) : (IrProgram *)given;

@@ -16,10 +16,12 @@ typedef struct Algebra {
     const bool *partial; /* of the given values: a sum over data sets (ir.h) */
     int n_given;
     double cost; /* of all live values */
-    int patience; /* values that may still be looked at for the form at hand */
+    int patience;        /* values that may still be looked at for the form at hand */
+    bool deeper;         /* whether that form goes further back at a greater depth */
+    VEC(IrValue) open;   /* for walks */
 } Algebra;
 
-enum { FORM_TERMS = 4 };
+enum { FORM_TERMS = 4, FORM_SHIFTS = 6 };
 
 /* The sum over the axes `over` of base * matrix. */
 typedef struct Term {
@@ -42,11 +44,11 @@ double algebra_extent(const Algebra *a, AxisId axis);
 IrValue algebra_append(Algebra *a, IrOp op);
 
 /* v as a linear map of what lies `depth` maps further back than its own operands. */
-bool form_of(Algebra *a, IrValue v, int depth, Form *f);
+bool form_of(Algebra *a, IrValue v, int depth, Form *f); /* sets a->deeper */
 /* The value that a form describes. */
 IrValue form_value(Algebra *a, const Form *f);
-/* A softmax-weighted mean v with scores that lack what all have in common; IR_NONE where v is none,
- * or nothing is common. */
-IrValue form_unshifted(Algebra *a, IrValue v);
+/* A softmax-weighted mean v whose scores lack one of the summands that all scores have in common,
+ * the one numbered `which`; IR_NONE where v is none, or has fewer. */
+IrValue form_unshifted(Algebra *a, IrValue v, int which);
 
 #endif

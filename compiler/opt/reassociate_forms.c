@@ -208,6 +208,7 @@ static bool form_of_contract(Algebra *a, const IrOp *op, int depth, Form *f) {
     if (depth > 0 && form_of(a, base, depth - 1, f) &&
         form_times(a, f, matrix, op->over, op->n_over))
         return true;
+    a->deeper |= depth == 0;
     *f = (Form){.n = 1, .offset = IR_NONE};
     f->terms[0] = (Term){.base = base, .matrix = matrix, .n_over = op->n_over};
     memcpy(f->terms[0].over, op->over, sizeof op->over);
@@ -404,40 +405,48 @@ static bool form_of_mean(Algebra *a, const Mean *m, int depth, Form *f) {
 
 /* ------------------------------------------------------------------ scores */
 
-/* s without the summands that lack the axes: a value that differs from s by what lacks them all.
- * s itself where there is nothing to take away, IR_NONE where nothing is left. */
-static IrValue varying(Algebra *a, IrValue s, const AxisId *over, int n) {
-    if (!has_any(a, s, over, n)) return IR_NONE;
-    const IrOp op = op_of(a, s);
-    if (a->patience-- <= 0 || is_partial(a, s)) return s;
-    IrValue x = op.args[0], y = op.args[1];
-    switch (op.opcode) {
-    case OP_ADD:
-    case OP_SUB: {
-        IrValue left = varying(a, x, over, n), right = varying(a, y, over, n);
-        if (left == x && right == y) return s;
-        if (right == IR_NONE) return left;
-        if (left == IR_NONE) return op.opcode == OP_ADD ? right : unary(a, OP_NEG, right);
-        return point(a, op.opcode, left, right);
-    }
-    case OP_MUL:
-    case OP_CONTRACT: /* (x + c) y = x y + c y, and c y lacks the axes where both do */
-        for (int i = 0; i < 2; i++) {
-            IrValue factor = op.args[1 - i];
-            if (has_any(a, factor, over, n)) continue;
-            IrValue left = varying(a, op.args[i], over, n);
-            if (left == op.args[i] || left == IR_NONE) return s;
-            for (int k = 0; k < op.n_over; k++)
-                if (!has(a, left, op.over[k]) && !has(a, factor, op.over[k])) return s;
-            return contract(a, left, factor, op.over, op.n_over);
-        }
-        return s;
-    default:
-        return s;
-    }
+/* Sums on the way to the scores of which one summand lacks the axes of the softmax: what it gives
+ * the scores lacks them, too, as long as all factors on the way do. */
+typedef struct Shift {
+    const Mean *mean;
+    IrValue target; /* of these sums, the one that loses the summand; IR_NONE: they are collected */
+    int n;
+    IrValue sums[FORM_SHIFTS];
+} Shift;
+
+static void collect(Shift *h, IrValue sum) {
+    for (int i = 0; i < h->n; i++)
+        if (h->sums[i] == sum) return;
+    if (h->n < FORM_SHIFTS) h->sums[h->n++] = sum;
 }
 
-IrValue form_unshifted(Algebra *a, IrValue v) {
+static bool varies(const Algebra *a, const Shift *h, IrValue v) {
+    return has_any(a, v, h->mean->over, h->mean->n_over);
+}
+
+/* s without that summand; s itself where it does not occur. */
+static IrValue without(Algebra *a, Shift *h, IrValue s) {
+    if (!varies(a, h, s) || a->patience-- <= 0 || is_partial(a, s)) return s;
+    const IrOp op = op_of(a, s);
+    IrValue part[2] = {op.args[0], op.args[1]};
+    bool sum = op.opcode == OP_ADD || op.opcode == OP_SUB;
+    if (!sum && op.opcode != OP_MUL && op.opcode != OP_CONTRACT) return s;
+    for (int i = 0; sum && i < 2; i++) {
+        if (varies(a, h, op.args[i])) continue;
+        if (h->target == IR_NONE) collect(h, s);
+        if (h->target != s) continue;
+        return i == 1 || op.opcode == OP_ADD ? op.args[1 - i] : unary(a, OP_NEG, op.args[1]);
+    }
+    for (int i = 0; i < 2; i++)
+        if (sum || !varies(a, h, op.args[1 - i])) part[i] = without(a, h, op.args[i]);
+    if (part[0] == op.args[0] && part[1] == op.args[1]) return s;
+    if (sum) return point(a, op.opcode, part[0], part[1]);
+    for (int i = 0; i < op.n_over; i++) /* else positions would be counted */
+        if (!has(a, part[0], op.over[i]) && !has(a, part[1], op.over[i])) return s;
+    return contract(a, part[0], part[1], op.over, op.n_over);
+}
+
+IrValue form_unshifted(Algebra *a, IrValue v, int which) {
     Mean m;
     if (!is_mean(a, v, &m)) return IR_NONE;
     const IrOp e = op_of(a, m.weights);
@@ -450,8 +459,13 @@ IrValue form_unshifted(Algebra *a, IrValue v) {
     if (top.opcode != OP_MAX_OVER || top.args[0] != shifted.args[0] || top.n_over != m.n_over ||
         memcmp(top.over, m.over, sizeof top.over[0] * (size_t)m.n_over))
         return IR_NONE;
-    IrValue s = varying(a, shifted.args[0], m.over, m.n_over);
-    if (s == shifted.args[0] || s == IR_NONE) return IR_NONE;
+    Shift h = {.mean = &m, .target = IR_NONE};
+    int patience = a->patience;
+    without(a, &h, top.args[0]);
+    if (which >= h.n) return IR_NONE;
+    h.target = h.sums[which];
+    a->patience = patience;
+    IrValue s = without(a, &h, top.args[0]);
     IrValue largest = unary(a, OP_STOP_GRADIENT, reduce(a, OP_MAX_OVER, s, m.over, m.n_over));
     IrValue weights = unary(a, OP_EXP, point(a, OP_SUB, s, largest));
     return mean_of(a, &m, weights, m.y, m.centre);
