@@ -322,7 +322,7 @@ static bool form_of_view(Algebra *a, const IrOp *op, int depth, Form *f) {
 /* ------------------------------------------------------------------ weighted means */
 
 typedef struct Mean {
-    IrValue weights, y, centre; /* centre: IR_NONE where the sum is about zero */
+    IrValue weights, y, centre; /* y: IR_NONE: the weights themselves; centre: IR_NONE: zero */
     int n_over;
     AxisId over[IR_MAX_OVER];
 } Mean;
@@ -332,19 +332,22 @@ static bool same_over(const IrOp *x, const IrOp *y) {
            !memcmp(x->over, y->over, sizeof x->over[0] * (size_t)x->n_over);
 }
 
-/* sum_o e y * recip(sum_o e), operands either way round. */
+/* sum_o e y * recip(sum_o e), or e * recip(sum_o e), operands either way round. */
 static bool is_ratio(const Algebra *a, IrValue v, Mean *m) {
     const IrOp product = op_of(a, v);
     for (int i = 0; i < 2 && product.opcode == OP_MUL; i++) {
         const IrOp sum = op_of(a, product.args[i]), recip = op_of(a, product.args[1 - i]);
-        if (sum.opcode != OP_CONTRACT || recip.opcode != OP_RECIP) continue;
+        if (recip.opcode != OP_RECIP) continue;
         const IrOp norm = op_of(a, recip.args[0]);
-        if (norm.opcode != OP_SUM || !same_over(&sum, &norm)) continue;
+        if (norm.opcode != OP_SUM || is_partial(a, norm.args[0])) continue;
+        *m = (Mean){.weights = norm.args[0], .y = IR_NONE, .centre = IR_NONE};
+        m->n_over = norm.n_over;
+        memcpy(m->over, norm.over, sizeof norm.over);
+        if (product.args[i] == norm.args[0]) return true;
+        if (sum.opcode != OP_CONTRACT || !same_over(&sum, &norm)) continue;
         for (int k = 0; k < 2; k++) {
-            if (sum.args[k] != norm.args[0] || is_partial(a, sum.args[k])) continue;
-            *m = (Mean){.weights = sum.args[k], .y = sum.args[1 - k], .centre = IR_NONE};
-            m->n_over = sum.n_over;
-            memcpy(m->over, sum.over, sizeof sum.over);
+            if (sum.args[k] != norm.args[0]) continue;
+            m->y = sum.args[1 - k];
             return has_all(a, m->y, m->over, m->n_over);
         }
     }
@@ -356,7 +359,7 @@ static bool is_mean(const Algebra *a, IrValue v, Mean *m) {
     const IrOp op = op_of(a, v);
     for (int i = 0; i < 2 && op.opcode == OP_ADD; i++) {
         IrValue centre = op.args[1 - i];
-        if (!is_ratio(a, op.args[i], m)) continue;
+        if (!is_ratio(a, op.args[i], m) || m->y == IR_NONE) continue;
         const IrOp about = op_of(a, m->y);
         if (about.opcode != OP_SUB || about.args[1] != centre ||
             has_any(a, centre, m->over, m->n_over))
@@ -366,13 +369,14 @@ static bool is_mean(const Algebra *a, IrValue v, Mean *m) {
         return has_all(a, m->y, m->over, m->n_over);
     }
     if (!is_ratio(a, v, m)) return false;
+    if (m->y == IR_NONE) return true;
     const IrOp about = op_of(a, m->y); /* a part of a mean about a centre is left to the whole */
     return about.opcode != OP_SUB || has_any(a, about.args[1], m->over, m->n_over);
 }
 
 static IrValue mean_of(Algebra *a, const Mean *m, IrValue weights, IrValue y, IrValue centre) {
     IrValue about = centre == IR_NONE ? y : point(a, OP_SUB, y, centre);
-    IrValue sum = contract(a, weights, about, m->over, m->n_over);
+    IrValue sum = y == IR_NONE ? weights : contract(a, weights, about, m->over, m->n_over);
     IrValue norm = unary(a, OP_RECIP, reduce(a, OP_SUM, weights, m->over, m->n_over));
     IrValue v = point(a, OP_MUL, sum, norm);
     return v == IR_NONE ? v : plus(a, v, centre);
@@ -481,7 +485,7 @@ bool form_of(Algebra *a, IrValue v, int depth, Form *f) {
     for (int i = 0; i < op.n_args; i++)
         if (is_partial(a, op.args[i])) return false;
     if (op.type != IR_REAL || is_partial(a, v)) return false;
-    if (is_mean(a, v, &m) && form_of_mean(a, &m, depth, f)) return true;
+    if (is_mean(a, v, &m) && m.y != IR_NONE && form_of_mean(a, &m, depth, f)) return true;
     switch (op.opcode) {
     case OP_CONTRACT:
         return form_of_contract(a, &op, depth, f);
