@@ -20,6 +20,9 @@ IrProgram *opt_fold(const IrProgram *p);
  * the gradients of products are carried back to their factors. All inputs stay. Gives `p` itself
  * where nothing becomes cheaper. */
 IrProgram *opt_reassociate(const IrProgram *p);
+/* What it compares: multiply-adds, other operations and elements of results of all that the outputs
+ * need, at the usual sizes of the plates. */
+double opt_cost(const IrProgram *p);
 /* One value for equal operations on equal operands; random sources of one name are one. */
 IrProgram *opt_cse(const IrProgram *p);
 /* Drops what no output needs. Inputs that nothing reads are dropped too. */

@@ -198,7 +198,8 @@ static IrProgram *written(Algebra *a) {
     return q;
 }
 
-IrProgram *opt_reassociate(const IrProgram *given) {
+/* A copy of the program, to be rewritten. */
+static Algebra start(const IrProgram *given) {
     IrProgram *p = ir_program_like(given);
     for (int i = 0; i < given->ops.n; i++) vec_push(p->arena, &p->ops, given->ops.data[i]);
     for (int i = 0; i < given->outputs.n; i++)
@@ -209,10 +210,19 @@ IrProgram *opt_reassociate(const IrProgram *given) {
     if (!a.partial) internal_error("reassociate", "program %s: %s", p->name, why);
     for (IrValue v = 0; v < p->ops.n; v++) track(&a, v);
     for (int i = 0; i < p->outputs.n; i++) use(&a, p->outputs.data[i].value, 1);
+    return a;
+}
+
+double opt_cost(const IrProgram *p) {
+    return start(p).cost;
+}
+
+IrProgram *opt_reassociate(const IrProgram *given) {
+    Algebra a = start(given);
     bool any = false, changed = true;
     for (int sweep = 0; sweep < MAX_SWEEPS && changed; sweep++) {
         changed = false;
-        for (IrValue v = 0, n = p->ops.n; v < n; v++)
+        for (IrValue v = 0, n = a.p->ops.n; v < n; v++)
             for (IrValue at = v; is_root(&a, at) && improve(&a, at); at = algebra_now(&a, at))
                 changed = true;
         any |= changed;
