@@ -131,14 +131,26 @@ static IrValue output_named(const IrProgram *p, const char *name) {
     internal_error("dual", "program %s has no output %s", p->name, name);
 }
 
+typedef struct Inputs {
+    const IrProgram *p;
+    VEC(IrValue) at;
+} Inputs;
+
+static Inputs inputs_of(const IrProgram *p) {
+    Inputs inputs = {.p = p};
+    for (IrValue v = 0; v < p->ops.n; v++)
+        if (p->ops.data[v].opcode == OP_INPUT) vec_push(p->arena, &inputs.at, v);
+    return inputs;
+}
+
 /* The one input of that name. */
-static IrValue input_named(const IrProgram *p, const char *name) {
+static IrValue input_named(const Inputs *inputs, const char *name) {
+    const IrProgram *p = inputs->p;
     IrValue found = IR_NONE;
-    for (int v = 0; v < p->ops.n; v++) {
-        const IrOp *op = &p->ops.data[v];
-        if (op->opcode != OP_INPUT || strcmp(op->name, name)) continue;
+    for (int i = 0; i < inputs->at.n; i++) {
+        if (strcmp(p->ops.data[inputs->at.data[i]].name, name)) continue;
         if (found != IR_NONE) internal_error("dual", "%s is read by two inputs", name);
-        found = v;
+        found = inputs->at.data[i];
     }
     if (found == IR_NONE) internal_error("dual", "%s is no input of program %s", name, p->name);
     return found;
@@ -149,7 +161,8 @@ static void output_gradients(const Build *b, IrProgram *p) {
     int n = b->dual->weights.n;
     IrValue *wrt = arena_array(b->arena, IrValue, n + 1),
             *grad = arena_array(b->arena, IrValue, n + 1);
-    for (int i = 0; i < n; i++) wrt[i] = input_named(p, b->dual->weights.data[i].name);
+    const Inputs inputs = inputs_of(p);
+    for (int i = 0; i < n; i++) wrt[i] = input_named(&inputs, b->dual->weights.data[i].name);
     opt_grad(p, output_named(p, "loss"), wrt, n, grad);
     for (int i = 0; i < n; i++)
         ir_output(p, arena_printf(b->arena, "grad:%s", b->dual->weights.data[i].name), grad[i]);
@@ -219,9 +232,10 @@ static void output_slopes(const Build *b, IrProgram *p) {
     int n = 0, n_vars = b->model->vars.n;
     IrValue *wrt = arena_array(b->arena, IrValue, n_vars + 1),
             *grad = arena_array(b->arena, IrValue, n_vars + 1);
+    const Inputs inputs = inputs_of(p);
     for (int i = 0; i < n_vars; i++)
         if (b->model->vars.data[i]->kind == VAR_LATENT)
-            wrt[n++] = input_named(p, b->model->vars.data[i]->name);
+            wrt[n++] = input_named(&inputs, b->model->vars.data[i]->name);
     IrValue both = ir_add(p, output_named(p, "log_prior"), output_named(p, "log_likelihood"));
     IrValue total = ir_sum(p, both, (AxisId[]){b->data, b->draw}, 2);
     opt_grad(p, total, wrt, n, grad);

@@ -123,35 +123,41 @@ static bool fits(const Algebra *a, IrValue old, IrValue fresh) {
 static IrValue candidate(Algebra *a, IrValue v, int depth) {
     Form f;
     a->patience = PATIENCE;
-    a->deeper = depth < 0;
+    a->deeper = false;
     a->p->note = a->p->ops.data[v].note;
     if (depth < 0) return form_unshifted(a, v, -depth - 1);
     return form_of(a, v, depth, &f) ? form_value(a, &f) : IR_NONE;
 }
 
-static void forget_from(Algebra *a, int n) {
+typedef struct Choice {
+    int depth;
+    double cost; /* of the program with that form */
+} Choice;
+
+/* Tries one form and takes it back; false where there is none. */
+static bool try_form(Algebra *a, IrValue v, int depth, Choice *best) {
+    int n = a->p->ops.n;
+    IrValue fresh = candidate(a, v, depth);
+    if (fits(a, v, fresh)) {
+        int users = replace(a, v, fresh);
+        if (a->cost < best->cost) *best = (Choice){depth, a->cost};
+        put_back(a, v, fresh, users);
+    }
     a->p->ops.n = a->now.n = a->users.n = n;
+    return fresh != IR_NONE;
 }
 
 /* Puts the cheapest form in the place of v, if it is cheaper than v. */
 static bool improve(Algebra *a, IrValue v) {
-    double least = a->cost * (1 - 1e-12) - 1e-6;
-    int best = MAX_DEPTH + 1, n = a->p->ops.n;
-    for (int depth = -FORM_SHIFTS; depth <= MAX_DEPTH; depth++) {
-        IrValue fresh = candidate(a, v, depth);
-        if (fits(a, v, fresh)) {
-            int users = replace(a, v, fresh);
-            if (a->cost < least) {
-                least = a->cost;
-                best = depth;
-            }
-            put_back(a, v, fresh, users);
-        }
-        forget_from(a, n);
-        if (!a->deeper) break;
-    }
-    if (best > MAX_DEPTH) return false;
-    replace(a, v, candidate(a, v, best));
+    enum { NONE = MAX_DEPTH + 1 };
+    Choice best = {NONE, a->cost * (1 - 1e-12) - 1e-6};
+    for (int which = 0; which < FORM_SHIFTS; which++)
+        if (!try_form(a, v, -which - 1, &best)) break;
+    a->deeper = true;
+    int depth = a->p->ops.data[v].opcode == OP_CONTRACT; /* at 0 it is what it is */
+    for (; depth <= MAX_DEPTH && a->deeper; depth++) try_form(a, v, depth, &best);
+    if (best.depth == NONE) return false;
+    replace(a, v, candidate(a, v, best.depth));
     return true;
 }
 

@@ -356,6 +356,8 @@ static bool is_ratio(const Algebra *a, IrValue v, Mean *m) {
 
 /* The same about a centre, or not. */
 static bool is_mean(const Algebra *a, IrValue v, Mean *m) {
+    IrOpcode opcode = a->p->ops.data[v].opcode;
+    if (opcode != OP_ADD && opcode != OP_MUL) return false;
     const IrOp op = op_of(a, v);
     for (int i = 0; i < 2 && op.opcode == OP_ADD; i++) {
         IrValue centre = op.args[1 - i];
