@@ -1,6 +1,8 @@
 /* count.h -- the arithmetic of a tensor program as a formula in the extents of its axes.
  *
- * What is counted is the useful work, whatever the schedule makes of it: every value once.
+ * What is counted is the useful work, whatever the schedule makes of it: every value once. Of a
+ * program that was rewritten to cost less, the manifest counts what was written first
+ * (IrProgram.as_written), so that rates stay comparable.
  *   flop        additions, subtractions, multiplications, divisions, square roots, minima and
  * maxima 1 each; a contraction 2 per term (a multiply-add), sums and maxima over axes 1 per term
  *   functions   exp, log and the like, one each (EXPAND in ops.def)

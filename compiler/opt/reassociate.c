@@ -118,7 +118,6 @@ static bool fits(const Algebra *a, IrValue old, IrValue fresh) {
            !memcmp(x->axes, y->axes, sizeof x->axes[0] * (size_t)x->n_axes);
 }
 
-
 /* A form of v; instead of those of negative depth, v with other scores. */
 static IrValue candidate(Algebra *a, IrValue v, int depth) {
     Form f;
@@ -163,8 +162,7 @@ static bool improve(Algebra *a, IrValue v) {
 
 static bool is_root(const Algebra *a, IrValue v) {
     IrOpcode opcode = a->p->ops.data[v].opcode;
-    bool linear =
-        opcode == OP_CONTRACT || opcode == OP_SUM || opcode == OP_ADD || opcode == OP_MUL;
+    bool linear = opcode == OP_CONTRACT || opcode == OP_SUM || opcode == OP_ADD || opcode == OP_MUL;
     return linear && a->users.data[v] && a->now.data[v] == v;
 }
 

@@ -15,10 +15,10 @@ typedef struct Algebra {
     VEC(int) users;      /* by value: uses by live values and outputs; 0 = dead */
     const bool *partial; /* of the given values: a sum over data sets (ir.h) */
     int n_given;
-    double cost; /* of all live values */
-    int patience;        /* values that may still be looked at for the form at hand */
-    bool deeper;         /* whether that form goes further back at a greater depth */
-    VEC(IrValue) open;   /* for walks */
+    double cost;       /* of all live values */
+    int patience;      /* values that may still be looked at for the form at hand */
+    bool deeper;       /* whether that form goes further back at a greater depth */
+    VEC(IrValue) open; /* for walks */
 } Algebra;
 
 enum { FORM_TERMS = 4, FORM_SHIFTS = 6 };

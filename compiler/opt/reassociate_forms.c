@@ -13,7 +13,7 @@
  * taken about any centre m that lacks o, A(y) = sum_o e (y - m) / sum_o e + m: the right side does
  * not depend on m, its derivative with respect to m is zero, so that m is free to be chosen, and is
  * no longer differentiated. The mean of x is, which keeps what x has in common out of the adjoints
- * of e (docs/dual.md). Where e = exp(s - max_o s), e / sum_o e stays as it is when something that
+ * of e (dual/layers.c). Where e = exp(s - max_o s), e / sum_o e stays as it is when something that
  * lacks o is added to s, and the derivative with respect to that is zero.
  */
 #include "opt/reassociate.h"
@@ -128,10 +128,9 @@ static AxisId other_axis(Algebra *a, const Term *t, AxisId like, const AxisId *t
         const char *name = arena_printf(a->p->arena, "bound.%lld.%d", (long long)extent, k);
         AxisId known = ir_axis_find(a->p, name);
         if (known == AXIS_NONE) return ir_axis(a->p, name, AXIS_EVENT, AXIS_NONE, extent);
-        if (a->p->axes.data[known].kind == AXIS_EVENT &&
-            a->p->axes.data[known].extent == extent && !has(a, t->base, known) &&
-            !has(a, t->matrix, known) && !among(known, t->over, t->n_over) &&
-            !among(known, taken, n))
+        if (a->p->axes.data[known].kind == AXIS_EVENT && a->p->axes.data[known].extent == extent &&
+            !has(a, t->base, known) && !has(a, t->matrix, known) &&
+            !among(known, t->over, t->n_over) && !among(known, taken, n))
             return known;
     }
     return AXIS_NONE;
@@ -249,8 +248,7 @@ static bool scale(Algebra *a, Form *f, IrValue factor, bool into_base) {
     const IrOp op = op_of(a, factor);
     if (!avoid_axes_of(a, f, factor)) return false;
     if (into_base) {
-        if (f->n != 1 || f->offset != IR_NONE ||
-            !has_all(a, f->terms[0].base, op.axes, op.n_axes))
+        if (f->n != 1 || f->offset != IR_NONE || !has_all(a, f->terms[0].base, op.axes, op.n_axes))
             return false;
         f->terms[0].base = point(a, OP_MUL, f->terms[0].base, factor);
         return f->terms[0].base != IR_NONE;

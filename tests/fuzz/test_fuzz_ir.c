@@ -36,6 +36,8 @@ static void run(const uint8_t *data, size_t n) {
     if (!p && !error) wrong("parser", "refused without a word");
     if (p && !ir_verify(p)) {
         must_be_sound(p, "parser");
+        p = opt_reassociate(p);
+        must_be_sound(p, "reassociate");
         p = opt_fold(p);
         must_be_sound(p, "fold");
         p = opt_cse(p);

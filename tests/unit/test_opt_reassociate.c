@@ -107,7 +107,8 @@ static IrProgram *random_net(Arena *arena, uint64_t seed) {
         if (maybe(n)) x = dense(n, x, n->f);
     }
     IrValue mean = ir_mul(p, ir_sum(p, x, &n->obs, 1), ir_recip(p, ir_extent(p, n->obs)));
-    IrValue pooled = maybe(n) ? attention(n, weight(n, of_set, 2), x, n->obs) : dense(n, mean, n->f);
+    IrValue pooled =
+        maybe(n) ? attention(n, weight(n, of_set, 2), x, n->obs) : dense(n, mean, n->f);
     ir_output(p, "pooled", pooled);
     IrValue each = ir_spread(p, ir_square(p, pooled), &n->set, 1);
     ir_output(p, "loss", ir_sum(p, each, (AxisId[]){n->data, n->group, n->set, n->f}, 4));
@@ -135,7 +136,8 @@ static void same_values(const IrProgram *p, const IrProgram *q, const char *what
         bool same = a[i].n_axes == b[i].n_axes && a[i].size == b[i].size;
         double worst = 0;
         for (int64_t k = 0; same && k < a[i].size; k++) {
-            bool equal = a[i].data[k] == b[i].data[k] || (isnan(a[i].data[k]) && isnan(b[i].data[k]));
+            bool equal =
+                a[i].data[k] == b[i].data[k] || (isnan(a[i].data[k]) && isnan(b[i].data[k]));
             if (!equal) worst = fmax(worst, fabs(a[i].data[k] - b[i].data[k]));
         }
         if (!CHECK(same && worst <= 1e-11 * largest, "%s, seed %d: output %s differs by %g of %g",
