@@ -21,6 +21,10 @@ static bool maybe(Net *n) {
     return values_pick(&n->state, 2) == 0;
 }
 
+static bool rarely(Net *n) {
+    return values_pick(&n->state, 6) == 0;
+}
+
 static IrValue weight(Net *n, const AxisId *axes, int n_axes) {
     AxisId sorted[IR_MAX_AXES];
     memcpy(sorted, axes, sizeof *axes * (size_t)n_axes);
@@ -53,13 +57,24 @@ static IrValue centre(Net *n, IrValue v, AxisId over) {
 static IrValue attention(Net *n, IrValue x, IrValue y, AxisId over) {
     IrProgram *p = n->p;
     IrValue q = heads(n, x, maybe(n)), k = heads(n, y, maybe(n)), v = heads(n, y, maybe(n));
+    if (rarely(n)) { /* offsets that vary along what is averaged */
+        AxisId at[] = {over, n->head, n->key};
+        k = ir_add(p, k, ir_input(p, arena_printf(p->arena, "k%d", n->weights), ROLE_HYPER, at, 3));
+        v = ir_add(p, v, ir_input(p, arena_printf(p->arena, "v%d", n->weights), ROLE_HYPER, at, 3));
+    }
     IrValue s = ir_contract(p, ir_mul(p, q, ir_const(p, 0.5)), k, &n->key, 1);
+    if (rarely(n)) s = ir_sub(p, weight(n, &n->head, 1), s);
+    if (rarely(n)) s = ir_mul(p, s, ir_pick(p, y, n->f, 1)); /* nothing before this cancels */
     IrValue e = ir_exp(p, ir_sub(p, s, ir_stop_gradient(p, ir_max_over(p, s, &over, 1))));
     IrValue norm = ir_recip(p, ir_sum(p, e, &over, 1)), pooled;
     if (maybe(n)) {
-        IrValue m = centre(n, v, over);
+        IrValue m = centre(n, v, over), back = m;
+        if (rarely(n)) { /* another is added than was taken away: no mean, and no constant */
+            m = ir_sum(p, v, &over, 1);
+            back = ir_tanh(p, m);
+        }
         IrValue about = ir_contract(p, ir_sub(p, v, m), e, &over, 1);
-        pooled = ir_add(p, m, ir_mul(p, about, norm));
+        pooled = ir_add(p, back, ir_mul(p, about, norm));
     } else if (maybe(n)) {
         pooled = ir_mul(p, norm, ir_contract(p, e, v, &over, 1));
     } else {
