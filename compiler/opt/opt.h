@@ -14,6 +14,10 @@ void opt_grad(IrProgram *p, IrValue loss, const IrValue *wrt, int n, IrValue *gr
 /* Constant folding and algebraic identities (x*1, x+0, neg neg, square of const, ...); values
  * bit-equal in double except where an identity is exact in real arithmetic and safe for nan. */
 IrProgram *opt_fold(const IrProgram *p);
+/* One value for equal operations on equal operands; random sources of one name are one. */
+IrProgram *opt_cse(const IrProgram *p);
+/* Drops what no output needs. Inputs that nothing reads are dropped too. */
+IrProgram *opt_dce(const IrProgram *p);
 /* Chains of linear maps in the order that costs least (reassociate.c): what many instances pass
  * through is multiplied out where that is cheaper, also through softmax-weighted means; scores lose
  * what cancels. Equal in exact arithmetic, values and derivatives; runs before opt_grad, so that
@@ -23,9 +27,5 @@ IrProgram *opt_reassociate(const IrProgram *p);
 /* What it compares: multiply-adds, other operations and elements of results of all that the outputs
  * need, at the usual sizes of the plates. */
 double opt_cost(const IrProgram *p);
-/* One value for equal operations on equal operands; random sources of one name are one. */
-IrProgram *opt_cse(const IrProgram *p);
-/* Drops what no output needs. Inputs that nothing reads are dropped too. */
-IrProgram *opt_dce(const IrProgram *p);
 
 #endif

@@ -8,12 +8,12 @@
  * data past data. An axis that a term sums over is bound there: where an outer rule speaks of an
  * axis of the same name, the bound one is renamed to another of equal extent.
  *
- * Weighted means. With weights e that do not depend on y, A(y) = sum_o e y / sum_o e is linear in
- * y, and A(c) = c where c lacks o. So A(x W + c) = A(x) W + c where W lacks o, too. The sum may be
- * taken about any centre m that lacks o, A(y) = sum_o e (y - m) / sum_o e + m: the right side does
- * not depend on m, its derivative with respect to m is zero, so that m is free to be chosen, and is
- * no longer differentiated. The mean of x is, which keeps what x has in common out of the adjoints
- * of e (dual/layers.c). Where e = exp(s - max_o s), e / sum_o e stays as it is when something that
+ * Weighted means. For weights e, whatever they are, A(y) = sum_o e y / sum_o e is linear in y, and
+ * A(c) = c where c lacks o. So A(x W + c) = A(x) W + c where W lacks o, too. The sum may be taken
+ * about any centre m that lacks o, A(y) = sum_o e (y - m) / sum_o e + m: the right side does not
+ * depend on m, its derivative with respect to m is zero, so that m is free to be chosen, and is no
+ * longer differentiated. The mean of x is, which keeps what x has in common out of the adjoints of
+ * e (dual/layers.c). Where e = exp(s - max_o s), e / sum_o e stays as it is when something that
  * lacks o is added to s, and the derivative with respect to that is zero.
  */
 #include "opt/reassociate.h"
@@ -61,8 +61,7 @@ static bool is_partial(const Algebra *a, IrValue v) {
     return v < a->n_given && a->partial[v];
 }
 
-/* ------------------------------------------------------------------ making; IR_NONE goes through
- */
+/* ------------------------------------------------------------------ making: IR_NONE of IR_NONE */
 
 static IrValue point(Algebra *a, IrOpcode opcode, IrValue x, IrValue y) {
     return algebra_append(a, (IrOp){.opcode = opcode, .n_args = 2, .args = {x, y}});
@@ -115,6 +114,7 @@ IrValue form_value(Algebra *a, const Form *f) {
         IrValue product = contract(a, t->base, t->matrix, t->over, t->n_over);
         if (product == IR_NONE) return IR_NONE;
         sum = plus(a, sum, product);
+        if (sum == IR_NONE) return IR_NONE;
     }
     return plus(a, sum, f->offset);
 }
@@ -237,7 +237,9 @@ static bool form_of_sum(Algebra *a, IrValue v, const IrOp *op, int depth, Form *
         if (i == 1 && op->opcode == OP_SUB && !negate(a, &part)) return false;
         if (f->n + part.n > FORM_TERMS) return false;
         for (int k = 0; k < part.n; k++) f->terms[f->n++] = part.terms[k];
+        bool any = f->offset != IR_NONE || part.offset != IR_NONE;
         f->offset = plus(a, f->offset, part.offset);
+        if (any && f->offset == IR_NONE) return false;
     }
     return f->n > 0;
 }
