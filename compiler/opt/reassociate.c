@@ -2,7 +2,7 @@
  *
  * (x A) B is x (A B). Where x has many instances and A B is made once for all of them, or where A
  * and B together are narrow, multiplying the maps first is cheaper; elsewhere it is not. One
- * decision per value: every contraction, sum and weighted mean is tried in the forms that
+ * decision per value: every contraction, sum and product is tried in the forms that
  * reassociate_forms.c finds, each further back along the chain of maps, and the cheapest stays. A
  * replacement is accepted only where the cost of the whole program falls, so that the search ends;
  * sweeps go on until none does.
@@ -20,9 +20,9 @@
 enum {
     USUAL_INSTANCES = 16, /* of data sets, draws, and plates of unknown size */
     FUNCTION_COST = 8,    /* exp and the like, in multiply-adds */
-    MAX_DEPTH = 3,
-    PATIENCE = 64,
-    MAX_SWEEPS = 6
+    MAX_DEPTH = 3,        /* maps further back; sweeps go on from there */
+    PATIENCE = 64,        /* values looked at for one form: long sums must not cost their square */
+    MAX_SWEEPS = 6        /* nothing is left to do after three, as a rule */
 };
 
 /* ------------------------------------------------------------------ the program as it stands */

@@ -43,8 +43,9 @@ double algebra_extent(const Algebra *a, AxisId axis);
 /* Appends; IR_NONE where the operation would not be sound. */
 IrValue algebra_append(Algebra *a, IrOp op);
 
-/* v as a linear map of what lies `depth` maps further back than its own operands. */
-bool form_of(Algebra *a, IrValue v, int depth, Form *f); /* sets a->deeper */
+/* v as a linear map of what lies `depth` maps further back than its own operands; false where v is
+ * none. Sets a->deeper where more depth may give another form. */
+bool form_of(Algebra *a, IrValue v, int depth, Form *f);
 /* The value that a form describes. */
 IrValue form_value(Algebra *a, const Form *f);
 /* A softmax-weighted mean v whose scores lack one of the summands that all scores have in common,
