@@ -367,7 +367,10 @@ static bool run_row(Compilation *c, int row) {
     if (rows[row].stage)
         good = rows[row].stage(c);
     else
-        for (int i = 0; i < PROGRAMS; i++) c->programs[i] = rows[row].pass(c->programs[i]);
+        for (int i = 0; i < PROGRAMS; i++) {
+            IrProgram *p = c->programs[i] = rows[row].pass(c->programs[i]);
+            if (p->as_written) p->as_written = rows[row].pass(p->as_written);
+        }
     clock_gettime(CLOCK_MONOTONIC, &end);
     double seconds =
         (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) * 1e-9;

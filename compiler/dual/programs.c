@@ -127,25 +127,47 @@ static void build_prepare(Build *b) {
     encode(b);
 }
 
+static IrValue output_named(const IrProgram *p, const char *name) {
+    for (int i = 0; i < p->outputs.n; i++)
+        if (!strcmp(p->outputs.data[i].name, name)) return p->outputs.data[i].value;
+    internal_error("dual", "program %s has no output %s", p->name, name);
+}
+
+typedef struct Inputs {
+    const IrProgram *p;
+    VEC(IrValue) at;
+} Inputs;
+
+static Inputs inputs_of(const IrProgram *p) {
+    Inputs inputs = {.p = p};
+    for (IrValue v = 0; v < p->ops.n; v++)
+        if (p->ops.data[v].opcode == OP_INPUT) vec_push(p->arena, &inputs.at, v);
+    return inputs;
+}
+
+/* The one input of that name. */
+static IrValue input_named(const Inputs *inputs, const char *name) {
+    const IrProgram *p = inputs->p;
+    IrValue found = IR_NONE;
+    for (int i = 0; i < inputs->at.n; i++) {
+        if (strcmp(p->ops.data[inputs->at.data[i]].name, name)) continue;
+        if (found != IR_NONE) internal_error("dual", "%s is read by two inputs", name);
+        found = inputs->at.data[i];
+    }
+    if (found == IR_NONE) internal_error("dual", "%s is no input of program %s", name, p->name);
+    return found;
+}
+
 /* Every weight's gradient, as output grad:NAME. */
-static void output_gradients(Build *b, IrValue loss) {
+static void output_gradients(const Build *b, IrProgram *p) {
     int n = b->dual->weights.n;
     IrValue *wrt = arena_array(b->arena, IrValue, n + 1),
             *grad = arena_array(b->arena, IrValue, n + 1);
-    for (int i = 0; i < n; i++) {
-        const char *name = b->dual->weights.data[i].name;
-        wrt[i] = IR_NONE;
-        for (int v = 0; v < b->p->ops.n; v++) {
-            const IrOp *op = &b->p->ops.data[v];
-            if (op->opcode != OP_INPUT || strcmp(op->name, name)) continue;
-            if (wrt[i] != IR_NONE) internal_error("dual", "weight %s is read by two inputs", name);
-            wrt[i] = v;
-        }
-        if (wrt[i] == IR_NONE) internal_error("dual", "weight %s is not in program step", name);
-    }
-    opt_grad(b->p, loss, wrt, n, grad);
+    const Inputs inputs = inputs_of(p);
+    for (int i = 0; i < n; i++) wrt[i] = input_named(&inputs, b->dual->weights.data[i].name);
+    opt_grad(p, output_named(p, "loss"), wrt, n, grad);
     for (int i = 0; i < n; i++)
-        ir_output(b->p, arena_printf(b->arena, "grad:%s", b->dual->weights.data[i].name), grad[i]);
+        ir_output(p, arena_printf(b->arena, "grad:%s", b->dual->weights.data[i].name), grad[i]);
 }
 
 static void build_step(Build *b) {
@@ -163,7 +185,6 @@ static void build_step(Build *b) {
     IrValue loss = ir_sum(p, share, &b->data, 1);
     ir_output(p, "loss", loss);
     ir_output(p, "set_loss", set_loss);
-    output_gradients(b, loss);
 }
 
 static void output_encoding(Build *b, const Encoding *enc, const Plate *plate) {
@@ -206,12 +227,19 @@ static void build_logjoint(Build *b) {
     IrValue prior = log_density(b, VAR_LATENT), likelihood = log_density(b, VAR_OBSERVED);
     ir_output(p, "log_prior", prior);
     ir_output(p, "log_likelihood", likelihood);
+}
+
+/* The derivative of the log density with respect to every latent, as output d:NAME. */
+static void output_slopes(const Build *b, IrProgram *p) {
     int n = 0, n_vars = b->model->vars.n;
     IrValue *wrt = arena_array(b->arena, IrValue, n_vars + 1),
             *grad = arena_array(b->arena, IrValue, n_vars + 1);
+    const Inputs inputs = inputs_of(p);
     for (int i = 0; i < n_vars; i++)
-        if (b->model->vars.data[i]->kind == VAR_LATENT) wrt[n++] = b->value[i].v;
-    IrValue total = ir_sum(p, ir_add(p, prior, likelihood), (AxisId[]){b->data, b->draw}, 2);
+        if (b->model->vars.data[i]->kind == VAR_LATENT)
+            wrt[n++] = input_named(&inputs, b->model->vars.data[i]->name);
+    IrValue both = ir_add(p, output_named(p, "log_prior"), output_named(p, "log_likelihood"));
+    IrValue total = ir_sum(p, both, (AxisId[]){b->data, b->draw}, 2);
     opt_grad(p, total, wrt, n, grad);
     n = 0;
     for (int i = 0; i < n_vars; i++) {
@@ -219,6 +247,16 @@ static void build_logjoint(Build *b) {
         if (var->kind == VAR_LATENT)
             ir_output(p, arena_printf(b->arena, "d:%s", var->name), grad[n++]);
     }
+}
+
+/* Linear maps in the order that costs least come first, so that gradients follow it too. What was
+ * written before is differentiated as well: it says what is useful work. */
+static IrProgram *finish(const Build *b, void (*differentiate)(const Build *b, IrProgram *p)) {
+    IrProgram *p = opt_reassociate(b->p);
+    if (p != b->p) p->as_written = b->p;
+    if (differentiate) differentiate(b, p);
+    if (differentiate && p->as_written) differentiate(b, p->as_written);
+    return p;
 }
 
 /* ------------------------------------------------------------------ limits */
@@ -262,11 +300,12 @@ Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis,
     static const struct {
         const char *name;
         void (*fill)(Build *b);
-    } programs[] = {{"simulate", build_simulate},
-                    {"prepare", build_prepare},
-                    {"step", build_step},
-                    {"posterior", build_posterior},
-                    {"logjoint", build_logjoint}};
+        void (*differentiate)(const Build *b, IrProgram *p);
+    } programs[] = {{"simulate", build_simulate, NULL},
+                    {"prepare", build_prepare, NULL},
+                    {"step", build_step, output_gradients},
+                    {"posterior", build_posterior, NULL},
+                    {"logjoint", build_logjoint, output_slopes}};
     Dual *dual = arena_new_of(arena, Dual);
     IrProgram **const to[] = {&dual->simulate, &dual->prepare, &dual->step, &dual->posterior,
                               &dual->logjoint};
@@ -280,8 +319,8 @@ Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis,
         b->diags = diags;
         b->too_large = &too_large;
         programs[i].fill(b);
+        *to[i] = finish(b, programs[i].differentiate);
         check_program(b);
-        *to[i] = b->p;
     }
     return dual;
 }

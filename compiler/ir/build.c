@@ -403,6 +403,7 @@ IrProgram *ir_program_new(Arena *arena, const char *name) {
 
 IrProgram *ir_program_like(const IrProgram *p) {
     IrProgram *q = ir_program_new(p->arena, p->name);
+    q->as_written = p->as_written;
     for (int i = 0; i < p->axes.n; i++) vec_push(q->arena, &q->axes, p->axes.data[i]);
     return q;
 }

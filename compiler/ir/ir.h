@@ -136,6 +136,9 @@ typedef struct IrProgram {
     VEC(IrOp) ops;
     VEC(IrOutput) outputs;
     const char *note; /* attached to operations built from here on (may be NULL) */
+    /* The same outputs as they were first written, where a transformation changed what they cost:
+     * its arithmetic is what counts as useful (opt/count.h). NULL: this program's. */
+    struct IrProgram *as_written;
 } IrProgram;
 
 /* ---- ops.def as data ---- */

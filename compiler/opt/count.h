@@ -2,7 +2,10 @@
  *
  * What is counted is the useful work, whatever the schedule makes of it: every value once. It is
  * that of the programs as they leave the passes: what algebra spares (statistics.c, hoist.c) is no
- * work. flop        additions, subtractions, multiplications, divisions, square roots, minima and
+ * work. The order of linear maps alone is that in which networks are written: of a program that was
+ * reassociated the manifest counts what was there before (IrProgram.as_written), so that rates stay
+ * comparable.
+ *   flop        additions, subtractions, multiplications, divisions, square roots, minima and
  * maxima 1 each; a contraction 2 per term (a multiply-add), sums and maxima over axes 1 per term
  *   functions   exp, log and the like, one each (EXPAND in ops.def)
  * Nothing: signs, comparisons, choices, copies, random draws. Where an operand of add, sub, mul,

@@ -245,8 +245,9 @@ void manifest_program(Text *out, const LoopProgram *p) {
         text_printf(out, "  output %s reduced %d", o->name, reduced[o->value]);
         print_axes(out, ir, &ir->ops.data[o->value]);
     }
-    Count count = opt_count(out->arena, ir);
-    print_terms(out, ir, "flop", &count.flop);
-    print_terms(out, ir, "functions", &count.functions);
+    const IrProgram *counted = ir->as_written ? ir->as_written : ir;
+    Count count = opt_count(out->arena, counted);
+    print_terms(out, counted, "flop", &count.flop);
+    print_terms(out, counted, "functions", &count.functions);
     text_add(out, "end\n");
 }

@@ -30,5 +30,14 @@ IrProgram *opt_dce(const IrProgram *p);
  * real arithmetic; a quotient that becomes a product with a reciprocal has a rounding more, sums
  * and products have as many as before (hoist.c). */
 IrProgram *opt_hoist(const IrProgram *p);
+/* Chains of linear maps in the order that costs least (reassociate.c): what many instances pass
+ * through is multiplied out where that is cheaper, also through softmax-weighted means; scores lose
+ * what cancels. Equal in exact arithmetic, values and derivatives; runs before opt_grad, so that
+ * the gradients of products are carried back to their factors. All inputs stay. Gives `p` itself
+ * where nothing becomes cheaper. */
+IrProgram *opt_reassociate(const IrProgram *p);
+/* What it compares: multiply-adds, other operations and elements of results of all that the outputs
+ * need, at the usual sizes of the plates. */
+double opt_cost(const IrProgram *p);
 
 #endif

@@ -5,9 +5,10 @@ check robust_trains_without_skipped_steps sh -c './robust train --steps 300 2>tr
 check robust_infers ./robust infer "$ROOT/examples/data/dyestuff.csv"
 
 # A Cauchy has no mean: a guide that trusts the moments of the data stays some 20 nats below this bound.
+# (Gradients of its extreme data sets are noise in float: at 400 steps where a run stands depends on rounding.)
 sed 's/student_t(df, b, scale)/cauchy(b, scale)/; /excess/d' "$ROOT/examples/robust.hbm" >cauchy.hbm
 compile cauchy cauchy.hbm
-check cauchy_trains_without_skipped_steps sh -c './cauchy train --steps 400 2>train.err && grep -q "(0 skipped)" train.err'
+check cauchy_trains_without_skipped_steps sh -c './cauchy train --steps 800 2>train.err && grep -q "(0 skipped)" train.err'
 check cauchy_trusts_no_mean sh -c 'sed -n "s/.*steps in .*validation ELBO \(-[0-9.]*\) nats.*/\1/p" train.err | awk "{good = \$1 > -230} END {exit !good}"'
 
 # The training data of heavy-tailed priors end at quantiles, which is said.

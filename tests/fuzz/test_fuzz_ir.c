@@ -38,6 +38,8 @@ static void run(const uint8_t *data, size_t n) {
         must_be_sound(p, "parser");
         p = opt_statistics(p);
         must_be_sound(p, "statistics");
+        p = opt_reassociate(p);
+        must_be_sound(p, "reassociate");
         p = opt_fold(p);
         must_be_sound(p, "fold");
         p = opt_hoist(p);
