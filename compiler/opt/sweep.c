@@ -39,21 +39,69 @@ static int bit_to_sweep(const Plan *p, const Node *node, uint32_t swept) {
     return -1;
 }
 
-/* The earliest stage in which `v` can be: flat nodes of a stage come before its sweeps. */
-static int stage_of(const Plan *p, int v, int level) {
+/* Operand `i` of `v` where it is a node of the level. `same`: `v` reads it at its own instance of
+ * the axis that both are swept along. */
+static int operand(const Plan *p, int v, int i, bool *same) {
     const Schedule *s = p->s;
-    const IrOp *op = &s->nodes.data[v].op;
-    int stage = 0, bit = p->bit[v];
-    for (int i = 0; i < op->n_args; i++) {
-        Base read = schedule_base(s, op->args[i]);
-        const Node *b = &s->nodes.data[read.node];
-        if (!sweep_computes(b) || p->level[read.node] != level) continue;
-        int from = p->bit[read.node];
-        bool same = from == bit && bit >= 0 && b->loops >> bit & 1 && !(read.moved >> bit & 1);
-        int after = p->stage[read.node] + (from >= 0 && !same);
+    Base read = schedule_base(s, s->nodes.data[v].op.args[i]);
+    const Node *b = &s->nodes.data[read.node];
+    int bit = p->bit[v];
+    if (!sweep_computes(b) || p->level[read.node] != p->level[v]) return -1;
+    *same = bit >= 0 && p->bit[read.node] == bit && b->loops >> bit & 1 && !(read.moved >> bit & 1);
+    return read.node;
+}
+
+/* The earliest stage in which `v` can be: flat nodes of a stage come before its sweeps. */
+static int earliest(const Plan *p, int v) {
+    int stage = 0;
+    bool same;
+    for (int i = 0; i < p->s->nodes.data[v].op.n_args; i++) {
+        int read = operand(p, v, i, &same);
+        if (read < 0) continue;
+        int after = p->stage[read] + (p->bit[read] >= 0 && !same);
         if (after > stage) stage = after;
     }
     return stage;
+}
+
+/* p->late: the stage of each node where those that `may` (NULL: all) wait until they are read; the
+ * others stay. */
+static void wait_for_readers(Plan *p, const int *nodes, int n, const bool *may) {
+    for (int i = 0; i < n; i++) p->late[nodes[i]] = INT32_MAX;
+    for (int i = n - 1; i >= 0; i--) {
+        int v = nodes[i];
+        bool same, waits = (!may || may[v]) && p->late[v] != INT32_MAX;
+        if (!waits) p->late[v] = p->stage[v];
+        for (int k = 0; k < p->s->nodes.data[v].op.n_args; k++) {
+            int read = operand(p, v, k, &same);
+            if (read < 0) continue;
+            int before = p->late[v] - (p->bit[read] >= 0 && !same);
+            if (before < p->late[read]) p->late[read] = before;
+        }
+    }
+}
+
+/* Whether the node has but a few numbers for each instance that the level sweeps along. */
+static bool small(const Plan *p, int v, uint32_t swept) {
+    return !(p->s->nodes.data[v].loops & ~(swept | UINT32_C(1) << p->bit[v]));
+}
+
+/* What nobody reads before a later stage waits for it, where all that it is computed from is there
+ * anyway, or waits too: what a flow computes of draws then meets the densities that want it in one
+ * sweep. */
+static void delay(Plan *p, const int *nodes, int n, uint32_t swept) {
+    bool *may = arena_array(p->s->arena, bool, p->s->nodes.n + 1), same;
+    wait_for_readers(p, nodes, n, NULL);
+    for (int i = 0; i < n; i++) {
+        int v = nodes[i];
+        may[v] = p->late[v] > p->stage[v];
+        for (int k = 0; may[v] && p->bit[v] >= 0 && k < p->s->nodes.data[v].op.n_args; k++) {
+            int read = operand(p, v, k, &same);
+            may[v] = read < 0 || p->bit[read] < 0 || may[read] || small(p, read, swept);
+        }
+    }
+    wait_for_readers(p, nodes, n, may);
+    for (int i = 0; i < n; i++) p->stage[nodes[i]] = p->late[nodes[i]];
 }
 
 static void plan_level(Plan *p, const int *nodes, int n, int sweep, uint32_t swept);
@@ -82,7 +130,11 @@ static void plan_level(Plan *p, const int *nodes, int n, int sweep, uint32_t swe
         int v = nodes[i];
         p->level[v] = level;
         bit[i] = p->bit[v] = bit_to_sweep(p, &s->nodes.data[v], swept);
-        stage[i] = p->stage[v] = stage_of(p, v, level);
+        p->stage[v] = earliest(p, v);
+    }
+    delay(p, nodes, n, swept);
+    for (int i = 0; i < n; i++) {
+        stage[i] = p->stage[nodes[i]];
         if (stage[i] > last) last = stage[i];
     }
     for (int at = 0; at <= last; at++)
@@ -139,6 +191,7 @@ void sweep_plan(Schedule *s) {
     p->level = arena_array(s->arena, int, n + 1);
     p->bit = arena_array(s->arena, int, n + 1);
     p->stage = arena_array(s->arena, int, n + 1);
+    p->late = arena_array(s->arena, int, n + 1);
     p->home = arena_array(s->arena, int, n + 1);
     Copies c = {.at = arena_array(s->arena, int, n + 1),
                 .segment = arena_array(s->arena, int, n + 1),

@@ -13,7 +13,7 @@ typedef struct Plan {
     Schedule *s;
     int *level; /* by node: the level that is being planned, where it belongs to it */
     int *bit;   /* of the axis to sweep along, or -1 */
-    int *stage;
+    int *stage, *late;
     int n_levels;
     VEC(Segment) segments;
     int *home; /* by node: the segment it is in */
