@@ -56,7 +56,7 @@ static const OptionInfo option_info[] = {
      "host (default: the level of this machine), x86-64, x86-64-v2, x86-64-v3, x86-64-v4"},
     {OPT_BLAS, "--blas", "auto|off|N",
      "layers of at least N inputs and outputs go to OpenBLAS (auto: 256)"},
-    {OPT_TILE, "--tile", "N", "numbers that a loop computes before the next one does (auto: 1024)"},
+    {OPT_TILE, "--tile", "N", "numbers that one loop leaves to the next at a time (auto: 16384)"},
     {OPT_KEEP, "--keep", "auto|all|small",
      "what training computes early and needs late: kept, or computed again (auto: by size)"},
     {OPT_SHARED, "--shared", NULL, "a shared library and its header instead of a program"},

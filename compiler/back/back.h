@@ -24,10 +24,10 @@ typedef struct ScheduleOptions {
     const char *lane_axis; /* "data", "draw", a plate, or NULL for scalar code */
     int64_t blas; /* layers with at least so many inputs and outputs go to the BLAS; 0: none */
     ScheduleKeep keep;
-    int64_t tile; /* numbers that each nest of a sweep computes of a tile; 0: TILE_NUMBERS */
+    int64_t tile; /* numbers of the largest tensor that a tile of a sweep has; 0: TILE_NUMBERS */
 } ScheduleOptions;
 
-enum { TILE_NUMBERS = 1024 };
+enum { TILE_NUMBERS = 16384 };
 enum { BLAS_AUTO = 256 }; /* from where on the BLAS gains clearly: docs/blas.md */
 LoopProgram *schedule(Arena *arena, const IrProgram *p, const ScheduleOptions *options);
 void loop_print(Text *out, const LoopProgram *loops);

@@ -144,7 +144,7 @@ typedef struct LoopInput {
 } LoopInput;
 
 /* Nests first..last for each tile of `axis`. A tile has as many instances as make
- * LoopProgram.tile_numbers of the largest of `numbers`, the numbers that nests compute of one
+ * LoopProgram.tile_numbers of the largest of `numbers`, the numbers that a tensor has of one
  * instance; one at least. */
 enum { LOOP_MAX_SPACES = 8 };
 typedef struct LoopSweep {

@@ -259,10 +259,16 @@ void sweep_lifetime(const Schedule *s, int sweep, int nest, int *first, int *las
 
 /* ---- measures ---- */
 
-/* What a nest computes of one instance of `sweep`, in numbers. */
+/* The largest tensor that a nest computes of one instance of `sweep`, in numbers. */
 static LoopSize numbers_of(const Schedule *s, const Nest *nest, int sweep) {
     const LoopSweep *of = &s->out->sweeps.data[sweep];
-    LoopSize size = loop_size(nest->varying ? s->out->lanes : 1);
+    int64_t events = 1;
+    for (int i = 0; i < nest->nodes.n && nest->kind == NEST_POINT; i++) {
+        const Node *node = &s->nodes.data[nest->nodes.data[i]];
+        int64_t n = schedule_event_count(s, node->events, node->n_events);
+        if (node->loops == nest->space && n > events) events = n;
+    }
+    LoopSize size = loop_size(events * (nest->varying ? s->out->lanes : 1));
     for (int i = 0; i < s->n_loop_axes; i++) {
         AxisId axis = s->loop_axes[i];
         if (!(nest->space >> i & 1) || axis == of->axis) continue;
