@@ -9,6 +9,8 @@
  * - An output without a data axis is the sum over chunks, in double and in chunk order (or, where
  * it does not depend on data at all, the first chunk's): the same bits for any number of threads.
  */
+#include "runtime/vectorised.h"
+
 #include "runtime/rt.h"
 
 #include <stdlib.h>
@@ -232,19 +234,27 @@ static void run_chunk(void *context, int64_t item, int worker) {
     p->entry->run(&call);
 }
 
+RT_VECTORISED static void add_f32(double *restrict to, const float *restrict from, double weight,
+                                  int64_t n) {
+    for (int64_t k = 0; k < n; k++) to[k] += weight * (double)from[k];
+}
+
+RT_VECTORISED static void add_f64(double *restrict to, const double *restrict from, double weight,
+                                  int64_t n) {
+    for (int64_t k = 0; k < n; k++) to[k] += weight * from[k];
+}
+
 /* The sum of a reduced output over chunks; of another one the first chunk's result. */
 static void add_partials(const RtCall *c, Output *o, bool reduced) {
     int64_t chunks = reduced ? n_chunks(c, c->n_data) : 1;
     for (int64_t chunk = 0; chunk < chunks; chunk++) {
         const char *from = o->partial + chunk * o->stride;
-        const float *f32 = (const float *)from;
-        const double *f64 = (const double *)from;
         double weight = reduced && c->block ? c->weights[chunk_at(c, chunk).block] : 1;
         if (!chunk) memset(o->sum, 0, (size_t)o->size * sizeof *o->sum);
         if (c->model->f64)
-            for (int64_t k = 0; k < o->size; k++) o->sum[k] += weight * f64[k];
+            add_f64(o->sum, (const double *)(const void *)from, weight, o->size);
         else
-            for (int64_t k = 0; k < o->size; k++) o->sum[k] += weight * f32[k];
+            add_f32(o->sum, (const float *)(const void *)from, weight, o->size);
     }
 }
 

@@ -15,9 +15,7 @@
  * References: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011;
  * Box and Muller 1958; Marsaglia and Tsang, "A simple method for generating gamma variables", 2000.
  */
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("O3", "fp-contract=off", "no-trapping-math")
-#endif
+#include "runtime/vectorised.h"
 
 #include "runtime/random.h"
 
@@ -27,12 +25,6 @@
 
 enum { LANES = 16, DRAW_BITS = 24, MAX_RETRIES = 200 };
 
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define VECTORISED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define VECTORISED
-#endif
 #define INLINE static inline __attribute__((always_inline))
 
 /* One vector of counters; after philox, of random words. */
@@ -189,7 +181,7 @@ INLINE float exponential(uint32_t w) {
 
 /* ---- normal, uniform, exponential: four instances per counter ---- */
 
-VECTORISED static void four_normals(const uint32_t key[2], Words *c, Floats *out) {
+RT_VECTORISED static void four_normals(const uint32_t key[2], Words *c, Floats *out) {
     philox(key, c);
     for (int l = 0; l < LANES; l++) {
         box_muller(c->w[0][l], c->w[1][l], &out->v[0][l], &out->v[1][l]);
@@ -197,13 +189,13 @@ VECTORISED static void four_normals(const uint32_t key[2], Words *c, Floats *out
     }
 }
 
-VECTORISED static void four_uniforms(const uint32_t key[2], Words *c, Floats *out) {
+RT_VECTORISED static void four_uniforms(const uint32_t key[2], Words *c, Floats *out) {
     philox(key, c);
     for (int q = 0; q < 4; q++)
         for (int l = 0; l < LANES; l++) out->v[q][l] = open_unit(c->w[q][l]);
 }
 
-VECTORISED static void four_exponentials(const uint32_t key[2], Words *c, Floats *out) {
+RT_VECTORISED static void four_exponentials(const uint32_t key[2], Words *c, Floats *out) {
     philox(key, c);
     for (int q = 0; q < 4; q++)
         for (int l = 0; l < LANES; l++) out->v[q][l] = exponential(c->w[q][l]);
@@ -214,8 +206,8 @@ VECTORISED static void four_exponentials(const uint32_t key[2], Words *c, Floats
 /* Marsaglia and Tsang with shape a >= 1 after boosting: Gamma(a) = Gamma(a + 1) u^(1/a) for a < 1.
  * Words: two for the normal, one for the boost, one for acceptance. Every retry draws all of them
  * afresh; the boost is independent of acceptance, so that does no harm. */
-VECTORISED static void try_gammas(const uint32_t key[2], Words *c, const float *shape, float *value,
-                                  int32_t *accepted) {
+RT_VECTORISED static void try_gammas(const uint32_t key[2], Words *c, const float *shape,
+                                     float *value, int32_t *accepted) {
     philox(key, c);
     for (int l = 0; l < LANES; l++) {
         float a = shape[l], boosted = a < 1.0f ? a + 1.0f : a;

@@ -583,7 +583,7 @@ static void measures(CPrinter *c) {
     for (int i = 0; i < p->sweeps.n; i++) {
         const LoopSweep *sweep = &p->sweeps.data[i];
         largest(c, sweep->numbers, sweep->n_numbers);
-        text_printf(c->out, "    n = %lld / (n > 0 ? n : 1), m = ", (long long)p->tile_numbers);
+        text_printf(c->out, "    n = %lld / (n > 0 ? n : 1), m = ", (long long)sweep->room);
         size_text(c, loop_size_extent(p, sweep->axis));
         text_printf(c->out, ";\n    n = n < m ? n : m;\n    tile[%d] = n > 1 ? n : 1;\n", i);
     }

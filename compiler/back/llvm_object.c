@@ -12,9 +12,7 @@
 #include <llvm-c/TargetMachine.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 
-/* LLVM checks by default that one round of instcombine leaves nothing to do, and ends the process
- * where that is not so. */
-static const char passes[] = "function(sroa,early-cse,instcombine<no-verify-fixpoint>)";
+static const char passes[] = "function(sroa,early-cse)";
 
 /* Loop strength reduction and the machine scheduler are half of the compile time and win nothing:
  * addresses are placed by llvm_nest.c, and processors reorder. LLVM has no option of a target

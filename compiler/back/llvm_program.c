@@ -370,7 +370,7 @@ static void open_tiles(LlvmProgram *lp, LLVMValueRef extent) {
         const LoopSweep *sweep = &lp->p->sweeps.data[i];
         LLVMValueRef each = largest(lp, extent, sweep->numbers, sweep->n_numbers);
         LLVMValueRef whole = llvm_size(lp, extent, loop_size_extent(lp->p, sweep->axis));
-        LLVMValueRef most = LLVMConstInt(m->i64, (unsigned long long)lp->p->tile_numbers, false);
+        LLVMValueRef most = LLVMConstInt(m->i64, (unsigned long long)sweep->room, false);
         most = LLVMBuildUDiv(b, most, larger(m, each, one), "");
         LLVMValueRef less = LLVMBuildICmp(b, LLVMIntSLT, most, whole, "");
         lp->room[i] = larger(m, LLVMBuildSelect(b, less, most, whole, ""), one);

@@ -144,13 +144,14 @@ typedef struct LoopInput {
 } LoopInput;
 
 /* Nests first..last for each tile of `axis`. A tile has as many instances as make
- * LoopProgram.tile_numbers of the largest of `numbers`, the numbers that a tensor has of one
- * instance; one at least. */
+ * `room` of the largest of `numbers`, the numbers that a tensor has of one instance; one at least.
+ */
 enum { LOOP_MAX_SPACES = 8 };
 typedef struct LoopSweep {
     AxisId axis;
     int outer; /* the sweep around it, or -1 */
     int first, last;
+    int64_t room;
     int n_numbers;
     LoopSize numbers[LOOP_MAX_SPACES];
 } LoopSweep;
@@ -172,7 +173,6 @@ struct LoopProgram {
     VEC(LoopSlot) slots; /* of scratch; slot 0 is the frame */
     VEC(LoopNest *) nests;
     VEC(LoopSweep) sweeps; /* an outer one before those in it */
-    int64_t tile_numbers;
 };
 
 /* Whether an output holds partial sums over the chunk's data sets. */

@@ -15,11 +15,9 @@ AxisIndex lower_open_stretch(Lower *l, int64_t low, int64_t high) {
     return (AxisIndex){.var = var, .scale = 1, .offset = low, .low = low, .high = high};
 }
 
-/* All nodes of a group at one point. */
-static void point(Lower *l, const Group *g, const Env *env) {
-    l->iteration--;
-    for (int i = 0; i < g->nodes.n; i++) {
-        int v = g->nodes.data[i];
+void lower_points(Lower *l, const int *nodes, int n, const Env *env) {
+    for (int i = 0; i < n; i++) {
+        int v = nodes[i];
         const Node *node = &l->s->nodes.data[v];
         if (!node->live) continue;
         int reg = lower_compute(l, v, env);
@@ -32,7 +30,8 @@ static void point(Lower *l, const Group *g, const Env *env) {
 
 static void point_axes(Lower *l, const Group *g, int k, const Env *env) {
     if (k == g->n_events) {
-        point(l, g, env);
+        l->iteration--;
+        lower_points(l, g->nodes.data, g->nodes.n, env);
         return;
     }
     Stretch *stretch;
@@ -53,7 +52,7 @@ static void groups(Lower *l, const Env *env) {
         l->group = i;
         l->iteration--;
         if (g->reduce)
-            lower_reduction(l, g->nodes.data[0], env);
+            lower_reduction(l, g->nodes.data, g->nodes.n, env);
         else
             point_axes(l, g, 0, env);
     }
@@ -74,7 +73,7 @@ static void loops(Lower *l, uint32_t space, int k, const Env *env) {
     while (k < s->n_loop_axes && !(space >> k & 1)) k++;
     if (k == s->n_loop_axes) {
         if (l->nest->kind == NEST_KERNEL)
-            lower_reduction(l, l->nest->nodes.data[0], env);
+            lower_reduction(l, l->nest->nodes.data, 1, env);
         else
             groups(l, env);
         return;

@@ -61,6 +61,10 @@ typedef struct Stretch {
 int lower_stretches(Lower *l, const int *nodes, int n, AxisId axis, Stretch **stretches);
 
 /* lower_reduce.c */
-void lower_reduction(Lower *l, int v, const Env *env);
+/* `nodes`: the reduction, then the point-wise operations on each number of its result. */
+void lower_reduction(Lower *l, const int *nodes, int n, const Env *env);
+
+/* lower.c: computes point-wise nodes at one point, and puts them where they are read. */
+void lower_points(Lower *l, const int *nodes, int n, const Env *env);
 
 #endif

@@ -17,6 +17,8 @@ enum { MAX_POSITIONS = 32, MAX_INNER = IR_MAX_OVER + 2 };
 typedef struct Reduction {
     Lower *l;
     int v;
+    const int *nodes; /* v, and the point-wise operations that follow */
+    int n_nodes;
     const Node *node;
     bool kernel;      /* the reduced loop axes run here */
     bool accumulate;  /* from memory and back */
@@ -225,6 +227,10 @@ static void finish(Reduction *r, const Env *env, int acc) {
     if (!r->accumulate && !r->kernel && schedule_in_registers(l->s, node))
         lower_remember(l, r->v, env, acc);
     if (node->buffer >= 0) lower_store(l, r->v, env, acc);
+    if (r->n_nodes == 1) return;
+    l->iteration--;
+    lower_remember(l, r->v, env, acc);
+    lower_points(l, r->nodes + 1, r->n_nodes - 1, env);
 }
 
 static void block(Reduction *r) {
@@ -290,7 +296,7 @@ static void blocked_axes(Reduction *r, int k, AxisIndex *index, int64_t *size, c
         return;
     }
     Stretch *stretch;
-    int found = lower_stretches(r->l, &r->v, 1, r->blocked[k], &stretch);
+    int found = lower_stretches(r->l, r->nodes, r->n_nodes, r->blocked[k], &stretch);
     for (int i = 0; i < found; i++) {
         int64_t low = stretch[i].low, length = stretch[i].high - low;
         int64_t f = block_factor(length, r->factor[k]), count = length / f;
@@ -325,7 +331,7 @@ static void looped_axes(Reduction *r, int k, const Env *env) {
         return;
     }
     Stretch *stretch;
-    int found = lower_stretches(r->l, &r->v, 1, axis, &stretch);
+    int found = lower_stretches(r->l, r->nodes, r->n_nodes, axis, &stretch);
     for (int i = 0; i < found; i++) {
         int64_t low = stretch[i].low, high = stretch[i].high;
         AxisIndex index = index_const(low);
@@ -336,8 +342,9 @@ static void looped_axes(Reduction *r, int k, const Env *env) {
     }
 }
 
-void lower_reduction(Lower *l, int v, const Env *env) {
-    Reduction *r = &(Reduction){.l = l, .v = v, .node = &l->s->nodes.data[v]};
+void lower_reduction(Lower *l, const int *nodes, int n, const Env *env) {
+    Reduction *r = &(Reduction){
+        .l = l, .v = nodes[0], .nodes = nodes, .n_nodes = n, .node = &l->s->nodes.data[nodes[0]]};
     r->kernel = l->nest->kind == NEST_KERNEL;
     r->accumulate = sweep_summed(l->s, r->node) >= 0 ||
                     (!r->kernel && (r->node->space != r->node->loops || lane_reduced(r)));

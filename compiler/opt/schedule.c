@@ -1,7 +1,7 @@
 /* schedule.c -- decides what is computed where: classes of nodes, nests, groups, storage. See
  * schedule.h.
  *
- * Order of decisions: nodes and their axes; sweeps; nests; swallowed producers; groups; who is read
+ * Order of decisions: nodes and their axes; sweeps; swallowed producers; nests; groups; who is read
  * from where; buffers. Everything is greedy and linear in the number of operations and nests.
  */
 #include "opt/schedule.h"
@@ -276,43 +276,13 @@ static int new_nest(Schedule *s, NestKind kind, const Node *node) {
 
 /* Big products over instances (weights' gradients, pooling) are kernels: their loops run inside the
  * event axes, so that sums stay in registers. */
-static bool is_kernel(const Schedule *s, const Node *node) {
+bool schedule_is_kernel(const Schedule *s, const Node *node) {
     return node->op.opcode == OP_CONTRACT &&
            (node->space != node->loops || schedule_lane_reduced(node)) &&
            schedule_event_count(s, node->events, node->n_events) > FUSED_CONTRACT;
 }
 
-static void place_in_nest(Schedule *s, int v) {
-    Node *node = &s->nodes.data[v];
-    int bound = 0;
-    if (node->gemm) node->gemm = schedule_gemm(s, v); /* nodes have moved since */
-    for (int i = 0; i < node->op.n_args; i++) {
-        Base read = schedule_base(s, node->op.args[i]);
-        Node *b = &s->nodes.data[read.node];
-        if (b->class == NODE_LEAF) continue;
-        b->n_uses++;
-        b->user = v;
-        int after = b->nest + !pointwise_in_nest(s, node, read);
-        if (after > bound) bound = after;
-    }
-    int nest = bound;
-    if (node->class == NODE_RANDOM)
-        nest = new_nest(s, NEST_FILL, node);
-    else if (node->gemm)
-        nest = new_nest(s, NEST_GEMM, node);
-    else if (is_kernel(s, node))
-        nest = new_nest(s, NEST_KERNEL, node);
-    else {
-        while (nest < s->nests.n && (s->nests.data[nest].kind != NEST_POINT ||
-                                     s->nests.data[nest].segment != node->segment ||
-                                     s->nests.data[nest].space != node->space ||
-                                     s->nests.data[nest].varying != node->space_varying))
-            nest++;
-        if (nest == s->nests.n) nest = new_nest(s, NEST_POINT, node);
-    }
-    node->nest = nest;
-    vec_push(s->arena, &s->nests.data[nest].nodes, v);
-}
+/* ---- producers that are computed where they are read ---- */
 
 static bool computes(const Node *node) {
     return node->live && node->class != NODE_LEAF && node->class != NODE_VIEW;
@@ -322,6 +292,17 @@ static bool same_axes(const AxisId *a, int n, const AxisId *b, int m) {
     return n == m && !memcmp(a, b, sizeof *a * (size_t)n);
 }
 
+static void count_uses(Schedule *s) {
+    for (int v = 0; v < s->nodes.n; v++) {
+        if (!computes(&s->nodes.data[v])) continue;
+        for (int i = 0; i < s->nodes.data[v].op.n_args; i++) {
+            Node *b = &s->nodes.data[schedule_base(s, s->nodes.data[v].op.args[i]).node];
+            b->n_uses++;
+            b->user = v;
+        }
+    }
+}
+
 /* A producer that a single reduction reads, element by element once, is computed there. */
 static void choose_inlined(Schedule *s) {
     for (int v = s->nodes.n - 1; v >= 0; v--) {
@@ -329,8 +310,11 @@ static void choose_inlined(Schedule *s) {
         if (!computes(node) || node->class != NODE_POINT || node->n_uses != 1) continue;
         if (node->output >= 0 || node->shared) continue;
         const Node *user = &s->nodes.data[node->user];
-        if (user->nest != node->nest || s->nests.data[node->nest].kind != NEST_POINT) continue;
-        if (user->class != NODE_REDUCE && !user->inlined) continue;
+        bool reduces = user->class == NODE_REDUCE && !user->gemm && !schedule_is_kernel(s, user);
+        if (!reduces && !user->inlined) continue;
+        if (user->segment != node->segment || user->space != node->space ||
+            user->space_varying != node->space_varying)
+            continue;
         if (schedule_event_count(s, node->events, node->n_events) !=
             schedule_event_count(s, user->space_events, user->n_space_events))
             continue;
@@ -343,7 +327,46 @@ static void choose_inlined(Schedule *s) {
     }
 }
 
+/* ---- nodes into nests ---- */
+
+static void note_bound(Schedule *s, int reader, Base read) {
+    const Node *b = &s->nodes.data[read.node];
+    int after = b->nest + !pointwise_in_nest(s, &s->nodes.data[reader], read);
+    if (after > s->bound) s->bound = after;
+}
+
+static bool joins(const Nest *nest, const Node *node) {
+    return nest->kind == NEST_POINT && nest->segment == node->segment &&
+           nest->space == node->space && nest->varying == node->space_varying;
+}
+
+static void place_in_nest(Schedule *s, int v) {
+    Node *node = &s->nodes.data[v];
+    if (node->gemm) node->gemm = schedule_gemm(s, v); /* nodes have moved since */
+    s->bound = 0;
+    schedule_reads(s, v, v, note_bound);
+    int nest = s->bound;
+    if (node->class == NODE_RANDOM)
+        nest = new_nest(s, NEST_FILL, node);
+    else if (node->gemm)
+        nest = new_nest(s, NEST_GEMM, node);
+    else if (schedule_is_kernel(s, node))
+        nest = new_nest(s, NEST_KERNEL, node);
+    else {
+        while (nest < s->nests.n && !joins(&s->nests.data[nest], node)) nest++;
+        if (nest == s->nests.n) nest = new_nest(s, NEST_POINT, node);
+    }
+    node->nest = nest;
+    vec_push(s->arena, &s->nests.data[nest].nodes, v);
+}
+
 /* ---- groups ---- */
+
+/* Whether a reduction has its result once its own loops end, so that what is done to each number of
+ * it can follow at once. */
+static bool completes(const Node *node) {
+    return node->class == NODE_REDUCE && node->space == node->loops && !schedule_lane_reduced(node);
+}
 
 static int group_bound(Schedule *s, const Node *node, int v) {
     int bound = 0;
@@ -351,12 +374,22 @@ static int group_bound(Schedule *s, const Node *node, int v) {
         Base read = schedule_base(s, s->nodes.data[v].op.args[i]);
         const Node *b = &s->nodes.data[read.node];
         if (b->class == NODE_LEAF || b->nest != node->nest) continue;
-        bool same = b->class == NODE_POINT && read.same_events &&
+        bool same = (b->class == NODE_POINT || completes(b)) && read.same_events &&
                     same_axes(b->events, b->n_events, node->events, node->n_events);
         int after = b->group + !same;
         if (after > bound) bound = after;
     }
     return bound;
+}
+
+/* Whether `v` reads a number that the group has just computed. */
+static bool reads_group(const Schedule *s, int v, int group) {
+    const Node *node = &s->nodes.data[v];
+    for (int i = 0; i < node->op.n_args; i++) {
+        const Node *b = &s->nodes.data[schedule_base(s, node->op.args[i]).node];
+        if (b->class != NODE_LEAF && b->nest == node->nest && b->group == group) return true;
+    }
+    return false;
 }
 
 static void place_in_group(Schedule *s, int v) {
@@ -367,8 +400,10 @@ static void place_in_group(Schedule *s, int v) {
         group = group_bound(s, node, v);
         while (group < nest->groups.n) {
             const Group *g = &nest->groups.data[group];
-            if (!g->reduce && same_axes(g->events, g->n_events, node->events, node->n_events))
-                break;
+            bool joinable =
+                !g->reduce || (g->reduce && completes(&s->nodes.data[g->nodes.data[0]]) &&
+                               reads_group(s, v, group));
+            if (joinable && same_axes(g->events, g->n_events, node->events, node->n_events)) break;
             group++;
         }
     }
@@ -538,7 +573,7 @@ LoopProgram *schedule(Arena *arena, const IrProgram *ir, const ScheduleOptions *
     LoopProgram *out = arena_new_of(arena, LoopProgram);
     Schedule *s = &(Schedule){
         .arena = arena, .ir = ir, .out = out, .blas = options->blas, .keep = options->keep};
-    out->tile_numbers = options->tile ? options->tile : TILE_NUMBERS;
+    s->tile = options->tile ? options->tile : TILE_NUMBERS;
     out->name = ir->name;
     out->ir = ir;
     out->f64 = options->f64;
@@ -553,14 +588,16 @@ LoopProgram *schedule(Arena *arena, const IrProgram *ir, const ScheduleOptions *
     for (int v = 0; v < s->nodes.n; v++)
         if (computes(&s->nodes.data[v])) s->nodes.data[v].gemm = schedule_gemm(s, v);
     sweep_plan(s);
-    for (int v = 0; v < s->nodes.n; v++)
-        if (computes(&s->nodes.data[v])) place_in_nest(s, v);
-    sweep_measure(s);
+    count_uses(s);
     choose_inlined(s);
+    for (int v = 0; v < s->nodes.n; v++)
+        if (computes(&s->nodes.data[v]) && !s->nodes.data[v].inlined) place_in_nest(s, v);
+    sweep_measure(s);
     for (int v = 0; v < s->nodes.n; v++)
         if (computes(&s->nodes.data[v]) && !s->nodes.data[v].inlined) place_in_group(s, v);
     for (int v = 0; v < s->nodes.n; v++)
-        if (computes(&s->nodes.data[v])) start_life(s, &s->nodes.data[v]);
+        if (computes(&s->nodes.data[v]) && !s->nodes.data[v].inlined)
+            start_life(s, &s->nodes.data[v]);
     for (int v = 0; v < s->nodes.n; v++)
         if (computes(&s->nodes.data[v]) && !s->nodes.data[v].inlined)
             schedule_reads(s, v, v, note_read);

@@ -14,7 +14,8 @@
  * after their nest.
  *
  * A GROUP is one sweep over event axes within a nest's body. Nodes join groups by the same rule one
- * level down; reductions are groups of their own, and swallow a producer that nobody else reads.
+ * level down; a reduction is a group of its own, swallows a producer that nobody else reads, and is
+ * followed there by point-wise operations on its result.
  *
  * Products with wide matrices are nests of their own: one call of the BLAS (schedule_gemm.c).
  */
@@ -91,11 +92,13 @@ typedef struct Schedule {
     LoopProgram *out;
     VEC(Node) nodes;
     VEC(Nest) nests; /* the sweeps' first and last are numbers of these until lowering */
+    int bound;       /* of the node that is being placed: the first nest that it can be in */
     int n_loop_axes;
     AxisId loop_axes[32]; /* canonical order: outermost first */
     int8_t *loop_bit;     /* by axis; -1: not a loop axis */
     int64_t blas;         /* features from which on products go to the BLAS; 0: none do */
     ScheduleKeep keep;
+    int64_t tile;   /* as in ScheduleOptions */
     bool *unrolled; /* by axis: its positions are written out, every index to it is constant */
 } Schedule;
 
@@ -115,6 +118,8 @@ typedef void ScheduleVisit(Schedule *s, int reader, Base read);
 void schedule_reads(Schedule *s, int reader, int v, ScheduleVisit *visit);
 
 bool schedule_lane_reduced(const Node *node);
+/* Is it a nest of its own, with its loops inside the event axes? */
+bool schedule_is_kernel(const Schedule *s, const Node *node);
 int64_t schedule_event_count(const Schedule *s, const AxisId *axes, int n);
 bool schedule_in_registers(const Schedule *s, const Node *node);
 int schedule_buffer(Schedule *s, LoopBuffer buffer);

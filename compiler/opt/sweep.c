@@ -13,7 +13,8 @@
 
 /* ---- stages ---- */
 
-enum { USUAL = 32, INNER = 32 };
+/* USUAL: instances where nothing is known. */
+enum { USUAL = 32, INNER = 32, FEW = 256 };
 
 int64_t sweep_usual(const Schedule *s, AxisId id) {
     const IrAxis *axis = &s->ir->axes.data[id];
@@ -21,18 +22,20 @@ int64_t sweep_usual(const Schedule *s, AxisId id) {
     return axis->usual ? axis->usual : USUAL;
 }
 
-/* The plate to sweep along: the outermost one of the iteration. Random numbers and products by the
+/* The axis to sweep along: the outermost plate of the iteration. Random numbers and products by the
  * BLAS come whole; so does what is summed over lanes for each instance, once all lanes are there. A
- * plate inside another is swept along for its own sake from INNER instances on. */
+ * plate inside another is swept along for its own sake from INNER instances on; big sums over it
+ * are taken afterwards, as long as its instances are FEW. */
 static int bit_to_sweep(const Plan *p, const Node *node, uint32_t swept) {
     const Schedule *s = p->s;
     if (node->class == NODE_RANDOM || node->gemm) return -1;
     for (int i = 0; i < s->n_loop_axes; i++) {
         const IrAxis *axis = &s->ir->axes.data[s->loop_axes[i]];
-        if (!(node->space >> i & 1) || axis->kind != AXIS_PLATE || axis->copy_of != AXIS_NONE)
-            continue;
-        if (swept >> i & 1) continue;
-        if (swept && sweep_usual(s, s->loop_axes[i]) < INNER) return -1;
+        int64_t usual = sweep_usual(s, s->loop_axes[i]);
+        if (axis->kind != AXIS_PLATE || axis->copy_of != AXIS_NONE) continue;
+        if (!(node->space >> i & 1) || swept >> i & 1) continue;
+        if (swept && usual < INNER) return -1;
+        if (swept && usual < FEW && schedule_is_kernel(s, node)) return -1;
         bool whole = schedule_lane_reduced(node) && node->loops >> i & 1;
         return whole ? -1 : i;
     }
@@ -115,7 +118,7 @@ static void plan_part(Plan *p, const int *nodes, int n, int bit, int sweep, uint
         vec_push(s->arena, &p->segments, segment);
         return;
     }
-    LoopSweep inner = {.axis = s->loop_axes[bit], .outer = sweep};
+    LoopSweep inner = {.axis = s->loop_axes[bit], .outer = sweep, .room = s->tile};
     vec_push(s->arena, &s->out->sweeps, inner);
     plan_level(p, nodes, n, s->out->sweeps.n - 1, swept | UINT32_C(1) << bit);
 }
