@@ -333,5 +333,5 @@ void lower_all(Schedule *s) {
             around_sweep(s, k, false);
         }
     }
-    memcpy(s->out->sweeps.data, done, sizeof *done * (size_t)n_sweeps);
+    for (int k = 0; k < n_sweeps; k++) s->out->sweeps.data[k] = done[k];
 }

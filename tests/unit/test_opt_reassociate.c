@@ -259,9 +259,9 @@ static void fewer_multiply_adds_per_observation(void) {
     static const struct {
         DualOptions options;
         int64_t forward[2], step[2]; /* before, after */
-    } cases[] = {{{FAMILY_ADAVI, true, false}, {1408, 1008}, {4224, 2928}},
-                 {{FAMILY_STRUCTURED, false, false}, {824, 440}, {2464, 1216}},
-                 {{FAMILY_STRUCTURED, false, true}, {4544, 2720}, {13632, 8064}}};
+    } cases[] = {{{FAMILY_ADAVI, true, false}, {1410, 1010}, {4226, 2930}},
+                 {{FAMILY_STRUCTURED, false, false}, {826, 442}, {2466, 1218}},
+                 {{FAMILY_STRUCTURED, false, true}, {4546, 2722}, {13634, 8066}}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Compiled *c = compile_file("examples/gre.hbm", cases[i].options);
         if (!CHECK(c, "gre")) return;
