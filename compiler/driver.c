@@ -133,7 +133,8 @@ static Unit unit_of(const Compilation *c) {
 static bool stage_generate(Compilation *c) {
     Unit unit = unit_of(c);
     if (!fail(workdir_make(c->arena, &c->work))) return false;
-    return fail(back_llvm(c->arena, &unit, &c->options->target, c->work.object, NULL));
+    int n = c->options->emit ? 1 : BACK_MAX_OBJECTS; /* --emit=obj wants one */
+    return fail(back_llvm(c->arena, &unit, &c->options->target, c->work.object, n, NULL));
 }
 
 static bool stage_link(Compilation *c) {
@@ -293,7 +294,7 @@ static const char *print_c(Compilation *c, Text *out, const char *program) {
 static const char *print_llvm(Compilation *c, Text *out, const char *program) {
     (void)program;
     Unit unit = unit_of(c);
-    return back_llvm(c->arena, &unit, &c->options->target, NULL, out);
+    return back_llvm(c->arena, &unit, &c->options->target, NULL, 0, out);
 }
 
 typedef const char *Printer(Compilation *c, Text *out, const char *program);
@@ -401,7 +402,7 @@ static bool write_text(Compilation *c, const Text *text) {
 
 static bool emit(Compilation *c, int emission, const char *program) {
     if (!emissions[emission].print)
-        return fail(move_file(c->arena, c->work.object, c->output, false));
+        return fail(move_file(c->arena, c->work.object[0], c->output, false));
     Text text;
     text_init(&text, c->arena);
     const char *why = emissions[emission].print(c, &text, program);

@@ -54,8 +54,10 @@ typedef struct Target {
 const char *target_named(const char *name);
 /* Lanes that fill the target's vector registers, for f32 or f64. */
 int target_lanes(const Target *target, bool f64);
-/* Writes an object file, or (text != NULL) LLVM assembly instead. NULL, or a complaint. */
-const char *back_llvm(Arena *arena, const Unit *unit, const Target *target, const char *object_path,
-                      Text *text);
+/* Writes n object files, each by a thread of its own, which together are the unit; or (n = 0) LLVM
+ * assembly instead. NULL, or a complaint. */
+enum { BACK_MAX_OBJECTS = 2 };
+const char *back_llvm(Arena *arena, const Unit *unit, const Target *target,
+                      const char *const *object_paths, int n, Text *text);
 
 #endif

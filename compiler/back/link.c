@@ -32,7 +32,8 @@ const char *workdir_make(Arena *arena, Workdir *dir) {
         return arena_printf(arena, "cannot make a temporary directory in %s: %s", root,
                             strerror(errno));
     dir->path = path;
-    dir->object = arena_printf(arena, "%s/model.o", path);
+    for (int i = 0; i < BACK_MAX_OBJECTS; i++)
+        dir->object[i] = arena_printf(arena, "%s/model%d.o", path, i);
     dir->product = arena_printf(arena, "%s/product", path);
     return NULL;
 }
@@ -194,7 +195,8 @@ const char *link_model(Arena *arena, const Workdir *dir, const LinkOptions *opti
     if (options->shared) add_words(arena, &words, "-shared -Wl,-Bsymbolic");
     add_words(arena, &words, "-o");
     vec_push(arena, &words, arena_strdup(arena, dir->product));
-    vec_push(arena, &words, arena_strdup(arena, dir->object));
+    for (int i = 0; i < BACK_MAX_OBJECTS; i++)
+        vec_push(arena, &words, arena_strdup(arena, dir->object[i]));
     vec_push(arena, &words, archive);
     /* the runtime's references are weak, so that --as-needed would drop the library */
     if (options->blas) add_words(arena, &words, "-Wl,--no-as-needed -lopenblas");

@@ -3,12 +3,12 @@
 #ifndef ADAVIC_LINK_H
 #define ADAVIC_LINK_H
 
-#include "base/base.h"
+#include "back/back.h"
 
 /* A directory of adavic's own, under $TMPDIR; removed with all it holds by workdir_remove. */
 typedef struct Workdir {
-    const char *path;   /* "/tmp/adavic-XXXXXX" */
-    const char *object; /* path/model.o */
+    const char *path;                     /* "/tmp/adavic-XXXXXX" */
+    const char *object[BACK_MAX_OBJECTS]; /* path/model0.o .. */
     const char *product;
 } Workdir;
 

@@ -38,6 +38,7 @@ typedef struct LlvmShape {
 typedef struct LlvmProgram {
     Llvm *m;
     const LoopProgram *p;
+    bool exported; /* `run` and `scratch` are named by another part of the unit */
     LLVMTypeRef real, integer, vreal, vinteger, vmask;
     LLVMValueRef gather, scatter, clear, sum_lanes, max_lanes, fill, gemm; /* helpers */
     LLVMValueRef *tables;              /* of literals, by buffer */
@@ -64,8 +65,9 @@ int llvm_size_place(LlvmProgram *lp, LoopSize size);
 /* llvm_nest.c: the function of a nest's shape; *table is the nest's own */
 LLVMValueRef llvm_nest(LlvmProgram *lp, int number, LLVMValueRef *table);
 
-/* llvm_program.c: the functions and tables of all programs, the entry table, the manifest */
-void llvm_unit(Llvm *m, const Unit *unit);
+/* llvm_program.c: the functions and tables of the unit's programs i with part[i] == here; in part 0
+ * also the entry table, which refers to those of the other parts, and the manifest. */
+void llvm_unit(Llvm *m, const Unit *unit, const int *part, int here);
 LLVMValueRef llvm_function(Llvm *m, const char *name, LLVMTypeRef type, bool internal);
 LLVMValueRef llvm_field(Llvm *m, LLVMTypeRef type, LLVMValueRef object, unsigned field);
 

@@ -1,10 +1,15 @@
-/* llvm_object.c -- target machine, passes, object file or assembly.
+/* llvm_object.c -- target machine, passes, object files or assembly.
+ *
+ * A unit may be written as several objects, each from a module of its own in a thread of its own:
+ * code generation is nearly all of the compile time.
  *
  * Passes are few, for the schedule has done their work, and measured: a default -O2 pipeline hoists
  * weight broadcasts out of loops and spills them (an 8 x 8 product gets 85 spills, none with
  * these).
  */
 #include "back/llvm.h"
+
+#include <pthread.h>
 
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Support.h>
@@ -24,87 +29,160 @@ static void set_options(void) {
     done = true;
 }
 
-/* Takes over a message of LLVM's. */
-static const char *keep(Arena *arena, const char *what, char *message) {
-    const char *text =
-        arena_printf(arena, "LLVM cannot %s: %s", what, message ? message : "no reason given");
-    LLVMDisposeMessage(message);
-    return text;
+/* ---- one part of a unit: a module of its own ---- */
+
+typedef struct Part {
+    Llvm m;
+    LLVMTargetMachineRef machine;
+    const char *path;
+    const char *what; /* could not be done, for the reason that `message`, LLVM's, says */
+    char *message;
+} Part;
+
+static bool failed(Part *part, const char *what, char *message) {
+    part->what = what;
+    part->message = message;
+    return false;
 }
 
-static const char *target_machine(Arena *arena, const Target *target, LLVMTargetMachineRef *out) {
-    const char *level = target_named(target->cpu);
-    if (!level) return arena_printf(arena, "there is no target `%s`", target->cpu);
+static bool target_machine(Part *part, const char *level) {
     char *triple = LLVMGetDefaultTargetTriple(), *message = NULL;
-    LLVMTargetRef machine;
-    const char *why = NULL;
-    if (LLVMGetTargetFromTriple(triple, &machine, &message))
-        why = keep(arena, "find the target", message);
+    LLVMTargetRef target;
+    bool good = !LLVMGetTargetFromTriple(triple, &target, &message);
+    if (!good)
+        failed(part, "find the target", message);
     else {
-        *out = LLVMCreateTargetMachine(machine, triple, level, "", LLVMCodeGenLevelLess,
-                                       LLVMRelocPIC, LLVMCodeModelDefault);
-        if (!*out) why = "LLVM cannot make a target machine";
+        part->machine = LLVMCreateTargetMachine(target, triple, level, "", LLVMCodeGenLevelLess,
+                                                LLVMRelocPIC, LLVMCodeModelDefault);
+        if (!part->machine) good = failed(part, "make a target machine", NULL);
     }
     LLVMDisposeMessage(triple);
-    return why;
+    return good;
 }
 
-static const char *run_passes(Llvm *m, LLVMTargetMachineRef machine) {
+/* The module, written and verified. */
+static bool make_module(Part *part, Arena *arena, const Unit *unit, const Target *target,
+                        const int *parts, int here) {
+    const char *level = target_named(target->cpu);
+    Llvm *m = &part->m;
+    if (!target_machine(part, level)) return false;
+    *m = (Llvm){.arena = arena, .context = LLVMContextCreate()};
+    m->avx512 = !strcmp(level, "x86-64-v4");
+    if (!strcmp(target->cpu, "host")) m->tune = LLVMGetHostCPUName();
+    m->module = LLVMModuleCreateWithNameInContext("adavic", m->context);
+    m->builder = LLVMCreateBuilderInContext(m->context);
+    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(part->machine);
+    LLVMSetModuleDataLayout(m->module, layout);
+    LLVMDisposeTargetData(layout);
+    char *triple = LLVMGetTargetMachineTriple(part->machine), *message = NULL;
+    LLVMSetTarget(m->module, triple);
+    LLVMDisposeMessage(triple);
+    llvm_unit(m, unit, parts, here);
+    if (LLVMVerifyModule(m->module, LLVMReturnStatusAction, &message))
+        return failed(part, "accept what adavic wrote", message);
+    LLVMDisposeMessage(message);
+    return true;
+}
+
+/* Passes, then the object file where one is wanted. Allocates nothing of adavic's: it may run in a
+ * thread of its own. */
+static void *generate(void *context) {
+    Part *part = context;
     LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
-    LLVMErrorRef error = LLVMRunPasses(m->module, passes, machine, options);
+    LLVMErrorRef error = LLVMRunPasses(part->m.module, passes, part->machine, options);
     LLVMDisposePassBuilderOptions(options);
-    if (!error) return NULL;
-    char *message = LLVMGetErrorMessage(error);
-    const char *why = arena_printf(m->arena, "LLVM cannot run its passes: %s", message);
-    LLVMDisposeErrorMessage(message);
-    return why;
-}
-
-static const char *write_out(Llvm *m, LLVMTargetMachineRef machine, const char *path, Text *text) {
     char *message = NULL;
-    if (text) {
-        char *assembly = LLVMPrintModuleToString(m->module);
-        text_add(text, assembly);
-        LLVMDisposeMessage(assembly);
-        return NULL;
-    }
-    if (LLVMTargetMachineEmitToFile(machine, m->module, path, LLVMObjectFile, &message))
-        return keep(m->arena, "write the object file", message);
+    if (error) {
+        char *text = LLVMGetErrorMessage(error);
+        failed(part, "run its passes", LLVMCreateMessage(text));
+        LLVMDisposeErrorMessage(text);
+    } else if (part->path && LLVMTargetMachineEmitToFile(part->machine, part->m.module, part->path,
+                                                         LLVMObjectFile, &message))
+        failed(part, "write the object file", message);
     return NULL;
 }
 
-const char *back_llvm(Arena *arena, const Unit *unit, const Target *target, const char *object_path,
-                      Text *text) {
+/* Ends a part; what went wrong with it, or NULL. */
+static const char *dispose(Part *part, Arena *arena) {
+    const char *why = NULL;
+    if (part->what)
+        why = arena_printf(arena, "LLVM cannot %s: %s", part->what,
+                           part->message ? part->message : "no reason given");
+    if (part->message) LLVMDisposeMessage(part->message);
+    if (part->m.builder) LLVMDisposeBuilder(part->m.builder);
+    if (part->m.module) LLVMDisposeModule(part->m.module);
+    if (part->m.context) LLVMContextDispose(part->m.context);
+    if (part->m.tune) LLVMDisposeMessage(part->m.tune);
+    if (part->machine) LLVMDisposeTargetMachine(part->machine);
+    return why;
+}
+
+/* ---- the unit ---- */
+
+static int64_t length(const LoopProgram *p) {
+    int64_t n = 0;
+    for (int i = 0; i < p->nests.n; i++) n += p->nests.data[i]->code.n;
+    return n;
+}
+
+/* The longest program first, each to the part that has least. */
+static int *share_out(Arena *arena, const Unit *unit, int n_parts) {
+    int *part = arena_array(arena, int, unit->n_programs + 1);
+    int64_t load[BACK_MAX_OBJECTS] = {0};
+    for (int i = 0; i < unit->n_programs; i++) part[i] = -1;
+    for (int done = 0; done < unit->n_programs; done++) {
+        int longest = -1, least = 0;
+        for (int i = 0; i < unit->n_programs; i++)
+            if (part[i] < 0 &&
+                (longest < 0 || length(unit->programs[i]) > length(unit->programs[longest])))
+                longest = i;
+        for (int k = 1; k < n_parts; k++)
+            if (load[k] < load[least]) least = k;
+        part[longest] = least;
+        load[least] += length(unit->programs[longest]);
+    }
+    return part;
+}
+
+static void generate_all(Part *parts, int n) {
+    pthread_t thread[BACK_MAX_OBJECTS];
+    bool started[BACK_MAX_OBJECTS] = {false};
+    for (int k = 1; k < n; k++) started[k] = !pthread_create(&thread[k], NULL, generate, &parts[k]);
+    generate(&parts[0]);
+    for (int k = 1; k < n; k++)
+        if (started[k])
+            pthread_join(thread[k], NULL);
+        else
+            generate(&parts[k]);
+}
+
+const char *back_llvm(Arena *arena, const Unit *unit, const Target *target,
+                      const char *const *object_paths, int n, Text *text) {
+    if (!target_named(target->cpu))
+        return arena_printf(arena, "there is no target `%s`", target->cpu);
     LLVMInitializeX86TargetInfo();
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
     set_options();
-    LLVMTargetMachineRef machine = NULL;
-    const char *why = target_machine(arena, target, &machine);
-    if (why) return why;
-    Llvm *m = &(Llvm){.arena = arena, .context = LLVMContextCreate()};
-    m->avx512 = !strcmp(target_named(target->cpu), "x86-64-v4");
-    if (!strcmp(target->cpu, "host")) m->tune = LLVMGetHostCPUName();
-    m->module = LLVMModuleCreateWithNameInContext("adavic", m->context);
-    m->builder = LLVMCreateBuilderInContext(m->context);
-    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
-    LLVMSetModuleDataLayout(m->module, layout);
-    LLVMDisposeTargetData(layout);
-    char *triple = LLVMGetTargetMachineTriple(machine), *message = NULL;
-    LLVMSetTarget(m->module, triple);
-    LLVMDisposeMessage(triple);
-    llvm_unit(m, unit);
-    if (LLVMVerifyModule(m->module, LLVMReturnStatusAction, &message))
-        why = keep(arena, "accept what adavic wrote", message);
-    else
-        LLVMDisposeMessage(message);
-    if (!why) why = run_passes(m, machine);
-    if (!why) why = write_out(m, machine, object_path, text);
-    LLVMDisposeBuilder(m->builder);
-    LLVMDisposeModule(m->module);
-    LLVMContextDispose(m->context);
-    LLVMDisposeTargetMachine(machine);
-    if (m->tune) LLVMDisposeMessage(m->tune);
+    Part parts[BACK_MAX_OBJECTS] = {0};
+    int n_parts = n ? n : 1;
+    const int *part = share_out(arena, unit, n_parts);
+    bool good = true;
+    for (int k = 0; k < n_parts && good; k++) {
+        parts[k].path = n ? object_paths[k] : NULL;
+        good = make_module(&parts[k], arena, unit, target, part, k);
+    }
+    if (good) generate_all(parts, n_parts);
+    if (good && !n && !parts[0].what) {
+        char *assembly = LLVMPrintModuleToString(parts[0].m.module);
+        text_add(text, assembly);
+        LLVMDisposeMessage(assembly);
+    }
+    const char *why = NULL;
+    for (int k = 0; k < n_parts; k++) {
+        const char *of_part = dispose(&parts[k], arena);
+        if (!why) why = of_part;
+    }
     return why;
 }

@@ -87,7 +87,8 @@ const char *backends_build(Backends *b, BackendKind kind) {
         back_c(&text, &unit);
         why = write_text(object, text.data);
     } else {
-        why = back_llvm(b->arena, &unit, &(Target){.cpu = "host", .shared = true}, object, NULL);
+        why = back_llvm(b->arena, &unit, &(Target){.cpu = "host", .shared = true},
+                        (const char *[]){object}, 1, NULL);
     }
     b->emit_ms += now_ms() - start;
     if (!why) read_whole_file(b->arena, object, &b->text_bytes);
