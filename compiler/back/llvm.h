@@ -19,9 +19,11 @@ typedef struct Llvm {
     LLVMTypeRef void_t, i1, i8, i32, i64, ptr;
     LLVMTypeRef call_t, random_t, gemm_t; /* struct av_call, av_random, av_gemm */
     LLVMTypeRef nest_t, run_t, scratch_t;
-    char *tune;      /* the processor whose costs instructions are chosen by, or NULL: none in
-                        particular */
-    bool avx512;     /* the target has instructions for vectors of 512 bits */
+    char *tune;        /* the processor whose costs instructions are chosen by, or NULL: none in
+                          particular */
+    bool avx512;       /* the target has instructions for vectors of 512 bits */
+    int here, n_parts; /* of the parts that a unit is written as, each a module with some nests */
+    int64_t load[BACK_MAX_OBJECTS]; /* instructions that each part has: the same in all modules */
     int vector_bits; /* of the widest vectors in use, an attribute of every function */
 } Llvm;
 
@@ -38,7 +40,6 @@ typedef struct LlvmShape {
 typedef struct LlvmProgram {
     Llvm *m;
     const LoopProgram *p;
-    bool exported; /* `run` and `scratch` are named by another part of the unit */
     LLVMTypeRef real, integer, vreal, vinteger, vmask;
     LLVMValueRef gather, scatter, clear, sum_lanes, max_lanes, fill, gemm; /* helpers */
     LLVMValueRef *tables;              /* of literals, by buffer */
@@ -65,9 +66,9 @@ int llvm_size_place(LlvmProgram *lp, LoopSize size);
 /* llvm_nest.c: the function of a nest's shape; *table is the nest's own */
 LLVMValueRef llvm_nest(LlvmProgram *lp, int number, LLVMValueRef *table);
 
-/* llvm_program.c: the functions and tables of the unit's programs i with part[i] == here; in part 0
- * also the entry table, which refers to those of the other parts, and the manifest. */
-void llvm_unit(Llvm *m, const Unit *unit, const int *part, int here);
+/* llvm_program.c: the nests of this part; in part 0 also the programs that call them all, their
+ * tables, the entry table and the manifest. */
+void llvm_unit(Llvm *m, const Unit *unit);
 LLVMValueRef llvm_function(Llvm *m, const char *name, LLVMTypeRef type, bool internal);
 LLVMValueRef llvm_field(Llvm *m, LLVMTypeRef type, LLVMValueRef object, unsigned field);
 

@@ -528,13 +528,27 @@ static void fill(NestEmitter *e, const LoopFill *f) {
 
 /* ---- the function ---- */
 
+/* The part that is to have a new shape: the one with the least to do. */
+static int owner_of(Llvm *m, const LoopNest *nest) {
+    int owner = 0;
+    for (int k = 1; k < m->n_parts; k++)
+        if (m->load[k] < m->load[owner]) owner = k;
+    m->load[owner] += nest->code.n + 1;
+    return owner;
+}
+
 static LLVMValueRef emit(LlvmProgram *lp, int number, const NestRefs *refs) {
     Llvm *m = lp->m;
     const LoopNest *nest = lp->p->nests.data[number];
+    int owner = owner_of(m, nest);
+    if (m->here && owner != m->here) return LLVMConstNull(m->ptr); /* programs are in part 0 */
+    char *name = arena_printf(m->arena, "adavic_%s_nest%d", lp->p->name, number);
+    LLVMValueRef function = llvm_function(m, name, m->nest_t, owner == 0);
+    if (owner) LLVMSetVisibility(function, LLVMHiddenVisibility);
+    if (owner != m->here) return function; /* a declaration */
     NestEmitter *e = arena_new_of(m->arena, NestEmitter);
     *e = (NestEmitter){.lp = lp, .m = m, .b = m->builder, .nest = nest, .refs = refs};
-    e->function =
-        llvm_function(m, arena_printf(m->arena, "%s_nest%d", lp->p->name, number), m->nest_t, true);
+    e->function = function;
     e->call = LLVMGetParam(e->function, 0);
     e->bases = LLVMGetParam(e->function, 1);
     e->sizes = LLVMGetParam(e->function, 2);

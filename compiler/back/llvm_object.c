@@ -61,12 +61,12 @@ static bool target_machine(Part *part, const char *level) {
 }
 
 /* The module, written and verified. */
-static bool make_module(Part *part, Arena *arena, const Unit *unit, const Target *target,
-                        const int *parts, int here) {
+static bool make_module(Part *part, Arena *arena, const Unit *unit, const Target *target, int here,
+                        int n_parts) {
     const char *level = target_named(target->cpu);
     Llvm *m = &part->m;
     if (!target_machine(part, level)) return false;
-    *m = (Llvm){.arena = arena, .context = LLVMContextCreate()};
+    *m = (Llvm){.arena = arena, .context = LLVMContextCreate(), .here = here, .n_parts = n_parts};
     m->avx512 = !strcmp(level, "x86-64-v4");
     if (!strcmp(target->cpu, "host")) m->tune = LLVMGetHostCPUName();
     m->module = LLVMModuleCreateWithNameInContext("adavic", m->context);
@@ -77,7 +77,7 @@ static bool make_module(Part *part, Arena *arena, const Unit *unit, const Target
     char *triple = LLVMGetTargetMachineTriple(part->machine), *message = NULL;
     LLVMSetTarget(m->module, triple);
     LLVMDisposeMessage(triple);
-    llvm_unit(m, unit, parts, here);
+    llvm_unit(m, unit);
     if (LLVMVerifyModule(m->module, LLVMReturnStatusAction, &message))
         return failed(part, "accept what adavic wrote", message);
     LLVMDisposeMessage(message);
@@ -119,31 +119,6 @@ static const char *dispose(Part *part, Arena *arena) {
 
 /* ---- the unit ---- */
 
-static int64_t length(const LoopProgram *p) {
-    int64_t n = 0;
-    for (int i = 0; i < p->nests.n; i++) n += p->nests.data[i]->code.n;
-    return n;
-}
-
-/* The longest program first, each to the part that has least. */
-static int *share_out(Arena *arena, const Unit *unit, int n_parts) {
-    int *part = arena_array(arena, int, unit->n_programs + 1);
-    int64_t load[BACK_MAX_OBJECTS] = {0};
-    for (int i = 0; i < unit->n_programs; i++) part[i] = -1;
-    for (int done = 0; done < unit->n_programs; done++) {
-        int longest = -1, least = 0;
-        for (int i = 0; i < unit->n_programs; i++)
-            if (part[i] < 0 &&
-                (longest < 0 || length(unit->programs[i]) > length(unit->programs[longest])))
-                longest = i;
-        for (int k = 1; k < n_parts; k++)
-            if (load[k] < load[least]) least = k;
-        part[longest] = least;
-        load[least] += length(unit->programs[longest]);
-    }
-    return part;
-}
-
 static void generate_all(Part *parts, int n) {
     pthread_t thread[BACK_MAX_OBJECTS];
     bool started[BACK_MAX_OBJECTS] = {false};
@@ -167,11 +142,10 @@ const char *back_llvm(Arena *arena, const Unit *unit, const Target *target,
     set_options();
     Part parts[BACK_MAX_OBJECTS] = {0};
     int n_parts = n ? n : 1;
-    const int *part = share_out(arena, unit, n_parts);
     bool good = true;
     for (int k = 0; k < n_parts && good; k++) {
         parts[k].path = n ? object_paths[k] : NULL;
-        good = make_module(&parts[k], arena, unit, target, part, k);
+        good = make_module(&parts[k], arena, unit, target, k, n_parts);
     }
     if (good) generate_all(parts, n_parts);
     if (good && !n && !parts[0].what) {

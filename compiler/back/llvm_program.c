@@ -388,17 +388,10 @@ static LLVMValueRef slot_bytes(LlvmProgram *lp, LLVMValueRef extent, int slot) {
     return LLVMBuildAnd(m->builder, n, LLVMConstInt(m->i64, (unsigned long long)-64, true), "");
 }
 
-/* Of this part, to be defined, or of another: what the entry table points to. */
-static LLVMValueRef entry_function(LlvmProgram *lp, const char *what, LLVMTypeRef type) {
-    char *name = arena_printf(lp->m->arena, "adavic_%s_%s", lp->p->name, what);
-    LLVMValueRef f = llvm_function(lp->m, name, type, !lp->exported);
-    if (lp->exported) LLVMSetVisibility(f, LLVMHiddenVisibility);
-    return f;
-}
-
 static LLVMValueRef scratch_function(LlvmProgram *lp) {
     Llvm *m = lp->m;
-    LLVMValueRef f = entry_function(lp, "scratch", m->scratch_t);
+    LLVMValueRef f =
+        llvm_function(m, arena_printf(m->arena, "%s_scratch", lp->p->name), m->scratch_t, true);
     LLVMPositionBuilderAtEnd(m->builder, LLVMAppendBasicBlockInContext(m->context, f, ""));
     LLVMValueRef sum = LLVMConstInt(m->i64, 0, false);
     open_tiles(lp, LLVMGetParam(f, 0));
@@ -490,14 +483,11 @@ static void close_sweep(LlvmProgram *lp, const Tiles *t, int sweep) {
 }
 
 /* The tables of pointers and sizes, then the nests, each sweep's in a loop over its tiles. */
-static LLVMValueRef run_function(LlvmProgram *lp) {
+static LLVMValueRef run_function(LlvmProgram *lp, LLVMValueRef *nests, LLVMValueRef *tables) {
     Llvm *m = lp->m;
     LLVMBuilderRef b = m->builder;
     const LoopProgram *p = lp->p;
-    LLVMValueRef *nests = arena_array(m->arena, LLVMValueRef, p->nests.n + 1);
-    LLVMValueRef *tables = arena_array(m->arena, LLVMValueRef, p->nests.n + 1);
-    for (int i = 0; i < p->nests.n; i++) nests[i] = llvm_nest(lp, i, &tables[i]);
-    LLVMValueRef f = entry_function(lp, "run", m->run_t);
+    LLVMValueRef f = llvm_function(m, arena_printf(m->arena, "%s_run", p->name), m->run_t, true);
     LLVMPositionBuilderAtEnd(b, LLVMAppendBasicBlockInContext(m->context, f, ""));
     LLVMValueRef call = LLVMGetParam(f, 0), field[5];
     for (unsigned i = 0; i < 5; i++)
@@ -533,20 +523,20 @@ static LLVMValueRef text_constant(Llvm *m, const char *name, const char *text) {
     return global;
 }
 
-/* Its row of the entry table; without `here`, functions of another part. */
-static LLVMValueRef program(Llvm *m, const LoopProgram *p, bool here, bool exported) {
+/* Its nests; in part 0 its row of the entry table. */
+static LLVMValueRef program(Llvm *m, const LoopProgram *p) {
     LlvmProgram *lp = arena_new_of(m->arena, LlvmProgram);
-    *lp = (LlvmProgram){.m = m, .p = p, .exported = exported};
+    *lp = (LlvmProgram){.m = m, .p = p};
+    program_types(lp);
+    LLVMValueRef *nests = arena_array(m->arena, LLVMValueRef, p->nests.n + 1);
+    LLVMValueRef *of_nest = arena_array(m->arena, LLVMValueRef, p->nests.n + 1);
+    for (int i = 0; i < p->nests.n; i++) nests[i] = llvm_nest(lp, i, &of_nest[i]);
+    if (m->here) return NULL;
+    tables(lp);
     LLVMValueRef name = text_constant(m, arena_printf(m->arena, "%s_name", p->name), p->name);
     LLVMSetLinkage(name, LLVMPrivateLinkage);
-    if (here) {
-        program_types(lp);
-        tables(lp);
-    }
-    LLVMValueRef run = here ? run_function(lp) : entry_function(lp, "run", m->run_t);
-    LLVMValueRef scratch =
-        here ? scratch_function(lp) : entry_function(lp, "scratch", m->scratch_t);
-    return LLVMConstStructInContext(m->context, (LLVMValueRef[]){name, run, scratch}, 3, false);
+    LLVMValueRef entry[] = {name, run_function(lp, nests, of_nest), scratch_function(lp)};
+    return LLVMConstStructInContext(m->context, entry, 3, false);
 }
 
 static void entry_table(Llvm *m, LLVMValueRef *rows, unsigned n) {
@@ -560,7 +550,7 @@ static void entry_table(Llvm *m, LLVMValueRef *rows, unsigned n) {
     LLVMSetGlobalConstant(count, true);
 }
 
-void llvm_unit(Llvm *m, const Unit *unit, const int *part, int here) {
+void llvm_unit(Llvm *m, const Unit *unit) {
     for (int i = 0; i < unit->n_programs; i++) {
         const LoopProgram *p = unit->programs[i];
         int bits = p->lanes * (p->f64 ? 64 : 32);
@@ -569,10 +559,8 @@ void llvm_unit(Llvm *m, const Unit *unit, const int *part, int here) {
     unit_types(m);
     unsigned n = (unsigned)unit->n_programs;
     LLVMValueRef *rows = arena_array(m->arena, LLVMValueRef, n + 1);
-    for (unsigned i = 0; i < n; i++)
-        if (part[i] == here || here == 0)
-            rows[i] = program(m, unit->programs[i], part[i] == here, part[i] != 0);
-    if (here) return;
+    for (unsigned i = 0; i < n; i++) rows[i] = program(m, unit->programs[i]);
+    if (m->here) return;
     entry_table(m, rows, n);
     text_constant(m, "adavic_manifest", unit->manifest ? unit->manifest : "");
 }
