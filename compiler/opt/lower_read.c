@@ -254,7 +254,7 @@ static bool with_zero(Lower *l, IrOpcode opcode, const int *args, int *out) {
 int lower_compute(Lower *l, int v, const Env *env) {
     const IrOp *op = &l->s->nodes.data[v].op;
     if (op->opcode == OP_INPUT) return gather(l, v, env);
-    int args[3] = {0}, out;
+    int args[3] = {0}, out = READ_ZERO;
     for (int i = 0; i < op->n_args; i++) args[i] = lower_value(l, op->args[i], env);
     if (with_zero(l, op->opcode, args, &out)) return out;
     for (int i = 0; i < op->n_args; i++)
