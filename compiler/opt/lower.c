@@ -319,11 +319,14 @@ static void around_sweep(Schedule *s, int sweep, bool before) {
 void lower_all(Schedule *s) {
     int n_sweeps = s->out->sweeps.n;
     LoopSweep *done = arena_array(s->arena, LoopSweep, n_sweeps + 1);
+    for (int k = 0; k < n_sweeps; k++) { /* one that has no nests left never begins */
+        done[k] = s->out->sweeps.data[k];
+        done[k].first = done[k].last = -1;
+    }
     for (int n = 0; n < s->nests.n; n++) {
         for (int k = 0; k < n_sweeps; k++) {
             if (s->out->sweeps.data[k].first != n) continue;
             around_sweep(s, k, true);
-            done[k] = s->out->sweeps.data[k];
             done[k].first = s->out->nests.n;
         }
         lower_nest(s, n);

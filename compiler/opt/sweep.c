@@ -123,30 +123,29 @@ static void plan_part(Plan *p, const int *nodes, int n, int bit, int sweep, uint
     plan_level(p, nodes, n, s->out->sweeps.n - 1, swept | UINT32_C(1) << bit);
 }
 
-/* `nodes`, all of which run in `sweep`, in the order of their stages. */
+/* `nodes`, all of which run in `sweep`, in the order of their stages; in each the flat nodes first,
+ * then a sweep for each axis. */
 static void plan_level(Plan *p, const int *nodes, int n, int sweep, uint32_t swept) {
     Schedule *s = p->s;
-    int level = ++p->n_levels, last = 0;
-    int *stage = arena_array(s->arena, int, n + 1), *bit = arena_array(s->arena, int, n + 1),
-        *part = arena_array(s->arena, int, n + 1);
+    int level = ++p->n_levels, n_parts = 0, per_stage = s->n_loop_axes + 1;
+    int *part = arena_array(s->arena, int, n + 1), *sorted = arena_array(s->arena, int, n + 1);
     for (int i = 0; i < n; i++) {
         int v = nodes[i];
         p->level[v] = level;
-        bit[i] = p->bit[v] = bit_to_sweep(p, &s->nodes.data[v], swept);
+        p->bit[v] = bit_to_sweep(p, &s->nodes.data[v], swept);
         p->stage[v] = earliest(p, v);
     }
     delay(p, nodes, n, swept);
     for (int i = 0; i < n; i++) {
-        stage[i] = p->stage[nodes[i]];
-        if (stage[i] > last) last = stage[i];
+        part[i] = p->stage[nodes[i]] * per_stage + p->bit[nodes[i]] + 1;
+        if (part[i] >= n_parts) n_parts = part[i] + 1;
     }
-    for (int at = 0; at <= last; at++)
-        for (int b = -1; b < s->n_loop_axes; b++) {
-            int found = 0;
-            for (int i = 0; i < n; i++)
-                if (stage[i] == at && bit[i] == b) part[found++] = nodes[i];
-            plan_part(p, part, found, b, sweep, swept);
-        }
+    int *end = arena_array(s->arena, int, n_parts + 1); /* of each part, once all are in place */
+    for (int i = 0; i < n; i++) end[part[i] + 1]++;
+    for (int k = 0; k < n_parts; k++) end[k + 1] += end[k];
+    for (int i = 0; i < n; i++) sorted[end[part[i]]++] = nodes[i];
+    for (int k = 0, from = 0; k < n_parts; from = end[k++])
+        plan_part(p, sorted + from, end[k] - from, k % per_stage - 1, sweep, swept);
 }
 
 /* ---- the nodes in order ---- */

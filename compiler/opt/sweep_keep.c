@@ -11,7 +11,7 @@
  */
 #include "opt/sweep.h"
 
-enum { FUNCTION = 12 }; /* the cost of a function */
+enum { FUNCTION = 12, MAX_CHAIN = 2000 }; /* the cost of a function; operations in a row */
 
 /* Of keeping a number: written once and read once, in the cache or in memory; the latter where all
  * that could be kept is larger than KEPT_BYTES. */
@@ -80,13 +80,15 @@ static double own_cost(const Keep *k, int v) {
            (function ? FUNCTION : 1);
 }
 
-/* Adds what `v` and all that has to be computed again for it cost, as far as the limit. */
-static double cost_again(Keep *k, int v, double cost) {
+/* Adds what `v` and all that has to be computed again for it cost, as far as the limit; more than
+ * the limit where that takes too long a chain. */
+static double cost_again(Keep *k, int v, double cost, int depth) {
     k->seen[v] = k->search;
-    cost += own_cost(k, v);
+    cost += depth < MAX_CHAIN ? own_cost(k, v) : k->limit + 1;
     for (int i = 0; i < node_of(k, v)->op.n_args && cost <= k->limit; i++) {
         int read = read_of(k, v, i);
-        if (k->again[read] && k->seen[read] != k->search) cost = cost_again(k, read, cost);
+        if (k->again[read] && k->seen[read] != k->search)
+            cost = cost_again(k, read, cost, depth + 1);
     }
     return cost;
 }
@@ -99,7 +101,7 @@ static void choose(Keep *k, double multiple) {
         if (!repeatable(k, v)) continue;
         k->limit = multiple * numbers(k, v);
         k->search++;
-        k->again[v] = cost_again(k, v, 0) <= k->limit;
+        k->again[v] = cost_again(k, v, 0, 0) <= k->limit;
     }
 }
 
