@@ -313,15 +313,12 @@ static int read_tile(Options *options, const char *text) {
     return 0;
 }
 
+/* One of the words in the table of options. */
 static int read_keep(Options *options, const char *text) {
-    static const char *const words[] = {
-        [KEEP_BY_SIZE] = "auto", [KEEP_ALL] = "all", [KEEP_SMALL] = "small"};
-    for (int i = 0; i < 3; i++)
-        if (!strcmp(text, words[i])) {
-            options->keep = (ScheduleKeep)i;
-            return 0;
-        }
-    return usage_error("--keep=%s: expected auto, all or small", text);
+    options->keep = !strcmp(text, "all")     ? KEEP_ALL
+                    : !strcmp(text, "small") ? KEEP_SMALL
+                                             : KEEP_BY_SIZE;
+    return 0;
 }
 
 static int read_emit(Arena *arena, Options *options, const char *form) {
