@@ -291,7 +291,10 @@ static void add_numbers(LoopSweep *sweep, LoopSize size) {
 }
 
 void sweep_measure(Schedule *s) {
-    for (int i = 0; i < s->out->sweeps.n; i++) s->out->sweeps.data[i].first = s->nests.n;
+    for (int i = 0; i < s->out->sweeps.n; i++) {
+        s->out->sweeps.data[i].first = s->nests.n;
+        s->out->sweeps.data[i].last = -1;
+    }
     for (int n = 0; n < s->nests.n; n++) {
         const Nest *nest = &s->nests.data[n];
         for (int at = nest->sweep; at >= 0; at = s->out->sweeps.data[at].outer) {
