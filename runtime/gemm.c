@@ -30,8 +30,13 @@ typedef struct Matrix {
     char transposed;
 } Matrix;
 
+/* One call at a time: with several at once, results of the serial build of Debian 12 were seen to
+ * differ from run to run. */
+static pthread_mutex_t in_library = PTHREAD_MUTEX_INITIALIZER;
+
 /* c = a b, or c += a b; m x k times k x n. */
 static void multiply(int width, int m, int n, int k, Matrix a, Matrix b, bool add, Matrix c) {
+    pthread_mutex_lock(&in_library);
     if (width == 4) {
         float one = 1, beta = add;
         sgemm_(&a.transposed, &b.transposed, &m, &n, &k, &one, (const float *)(void *)a.at, &a.row,
@@ -41,6 +46,7 @@ static void multiply(int width, int m, int n, int k, Matrix a, Matrix b, bool ad
         dgemm_(&a.transposed, &b.transposed, &m, &n, &k, &one, (const double *)(void *)a.at, &a.row,
                (const double *)(void *)b.at, &b.row, &beta, (double *)(void *)c.at, &c.row);
     }
+    pthread_mutex_unlock(&in_library);
 }
 
 /* ---- the library ---- */
