@@ -293,24 +293,23 @@ static int read_define(Arena *arena, Options *options, const char *text) {
     return 0;
 }
 
-static int read_blas(Options *options, const char *text) {
+static int read_count(const char *option, const char *text, const char *expected, int64_t *out) {
     char *end;
-    options->blas = strcmp(text, "off") ? BLAS_AUTO : 0;
-    if (!strcmp(text, "auto") || !strcmp(text, "off")) return 0;
     long long n = strtoll(text, &end, 10);
     if (end == text || *end || n < 1)
-        return usage_error("--blas=%s: expected auto, off, or a number of at least 1", text);
-    options->blas = n;
+        return usage_error("%s=%s: expected %s of at least 1", option, text, expected);
+    *out = n;
     return 0;
 }
 
+static int read_blas(Options *options, const char *text) {
+    options->blas = strcmp(text, "off") ? BLAS_AUTO : 0;
+    if (!strcmp(text, "auto") || !strcmp(text, "off")) return 0;
+    return read_count("--blas", text, "auto, off, or a number", &options->blas);
+}
+
 static int read_tile(Options *options, const char *text) {
-    char *end;
-    long long n = strtoll(text, &end, 10);
-    if (end == text || *end || n < 1)
-        return usage_error("--tile=%s: expected a number of at least 1", text);
-    options->tile = n;
-    return 0;
+    return read_count("--tile", text, "a number", &options->tile);
 }
 
 /* One of the words in the table of options. */

@@ -69,6 +69,9 @@ LLVMValueRef llvm_nest(LlvmProgram *lp, int number, LLVMValueRef *table);
 /* llvm_program.c: the nests of this part; in part 0 also the programs that call them all, their
  * tables, the entry table and the manifest. */
 void llvm_unit(Llvm *m, const Unit *unit);
+/* A vector of equal numbers; which lanes have a number less than the i64 `n`. */
+LLVMValueRef llvm_splat(LlvmProgram *lp, LLVMValueRef x);
+LLVMValueRef llvm_lanes_below(LlvmProgram *lp, LLVMValueRef n);
 LLVMValueRef llvm_function(Llvm *m, const char *name, LLVMTypeRef type, bool internal);
 LLVMValueRef llvm_field(Llvm *m, LLVMTypeRef type, LLVMValueRef object, unsigned field);
 

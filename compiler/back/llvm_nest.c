@@ -182,17 +182,7 @@ static LLVMValueRef operand(NestEmitter *e, const LoopInst *inst, int k) {
 }
 
 static LLVMValueRef splat(NestEmitter *e, LLVMValueRef x) {
-    unsigned lanes = (unsigned)e->lp->p->lanes;
-    LLVMTypeRef vector = LLVMVectorType(LLVMTypeOf(x), lanes);
-    if (LLVMIsConstant(x)) {
-        LLVMValueRef all[64];
-        for (unsigned i = 0; i < lanes; i++) all[i] = x;
-        return LLVMConstVector(all, lanes);
-    }
-    LLVMValueRef zero = LLVMConstInt(e->m->i32, 0, false);
-    LLVMValueRef first = LLVMBuildInsertElement(e->b, LLVMGetPoison(vector), x, zero, "");
-    return LLVMBuildShuffleVector(e->b, first, LLVMGetPoison(vector),
-                                  LLVMConstNull(LLVMVectorType(e->m->i32, lanes)), "");
+    return llvm_splat(e->lp, x);
 }
 
 static LLVMValueRef intrinsic(NestEmitter *e, const char *name, LLVMValueRef *args, unsigned n) {
@@ -213,12 +203,7 @@ static LLVMValueRef valid_lanes(NestEmitter *e, const LoopInst *inst) {
 }
 
 static LLVMValueRef tail(NestEmitter *e, const LoopInst *inst) {
-    unsigned lanes = (unsigned)e->lp->p->lanes;
-    LLVMValueRef number[64];
-    for (unsigned i = 0; i < lanes; i++) number[i] = LLVMConstInt(e->m->i32, i, false);
-    LLVMValueRef n = LLVMBuildTrunc(e->b, valid_lanes(e, inst), e->m->i32, "");
-    LLVMValueRef mask =
-        LLVMBuildICmp(e->b, LLVMIntSLT, LLVMConstVector(number, lanes), splat(e, n), "");
+    LLVMValueRef mask = llvm_lanes_below(e->lp, valid_lanes(e, inst));
     LLVMValueRef rest = splat(e, LLVMConstReal(e->lp->real, inst->number));
     return LLVMBuildSelect(e->b, mask, operand(e, inst, 0), rest, "");
 }

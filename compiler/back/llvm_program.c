@@ -82,6 +82,32 @@ LLVMValueRef llvm_size(LlvmProgram *lp, LLVMValueRef extent, LoopSize size) {
     return value;
 }
 
+/* ---- vectors ---- */
+
+LLVMValueRef llvm_splat(LlvmProgram *lp, LLVMValueRef x) {
+    LLVMBuilderRef b = lp->m->builder;
+    unsigned lanes = (unsigned)lp->p->lanes;
+    LLVMTypeRef vector = LLVMVectorType(LLVMTypeOf(x), lanes);
+    if (LLVMIsConstant(x)) {
+        LLVMValueRef all[64];
+        for (unsigned i = 0; i < lanes; i++) all[i] = x;
+        return LLVMConstVector(all, lanes);
+    }
+    LLVMValueRef zero = LLVMConstInt(lp->m->i32, 0, false);
+    LLVMValueRef first = LLVMBuildInsertElement(b, LLVMGetPoison(vector), x, zero, "");
+    return LLVMBuildShuffleVector(b, first, LLVMGetPoison(vector),
+                                  LLVMConstNull(LLVMVectorType(lp->m->i32, lanes)), "");
+}
+
+LLVMValueRef llvm_lanes_below(LlvmProgram *lp, LLVMValueRef n) {
+    Llvm *m = lp->m;
+    LLVMValueRef number[64];
+    unsigned lanes = (unsigned)lp->p->lanes;
+    for (unsigned i = 0; i < lanes; i++) number[i] = LLVMConstInt(m->i32, i, false);
+    n = llvm_splat(lp, LLVMBuildTrunc(m->builder, n, m->i32, ""));
+    return LLVMBuildICmp(m->builder, LLVMIntSLT, LLVMConstVector(number, lanes), n, "");
+}
+
 /* ---- helpers of a program ---- */
 
 static LLVMValueRef element(LlvmProgram *lp, LLVMValueRef p, LLVMValueRef at) {
@@ -200,22 +226,6 @@ static LLVMValueRef combined(LlvmProgram *lp, bool max, LLVMValueRef a, LLVMValu
     return LLVMBuildSelect(builder, LLVMBuildFCmp(builder, LLVMRealOGT, a, b, ""), a, b, "");
 }
 
-/* Which lanes exist; true in the first, which always does. */
-static LLVMValueRef valid_mask(LlvmProgram *lp, LLVMValueRef valid) {
-    Llvm *m = lp->m;
-    LLVMValueRef number[64], all[64];
-    unsigned lanes = (unsigned)lp->p->lanes;
-    for (unsigned i = 0; i < lanes; i++) number[i] = LLVMConstInt(m->i32, i, false);
-    LLVMValueRef n = LLVMBuildTrunc(m->builder, valid, m->i32, "");
-    LLVMValueRef zero = LLVMConstInt(m->i32, 0, false);
-    for (unsigned i = 0; i < lanes; i++) all[i] = zero;
-    LLVMTypeRef vector = LLVMVectorType(m->i32, lanes);
-    n = LLVMBuildInsertElement(m->builder, LLVMGetPoison(vector), n, zero, "");
-    n = LLVMBuildShuffleVector(m->builder, n, LLVMGetPoison(vector), LLVMConstVector(all, lanes),
-                               "");
-    return LLVMBuildICmp(m->builder, LLVMIntSLT, LLVMConstVector(number, lanes), n, "");
-}
-
 static LLVMValueRef valid_row(LlvmProgram *lp, bool max, LLVMValueRef mask, LLVMValueRef from,
                               LLVMValueRef row) {
     Llvm *m = lp->m;
@@ -223,16 +233,15 @@ static LLVMValueRef valid_row(LlvmProgram *lp, bool max, LLVMValueRef mask, LLVM
     LLVMValueRef at = LLVMBuildMul(m->builder, row, LLVMConstInt(m->i64, lanes, false), "");
     LLVMValueRef x = LLVMBuildLoad2(m->builder, lp->vreal, element(lp, from, at), "");
     LLVMSetAlignment(x, lp->p->f64 ? 8 : 4);
-    LLVMValueRef rest[64], none = LLVMConstReal(lp->real, max ? -INFINITY : 0);
-    for (unsigned i = 0; i < lanes; i++) rest[i] = none;
-    return LLVMBuildSelect(m->builder, mask, x, LLVMConstVector(rest, lanes), "");
+    LLVMValueRef rest = llvm_splat(lp, LLVMConstReal(lp->real, max ? -INFINITY : 0));
+    return LLVMBuildSelect(m->builder, mask, x, rest, "");
 }
 
 /* Row by row. */
 static LLVMValueRef make_rows(LlvmProgram *lp, bool max, LLVMTypeRef *args) {
     Llvm *m = lp->m;
     HelperLoop h = open_helper(lp, max ? "max_rows" : "sum_rows", args, 4, 2);
-    LLVMValueRef mask = valid_mask(lp, LLVMGetParam(h.f, 3));
+    LLVMValueRef mask = llvm_lanes_below(lp, LLVMGetParam(h.f, 3));
     LLVMValueRef x = valid_row(lp, max, mask, LLVMGetParam(h.f, 1), h.i);
     for (unsigned n = (unsigned)lp->p->lanes / 2; n; n /= 2)
         x = combined(lp, max, some_lanes(m, x, 0, n), some_lanes(m, x, n, n));
@@ -261,7 +270,7 @@ static LLVMValueRef make_blocks(LlvmProgram *lp, bool max, LLVMTypeRef *args) {
     LLVMValueRef x[64];
     HelperLoop h = open_helper(lp, max ? "max_blocks" : "sum_blocks", args, 4, 2);
     LLVMValueRef first = LLVMBuildMul(b, h.i, LLVMConstInt(m->i64, lanes, false), "");
-    LLVMValueRef mask = valid_mask(lp, LLVMGetParam(h.f, 3));
+    LLVMValueRef mask = llvm_lanes_below(lp, LLVMGetParam(h.f, 3));
     for (unsigned i = 0; i < lanes; i++) {
         LLVMValueRef row = LLVMBuildAdd(b, first, LLVMConstInt(m->i64, i, false), "");
         x[i] = valid_row(lp, max, mask, LLVMGetParam(h.f, 1), row);

@@ -63,8 +63,7 @@ static void groups(Lower *l, const Env *env) {
 AxisIndex lower_open(Lower *l, AxisId axis) {
     const Schedule *s = l->s;
     int sweep = sweep_over(s, l->nest->sweep, axis);
-    LoopSize count = sweep >= 0 ? loop_size_tile(sweep) : loop_size_extent(s->out, axis);
-    int var = loop_begin(&l->code, count);
+    int var = loop_begin(&l->code, sweep_extent(s, l->nest->sweep, axis));
     return (AxisIndex){.var = var, .scale = 1, .high = INT64_MAX, .tile = sweep + 1};
 }
 

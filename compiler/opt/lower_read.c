@@ -76,8 +76,7 @@ static const LoopIndex *own_index(Lower *l, const Node *node, bool loops, bool v
         if (node->loops >> k & 1) {
             int tile = sweep_over(s, node->local, s->loop_axes[k]);
             add_axis(&a, index_of(env, s->loop_axes[k]), stride, tile);
-            stride = loop_size_times(stride, tile >= 0 ? loop_size_tile(tile)
-                                                       : loop_size_extent(s->out, s->loop_axes[k]));
+            stride = loop_size_times(stride, sweep_extent(s, node->local, s->loop_axes[k]));
         }
     if (varying && blocks && loops && l->block >= 0)
         add_term(&a, l->block, node->rows ? loop_size(s->out->lanes) : stride);

@@ -284,17 +284,13 @@ bool schedule_is_kernel(const Schedule *s, const Node *node) {
 
 /* ---- producers that are computed where they are read ---- */
 
-static bool computes(const Node *node) {
-    return node->live && node->class != NODE_LEAF && node->class != NODE_VIEW;
-}
-
 static bool same_axes(const AxisId *a, int n, const AxisId *b, int m) {
     return n == m && !memcmp(a, b, sizeof *a * (size_t)n);
 }
 
 static void count_uses(Schedule *s) {
     for (int v = 0; v < s->nodes.n; v++) {
-        if (!computes(&s->nodes.data[v])) continue;
+        if (!schedule_computes(&s->nodes.data[v])) continue;
         for (int i = 0; i < s->nodes.data[v].op.n_args; i++) {
             Node *b = &s->nodes.data[schedule_base(s, s->nodes.data[v].op.args[i]).node];
             b->n_uses++;
@@ -307,7 +303,7 @@ static void count_uses(Schedule *s) {
 static void choose_inlined(Schedule *s) {
     for (int v = s->nodes.n - 1; v >= 0; v--) {
         Node *node = &s->nodes.data[v];
-        if (!computes(node) || node->class != NODE_POINT || node->n_uses != 1) continue;
+        if (!schedule_computes(node) || node->class != NODE_POINT || node->n_uses != 1) continue;
         if (node->output >= 0 || node->shared) continue;
         const Node *user = &s->nodes.data[node->user];
         bool reduces = user->class == NODE_REDUCE && !user->gemm && !schedule_is_kernel(s, user);
@@ -400,9 +396,8 @@ static void place_in_group(Schedule *s, int v) {
         group = group_bound(s, node, v);
         while (group < nest->groups.n) {
             const Group *g = &nest->groups.data[group];
-            bool joinable =
-                !g->reduce || (g->reduce && completes(&s->nodes.data[g->nodes.data[0]]) &&
-                               reads_group(s, v, group));
+            bool joinable = !g->reduce || (completes(&s->nodes.data[g->nodes.data[0]]) &&
+                                           reads_group(s, v, group));
             if (joinable && same_axes(g->events, g->n_events, node->events, node->n_events)) break;
             group++;
         }
@@ -446,10 +441,8 @@ static void start_life(Schedule *s, Node *node) {
 static LoopSize loops_size(const Schedule *s, const Node *node) {
     LoopSize size = loop_size(1);
     for (int i = 0; i < s->n_loop_axes; i++) {
-        if (!(node->loops >> i & 1)) continue;
-        int sweep = sweep_over(s, node->local, s->loop_axes[i]);
-        size = loop_size_times(size, sweep >= 0 ? loop_size_tile(sweep)
-                                                : loop_size_extent(s->out, s->loop_axes[i]));
+        if (node->loops >> i & 1)
+            size = loop_size_times(size, sweep_extent(s, node->local, s->loop_axes[i]));
     }
     return size;
 }
@@ -586,29 +579,29 @@ LoopProgram *schedule(Arena *arena, const IrProgram *ir, const ScheduleOptions *
     add_nodes(s);
     choose_unrolled(s);
     for (int v = 0; v < s->nodes.n; v++)
-        if (computes(&s->nodes.data[v])) s->nodes.data[v].gemm = schedule_gemm(s, v);
+        if (schedule_computes(&s->nodes.data[v])) s->nodes.data[v].gemm = schedule_gemm(s, v);
     sweep_plan(s);
     count_uses(s);
     choose_inlined(s);
     for (int v = 0; v < s->nodes.n; v++)
-        if (computes(&s->nodes.data[v]) && !s->nodes.data[v].inlined) place_in_nest(s, v);
+        if (schedule_computes(&s->nodes.data[v]) && !s->nodes.data[v].inlined) place_in_nest(s, v);
     sweep_measure(s);
     for (int v = 0; v < s->nodes.n; v++)
-        if (computes(&s->nodes.data[v]) && !s->nodes.data[v].inlined) place_in_group(s, v);
+        if (schedule_computes(&s->nodes.data[v]) && !s->nodes.data[v].inlined) place_in_group(s, v);
     for (int v = 0; v < s->nodes.n; v++)
-        if (computes(&s->nodes.data[v]) && !s->nodes.data[v].inlined)
+        if (schedule_computes(&s->nodes.data[v]) && !s->nodes.data[v].inlined)
             start_life(s, &s->nodes.data[v]);
     for (int v = 0; v < s->nodes.n; v++)
-        if (computes(&s->nodes.data[v]) && !s->nodes.data[v].inlined)
+        if (schedule_computes(&s->nodes.data[v]) && !s->nodes.data[v].inlined)
             schedule_reads(s, v, v, note_read);
     for (int v = 0; v < s->nodes.n; v++) {
         Node *node = &s->nodes.data[v];
-        if (!computes(node) || node->inlined) continue;
+        if (!schedule_computes(node) || node->inlined) continue;
         sweep_lifetime(s, node->local, node->nest, &node->first_nest, &node->last_nest);
         schedule_reads(s, v, v, note_life);
     }
     for (int v = 0; v < s->nodes.n; v++)
-        if (computes(&s->nodes.data[v]) && !s->nodes.data[v].inlined) choose_storage(s, v);
+        if (schedule_computes(&s->nodes.data[v]) && !s->nodes.data[v].inlined) choose_storage(s, v);
     lower_all(s);
     plan_frames(s);
     return out;

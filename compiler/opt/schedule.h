@@ -110,6 +110,11 @@ typedef struct Base {
 } Base;
 Base schedule_base(const Schedule *s, int v);
 
+/* Leaves and views are read in place, and what is not live not at all. */
+static inline bool schedule_computes(const Node *node) {
+    return node->live && node->class != NODE_LEAF && node->class != NODE_VIEW;
+}
+
 /* `live`: what outputs need. */
 void schedule_mark_live(Schedule *s);
 
@@ -128,6 +133,8 @@ int schedule_buffer(Schedule *s, LoopBuffer buffer);
 void sweep_plan(Schedule *s);
 /* The sweep of `axis` among `sweep` and those around it, or -1. */
 int sweep_over(const Schedule *s, int sweep, AxisId axis);
+/* Instances of `axis` that there are at a time within `sweep` (-1: the program): a tile, or all. */
+LoopSize sweep_extent(const Schedule *s, int sweep, AxisId axis);
 /* The innermost sweep around both, or -1. */
 int sweep_common(const Schedule *s, int a, int b);
 /* The outermost sweep over an axis that the node sums over, or -1. */

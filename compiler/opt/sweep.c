@@ -49,7 +49,7 @@ static int operand(const Plan *p, int v, int i, bool *same) {
     Base read = schedule_base(s, s->nodes.data[v].op.args[i]);
     const Node *b = &s->nodes.data[read.node];
     int bit = p->bit[v];
-    if (!sweep_computes(b) || p->level[read.node] != p->level[v]) return -1;
+    if (!schedule_computes(b) || p->level[read.node] != p->level[v]) return -1;
     *same = bit >= 0 && p->bit[read.node] == bit && b->loops >> bit & 1 && !(read.moved >> bit & 1);
     return read.node;
 }
@@ -201,7 +201,7 @@ void sweep_plan(Schedule *s) {
     int *all = arena_array(s->arena, int, n + 1);
     for (int v = 0; v < n; v++) {
         c.at[v] = -1;
-        if (sweep_computes(&s->nodes.data[v])) all[found++] = v;
+        if (schedule_computes(&s->nodes.data[v])) all[found++] = v;
     }
     plan_level(p, all, found, -1, 0);
     for (int i = 0; i < p->segments.n; i++)
@@ -220,6 +220,11 @@ int sweep_over(const Schedule *s, int sweep, AxisId axis) {
     while (sweep >= 0 && s->out->sweeps.data[sweep].axis != axis)
         sweep = s->out->sweeps.data[sweep].outer;
     return sweep;
+}
+
+LoopSize sweep_extent(const Schedule *s, int sweep, AxisId axis) {
+    int over = sweep_over(s, sweep, axis);
+    return over >= 0 ? loop_size_tile(over) : loop_size_extent(s->out, axis);
 }
 
 int sweep_common(const Schedule *s, int a, int b) {
@@ -274,9 +279,7 @@ static LoopSize numbers_of(const Schedule *s, const Nest *nest, int sweep) {
     for (int i = 0; i < s->n_loop_axes; i++) {
         AxisId axis = s->loop_axes[i];
         if (!(nest->space >> i & 1) || axis == of->axis) continue;
-        int around = sweep_over(s, of->outer, axis);
-        size = loop_size_times(size, around >= 0 ? loop_size_tile(around)
-                                                 : loop_size_extent(s->out, axis));
+        size = loop_size_times(size, sweep_extent(s, of->outer, axis));
     }
     return size;
 }

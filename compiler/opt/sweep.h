@@ -20,10 +20,6 @@ typedef struct Plan {
     VEC(Node) copies;
 } Plan;
 
-static inline bool sweep_computes(const Node *node) {
-    return node->live && node->class != NODE_LEAF && node->class != NODE_VIEW;
-}
-
 /* Instances that an axis usually has. */
 int64_t sweep_usual(const Schedule *s, AxisId axis);
 

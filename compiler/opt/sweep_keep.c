@@ -48,7 +48,7 @@ static int read_of(const Keep *k, int v, int i) {
 static bool repeatable(const Keep *k, int v) {
     const Schedule *s = k->p->s;
     const Node *node = node_of(k, v);
-    if (!sweep_computes(node)) return false;
+    if (!schedule_computes(node)) return false;
     int sweep = k->p->segments.data[k->p->home[v]].sweep;
     if (sweep < 0 || node->output >= 0 || node->op.opcode == OP_INPUT || node->rows) return false;
     if (node->class != NODE_POINT && node->class != NODE_REDUCE) return false;
@@ -120,10 +120,10 @@ static double total_cost(Keep *k) {
 
 static void note_asked(Keep *k) {
     for (int v = 0; v < k->p->s->nodes.n; v++) {
-        if (!sweep_computes(node_of(k, v))) continue;
+        if (!schedule_computes(node_of(k, v))) continue;
         for (int i = 0; i < node_of(k, v)->op.n_args; i++) {
             int read = read_of(k, v, i);
-            if (sweep_computes(node_of(k, read)) &&
+            if (schedule_computes(node_of(k, read)) &&
                 sweep_reach(k->p, k->p->home[read], k->p->home[v]) == k->reach)
                 k->asked[read] = true;
         }

@@ -16,9 +16,10 @@ elbo() { # OPTIONS...
         ./program train --quiet --json --steps 20 --threads 1 | sed 's/.*"validation_elbo": \([-0-9.]*\).*/\1/' | tail -n 1
 }
 all=$(elbo) one=$(elbo --tile=1) kept=$(elbo --keep=all --tile=100000) small=$(elbo --keep=small)
-for other in "$one" "$kept" "$small"; do
+for way in one kept small; do
+    other=${!way}
     if awk -v a="$all" -v b="$other" 'BEGIN { exit !(a + 0 != 0 && (a - b) ^ 2 < (1e-3 * a) ^ 2) }'; then
-        echo "ok same_training"
-    else echo "not ok same_training: $all and $other"
+        echo "ok same_training_$way"
+    else echo "not ok same_training_$way: $all and $other"
     fi
 done
