@@ -23,6 +23,7 @@ typedef enum {
     OPT_TARGET,
     OPT_BLAS,
     OPT_TILE,
+    OPT_JAM,
     OPT_KEEP,
     OPT_SHARED,
     OPT_EMIT,
@@ -57,6 +58,8 @@ static const OptionInfo option_info[] = {
     {OPT_BLAS, "--blas", "auto|off|N",
      "layers of at least N inputs and outputs go to OpenBLAS (auto: 256)"},
     {OPT_TILE, "--tile", "N", "numbers that one loop leaves to the next at a time (auto: 16384)"},
+    {OPT_JAM, "--jam", "N",
+     "neighbouring instances that one loop computes at once, 1 to 4 (auto: 2)"},
     {OPT_KEEP, "--keep", "auto|all|small",
      "what training computes early and needs late: kept, or computed again (auto: by size)"},
     {OPT_SHARED, "--shared", NULL, "a shared library and its header instead of a program"},
@@ -312,6 +315,12 @@ static int read_tile(Options *options, const char *text) {
     return read_count("--tile", text, "a number", &options->tile);
 }
 
+static int read_jam(Options *options, const char *text) {
+    if (read_count("--jam", text, "a number", &options->jam)) return 2;
+    if (options->jam <= MAX_COPIES) return 0;
+    return usage_error("--jam=%s: expected at most %d", text, MAX_COPIES);
+}
+
 /* One of the words in the table of options. */
 static int read_keep(Options *options, const char *text) {
     options->keep = !strcmp(text, "all")     ? KEEP_ALL
@@ -387,6 +396,8 @@ static int apply(Arena *arena, Options *options, const OptionInfo *o, const char
         return read_blas(options, value);
     case OPT_TILE:
         return read_tile(options, value);
+    case OPT_JAM:
+        return read_jam(options, value);
     case OPT_KEEP:
         return read_keep(options, value);
     case OPT_SHARED:

@@ -100,7 +100,8 @@ static bool schedule_all(Compilation *c, int64_t blas) {
                                    .lane_axis = lane_axes[i],
                                    .blas = blas,
                                    .keep = o->keep,
-                                   .tile = o->tile};
+                                   .tile = o->tile,
+                                   .copies = o->jam};
         c->loops[i] = schedule(c->arena, c->programs[i], &options);
         uses_blas |= loop_uses_blas(c->loops[i]);
     }

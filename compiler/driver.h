@@ -23,6 +23,7 @@ typedef struct Options {
     Target target;
     int64_t blas; /* these three as in ScheduleOptions */
     int64_t tile;
+    int64_t jam;
     ScheduleKeep keep;
     const char *emit; /* what to print instead of compiling; may end in ":PROGRAM" */
     const char *run;  /* a pass to run alone on an IR file */

@@ -24,10 +24,11 @@ typedef struct ScheduleOptions {
     const char *lane_axis; /* "data", "draw", a plate, or NULL for scalar code */
     int64_t blas; /* layers with at least so many inputs and outputs go to the BLAS; 0: none */
     ScheduleKeep keep;
-    int64_t tile; /* numbers of the largest tensor that a tile of a sweep has; 0: TILE_NUMBERS */
+    int64_t tile;   /* numbers of the largest tensor that a tile of a sweep has; 0: TILE_NUMBERS */
+    int64_t copies; /* instances that a nest computes at once, up to 4; 0: COPIES */
 } ScheduleOptions;
 
-enum { TILE_NUMBERS = 16384 };
+enum { TILE_NUMBERS = 16384, COPIES = 2, MAX_COPIES = 4 };
 enum { BLAS_AUTO = 256 }; /* from where on the BLAS gains clearly: docs/blas.md */
 LoopProgram *schedule(Arena *arena, const IrProgram *p, const ScheduleOptions *options);
 void loop_print(Text *out, const LoopProgram *loops);

@@ -265,6 +265,11 @@ static void infix(CPrinter *c, const char *op, const LoopInst *inst) {
     text_printf(c->out, "r%d %s r%d", inst->arg[0], op, inst->arg[1]);
 }
 
+static void is_inside(CPrinter *c, const LoopInst *inst) {
+    text_printf(c->out, "i%d + %d < ", (int)inst->integer, (int)inst->number);
+    size_text(c, inst->count);
+}
+
 static void value(CPrinter *c, const LoopInst *inst) {
     const char *vector = suffix(c->p, true);
     bool mask = inst->dst >= 0 && c->nest->regs.data[inst->dst].type == LOOP_MASK;
@@ -297,6 +302,11 @@ static void value(CPrinter *c, const LoopInst *inst) {
         text_printf(c->out, "%s%s(r%d)",
                     c->nest->regs.data[inst->dst].type == LOOP_REAL ? "splat" : "isplat", vector,
                     inst->arg[0]);
+        break;
+    case LOOP_inside:
+        text_printf(c->out, "isplat%s(-(", vector);
+        is_inside(c, inst);
+        text_add(c->out, "))");
         break;
     case LOOP_tail:
         text_printf(c->out, "tail%s(r%d, ", vector, inst->arg[0]);
@@ -441,7 +451,14 @@ static void statement(CPrinter *c, const LoopInst *inst) {
     case LOOP_loop:
         text_printf(c->out, "for (int64_t i%d = 0; i%d < ", inst->dst, inst->dst);
         size_text(c, inst->count);
-        text_printf(c->out, "; i%d++) {\n", inst->dst);
+        text_printf(c->out, "; i%d += %lld) {\n", inst->dst,
+                    inst->integer ? (long long)inst->integer : 1);
+        return;
+    case LOOP_next:
+        text_printf(c->out, "const int64_t i%d = ", inst->dst);
+        is_inside(c, inst);
+        text_printf(c->out, " ? i%d + %d : i%d;\n", (int)inst->integer, (int)inst->number,
+                    (int)inst->integer);
         return;
     case LOOP_end:
         text_add(c->out, "}\n");

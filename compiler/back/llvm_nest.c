@@ -23,6 +23,7 @@ typedef struct Level {
     LLVMBasicBlockRef before, body,
         after; /* `before` ends in a branch: addresses go in front of it */
     LLVMValueRef phi, count;
+    int64_t step;
     VEC(Moved) moved; /* addresses computed before this loop */
 } Level;
 
@@ -132,7 +133,9 @@ static unsigned vector_alignment(const NestEmitter *e) {
 static void open_loop(NestEmitter *e, const LoopInst *inst) {
     if (++e->depth == MAX_DEPTH) internal_error("emit llvm", "loops nest too deeply");
     Level *level = &e->level[e->depth];
-    *level = (Level){.var = inst->dst, .count = size_of(e, inst->count)};
+    *level = (Level){.var = inst->dst,
+                     .count = size_of(e, inst->count),
+                     .step = inst->integer ? inst->integer : 1};
     level->before = LLVMGetInsertBlock(e->b);
     level->body = LLVMAppendBasicBlockInContext(e->m->context, e->function, "body");
     level->after = LLVMAppendBasicBlockInContext(e->m->context, e->function, "after");
@@ -150,8 +153,8 @@ static void open_loop(NestEmitter *e, const LoopInst *inst) {
 
 static void close_loop(NestEmitter *e) {
     Level *level = &e->level[e->depth--];
-    LLVMValueRef one = LLVMConstInt(e->m->i64, 1, false);
-    LLVMValueRef next = LLVMBuildNUWAdd(e->b, level->phi, one, "");
+    LLVMValueRef step = LLVMConstInt(e->m->i64, (unsigned long long)level->step, false);
+    LLVMValueRef next = LLVMBuildNUWAdd(e->b, level->phi, step, "");
     LLVMBasicBlockRef latch = LLVMGetInsertBlock(e->b);
     LLVMAddIncoming(level->phi, &next, &latch, 1);
     LLVMValueRef more = LLVMBuildICmp(e->b, LLVMIntULT, next, level->count, "");
@@ -159,6 +162,22 @@ static void close_loop(NestEmitter *e) {
     /* blocks in program order */
     LLVMMoveBasicBlockAfter(level->after, latch);
     LLVMPositionBuilderAtEnd(e->b, level->after);
+}
+
+/* Whether the variable of the innermost open loop, a few on, is below the count; `there`: a few on.
+ */
+static LLVMValueRef is_inside(NestEmitter *e, const LoopInst *inst, LLVMValueRef *there) {
+    const Level *level = &e->level[e->depth];
+    LLVMValueRef on = LLVMConstInt(e->m->i64, (unsigned long long)inst->number, false);
+    *there = LLVMBuildNUWAdd(e->b, e->var[inst->integer], on, "");
+    return LLVMBuildICmp(e->b, LLVMIntULT, *there, level->count, "");
+}
+
+/* One more variable of that loop: addresses with it belong to the same level. */
+static void next_instance(NestEmitter *e, const LoopInst *inst) {
+    LLVMValueRef there, inside = is_inside(e, inst, &there);
+    e->var[inst->dst] = LLVMBuildSelect(e->b, inside, there, e->var[inst->integer], "");
+    e->level[e->depth].var = inst->dst;
 }
 
 /* ---- values ---- */
@@ -283,6 +302,8 @@ static LLVMValueRef value(NestEmitter *e, const LoopInst *inst) {
     LLVMValueRef x[3] = {0};
     for (int i = 0; i < loop_op_arity[inst->op]; i++) x[i] = operand(e, inst, i);
     switch (inst->op) {
+    case LOOP_inside:
+        return splat(e, is_inside(e, inst, &x[0]));
     case LOOP_number:
         return LLVMConstReal(type, inst->number);
     case LOOP_integer:
@@ -420,6 +441,9 @@ static void instruction(NestEmitter *e, const LoopInst *inst) {
         return;
     case LOOP_end:
         close_loop(e);
+        return;
+    case LOOP_next:
+        next_instance(e, inst);
         return;
     case LOOP_variable:
         variable(e, inst);

@@ -82,15 +82,16 @@ typedef struct LoopInst {
     LoopOp op;
     int dst;         /* register, or the loop variable of `loop`; -1 */
     int arg[3];      /* registers */
-    double number;   /* number, tail */
-    int64_t integer; /* integer, shifts; axis of total; tail, gather, scatter: the loop variable of
-                        the lane block, or -1 where the lane axis has one block */
+    double number;   /* number, tail; next, inside: how far on */
+    int64_t integer; /* integer, shifts; axis of total; loop: its step, 0 as 1; next, inside: of
+                        which loop; tail, gather, scatter: the loop variable of the lane block, or
+                        -1 where the lane axis has one block */
     int buffer;      /* load, store, gather, scatter, clear, sum_lanes, max_lanes */
     int buffer2;     /* sum_lanes, max_lanes */
     bool whole;      /* sum_lanes, max_lanes: lanes beyond the extent of the lane axis count, too */
     const LoopIndex *index;
     const LoopGemm *gemm;
-    LoopSize count; /* loop, clear, sum_lanes, max_lanes */
+    LoopSize count; /* loop, next, inside, clear, sum_lanes, max_lanes */
 } LoopInst;
 
 typedef struct LoopReg {

@@ -101,6 +101,12 @@ static void print_inst(Text *out, const LoopProgram *p, const LoopNest *nest,
     if (inst->op == LOOP_loop) {
         text_printf(out, "for i%d < ", inst->dst);
         print_size(out, p, inst->count);
+        if (inst->integer) text_printf(out, " by %lld", (long long)inst->integer);
+        return;
+    }
+    if (inst->op == LOOP_next) {
+        text_printf(out, "i%d = next i%lld + %g", inst->dst, (long long)inst->integer,
+                    inst->number);
         return;
     }
     if (inst->dst >= 0) {
@@ -119,6 +125,8 @@ static void print_inst(Text *out, const LoopProgram *p, const LoopNest *nest,
     if (inst->gemm) print_gemm(out, p, inst->gemm);
     if (inst->index) print_address(out, p, inst);
     if (inst->op == LOOP_number || inst->op == LOOP_tail) text_printf(out, " %.17g", inst->number);
+    if (inst->op == LOOP_inside)
+        text_printf(out, " i%lld + %g", (long long)inst->integer, inst->number);
     if (inst->op == LOOP_total) text_printf(out, " %s", p->ir->axes.data[inst->integer].name);
     for (int i = 0; i < loop_op_arity[inst->op]; i++) {
         text_add(out, " ");

@@ -286,6 +286,7 @@ static void lower_nest(Schedule *s, int number) {
         if (sweep_outlasted(s, node) < 0) sum_lanes(l, node);
     }
     loop_collapse(s->arena, l->code.nest);
+    lower_jam(s, l->code.nest, l->nest->copies);
 }
 
 /* ---- sweeps ---- */

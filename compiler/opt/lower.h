@@ -64,6 +64,10 @@ int lower_stretches(Lower *l, const int *nodes, int n, AxisId axis, Stretch **st
 /* `nodes`: the reduction, then the point-wise operations on each number of its result. */
 void lower_reduction(Lower *l, const int *nodes, int n, const Env *env);
 
+/* jam.c: computes `copies` instances at once in the last loop over instances, where that can be and
+ * few are computed twice */
+void lower_jam(const Schedule *s, LoopNest *nest, int copies);
+
 /* lower.c: computes point-wise nodes at one point, and puts them where they are read. */
 void lower_points(Lower *l, const int *nodes, int n, const Env *env);
 

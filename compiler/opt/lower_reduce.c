@@ -71,7 +71,7 @@ static void add_block(Reduction *r, AxisId axis, int64_t factor) {
 static void choose_blocks(Reduction *r) {
     const Schedule *s = r->l->s;
     bool wide = s->out->lanes * (s->out->f64 ? 8 : 4) >= 64; /* then there are 32 registers */
-    r->accumulators = wide ? 16 : 8;
+    r->accumulators = (wide ? 16 : 8) / (r->kernel ? 1 : r->l->nest->copies);
     int64_t unrolled = 1;
     for (int i = 0; i < r->node->n_events; i++)
         if (s->unrolled[r->node->events[i]])

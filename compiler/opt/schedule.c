@@ -5,9 +5,11 @@
  * from where; buffers. Everything is greedy and linear in the number of operations and nests.
  */
 #include "opt/schedule.h"
+#include "opt/sweep.h"
 #include "runtime/gemm.h"
 
-enum { UNROLL = 4, UNROLL_POINTS = 16, FUSED_CONTRACT = 8 };
+enum { UNROLL = 4, UNROLL_POINTS = 16, FUSED_CONTRACT = 8, MANY_INSTANCES = 8 };
+enum { FRAME_NUMBERS = 4096 }; /* 16 KiB of float: half of a common L1 cache */
 
 Base schedule_base(const Schedule *s, int v) {
     Base base = {v, true, true, 0};
@@ -546,20 +548,44 @@ static void list_inputs(Schedule *s) {
     }
 }
 
-static void plan_frames(Schedule *s) {
-    int64_t frame = 0;
+/* Frame buffers of a nest; returns their number. */
+static int frame_buffers(const Schedule *s, const Nest *nest, int *list) {
+    int found = 0;
+    for (int i = 0; i < nest->nodes.n; i++) {
+        int buffer = s->nodes.data[nest->nodes.data[i]].buffer;
+        if (buffer >= 0 && s->out->buffers.data[buffer].kind == BUFFER_FRAME)
+            list[found++] = buffer;
+    }
+    return found;
+}
+
+/* How many instances a nest computes at once: several, where an instance is a chain of groups,
+ * there are enough, and the frames of all leave most of the nearest cache to what they read. */
+static int choose_copies(const Schedule *s, const Nest *nest, int64_t frame) {
+    bool chain = nest->kind == NEST_POINT && nest->varying && nest->groups.n > 1;
+    int64_t instances = 1;
+    for (int i = 0; i < s->n_loop_axes; i++)
+        if (nest->space >> i & 1) instances *= sweep_usual(s, s->loop_axes[i]);
+    bool fits = chain && instances >= MANY_INSTANCES && frame * s->copies <= FRAME_NUMBERS;
+    return fits ? s->copies : 1;
+}
+
+/* Gives each nest its copies and its frame. */
+static int64_t plan_frames(Schedule *s) {
+    int64_t largest = 0;
     int *list = arena_array(s->arena, int, s->out->buffers.n + 1);
     for (int n = 0; n < s->nests.n; n++) {
-        int found = 0;
-        for (int i = 0; i < s->nests.data[n].nodes.n; i++) {
-            int buffer = s->nodes.data[s->nests.data[n].nodes.data[i]].buffer;
-            if (buffer >= 0 && s->out->buffers.data[buffer].kind == BUFFER_FRAME)
-                list[found++] = buffer;
+        Nest *nest = &s->nests.data[n];
+        int found = frame_buffers(s, nest, list);
+        int64_t frame = plan_frame(s->out, list, found);
+        nest->copies = choose_copies(s, nest, frame);
+        if (nest->copies > 1) {
+            for (int i = 0; i < found; i++) s->out->buffers.data[list[i]].size.coef *= nest->copies;
+            frame = plan_frame(s->out, list, found);
         }
-        int64_t size = plan_frame(s->out, list, found);
-        if (size > frame) frame = size;
+        if (frame > largest) largest = frame;
     }
-    plan_scratch(s->arena, s->out, frame);
+    return largest;
 }
 
 LoopProgram *schedule(Arena *arena, const IrProgram *ir, const ScheduleOptions *options) {
@@ -567,6 +593,7 @@ LoopProgram *schedule(Arena *arena, const IrProgram *ir, const ScheduleOptions *
     Schedule *s = &(Schedule){
         .arena = arena, .ir = ir, .out = out, .blas = options->blas, .keep = options->keep};
     s->tile = options->tile ? options->tile : TILE_NUMBERS;
+    s->copies = options->copies ? (int)options->copies : COPIES;
     out->name = ir->name;
     out->ir = ir;
     out->f64 = options->f64;
@@ -602,7 +629,8 @@ LoopProgram *schedule(Arena *arena, const IrProgram *ir, const ScheduleOptions *
     }
     for (int v = 0; v < s->nodes.n; v++)
         if (schedule_computes(&s->nodes.data[v]) && !s->nodes.data[v].inlined) choose_storage(s, v);
+    int64_t frame = plan_frames(s);
     lower_all(s);
-    plan_frames(s);
+    plan_scratch(s->arena, s->out, frame);
     return out;
 }

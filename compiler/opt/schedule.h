@@ -82,6 +82,7 @@ typedef struct Nest {
     int sweep, segment;
     uint32_t space;
     bool varying;
+    int copies; /* neighbouring instances that it computes at once (jam.c) */
     VEC(int) nodes;
     VEC(Group) groups;
 } Nest;
@@ -98,7 +99,8 @@ typedef struct Schedule {
     int8_t *loop_bit;     /* by axis; -1: not a loop axis */
     int64_t blas;         /* features from which on products go to the BLAS; 0: none do */
     ScheduleKeep keep;
-    int64_t tile;   /* as in ScheduleOptions */
+    int64_t tile;   /* as in ScheduleOptions, */
+    int copies;     /* too */
     bool *unrolled; /* by axis: its positions are written out, every index to it is constant */
 } Schedule;
 

@@ -1,13 +1,16 @@
-# What overrides the schedule's choices, for experiments: --tile and --keep.
+# What overrides the schedule's choices, for experiments: --tile, --keep and --jam.
 . "$ROOT/tests/cli/common.inc"
 model=$ROOT/examples/gre.hbm
 refuses no_tile 2 'expected a number of at least 1' "$ADAVIC" "$model" --tile=0 -o none
 refuses not_a_tile 2 'expected a number of at least 1' "$ADAVIC" "$model" --tile=many -o none
+refuses no_jam 2 'expected a number of at least 1' "$ADAVIC" "$model" --jam=0 -o none
+refuses too_much_jam 2 'expected at most 4' "$ADAVIC" "$model" --jam=5 -o none
 refuses keep_what 2 'expected auto|all|small' "$ADAVIC" "$model" --keep=none -o none
 
 loops() { "$ADAVIC" --paper "$@" "$model" --emit=loops:step; }
 loops >auto
 check sweeps_are_printed grep -q '^  sweep 0: nests [0-9]* to [0-9]*, tile0 of group, max(.*) numbers each' auto
+check two_instances_at_once grep -q '^    for i[0-9]* < .* by 2' auto
 check no_feature_of_all_observations sh -c '! grep "scratch .*group\*obs\]" auto | grep -v "sim:x"'
 
 # Whatever is chosen, the same is computed: training to the last digit that summation leaves.
@@ -15,7 +18,7 @@ elbo() { # OPTIONS...
     "$ADAVIC" --paper "$@" "$model" -o program &&
         ./program train --quiet --json --steps 20 --threads 1 | sed 's/.*"validation_elbo": \([-0-9.]*\).*/\1/' | tail -n 1
 }
-all=$(elbo) one=$(elbo --tile=1) kept=$(elbo --keep=all --tile=100000) small=$(elbo --keep=small)
+all=$(elbo) one=$(elbo --tile=1) kept=$(elbo --keep=all --tile=100000) small=$(elbo --keep=small --jam=3)
 for way in one kept small; do
     other=${!way}
     if awk -v a="$all" -v b="$other" 'BEGIN { exit !(a + 0 != 0 && (a - b) ^ 2 < (1e-3 * a) ^ 2) }'; then

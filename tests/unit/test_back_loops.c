@@ -227,6 +227,7 @@ static void compare_all(BackendKind kind, IrProgram *(*make)(Arena *arena, uint6
                                             .lane_axis = shapes[k].lane,
                                             .blas = shapes[k].blas,
                                             .tile = tiles[(i + k) % 3],
+                                            .copies = 1 + (i + k) % 4,
                                             .keep = (ScheduleKeep)((i + k / 3) % 3)});
     }
     const char *why = backends_build(b, kind);

@@ -67,6 +67,7 @@ static void compare(Compiled *c, const char *path, BackendKind kind, int n_shape
                                             .lane_axis = shapes[s].lane[i],
                                             .blas = blas,
                                             .tile = s % 2 ? 1 : 0, /* an instance at a time */
+                                            .copies = 1 + (i + s) % 3,
                                             .keep = (ScheduleKeep)((i + s) % 3)});
     }
     const char *why = backends_build(b, kind);
