@@ -2,8 +2,9 @@
  * iterates.
  *
  * Elements are independent, so threads share them out in blocks; the norm adds blocks in order.
- * Moments and weights are float32 (they are what a weights file holds), the arithmetic of one step
- * is double. */
+ * Moments and weights are float32 (they are what a weights file holds), and so is the arithmetic of
+ * a step; gradients are sums in double.
+ */
 #include "runtime/vectorised.h"
 
 #include "runtime/session.h"
@@ -12,36 +13,46 @@
 
 enum { BLOCK = 2048 };
 
+/* Weights side by side whose gradients are side by side, too. */
 typedef struct Part {
-    int weight;
-    int64_t from, n;
+    const double *gradient;
+    int64_t at, n;
 } Part;
 
 struct RtAdam {
-    const RtModel *model;
     RtPool *pool;
     RtState *state;
     int64_t n_parts;
     Part *parts;
     double *squares; /* by part */
     /* of the step in progress */
-    double *const *gradient;
-    double scale, rate, averaging, correction1, correction2;
+    float scale, rate, averaging, correction2;
 };
 
-static const double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+static const double beta1 = 0.9, beta2 = 0.999;
+static const float epsilon = 1e-8F;
 
-RtAdam *rt_adam_new(RtMem *mem, const RtModel *m, RtPool *pool, RtState *state) {
+RtAdam *rt_adam_new(RtMem *mem, const RtModel *m, RtPool *pool, RtState *state,
+                    double *const *gradient) {
     RtAdam *a = rt_alloc(mem, 1, sizeof *a);
-    *a = (RtAdam){.model = m, .pool = pool, .state = state};
-    for (int w = 0; w < m->n_weights; w++) a->n_parts += (m->weights[w].size + BLOCK - 1) / BLOCK;
-    a->parts = rt_alloc(mem, a->n_parts, sizeof *a->parts);
-    a->squares = rt_alloc(mem, a->n_parts, sizeof *a->squares);
-    int64_t k = 0;
+    *a = (RtAdam){.pool = pool, .state = state};
+    int64_t most = m->n_weights;
+    for (int w = 0; w < m->n_weights; w++) most += m->weights[w].size / BLOCK;
+    a->parts = rt_alloc(mem, most, sizeof *a->parts);
+    a->squares = rt_alloc(mem, most, sizeof *a->squares);
+    Part *last = NULL;
     for (int w = 0; w < m->n_weights; w++)
-        for (int64_t from = 0; from < m->weights[w].size; from += BLOCK) {
-            int64_t left = m->weights[w].size - from;
-            a->parts[k++] = (Part){w, from, left < BLOCK ? left : BLOCK};
+        for (int64_t from = 0; from < m->weights[w].size;) {
+            const double *g = gradient[w] + from;
+            int64_t at = m->weights[w].offset + from, left = m->weights[w].size - from;
+            bool joins = last && last->n < BLOCK && last->gradient + last->n == g &&
+                         last->at + last->n == at;
+            if (!joins) {
+                last = &a->parts[a->n_parts++];
+                *last = (Part){g, at, 0};
+            }
+            int64_t n = left < BLOCK - last->n ? left : BLOCK - last->n;
+            last->n += n, from += n;
         }
     return a;
 }
@@ -61,12 +72,10 @@ RT_VECTORISED static double sum_of_squares(const double *restrict g, int64_t n) 
 static void square_part(void *context, int64_t item, int worker) {
     (void)worker;
     RtAdam *a = context;
-    const Part *p = &a->parts[item];
-    a->squares[item] = sum_of_squares(a->gradient[p->weight] + p->from, p->n);
+    a->squares[item] = sum_of_squares(a->parts[item].gradient, a->parts[item].n);
 }
 
-double rt_adam_norm(RtAdam *a, double *const *gradient) {
-    a->gradient = gradient;
+double rt_adam_norm(RtAdam *a) {
     rt_pool_run(a->pool, square_part, a, a->n_parts);
     double sum = 0;
     for (int64_t i = 0; i < a->n_parts; i++) sum += a->squares[i];
@@ -76,15 +85,16 @@ double rt_adam_norm(RtAdam *a, double *const *gradient) {
 RT_VECTORISED static void step(const RtAdam *a, int64_t n, const double *restrict g,
                                float *restrict m, float *restrict v, float *restrict w,
                                float *restrict average) {
-    const double scale = a->scale, rate = a->rate, averaging = a->averaging;
-    const double correction1 = a->correction1, correction2 = a->correction2;
+    const float scale = a->scale, rate = a->rate, averaging = a->averaging;
+    const float correction2 = a->correction2;
+    const float keep1 = (float)beta1, keep2 = (float)beta2;
+    const float take1 = (float)(1 - beta1), take2 = (float)(1 - beta2);
     for (int64_t k = 0; k < n; k++) {
-        double x = scale * g[k];
-        m[k] = (float)(beta1 * m[k] + (1 - beta1) * x);
-        v[k] = (float)(beta2 * v[k] + (1 - beta2) * x * x);
-        double by = rate * (m[k] * correction1) / (sqrt(v[k] * correction2) + epsilon);
-        w[k] = (float)(w[k] - by);
-        average[k] = (float)(average[k] + averaging * (w[k] - average[k]));
+        float x = scale * (float)g[k];
+        m[k] = keep1 * m[k] + take1 * x;
+        v[k] = keep2 * v[k] + take2 * x * x;
+        w[k] -= rate * m[k] / (sqrtf(v[k] * correction2) + epsilon);
+        average[k] += averaging * (w[k] - average[k]);
     }
 }
 
@@ -92,18 +102,14 @@ static void step_part(void *context, int64_t item, int worker) {
     (void)worker;
     RtAdam *a = context;
     const Part *p = &a->parts[item];
-    int64_t at = a->model->weights[p->weight].offset + p->from;
-    step(a, p->n, a->gradient[p->weight] + p->from, a->state->moment1 + at, a->state->moment2 + at,
-         a->state->iterate + at, a->state->average + at);
+    step(a, p->n, p->gradient, a->state->moment1 + p->at, a->state->moment2 + p->at,
+         a->state->iterate + p->at, a->state->average + p->at);
 }
 
-void rt_adam_step(RtAdam *a, double *const *gradient, double scale, double rate, int64_t t,
-                  double averaging) {
-    a->gradient = gradient;
-    a->scale = scale;
-    a->rate = rate;
-    a->averaging = averaging;
-    a->correction1 = 1 / (1 - pow(beta1, (double)t));
-    a->correction2 = 1 / (1 - pow(beta2, (double)t));
+void rt_adam_step(RtAdam *a, double scale, double rate, int64_t t, double averaging) {
+    a->scale = (float)scale;
+    a->rate = (float)(rate / (1 - pow(beta1, (double)t)));
+    a->averaging = (float)averaging;
+    a->correction2 = (float)(1 / (1 - pow(beta2, (double)t)));
     rt_pool_run(a->pool, step_part, a, a->n_parts);
 }

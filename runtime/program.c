@@ -24,11 +24,17 @@ typedef struct Input {
 typedef struct Output {
     bool wanted, by_set;
     int64_t size;   /* elements, of one data set where by_set */
-    char *data;     /* by_set: the whole result */
-    double *sum;    /* otherwise */
-    char *partial;  /* otherwise: [chunk][stride] */
-    int64_t stride; /* bytes from data set to data set, or from chunk to chunk */
+    char *data;     /* by_set: the whole result, */
+    int64_t stride; /* and bytes from data set to data set */
+    int64_t at;     /* otherwise: its place in `sums` and in each chunk's partial results */
 } Output;
+
+/* Neighbours in `sums`: elements that are summed over chunks, or are the first chunk's. */
+enum { STRETCH = 4096 };
+typedef struct Stretch {
+    int64_t from, n;
+    bool reduced;
+} Stretch;
 
 struct RtCall {
     RtMem *mem;
@@ -41,6 +47,11 @@ struct RtCall {
     int64_t capacity, n_data;
     Input *in;
     Output *out;
+    double *sums;   /* of all outputs but those by data set, one behind the other */
+    char *partials; /* [chunk][n_sums]: a chunk's part of them */
+    int64_t n_sums; /* rounded up to cache lines */
+    int64_t n_stretches;
+    Stretch *stretches;
     const void **in_now; /* [worker][input] */
     void **out_now;      /* [worker][output] */
     char **scratch;      /* [worker] */
@@ -63,24 +74,6 @@ static int64_t axes_size(const RtCall *c, const RtTensor *t, bool *has_data) {
     return rt_product(extent, n);
 }
 
-RtCall *rt_call_new(RtMem *mem, const RtModel *m, const char *program, RtPool *pool,
-                    const int64_t *sizes, int64_t n_data, int64_t n_draw) {
-    RtCall *c = rt_alloc(mem, 1, sizeof *c);
-    const RtProgram *p = rt_program(m, program);
-    *c = (RtCall){
-        .mem = mem, .model = m, .program = p, .pool = pool, .data_axis = -1, .capacity = n_data};
-    c->total = rt_alloc(mem, p->n_axes, sizeof *c->total);
-    for (int i = 0; i < p->n_axes; i++) {
-        const RtAxis *a = &p->axes[i];
-        if (a->kind == RT_DATA) c->data_axis = i;
-        c->total[i] = a->kind == RT_DATA ? n_data : a->kind == RT_DRAW ? n_draw : a->extent;
-    }
-    c->in = rt_alloc(mem, p->n_inputs, sizeof *c->in);
-    c->out = rt_alloc(mem, p->n_outputs, sizeof *c->out);
-    rt_call_resize(c, sizes);
-    return c;
-}
-
 static void set_plates(const RtProgram *p, const int64_t *sizes, int64_t *extent) {
     for (int i = 0; i < p->n_axes; i++)
         if (p->axes[i].kind == RT_PLATE) extent[i] = sizes[p->axes[i].plate];
@@ -99,6 +92,37 @@ void rt_call_resize(RtCall *c, const int64_t *sizes) {
         o->size = axes_size(c, &p->outputs[i], &o->by_set);
         if (o->by_set) o->stride = o->size * (int64_t)c->model->real;
     }
+}
+
+/* Places of the outputs that are not by data set, at the sizes there is room for: gradients in the
+ * order of the program's outputs lie side by side. */
+static void place_sums(RtCall *c) {
+    for (int i = 0; i < c->program->n_outputs; i++) {
+        if (c->out[i].by_set) continue;
+        c->out[i].at = c->n_sums;
+        c->n_sums += c->out[i].size;
+    }
+    c->n_sums = (c->n_sums + 15) / 16 * 16; /* chunks share no cache line */
+    c->sums = rt_alloc(c->mem, c->n_sums, sizeof *c->sums);
+}
+
+RtCall *rt_call_new(RtMem *mem, const RtModel *m, const char *program, RtPool *pool,
+                    const int64_t *sizes, int64_t n_data, int64_t n_draw) {
+    RtCall *c = rt_alloc(mem, 1, sizeof *c);
+    const RtProgram *p = rt_program(m, program);
+    *c = (RtCall){
+        .mem = mem, .model = m, .program = p, .pool = pool, .data_axis = -1, .capacity = n_data};
+    c->total = rt_alloc(mem, p->n_axes, sizeof *c->total);
+    for (int i = 0; i < p->n_axes; i++) {
+        const RtAxis *a = &p->axes[i];
+        if (a->kind == RT_DATA) c->data_axis = i;
+        c->total[i] = a->kind == RT_DATA ? n_data : a->kind == RT_DRAW ? n_draw : a->extent;
+    }
+    c->in = rt_alloc(mem, p->n_inputs, sizeof *c->in);
+    c->out = rt_alloc(mem, p->n_outputs, sizeof *c->out);
+    rt_call_resize(c, sizes);
+    place_sums(c);
+    return c;
 }
 
 void rt_call_blocks(RtCall *c, int64_t block) {
@@ -156,16 +180,9 @@ static Chunk chunk_at(const RtCall *c, int64_t i) {
 void *rt_call_want(RtCall *c, const char *output) {
     Output *o = find_output(c, output);
     if (!o) return NULL;
-    size_t real = c->model->real;
-    if (!o->wanted && o->by_set) {
-        o->data = rt_alloc(c->mem, c->capacity * o->size, real);
-    } else if (!o->wanted) {
-        o->stride = (o->size * (int64_t)real + 63) / 64 * 64; /* chunks share no cache line */
-        o->partial = rt_alloc(c->mem, n_chunks(c, c->capacity), (size_t)o->stride);
-        o->sum = rt_alloc(c->mem, o->size, sizeof *o->sum);
-    }
+    if (!o->wanted && o->by_set) o->data = rt_alloc(c->mem, c->capacity * o->size, c->model->real);
     o->wanted = true;
-    return o->by_set ? (void *)o->data : (void *)o->sum;
+    return o->by_set ? (void *)o->data : (void *)(c->sums + o->at);
 }
 
 int64_t rt_call_size(const RtCall *c, const char *output) {
@@ -178,6 +195,29 @@ static void chunk_extents(const RtCall *c, int64_t n_data, int64_t *extent) {
     if (c->data_axis >= 0) extent[c->data_axis] = n_data;
 }
 
+/* What is wanted of `sums`, cut where a stretch is long enough or a neighbour is of another kind.
+ */
+static void find_stretches(RtCall *c) {
+    c->stretches =
+        rt_alloc(c->mem, c->program->n_outputs + c->n_sums / STRETCH + 1, sizeof *c->stretches);
+    for (int i = 0; i < c->program->n_outputs; i++) {
+        const Output *o = &c->out[i];
+        bool reduced = c->program->outputs[i].reduced;
+        if (!o->wanted || o->by_set) continue;
+        for (int64_t from = o->at, left = o->size; left > 0;) {
+            Stretch *last = c->n_stretches ? &c->stretches[c->n_stretches - 1] : NULL;
+            bool joins = last && last->from + last->n == from && last->reduced == reduced &&
+                         last->n < STRETCH;
+            if (!joins) {
+                last = &c->stretches[c->n_stretches++];
+                *last = (Stretch){from, 0, reduced};
+            }
+            int64_t n = left < STRETCH - last->n ? left : STRETCH - last->n;
+            last->n += n, from += n, left -= n;
+        }
+    }
+}
+
 /* Compiler and runtime disagree about what a program reads. */
 static void unbound(const RtProgram *p, const RtTensor *input) {
     fprintf(stderr, "error: program %s reads %s, which nothing provides\n", p->name, input->name);
@@ -188,6 +228,8 @@ void rt_call_ready(RtCall *c) {
     const RtProgram *p = c->program;
     for (int i = 0; i < p->n_inputs; i++)
         if (!c->in[i].data && p->inputs[i].role != RT_IN_RANDOM) unbound(p, &p->inputs[i]);
+    find_stretches(c);
+    c->partials = rt_alloc(c->mem, n_chunks(c, c->capacity) * c->n_sums, c->model->real);
     int threads = rt_pool_threads(c->pool);
     c->extent = rt_alloc(c->mem, 2 * threads * p->n_axes, sizeof *c->extent);
     c->in_now = rt_alloc(c->mem, threads * p->n_inputs, sizeof *c->in_now);
@@ -221,7 +263,7 @@ static void run_chunk(void *context, int64_t item, int worker) {
         const Output *o = &c->out[i];
         out[i] = !o->wanted  ? NULL
                  : o->by_set ? o->data + first * o->stride
-                             : o->partial + item * o->stride;
+                             : c->partials + (item * c->n_sums + o->at) * (int64_t)c->model->real;
     }
     av_call call = {.extent = extent,
                     .total = total,
@@ -244,17 +286,21 @@ RT_VECTORISED static void add_f64(double *restrict to, const double *restrict fr
     for (int64_t k = 0; k < n; k++) to[k] += weight * from[k];
 }
 
-/* The sum of a reduced output over chunks; of another one the first chunk's result. */
-static void add_partials(const RtCall *c, Output *o, bool reduced) {
-    int64_t chunks = reduced ? n_chunks(c, c->n_data) : 1;
+/* The sum of reduced outputs over chunks, in their order; of others the first chunk's result. */
+static void add_partials(void *context, int64_t item, int worker) {
+    (void)worker;
+    RtCall *c = context;
+    const Stretch *t = &c->stretches[item];
+    double *sum = c->sums + t->from;
+    int64_t chunks = t->reduced ? n_chunks(c, c->n_data) : 1;
+    memset(sum, 0, (size_t)t->n * sizeof *sum);
     for (int64_t chunk = 0; chunk < chunks; chunk++) {
-        const char *from = o->partial + chunk * o->stride;
-        double weight = reduced && c->block ? c->weights[chunk_at(c, chunk).block] : 1;
-        if (!chunk) memset(o->sum, 0, (size_t)o->size * sizeof *o->sum);
+        const char *from = c->partials + (chunk * c->n_sums + t->from) * (int64_t)c->model->real;
+        double weight = t->reduced && c->block ? c->weights[chunk_at(c, chunk).block] : 1;
         if (c->model->f64)
-            add_f64(o->sum, (const double *)(const void *)from, weight, o->size);
+            add_f64(sum, (const double *)(const void *)from, weight, t->n);
         else
-            add_f32(o->sum, (const float *)(const void *)from, weight, o->size);
+            add_f32(sum, (const float *)(const void *)from, weight, t->n);
     }
 }
 
@@ -265,11 +311,7 @@ void rt_call_run(RtCall *c, const uint32_t key[2], uint32_t step, uint32_t data0
     c->n_data = n_data;
     if (c->data_axis >= 0) c->total[c->data_axis] = n_data;
     rt_pool_run(c->pool, run_chunk, c, n_chunks(c, n_data));
-    for (int i = 0; i < c->program->n_outputs; i++) {
-        Output *o = &c->out[i];
-        if (!o->wanted || o->by_set) continue;
-        add_partials(c, o, c->program->outputs[i].reduced);
-    }
+    rt_pool_run(c->pool, add_partials, c, c->n_stretches);
 }
 
 double rt_real_get(const RtModel *m, const void *array, int64_t at) {

@@ -157,12 +157,13 @@ RtState *rt_weights_open(RtSession *s, RtError *error);
 
 /* ---- adam.c ---- */
 typedef struct RtAdam RtAdam;
-RtAdam *rt_adam_new(RtMem *mem, const RtModel *m, RtPool *pool, RtState *state);
-/* gradient[w]: of weight w. Returns the global norm; not finite if any entry is not. */
-double rt_adam_norm(RtAdam *a, double *const *gradient);
+/* gradient[w]: of weight w, read by every step. */
+RtAdam *rt_adam_new(RtMem *mem, const RtModel *m, RtPool *pool, RtState *state,
+                    double *const *gradient);
+/* The norm of the whole gradient; not finite if any entry is not. */
+double rt_adam_norm(RtAdam *a);
 /* Step number t >= 1; the gradient times `scale`. */
-void rt_adam_step(RtAdam *a, double *const *gradient, double scale, double rate, int64_t t,
-                  double averaging);
+void rt_adam_step(RtAdam *a, double scale, double rate, int64_t t, double averaging);
 
 /* ---- step.c: a training step's programs and memory ---- */
 typedef struct RtStep {

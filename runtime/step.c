@@ -17,6 +17,6 @@ RtStep rt_step_new(RtSession *s, RtState *state) {
     }
     step.inputs = rt_bind_state(s->mem, m, state, state->iterate, step.call);
     rt_call_ready(step.call);
-    step.adam = rt_adam_new(s->mem, m, s->pool, state);
+    step.adam = rt_adam_new(s->mem, m, s->pool, state, step.gradient);
     return step;
 }

@@ -316,13 +316,13 @@ static bool train_step(Train *t, int64_t step, RtError *error) {
     rt_binding_control(t->step.inputs, "entropy_weight", entropy_weight(t, step));
     draw_sizes(t, step);
     rt_call_run(t->step.call, key, (uint32_t)step, 0, t->state->sets);
-    double norm = rt_adam_norm(t->step.adam, t->step.gradient);
+    double norm = rt_adam_norm(t->step.adam);
     if (!isfinite(*t->step.loss) || !isfinite(norm)) return skip_step(t, step, error);
     t->updates++;
     note_loss(t, *t->step.loss);
     double averaging = fmax(defaults.averaging, fmin(1, 9.0 / (double)(t->updates + 8)));
     double lr = t->state->learning_rate * rate(t, step);
-    rt_adam_step(t->step.adam, t->step.gradient, clip(t, norm), lr, t->updates, averaging);
+    rt_adam_step(t->step.adam, clip(t, norm), lr, t->updates, averaging);
     double per_second = (double)((step + 1) * t->state->sets) / (rt_seconds() - t->loop_started);
     rt_progress_step(t->progress, step, t->horizon, t->mean_loss, sqrt(t->loss_variance), norm,
                      per_second);
