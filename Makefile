@@ -181,13 +181,14 @@ bench-blas: $(BUILD)/bench/blas ; @$<
 
 # ---- reading, formatting, comparing, showing ----
 FORMATTED = $(wildcard compiler/*.[ch] compiler/*/*.[ch] runtime/*.[ch] tests/*/*.[ch] bench/*.[ch])
-.PHONY: fmt lint irdiff irsave measure bench demo docs setup clean help
+.PHONY: fmt lint irdiff irsave measure paper bench demo docs setup clean help
 fmt: ; clang-format -i $(FORMATTED)
 lint: ; @clang-format --dry-run -Werror $(FORMATTED) && tests/lint.sh
 # The IR of every example against the one saved by `make irsave`: a refactoring shows an empty difference.
 irsave: all ; @BUILD=$(BUILD) tests/irdiff.sh save
 irdiff: all ; @BUILD=$(BUILD) tests/irdiff.sh
 measure: all ; +@BUILD=$(BUILD) tests/measure/run.sh
+paper: all ; @BUILD=$(BUILD) tests/measure/paper.sh
 bench: all ; @BUILD=$(BUILD) bench/run.sh
 demo: ; @./setup.sh && $(MAKE) all && BUILD=$(BUILD) examples/demo.sh
 docs: all
@@ -210,6 +211,7 @@ help:
 	@echo 'make irsave, make irdiff    save, then compare, the IR of all examples'
 	@echo 'make bench-blas    OpenBLAS beside our own kernels, by width of a layer'
 	@echo 'make measure   accuracy against exact results (takes long)'
+	@echo 'make paper     the published comparisons, run again (writes docs/paper.md)'
 	@echo 'make bench     speed, in turns with a peer in JAX (bench/README.md)'
 	@echo 'make fmt lint docs setup clean'
 

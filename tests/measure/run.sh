@@ -1,29 +1,14 @@
 #!/bin/bash
 # What adavic achieves, measured: every row of the table in docs/measured.md. See README.md beside this file.
 #
-# BUILD=DIR   the build to measure (default build)        SEEDS="1 2 3"   training seeds
-# QUICK=1     short training, one seed: a dry run         THREADS=2       of each training
 # ROWS="gre size"   these rows alone, printed but not written (OUT=FILE writes them); their names are at the end
-set -u
-export LC_ALL=C
-cd "$(dirname "$0")/../.." || exit 1
-BUILD=$(realpath -m "${BUILD:-build}")
-QUICK=${QUICK:-}
-SEEDS=${SEEDS:-$([ -n "$QUICK" ] && echo 1 || echo 1 2 3)}
-THREADS=${THREADS:-2}
+# Other settings: common.inc.
+. "$(dirname "$0")/common.inc"
 ROWS=${ROWS:-}
 OUT=${OUT:-$([ -n "$ROWS" ] && echo /dev/null || echo docs/measured.md)}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
 table=$dir/table.md appendix=$dir/appendix.md
 : >"$table"; : >"$appendix"
 met=0 missed=0
-
-say() { echo "measure: $*" >&2; }
-# FULL seconds, or a twelfth of it in a dry run.
-seconds() { if [ -n "$QUICK" ]; then echo "$(($1 / 12))s"; else echo "${1}s"; fi; }
-# True where the awk condition over numbers holds; not a number fails.
-holds() { awk "BEGIN { exit !($1) }" 2>/dev/null; }
 
 # Adds a row: what, target, measured, and the condition under which the target is met.
 row() {
@@ -31,25 +16,6 @@ row() {
     if holds "$4"; then mark=yes; met=$((met + 1)); else missed=$((missed + 1)); fi
     echo "| $1 | $2 | $3 | $mark |" >>"$table"
     say "$1: $3 (target $2: $mark)"
-}
-
-tool() {
-    ${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -I. -o "$dir/$1" "tests/measure/$1.c" tests/exact/*.c -lm ||
-        exit 1
-}
-
-# Models and weights that several rows need are made once.
-compile() { # NAME EXAMPLE [option...]
-    local name=$1 example=$2
-    shift 2
-    [ -x "$dir/$name" ] && return
-    "$BUILD/adavic" "examples/$example.hbm" -o "$dir/$name" "$@" || say "$example does not compile"
-}
-
-train() { # NAME SECONDS SEED: weights in NAME.SEED.weights
-    [ -s "$dir/$1.$3.weights" ] && return
-    "$dir/$1" train --time "$(seconds "$2")" --seed "$3" --threads "$THREADS" --quiet \
-        --weights "$dir/$1.$3.weights" --json >"$dir/$1.$3.train" || say "$1, seed $3: training failed"
 }
 
 # ---- rows that unit tests answer ----
