@@ -6,6 +6,7 @@
 #include "driver.h"
 #include "runtime/commands.h"
 #include "runtime/manual.h"
+#include "runtime/objective.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@ typedef enum {
     OPT_FAMILY,
     OPT_PAPER,
     OPT_NO_EXACT,
+    OPT_OBJECTIVE,
     OPT_PRECISION,
     OPT_TARGET,
     OPT_BLAS,
@@ -51,6 +53,9 @@ static const OptionInfo option_info[] = {
     {OPT_FAMILY, "--family", "structured|adavi", "the variational family (default structured)"},
     {OPT_PAPER, "--paper", NULL, "the published ADAVI design, its architecture and start"},
     {OPT_NO_EXACT, "--no-exact", NULL, "attention and flows alone, no exact moments"},
+    {OPT_OBJECTIVE, "--objective", "SCHEDULE",
+     "what training minimises unless told otherwise, and can besides reverse-kl and unregularised "
+     "(below; with shares of the steps: map:2,unregularised:1,reverse-kl:20)"},
     {OPT_PRECISION, "--precision", "f32|f64", "numbers of the compiled program (default f32)"},
     {OPT_TARGET, "--target", "CPU",
      "host (default: the level of this machine), x86-64, x86-64-v2, x86-64-v3, x86-64-v4"},
@@ -107,7 +112,7 @@ static const char purpose[] =
 /* What the tables say: options, forms, passes. `indent`: of their texts, on a terminal. */
 static void describe(Manual *m) {
     enum { INDENT = 30, SHORT = 16 };
-    char term[64];
+    char term[64], line[400];
     manual_heading(m, "options");
     for (int i = 0; i < N_OPTIONS; i++) {
         const OptionInfo *o = &option_info[i];
@@ -115,6 +120,10 @@ static void describe(Manual *m) {
         snprintf(term, sizeof term, "%s%s%s", o->name, between, o->argument ? o->argument : "");
         manual_item(m, INDENT, term, o->help);
     }
+    manual_heading(m, "objectives");
+    for (int i = 0; i < rt_objective_count; i++)
+        manual_item(m, SHORT + 4, rt_objectives[i].name,
+                    rt_objective_text(&rt_objectives[i], line, sizeof line));
     manual_heading(m, "forms of --emit");
     for (const Emission *e = driver_emissions; e->name; e++)
         manual_item(m, SHORT, e->name, e->help);
@@ -308,6 +317,14 @@ static int read_blas(Options *options, const char *text) {
     return read_count("--blas", text, "auto, off, or a number", &options->blas);
 }
 
+static int read_objective(Options *options, const char *text) {
+    RtSchedule unused;
+    char why[400];
+    options->objective = text;
+    if (rt_schedule_parse(text, &unused, why, sizeof why)) return 0;
+    return usage_error("--objective=%s: %s", text, why);
+}
+
 static int read_tile(Options *options, const char *text) {
     return read_count("--tile", text, "a number", &options->tile);
 }
@@ -375,6 +392,8 @@ static int apply(Arena *arena, Options *options, const OptionInfo *o, const char
     case OPT_NO_EXACT:
         options->dual.no_exact = true;
         return 0;
+    case OPT_OBJECTIVE:
+        return read_objective(options, value);
     case OPT_PRECISION:
         options->f64 = !strcmp(value, "f64");
         return 0;

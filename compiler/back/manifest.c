@@ -100,10 +100,7 @@ void manifest_model(Text *out, const Dual *dual, bool f64, const char *target) {
     const DualSettings *set = &model->dual;
     if (set->sets) text_printf(out, "setting sets %" PRId64 "\n", set->sets);
     if (set->draws) text_printf(out, "setting draws %" PRId64 "\n", set->draws);
-    /* The published schedule: without the entropy for the first half, then reverse KL. */
-    const char *objective = dual->options.paper ? "unregularised:1,reverse-kl:1" : NULL;
-    if (set->objective) objective = set->objective;
-    if (objective) add_text(out, "objective", objective);
+    if (dual->objective) add_text(out, "objective", dual->objective);
     add_text(out, "version", ADAVIC_VERSION);
     Text shown;
     text_init(&shown, out->arena);
@@ -111,5 +108,6 @@ void manifest_model(Text *out, const Dual *dual, bool f64, const char *target) {
     add_text(out, "descriptors", shown.data);
     text_init(&shown, out->arena);
     model_print_analysis(&shown, dual->analysis, mean_field);
+    dual_print_objectives(&shown, dual->analysis, &dual->options);
     add_text(out, "analysis", shown.data);
 }

@@ -47,6 +47,13 @@ static bool is_wide(const Template *t) {
     return t->size > MAX_UNROLLED;
 }
 
+/* Then the flow between base draw and affine map can be drawn in one pass, or its density taken in
+ * one, not both: it is drawn, unless an objective asks for densities of latents that the guide did
+ * not draw. Such events are written out then, too (and add_latent bounds them). */
+static bool in_layers(const Build *b, const Template *t) {
+    return is_wide(t) && !b->dual->densities;
+}
+
 static int64_t hidden_width(const Template *t) {
     return is_wide(t) ? WIDE_HIDDEN : HIDDEN;
 }
@@ -57,6 +64,11 @@ typedef struct GuideState {
     Val *free; /* by Var.index: unconstrained values of the latents drawn so far */
     bool show;
     IrValue log_q;
+    IrValue *own; /* by Var.index of a template's first latent: its part of log_q */
+    /* way back: values of the latents, by Var.index; unconstrained ones, or NULL; log q of
+     * templates that have no way back, as `own`, or NULL */
+    const Val *given, *given_free;
+    const IrValue *drawn;
 } GuideState;
 
 static int64_t free_size(const Var *latent) {
@@ -244,10 +256,14 @@ static Affine fused_affine(GuideState *g, const Template *t, const Blocks *conte
     return a;
 }
 
-/* The published affine map: t + L u, L lower triangular, from two small networks of the encoding.
- * Gives the sum of log-diagonals through *log_det. */
-static IrValue paper_affine(GuideState *g, const Template *t, const Blocks *context, IrValue u,
-                            IrValue *log_det) {
+/* The published affine map: shift + L u, L lower triangular with the exponential of its diagonal,
+ * from two small networks of the encoding. */
+typedef struct PaperAffine {
+    IrValue shift, lower; /* over the flat axis; over `triangle`, row by row */
+    AxisId triangle;
+} PaperAffine;
+
+static PaperAffine paper_affine(GuideState *g, const Template *t, const Blocks *context) {
     Build *b = g->b;
     IrProgram *p = b->p;
     int64_t d = t->size, width = 8;
@@ -260,20 +276,38 @@ static IrValue paper_affine(GuideState *g, const Template *t, const Blocks *cont
                              i ? d * (d + 1) / 2 : d, 0.1);
         if (g->show) ir_output(p, arena_printf(b->arena, "flow:%s:%s", t->name, part[i]), out[i]);
     }
-    AxisId triangle = feature_axis(b, d * (d + 1) / 2);
-    IrValue z = out[0];
-    *log_det = number(b, 0);
+    return (PaperAffine){out[0], out[1], feature_axis(b, d * (d + 1) / 2)};
+}
+
+/* Either way, row by row; adds the sum of log-diagonals to *log_det (IR_NONE: 0). */
+static IrValue paper_apply(Build *b, const Template *t, const PaperAffine *a, Way way, IrValue from,
+                           IrValue *log_det) {
+    IrProgram *p = b->p;
+    IrValue z = way == WAY_DRAW ? a->shift : IR_NONE, sum = number(b, 0);
+    IrValue rest = way == WAY_DRAW ? IR_NONE : ir_sub(p, from, a->shift);
+    IrValue *u = arena_array(b->arena, IrValue, t->size);
     int64_t at = 0;
-    for (int64_t i = 0; i < d; i++)
+    for (int64_t i = 0; i < t->size; i++) {
+        u[i] = way == WAY_DRAW ? IR_NONE : ir_pick(p, rest, t->flat, i);
         for (int64_t j = 0; j <= i; j++, at++) {
-            IrValue l = ir_pick(p, out[1], triangle, at);
+            IrValue l = ir_pick(p, a->lower, a->triangle, at);
             if (i == j) {
                 l = clipped(b, l, PAPER_CLIP);
-                *log_det = ir_add(p, *log_det, l);
-                l = ir_exp(p, l);
+                sum = ir_add(p, sum, l);
+                l = ir_exp(p, way == WAY_DRAW ? l : ir_neg(p, l));
             }
-            z = ir_add(p, z, ir_place(p, ir_mul(p, l, ir_pick(p, u, t->flat, j)), t->flat, i));
+            if (way == WAY_DRAW) {
+                IrValue term = ir_mul(p, l, ir_pick(p, from, t->flat, j));
+                z = ir_add(p, z, ir_place(p, term, t->flat, i));
+            } else {
+                u[i] = i == j ? ir_mul(p, u[i], l) : ir_sub(p, u[i], ir_mul(p, l, u[j]));
+            }
         }
+        if (way == WAY_DRAW) continue;
+        IrValue placed = ir_place(p, u[i], t->flat, i);
+        z = z == IR_NONE ? placed : ir_add(p, z, placed);
+    }
+    *log_det = *log_det == IR_NONE ? sum : ir_add(p, *log_det, sum);
     return z;
 }
 
@@ -296,24 +330,29 @@ static IrValue hidden_of(Build *b, const Template *t, const Blocks *context) {
 static const Maf RESIDUAL = {.n_layers = 2, .width = MAF_HIDDEN, .clip = 4, .last_gain = 0};
 
 static IrValue residual_flow(Build *b, const Template *t, const FlowSetting *setting,
-                             IrValue hidden, IrValue u, IrValue *log_det) {
+                             IrValue hidden, Way way, IrValue from, IrValue *log_det) {
     AxisId f = feature_axis(b, hidden_width(t));
     Block of_hidden = block_of(hidden, 1, &f, "hidden");
     Maf shape = maf_with_setting(setting, &RESIDUAL);
-    if (!is_wide(t)) return maf(b, t->name, &shape, u, t->size, &of_hidden, log_det);
+    if (!in_layers(b, t)) return maf(b, t->name, &shape, way, from, t->size, &of_hidden, log_det);
     shape.width = iaf_hidden(t->size);
-    return iaf(b, t->name, &shape, u, t->size, &of_hidden, log_det);
+    return iaf(b, t->name, &shape, from, t->size, &of_hidden, log_det);
 }
 
-static IrValue paper_flow(GuideState *g, const Template *t, const Blocks *context, IrValue u,
-                          IrValue *log_det) {
+static IrValue paper_flow(GuideState *g, const Template *t, const Blocks *context, Way way,
+                          IrValue from, IrValue *log_det) {
     static const Maf PAPER_MAF = {
         .n_layers = 3, .width = 32, .clip = 8, .last_gain = 0.1, .relu = true};
-    const FlowSetting *setting = flow_setting(g->b, t->latent, t->n);
-    IrValue z = paper_affine(g, t, context, u, log_det);
-    if (setting && setting->affine) return z;
+    Build *b = g->b;
+    const FlowSetting *setting = flow_setting(b, t->latent, t->n);
     Maf shape = maf_with_setting(setting, &PAPER_MAF);
-    return maf(g->b, t->name, &shape, z, t->size, &context->at[0], log_det);
+    bool affine = setting && setting->affine;
+    PaperAffine a = paper_affine(g, t, context);
+    if (way == WAY_DENSITY && !affine)
+        from = maf(b, t->name, &shape, way, from, t->size, &context->at[0], log_det);
+    IrValue z = paper_apply(b, t, &a, way, from, log_det);
+    if (way == WAY_DENSITY || affine) return z;
+    return maf(b, t->name, &shape, way, z, t->size, &context->at[0], log_det);
 }
 
 /* A mean of the data is cheaper, and as good where it speaks of one number at a time. */
@@ -343,10 +382,31 @@ static IrValue newton_flow(GuideState *g, const Template *t, const Newton *start
     return newton_apply(b, start, t->flat, y, log_det);
 }
 
+/* The inverse of newton_apply: L' (v - centre) / spread. Only the log-Jacobian of that map is
+ * taken from it. */
+static IrValue newton_undo(Build *b, const Newton *start, AxisId flat, IrValue v,
+                           IrValue *log_det) {
+    IrProgram *p = b->p;
+    int64_t n = start->size;
+    IrValue w = ir_div(p, ir_sub(p, v, start->centre), start->spread), t = IR_NONE;
+    for (int64_t i = 0; i < n; i++) {
+        IrValue sum = IR_NONE;
+        for (int64_t k = i; k < n; k++) {
+            IrValue term = ir_mul(p, start->factor[k * n + i], ir_pick(p, w, flat, k));
+            sum = sum == IR_NONE ? term : ir_add(p, sum, term);
+        }
+        IrValue placed = ir_place(p, sum, flat, i);
+        t = t == IR_NONE ? placed : ir_add(p, t, placed);
+        *log_det = ir_sub(p, *log_det, ir_log(p, start->factor[i * n + i]));
+    }
+    *log_det = ir_add(p, *log_det, ir_sum(p, ir_log(p, start->spread), &flat, 1));
+    return t;
+}
+
 /* Where instances are coupled (a reduction over them is observed, say): u + (exp(c) - 1) mean of u
  * over the plate, c a function of what is around the plate. Instances then vary together or against
  * each other, all pairs alike; the determinant over n instances is exp(c). */
-static IrValue tied(GuideState *g, const Template *t, IrValue u, IrValue *log_det) {
+static IrValue tied(GuideState *g, const Template *t, Way way, IrValue u, IrValue *log_det) {
     Build *b = g->b;
     IrProgram *p = b->p;
     AxisId axis = b->plate[t->plate->index];
@@ -360,7 +420,17 @@ static IrValue tied(GuideState *g, const Template *t, IrValue u, IrValue *log_de
     IrValue share = ir_recip(p, ir_extent(p, axis)); /* log_det counts once per instance */
     IrValue mean = ir_mul(p, ir_sum(p, u, &axis, 1), share);
     *log_det = ir_add(p, *log_det, ir_mul(p, ir_sum(p, c, &t->flat, 1), share));
+    if (way == WAY_DENSITY) c = ir_neg(p, c); /* the mean is exp(c) times that of the base draws */
     return ir_add(p, u, ir_mul(p, ir_sub(p, ir_exp(p, c), number(b, 1)), mean));
+}
+
+static bool is_coupled(const Build *b, const Template *t) {
+    return t->plate && t->conditioning && !t->conditioning->exact && is_structured(b);
+}
+
+static bool is_affine(const Build *b, const Template *t) {
+    const FlowSetting *setting = flow_setting(b, t->latent, t->n);
+    return setting && setting->affine;
 }
 
 static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *context, IrValue u,
@@ -369,11 +439,10 @@ static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *cont
     IrProgram *p = b->p;
     IrValue hidden = hidden_of(b, t, context), y = u;
     const FlowSetting *setting = flow_setting(b, t->latent, t->n);
-    bool affine = setting && setting->affine;
+    bool affine = is_affine(b, t);
     *log_det = number(b, 0);
-    bool coupled = t->plate && t->conditioning && !t->conditioning->exact && is_structured(b);
-    if (coupled) y = tied(g, t, u, log_det);
-    if (t->size > 1 && !affine) y = residual_flow(b, t, setting, hidden, y, log_det);
+    if (is_coupled(b, t)) y = tied(g, t, WAY_DRAW, u, log_det);
+    if (t->size > 1 && !affine) y = residual_flow(b, t, setting, hidden, WAY_DRAW, y, log_det);
     Newton start;
     if (starts_by_newton(g, t, &start))
         return newton_flow(g, t, &start, affine, context, hidden, y, log_det);
@@ -389,6 +458,45 @@ static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *cont
     return ir_add(p, a.shift, ir_mul(p, ir_exp(p, a.log_scale), y));
 }
 
+/* The base draw of v: derived_flow backwards, map by map. */
+static IrValue derived_inverse(GuideState *g, const Template *t, const Blocks *context, IrValue v,
+                               IrValue *log_det) {
+    Build *b = g->b;
+    IrProgram *p = b->p;
+    IrValue hidden = hidden_of(b, t, context), y, shift, log_scale;
+    const FlowSetting *setting = flow_setting(b, t->latent, t->n);
+    bool affine = is_affine(b, t);
+    Bend bend;
+    Newton start;
+    if (starts_by_newton(g, t, &start)) {
+        IrValue correct[6];
+        corrections(b, t, context, hidden, correct);
+        v = newton_undo(b, &start, t->flat, v, log_det);
+        shift = correct[1], log_scale = clipped(b, correct[2], CLIP);
+        bend = (Bend){correct[3], correct[4], correct[5]};
+    } else {
+        Affine a = fused_affine(g, t, context, hidden);
+        shift = a.shift, log_scale = a.log_scale, bend = a.bend;
+    }
+    *log_det = ir_add(p, *log_det, ir_sum(p, along(b, log_scale, &t->flat, 1), &t->flat, 1));
+    y = ir_mul(p, ir_sub(p, v, shift), ir_exp(p, ir_neg(p, log_scale)));
+    if (!affine) y = unbent(b, y, &bend, t->flat, log_det);
+    if (t->size > 1 && !affine) y = residual_flow(b, t, setting, hidden, WAY_DENSITY, y, log_det);
+    if (is_coupled(b, t)) y = tied(g, t, WAY_DENSITY, y, log_det);
+    return y;
+}
+
+/* Where the affine map alone puts the centre of the base distribution. */
+static IrValue centre_of(GuideState *g, const Template *t, const Blocks *context) {
+    Build *b = g->b;
+    if (b->options.paper) return paper_affine(g, t, context).shift;
+    IrValue hidden = hidden_of(b, t, context), unused = number(b, 0), correct[6];
+    Newton start;
+    if (!starts_by_newton(g, t, &start)) return fused_affine(g, t, context, hidden).shift;
+    corrections(b, t, context, hidden, correct);
+    return newton_apply(b, &start, t->flat, correct[1], &unused);
+}
+
 /* For people, once: in the program that shows the flows' parameters. */
 static void describe(GuideState *g, const Template *t, const Blocks *context) {
     Build *b = g->b;
@@ -402,37 +510,97 @@ static void describe(GuideState *g, const Template *t, const Blocks *context) {
     vec_push(b->arena, &b->dual->flows, flow);
 }
 
-static void sample_template(GuideState *g, Template *t) {
-    Build *b = g->b;
+/* log N(u) - log_det. */
+static IrValue base_density(Build *b, const Template *t, IrValue u, IrValue log_det) {
     IrProgram *p = b->p;
-    t->flat = feature_axis(b, t->size);
-    Blocks context = context_of(g, t);
-    describe(g, t, &context);
-    IrValue u = base_draw(b, t), log_det;
-    IrValue v = b->options.paper ? paper_flow(g, t, &context, u, &log_det)
-                                 : derived_flow(g, t, &context, u, &log_det);
     IrValue square = ir_contract(p, u, u, &t->flat, 1);
     IrValue log_q =
         ir_mul(p, number(b, -0.5), ir_add(p, square, number(b, LOG_2PI * (double)t->size)));
-    log_q = ir_sub(p, log_q, log_det);
+    return ir_sub(p, log_q, log_det);
+}
+
+/* log |d value / dv|, summed over the event. */
+static IrValue link_slope(Build *b, const Var *var, Val free) {
+    IrProgram *p = b->p;
+    Val jacobian = lower_link(b, var, LINK_LOG_JACOBIAN, free);
+    AxisId events[MAX_DIMS];
+    int n = event_axes(b, &jacobian, events);
+    for (int k = 0; k < n; k++) {
+        bool has = ir_has_axis(p, jacobian.v, events[k]);
+        jacobian.v = has ? ir_sum(p, jacobian.v, &events[k], 1)
+                         : ir_mul(p, jacobian.v, number(b, (double)jacobian.dims[k]));
+    }
+    return jacobian.v;
+}
+
+/* v is known: the latents' values, and what they are as features. Takes the slopes of their links
+ * from *log_q, unless that is NULL. */
+static void set_latents(GuideState *g, const Template *t, IrValue v, IrValue *log_q) {
+    Build *b = g->b;
     for (int i = 0; i < t->n; i++) {
         const Var *var = t->latent[i];
         Type type = model_free_type(var);
         Val free = unflatten(b, v, t->flat, t->start[i], &type);
         g->free[var->index] = free;
         b->value[var->index] = lower_link(b, var, LINK_FORWARD, free);
-        Val jacobian = lower_link(b, var, LINK_LOG_JACOBIAN, free);
-        AxisId events[MAX_DIMS];
-        int n = event_axes(b, &jacobian, events);
-        for (int k = 0; k < n; k++) {
-            bool has = ir_has_axis(p, jacobian.v, events[k]);
-            jacobian.v = has ? ir_sum(p, jacobian.v, &events[k], 1)
-                             : ir_mul(p, jacobian.v, number(b, (double)jacobian.dims[k]));
-        }
-        log_q = ir_sub(p, log_q, jacobian.v);
+        if (log_q) *log_q = ir_sub(b->p, *log_q, link_slope(b, var, free));
     }
-    log_q = sum_over_plates(b, log_q, t->plate);
-    g->log_q = g->log_q == IR_NONE ? log_q : ir_add(p, g->log_q, log_q);
+}
+
+static void add_log_q(GuideState *g, const Template *t, IrValue log_q) {
+    log_q = sum_over_plates(g->b, log_q, t->plate);
+    g->own[t->latent[0]->index] = log_q;
+    g->log_q = g->log_q == IR_NONE ? log_q : ir_add(g->b->p, g->log_q, log_q);
+}
+
+static void sample_template(GuideState *g, Template *t) {
+    Build *b = g->b;
+    Blocks context = context_of(g, t);
+    describe(g, t, &context);
+    IrValue u = base_draw(b, t), log_det = IR_NONE;
+    IrValue v = b->options.paper ? paper_flow(g, t, &context, WAY_DRAW, u, &log_det)
+                                 : derived_flow(g, t, &context, u, &log_det);
+    IrValue log_q = base_density(b, t, u, log_det);
+    set_latents(g, t, v, &log_q);
+    add_log_q(g, t, log_q);
+}
+
+static void locate_template(GuideState *g, Template *t) {
+    Blocks context = context_of(g, t);
+    set_latents(g, t, centre_of(g, t, &context), NULL);
+}
+
+static void invert_template(GuideState *g, Template *t) {
+    Build *b = g->b;
+    IrValue v = IR_NONE, log_det = number(b, 0), log_q;
+    Blocks context = context_of(g, t);
+    for (int i = 0; i < t->n; i++) {
+        int at = t->latent[i]->index;
+        g->free[at] = g->given_free ? g->given_free[at]
+                                    : lower_link(b, t->latent[i], LINK_INVERSE, g->given[at]);
+        add_flat(b, t, &v, i, g->free[at]);
+    }
+    if (in_layers(b, t) && !is_affine(b, t)) {
+        if (!g->drawn) internal_error("dual", "no density of given %s", t->name);
+        log_q = g->drawn[t->latent[0]->index];
+        g->log_q = g->log_q == IR_NONE ? log_q : ir_add(b->p, g->log_q, log_q);
+    } else {
+        IrValue u = b->options.paper ? paper_flow(g, t, &context, WAY_DENSITY, v, &log_det)
+                                     : derived_inverse(g, t, &context, v, &log_det);
+        log_q = base_density(b, t, u, log_det);
+        for (int i = 0; i < t->n; i++)
+            log_q = ir_sub(b->p, log_q, link_slope(b, t->latent[i], g->free[t->latent[i]->index]));
+        add_log_q(g, t, log_q);
+    }
+    for (int i = 0; i < t->n; i++) /* now that it is drawn, so to speak */
+        b->value[t->latent[i]->index] = g->given[t->latent[i]->index];
+}
+
+/* Drawing number by number would take as many passes as there are numbers. */
+static _Noreturn void no_density(Build *b, const Var *var, int64_t size) {
+    if (!b->diags) internal_error("dual", "no density of given %s", var->name);
+    diag_report(b->diags, DIAG_NO_DENSITY, var->span, var->name, (long long)size, MAX_PAPER);
+    longjmp(*b->too_large, 1);
 }
 
 static void add_latent(Build *b, Template *t, const Var *var) {
@@ -442,6 +610,8 @@ static void add_latent(Build *b, Template *t, const Var *var) {
     t->latent[t->n++] = var;
     t->size += free_size(var);
     int64_t most = b->options.paper ? MAX_PAPER : MAX_FLOW;
+    if (b->dual->densities && t->size > MAX_PAPER && t->size <= most && !is_affine(b, t))
+        no_density(b, var, t->size);
     if (t->size <= most) return;
     const char *what = joint ? "numbers in all latents outside all plates, which share one flow"
                              : arena_printf(b->arena, "numbers in latent `%s`", var->name);
@@ -465,10 +635,12 @@ bool is_joint(const Var *latent) {
     return !latent->type.plate && !bounded_by_latents(latent);
 }
 
-IrValue guide_sample(Build *b, const Encoding *enc, bool show) {
+typedef void VisitTemplate(GuideState *g, Template *t);
+
+/* Every template in the order in which they are drawn. */
+static void each_template(GuideState *g, VisitTemplate *visit) {
+    Build *b = g->b;
     const Analysis *analysis = b->analysis;
-    GuideState g = {.b = b, .enc = enc, .show = show, .log_q = IR_NONE};
-    g.free = arena_array(b->arena, Val, b->model->vars.n + 1);
     /* parentheses: no latent is called that */
     Template joint = {.name = "(globals)"};
     for (int bounded = 1; bounded >= 0 && is_structured(b); bounded--)
@@ -479,14 +651,77 @@ IrValue guide_sample(Build *b, const Encoding *enc, bool show) {
         }
     if (joint.n) {
         if (joint.n == 1) joint.name = joint.latent[0]->name;
-        sample_template(&g, &joint);
+        joint.flat = feature_axis(b, joint.size);
+        visit(g, &joint);
     }
     for (int i = 0; i < analysis->n_latents; i++) {
         const Conditioning *c = &analysis->order[i];
         if (is_joint(c->latent) && is_structured(b)) continue;
         Template t = {.name = c->latent->name, .plate = c->latent->type.plate, .conditioning = c};
         add_latent(b, &t, c->latent);
-        sample_template(&g, &t);
+        t.flat = feature_axis(b, t.size);
+        visit(g, &t);
     }
+}
+
+static GuideState guide_state(Build *b, const Encoding *enc) {
+    int n = b->model->vars.n + 1;
+    return (GuideState){.b = b,
+                        .enc = enc,
+                        .log_q = IR_NONE,
+                        .free = arena_array(b->arena, Val, n),
+                        .own = arena_array(b->arena, IrValue, n)};
+}
+
+IrValue guide_sample(Build *b, const Encoding *enc, bool show) {
+    GuideState g = guide_state(b, enc);
+    g.show = show;
+    each_template(&g, sample_template);
     return g.log_q;
+}
+
+void guide_locate(Build *b, const Encoding *enc) {
+    GuideState g = guide_state(b, enc);
+    each_template(&g, locate_template);
+}
+
+IrValue guide_log_density(Build *b, const Encoding *enc, const Val *given) {
+    GuideState g = guide_state(b, enc);
+    g.given = given;
+    each_template(&g, invert_template);
+    return g.log_q;
+}
+
+/* Features are functions of the weights, too. */
+static Encoding *held_encoding(Build *b, const Encoding *enc) {
+    Encoding *held = arena_new_of(b->arena, Encoding);
+    *held = *enc;
+    held->plate = arena_array(b->arena, Blocks, b->model->plates.n + 1);
+    memcpy(held->plate, enc->plate, sizeof *held->plate * (size_t)b->model->plates.n);
+    for (int i = -1; i < b->model->plates.n; i++) {
+        Blocks *blocks = i < 0 ? &held->root : &held->plate[i];
+        for (int k = 0; k < blocks->n; k++)
+            blocks->at[k].v = ir_stop_gradient(b->p, blocks->at[k].v);
+    }
+    return held;
+}
+
+IrValue guide_sample_held(Build *b, const Encoding *enc, bool draws_held) {
+    GuideState draw = guide_state(b, enc);
+    each_template(&draw, sample_template);
+    Val *given = arena_array(b->arena, Val, b->model->vars.n + 1);
+    memcpy(given, b->value, sizeof *given * (size_t)b->model->vars.n);
+    GuideState back = guide_state(b, draws_held ? enc : held_encoding(b, enc));
+    for (int i = 0; i < b->model->vars.n && draws_held; i++) {
+        if (b->model->vars.data[i]->kind != VAR_LATENT) continue;
+        given[i].v = ir_stop_gradient(b->p, given[i].v);
+        draw.free[i].v = ir_stop_gradient(b->p, draw.free[i].v);
+    }
+    back.given = given, back.given_free = draw.free;
+    if (!draws_held) back.drawn = draw.own;
+    forget_latents(b);
+    b->held = !draws_held;
+    each_template(&back, invert_template);
+    b->held = false;
+    return back.log_q;
 }

@@ -43,14 +43,12 @@ static void compile(Arena *arena, Diags *diags, Model *model, const DualOptions 
     if (!dual && !diags_errors(diags)) abort(); /* refused without a word */
     if (!dual) return;
     print_dual(arena, dual);
-    IrProgram *all[] = {dual->simulate, dual->prepare, dual->step, dual->posterior, dual->logjoint};
-    for (int i = 0; i < 5; i++) {
-        must_be_sound(all[i], "dual");
-        IrProgram *p = opt_dce(opt_cse(opt_hoist(opt_fold(all[i]))));
+    for (int i = 0; i < dual->programs.n; i++) {
+        const DualProgram *made = &dual->programs.data[i];
+        must_be_sound(made->p, "dual");
+        IrProgram *p = opt_dce(opt_cse(opt_hoist(opt_fold(made->p))));
         must_be_sound(p, "dce");
-        if (far)
-            schedule(arena, p,
-                     &(ScheduleOptions){.lanes = 4, .lane_axis = i < 3 ? "data" : "draw"});
+        if (far) schedule(arena, p, &(ScheduleOptions){.lanes = 4, .lane_axis = made->lanes});
     }
 }
 
