@@ -50,7 +50,7 @@ static const OptionInfo option_info[] = {
     {OPT_OUTPUT, "-o", "OUT", "where the result goes (default: the model's name, in this folder)"},
     {OPT_DEFINE, "-D", "NAME=N", "replaces the value of a const of the model"},
     {OPT_IMPORT_DIR, "-I", "DIR", "another folder to look into for what the model imports"},
-    {OPT_FAMILY, "--family", "structured|adavi", "the variational family (default structured)"},
+    {OPT_FAMILY, "--family", "NAME", "the variational family (default structured; below)"},
     {OPT_PAPER, "--paper", NULL, "the published ADAVI design, its architecture and start"},
     {OPT_NO_EXACT, "--no-exact", NULL, "attention and flows alone, no exact moments"},
     {OPT_OBJECTIVE, "--objective", "SCHEDULE",
@@ -120,6 +120,9 @@ static void describe(Manual *m) {
         snprintf(term, sizeof term, "%s%s%s", o->name, between, o->argument ? o->argument : "");
         manual_item(m, INDENT, term, o->help);
     }
+    manual_heading(m, "families");
+    for (int i = 0; i < family_count; i++)
+        manual_item(m, SHORT, family_info[i].name, family_info[i].help);
     manual_heading(m, "objectives");
     for (int i = 0; i < rt_objective_count; i++)
         manual_item(m, SHORT + 4, rt_objectives[i].name,
@@ -317,6 +320,15 @@ static int read_blas(Options *options, const char *text) {
     return read_count("--blas", text, "auto, off, or a number", &options->blas);
 }
 
+static int read_family(Family *family, const char *name) {
+    char names[200] = "";
+    if (family_named(name, family)) return 0;
+    for (int i = 0, n = 0; i < family_count && n < (int)sizeof names; i++)
+        n += snprintf(names + n, sizeof names - (size_t)n, "%s%s", i ? ", " : "",
+                      family_info[i].name);
+    return usage_error("--family=%s: expected %s", name, names);
+}
+
 static int read_objective(Options *options, const char *text) {
     RtSchedule unused;
     char why[400];
@@ -384,8 +396,7 @@ static int apply(Arena *arena, Options *options, const OptionInfo *o, const char
         vec_push(arena, &options->import_dirs, value);
         return 0;
     case OPT_FAMILY:
-        options->dual.family = strcmp(value, "adavi") ? FAMILY_STRUCTURED : FAMILY_ADAVI;
-        return 0;
+        return read_family(&options->dual.family, value);
     case OPT_PAPER:
         options->dual = (DualOptions){FAMILY_ADAVI, true, true};
         return 0;

@@ -243,13 +243,14 @@ static const char *print_model(Compilation *c, Text *out, const char *program) {
 
 static const char *print_descriptors(Compilation *c, Text *out, const char *program) {
     (void)program;
-    model_print_descriptors(out, c->analysis, c->options->dual.family == FAMILY_ADAVI);
+    model_print_descriptors(out, c->analysis, family_of(&c->options->dual)->title);
     return NULL;
 }
 
 static const char *print_analysis(Compilation *c, Text *out, const char *program) {
     (void)program;
-    model_print_analysis(out, c->analysis, c->options->dual.family == FAMILY_ADAVI);
+    const FamilyInfo *family = family_of(&c->options->dual);
+    model_print_analysis(out, c->analysis, family->title, family->factors);
     dual_print_objectives(out, c->analysis, &c->options->dual);
     return NULL;
 }

@@ -20,7 +20,11 @@
 #include "ir/ir.h"
 #include "model/model.h"
 
-typedef enum { FAMILY_STRUCTURED, FAMILY_ADAVI } Family;
+typedef enum {
+#define FAMILY(ENUM, ...) FAMILY_##ENUM,
+#include "dual/families.def"
+#undef FAMILY
+} Family;
 
 typedef struct DualOptions {
     Family family;
@@ -28,6 +32,16 @@ typedef struct DualOptions {
                       start */
     bool no_exact; /* attention and flows alone: no moments, no log(1+n); input scaling stays */
 } DualOptions;
+
+typedef struct FamilyInfo {
+    const char *name, *title;
+    Factors factors;
+    const char *help;
+} FamilyInfo;
+extern const FamilyInfo family_info[]; /* by Family */
+extern const int family_count;
+bool family_named(const char *name, Family *family);
+const FamilyInfo *family_of(const DualOptions *options);
 
 typedef struct DualWeight {
     const char *name;

@@ -30,6 +30,7 @@ enum { MAX_JOINT = 32, HIDDEN = 32, WIDE_HIDDEN = 64, MAF_HIDDEN = 32 };
 
 static const double LOG_2PI = 1.8378770664093454836;
 static const double PAPER_CLIP = 8, CLIP = 4;
+static const double NEAR_PRIOR = 4; /* log-odds of the prior's law in family cascading */
 
 /* A latent template, or the joint one of all that stands outside the plates. */
 typedef struct Template {
@@ -256,6 +257,51 @@ static Affine fused_affine(GuideState *g, const Template *t, const Blocks *conte
     return a;
 }
 
+static Val to_free(Build *b, const Var *var, Val value) {
+    return lower_link(b, var, LINK_INVERSE, value);
+}
+
+/* Family cascading: v = centre + spread y as in the prior given the parents, and as near the data
+ * as the network likes; which of the two, is its to say as well:
+ *
+ *     shift     = k prior's centre + (1 - k) target's + scale * correction
+ *     log scale = k log of prior's spread + (1 - k) log of target's + correction
+ *
+ * The target is what a guide without latents starts from (start.c): the data's moment, and then k
+ * starts by precision; or the law over all prior draws, and then k starts near 1. */
+static Affine cascading_affine(GuideState *g, const Template *t, const Blocks *context,
+                               IrValue hidden) {
+    Build *b = g->b;
+    IrProgram *p = b->p;
+    const Var *var = t->latent[0];
+    Type free = model_free_type(var);
+    Gaussian prior = {val_of(IR_NONE, &free), val_of(IR_NONE, &free)};
+    Gaussian target = start_of(b, g->enc, var);
+    lower_centre_and_spread(b, var, to_free, &prior.centre, &prior.spread.v);
+    bool moment = moment_of(b, g->enc, var, &target);
+    IrValue correct[6], flat[4];
+    corrections(b, t, context, hidden, correct);
+    const Val *const parts[] = {&prior.centre, &prior.spread, &target.centre, &target.spread};
+    for (int i = 0; i < 4; i++) {
+        flat[i] = flatten(b, *parts[i], t->flat);
+        if (i % 2) flat[i] = ir_log(p, ir_max(p, flat[i], number(b, 1e-6)));
+    }
+    IrValue ratio = ir_mul(p, number(b, 2), ir_sub(p, flat[3], flat[1]));
+    IrValue k = ir_logistic(p, ir_add(p, correct[0], moment ? ratio : number(b, NEAR_PRIOR)));
+    Affine a = {.bend = {correct[3], correct[4], correct[5]}};
+    a.log_scale = ir_add(p, flat[3], ir_mul(p, k, ir_sub(p, flat[1], flat[3])));
+    a.log_scale = ir_add(p, a.log_scale, clipped(b, correct[2], CLIP));
+    a.shift = ir_add(p, flat[2], ir_mul(p, k, ir_sub(p, flat[0], flat[2])));
+    a.shift = ir_add(p, a.shift, ir_mul(p, ir_exp(p, a.log_scale), correct[1]));
+    return a;
+}
+
+/* The affine map of a template that does not start by Newton steps. */
+static Affine affine_of(GuideState *g, const Template *t, const Blocks *context, IrValue hidden) {
+    if (g->b->options.family == FAMILY_CASCADING) return cascading_affine(g, t, context, hidden);
+    return fused_affine(g, t, context, hidden);
+}
+
 /* The published affine map: shift + L u, L lower triangular with the exponential of its diagonal,
  * from two small networks of the encoding. */
 typedef struct PaperAffine {
@@ -429,6 +475,7 @@ static bool is_coupled(const Build *b, const Template *t) {
 }
 
 static bool is_affine(const Build *b, const Template *t) {
+    if (b->options.family == FAMILY_MEAN_FIELD) return true;
     const FlowSetting *setting = flow_setting(b, t->latent, t->n);
     return setting && setting->affine;
 }
@@ -446,7 +493,7 @@ static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *cont
     Newton start;
     if (starts_by_newton(g, t, &start))
         return newton_flow(g, t, &start, affine, context, hidden, y, log_det);
-    Affine a = fused_affine(g, t, context, hidden);
+    Affine a = affine_of(g, t, context, hidden);
     if (!affine) y = bent(b, y, &a.bend, t->flat, log_det);
     IrValue sum =
         ir_has_axis(p, a.log_scale, t->flat) ? ir_sum(p, a.log_scale, &t->flat, 1) : a.log_scale;
@@ -475,7 +522,7 @@ static IrValue derived_inverse(GuideState *g, const Template *t, const Blocks *c
         shift = correct[1], log_scale = clipped(b, correct[2], CLIP);
         bend = (Bend){correct[3], correct[4], correct[5]};
     } else {
-        Affine a = fused_affine(g, t, context, hidden);
+        Affine a = affine_of(g, t, context, hidden);
         shift = a.shift, log_scale = a.log_scale, bend = a.bend;
     }
     *log_det = ir_add(p, *log_det, ir_sum(p, along(b, log_scale, &t->flat, 1), &t->flat, 1));
@@ -492,7 +539,7 @@ static IrValue centre_of(GuideState *g, const Template *t, const Blocks *context
     if (b->options.paper) return paper_affine(g, t, context).shift;
     IrValue hidden = hidden_of(b, t, context), unused = number(b, 0), correct[6];
     Newton start;
-    if (!starts_by_newton(g, t, &start)) return fused_affine(g, t, context, hidden).shift;
+    if (!starts_by_newton(g, t, &start)) return affine_of(g, t, context, hidden).shift;
     corrections(b, t, context, hidden, correct);
     return newton_apply(b, &start, t->flat, correct[1], &unused);
 }
@@ -507,6 +554,13 @@ static void describe(GuideState *g, const Template *t, const Blocks *context) {
     if (is_structured(b) && t->conditioning)
         for (int i = 0; i < t->conditioning->n_on; i++)
             vec_push(b->arena, &flow.given, t->conditioning->on[i]);
+    for (int i = 0; i < b->model->vars.n && b->options.family == FAMILY_CASCADING; i++) {
+        const Var *parent = b->model->vars.data[i];
+        bool read = false;
+        for (int k = 0; k < t->latent[0]->dist->n_params; k++)
+            read |= expr_mentions(t->latent[0]->args[k], parent);
+        if (parent->kind == VAR_LATENT && read) vec_push(b->arena, &flow.given, parent);
+    }
     vec_push(b->arena, &b->dual->flows, flow);
 }
 
@@ -635,6 +689,19 @@ bool is_joint(const Var *latent) {
     return !latent->type.plate && !bounded_by_latents(latent);
 }
 
+/* Number i of the latents as they are drawn: laws follow the model, all else the analysis. */
+static const Conditioning *in_turn(const Build *b, int i) {
+    const Conditioning *order = b->analysis->order;
+    if (b->options.family != FAMILY_CASCADING) return &order[i];
+    for (int k = 0, n = 0; k < b->model->vars.n; k++) {
+        const Var *var = b->model->vars.data[k];
+        if (var->kind != VAR_LATENT || n++ < i) continue;
+        while (order->latent != var) order++;
+        return order;
+    }
+    internal_error("dual", "no latent %d", i);
+}
+
 typedef void VisitTemplate(GuideState *g, Template *t);
 
 /* Every template in the order in which they are drawn. */
@@ -655,7 +722,7 @@ static void each_template(GuideState *g, VisitTemplate *visit) {
         visit(g, &joint);
     }
     for (int i = 0; i < analysis->n_latents; i++) {
-        const Conditioning *c = &analysis->order[i];
+        const Conditioning *c = in_turn(b, i);
         if (is_joint(c->latent) && is_structured(b)) continue;
         Template t = {.name = c->latent->name, .plate = c->latent->type.plate, .conditioning = c};
         add_latent(b, &t, c->latent);
