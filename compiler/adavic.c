@@ -471,6 +471,8 @@ static int check_options(const Options *options) {
     bool to_file = !options->run && (!options->emit || !strcmp(options->emit, "obj"));
     if (!strcmp(options->input, "-") && to_file && !options->output)
         return usage_error("a model from standard input needs -o OUT");
+    if (options->dual.paper && options->dual.family != FAMILY_ADAVI)
+        return usage_error("--paper is of the family adavi; no other --family goes with it");
     if (options->run && options->emit) return usage_error("--run and --emit exclude each other");
     return 0;
 }

@@ -53,6 +53,7 @@ RtCertificate rt_certificate(const RtSession *s) {
     RtCertificate c = {0};
     c.step = need(s, -1, &c);
     for (int i = 0; i < s->model->n_plates; i++) {
+        if (rt_plate_fixed(s->model, i)) continue;
         RtNeed n = need(s, i, &c);
         c.more[i] =
             (RtNeed){n.bytes - c.step.bytes, n.flop - c.step.flop, n.functions - c.step.functions};
@@ -100,10 +101,13 @@ void rt_certificate_text(const RtSession *s, const RtCertificate *c, RtBytes *ou
     const RtState *state = s->state;
     rt_bytes_printf(
         out,
-        "weights   %" PRId64 " numbers in %d tensors, whatever the sizes of plates\n"
+        "weights   %" PRId64 " numbers in %d tensors, %s\n"
         "memory    %s, all of it allocated before the first training step (%d thread%s)\n"
         "work      %s and %s (exp, log, ...) per step: %" PRId64 " data sets, %" PRId64 " draws%s",
-        m->n_parameters, m->n_weights, memory_text(s->mem, c->step.bytes), rt_pool_threads(s->pool),
+        m->n_parameters, m->n_weights,
+        m->n_plates && rt_plate_fixed(m, 0) ? "for these sizes of plates alone"
+                                            : "whatever the sizes of plates",
+        memory_text(s->mem, c->step.bytes), rt_pool_threads(s->pool),
         rt_pool_threads(s->pool) > 1 ? "s" : "", scaled(s->mem, c->step.flop, "FLOP"),
         scaled(s->mem, c->step.functions, " functions"), c->sets, c->draws,
         m->n_plates ? "" : "\n");

@@ -79,6 +79,7 @@ typedef struct Dual {
     DualOptions options;
     const char *objective; /* what training starts from; NULL: the default */
     bool densities;        /* some objective asks for densities of given latents */
+    bool fixed;            /* plates have their declared sizes in the program under construction */
     VEC(DualWeight) weights;
     VEC(DualEncoding) encodings; /* parents before children */
     VEC(DualFlow) flows;         /* in the order in which they draw */

@@ -23,6 +23,7 @@
 #include "dual/autoregressive.h"
 #include "dual/plate.h"
 #include "dual/settings.h"
+#include "dual/total.h"
 
 #include <math.h>
 
@@ -40,6 +41,7 @@ typedef struct Template {
     const Var *latent[MAX_JOINT];
     int64_t start[MAX_JOINT], size;
     const Conditioning *conditioning; /* NULL: the joint template */
+    bool total;                       /* of all latents with all their instances (total.c) */
     AxisId flat;
 } Template;
 
@@ -163,6 +165,11 @@ typedef struct Affine {
 } Affine;
 
 static void add_flat(Build *b, const Template *t, IrValue *sum, int i, Val val) {
+    if (t->total) {
+        IrValue all = total_gather(b, t->latent[i], val, t->flat, t->start[i]);
+        *sum = *sum == IR_NONE ? all : ir_add(b->p, *sum, all);
+        return;
+    }
     AxisId own = feature_axis(b, free_size(t->latent[i]));
     IrValue v = flatten(b, val, own);
     if (t->n > 1) {
@@ -231,7 +238,8 @@ static Affine fused_affine(GuideState *g, const Template *t, const Blocks *conte
         Gaussian prior = start_of(b, g->enc, var), own = prior;
         bool fuse = moment_of(b, g->enc, var, &own);
         n_moments += fuse;
-        for (int64_t k = 0; k < free_size(var); k++) has[t->start[i] + k] = fuse;
+        int64_t size = t->total ? total_size(var) : free_size(var);
+        for (int64_t k = 0; k < size; k++) has[t->start[i] + k] = fuse;
         add_flat(b, t, &v0, i, prior.centre);
         add_flat(b, t, &s0, i, prior.spread);
         add_flat(b, t, &moment, i, own.centre);
@@ -573,8 +581,9 @@ static IrValue base_density(Build *b, const Template *t, IrValue u, IrValue log_
     return ir_sub(p, log_q, log_det);
 }
 
-/* log |d value / dv|, summed over the event. */
-static IrValue link_slope(Build *b, const Var *var, Val free) {
+/* log |d value / dv|, summed over the event; over all instances, where these are in the template.
+ */
+static IrValue link_slope(Build *b, const Template *t, const Var *var, Val free) {
     IrProgram *p = b->p;
     Val jacobian = lower_link(b, var, LINK_LOG_JACOBIAN, free);
     AxisId events[MAX_DIMS];
@@ -584,7 +593,7 @@ static IrValue link_slope(Build *b, const Var *var, Val free) {
         jacobian.v = has ? ir_sum(p, jacobian.v, &events[k], 1)
                          : ir_mul(p, jacobian.v, number(b, (double)jacobian.dims[k]));
     }
-    return jacobian.v;
+    return t->total ? sum_over_plates(b, jacobian.v, var->type.plate) : jacobian.v;
 }
 
 /* v is known: the latents' values, and what they are as features. Takes the slopes of their links
@@ -594,10 +603,11 @@ static void set_latents(GuideState *g, const Template *t, IrValue v, IrValue *lo
     for (int i = 0; i < t->n; i++) {
         const Var *var = t->latent[i];
         Type type = model_free_type(var);
-        Val free = unflatten(b, v, t->flat, t->start[i], &type);
+        Val free = t->total ? total_scatter(b, var, v, t->flat, t->start[i])
+                            : unflatten(b, v, t->flat, t->start[i], &type);
         g->free[var->index] = free;
         b->value[var->index] = lower_link(b, var, LINK_FORWARD, free);
-        if (log_q) *log_q = ir_sub(b->p, *log_q, link_slope(b, var, free));
+        if (log_q) *log_q = ir_sub(b->p, *log_q, link_slope(b, t, var, free));
     }
 }
 
@@ -633,6 +643,7 @@ static void invert_template(GuideState *g, Template *t) {
         g->free[at] = g->given_free ? g->given_free[at]
                                     : lower_link(b, t->latent[i], LINK_INVERSE, g->given[at]);
         add_flat(b, t, &v, i, g->free[at]);
+        if (t->total) b->value[at] = g->given[at]; /* others may be bounded by it */
     }
     if (in_layers(b, t) && !is_affine(b, t)) {
         if (!g->drawn) internal_error("dual", "no density of given %s", t->name);
@@ -643,7 +654,8 @@ static void invert_template(GuideState *g, Template *t) {
                                      : derived_inverse(g, t, &context, v, &log_det);
         log_q = base_density(b, t, u, log_det);
         for (int i = 0; i < t->n; i++)
-            log_q = ir_sub(b->p, log_q, link_slope(b, t->latent[i], g->free[t->latent[i]->index]));
+            log_q =
+                ir_sub(b->p, log_q, link_slope(b, t, t->latent[i], g->free[t->latent[i]->index]));
         add_log_q(g, t, log_q);
     }
     for (int i = 0; i < t->n; i++) /* now that it is drawn, so to speak */
@@ -659,16 +671,19 @@ static _Noreturn void no_density(Build *b, const Var *var, int64_t size) {
 
 static void add_latent(Build *b, Template *t, const Var *var) {
     bool joint = !t->conditioning;
-    if (t->n == MAX_JOINT) over_limit(b, var, "latents outside all plates", MAX_JOINT);
+    if (t->n == MAX_JOINT)
+        over_limit(b, var, t->total ? "latents in one flow" : "latents outside all plates",
+                   MAX_JOINT);
     t->start[t->n] = t->size;
     t->latent[t->n++] = var;
-    t->size += free_size(var);
+    t->size += t->total ? total_size(var) : free_size(var);
     int64_t most = b->options.paper ? MAX_PAPER : MAX_FLOW;
     if (b->dual->densities && t->size > MAX_PAPER && t->size <= most && !is_affine(b, t))
         no_density(b, var, t->size);
     if (t->size <= most) return;
     const char *what = joint ? "numbers in all latents outside all plates, which share one flow"
                              : arena_printf(b->arena, "numbers in latent `%s`", var->name);
+    if (t->total) what = "numbers in all instances of all latents, which share one flow";
     if (b->options.paper) what = arena_printf(b->arena, "%s (--paper)", what);
     over_limit(b, var, what, most);
 }
@@ -692,7 +707,9 @@ bool is_joint(const Var *latent) {
 /* Number i of the latents as they are drawn: laws follow the model, all else the analysis. */
 static const Conditioning *in_turn(const Build *b, int i) {
     const Conditioning *order = b->analysis->order;
-    if (b->options.family != FAMILY_CASCADING) return &order[i];
+    bool as_modelled =
+        b->options.family == FAMILY_CASCADING || b->options.family == FAMILY_TOTAL_FLOW;
+    if (!as_modelled) return &order[i];
     for (int k = 0, n = 0; k < b->model->vars.n; k++) {
         const Var *var = b->model->vars.data[k];
         if (var->kind != VAR_LATENT || n++ < i) continue;
@@ -708,6 +725,13 @@ typedef void VisitTemplate(GuideState *g, Template *t);
 static void each_template(GuideState *g, VisitTemplate *visit) {
     Build *b = g->b;
     const Analysis *analysis = b->analysis;
+    if (b->options.family == FAMILY_TOTAL_FLOW) {
+        Template all = {.name = "(all)", .total = true};
+        for (int i = 0; i < analysis->n_latents; i++) add_latent(b, &all, in_turn(b, i)->latent);
+        all.flat = feature_axis(b, all.size);
+        visit(g, &all);
+        return;
+    }
     /* parentheses: no latent is called that */
     Template joint = {.name = "(globals)"};
     for (int bounded = 1; bounded >= 0 && is_structured(b); bounded--)

@@ -189,7 +189,9 @@ static void put_factorisation(Json *j, const Dual *dual) {
         const char *reason = c->reason;
         if (factors == FACTORS_MEAN_FIELD)
             reason = model_mean_field_verdict(j->out->arena, graph, i, &exact);
-        if (factors == FACTORS_PARENTS) reason = model_parents_verdict(j->out->arena, graph, i, on, &exact);
+        if (factors == FACTORS_PARENTS)
+            reason = model_parents_verdict(j->out->arena, graph, i, on, &exact);
+        if (factors == FACTORS_JOINT) exact = true, reason = MODEL_JOINT_VERDICT;
         open_item(j, NULL, "{");
         put_text(j, "latent", structured ? c->latent->name : graph->latent[i]->name);
         open_item(j, "given", "[");

@@ -142,7 +142,7 @@ void dual_print_objectives(Text *out, const Analysis *analysis, const DualOption
         if (!strcmp(objective->program, "path")) asked.path = objective->name;
     }
     for (int i = 0; i < asked.schedule.n; i++)
-        text_printf(out, "  %s: %s.\n", asked.schedule.phases[i].objective->name,
+        text_printf(out, "  %s\n      %s.\n", asked.schedule.phases[i].objective->name,
                     asked.schedule.phases[i].objective->loss);
     bool structured = options->family == FAMILY_STRUCTURED && !options->paper;
     int64_t joint = 0;

@@ -10,6 +10,7 @@
  */
 #include "dual/context.h"
 #include "dual/objectives.h"
+#include "dual/total.h"
 #include "opt/opt.h"
 
 static bool is_random(const Var *var) {
@@ -316,16 +317,17 @@ static const struct {
     void (*fill)(Build *b);
     void (*differentiate)(const Build *b, IrProgram *p);
     bool always; /* or where an objective needs it */
-} recipes[] = {{"simulate", "data", build_simulate, NULL, true},
-               {"prepare", "data", build_prepare, NULL, true},
-               {"step", "data", build_step, output_gradients, true},
-               {"posterior", "draw", build_posterior, NULL, true},
-               {"logjoint", "draw", build_logjoint, output_slopes, true},
-               {"map", "data", build_map, output_gradients, false},
-               {"path", "data", build_path, output_gradients, false},
-               {"annealed", "data", build_annealed, output_gradients, false},
-               {"forward", "data", build_forward, output_gradients, false},
-               {"consistency", "data", build_consistency, output_gradients, false}};
+    bool guided; /* it draws from the guide */
+} recipes[] = {{"simulate", "data", build_simulate, NULL, true, false},
+               {"prepare", "data", build_prepare, NULL, true, false},
+               {"step", "data", build_step, output_gradients, true, true},
+               {"posterior", "draw", build_posterior, NULL, true, true},
+               {"logjoint", "draw", build_logjoint, output_slopes, true, false},
+               {"map", "data", build_map, output_gradients, false, true},
+               {"path", "data", build_path, output_gradients, false, true},
+               {"annealed", "data", build_annealed, output_gradients, false, true},
+               {"forward", "data", build_forward, output_gradients, false, true},
+               {"consistency", "data", build_consistency, output_gradients, false, true}};
 
 Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis,
                   const DualOptions *options) {
@@ -334,11 +336,14 @@ Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis,
     dual->analysis = analysis;
     dual->options = *options;
     if (!plates_served(diags, analysis->model)) return NULL;
+    bool total = options->family == FAMILY_TOTAL_FLOW;
+    if (total && !total_served(diags, analysis->model)) return NULL;
     read_schedule(dual, &schedule);
     jmp_buf too_large;
     if (setjmp(too_large)) return NULL;
     for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
         if (!recipes[i].always && !is_needed(&schedule, recipes[i].name)) continue;
+        dual->fixed = total && recipes[i].guided;
         Build *b = build_start(arena, dual, recipes[i].name);
         b->diags = diags;
         b->too_large = &too_large;

@@ -72,8 +72,7 @@ static const char *shape_text(Arena *arena, const Type *type) {
 
 /* ---- descriptors ---- */
 
-static void head(Text *out, const Analysis *analysis, const char *what,
-                 const char *family) {
+static void head(Text *out, const Analysis *analysis, const char *what, const char *family) {
     const Model *model = analysis->model;
     text_printf(out, "%s of %s: %s", what, model->name, analysis->structure);
     if (model->plates.n)
@@ -223,6 +222,15 @@ static void print_one_by_one(Text *out, const Analysis *analysis, const Template
     }
 }
 
+static void print_joint(Text *out, const TemplateGraph *graph, const char *family) {
+    text_printf(out, "Factors of the family %s\n", family);
+    bool *all = arena_array(out->arena, bool, graph->n_data + 1);
+    for (int i = 0; i < graph->n_data; i++) all[i] = true;
+    print_factor(out, names_of(out->arena, graph->latent, graph->n), "",
+                 model_names(out->arena, graph->data, all, graph->n_data), true,
+                 MODEL_JOINT_VERDICT);
+}
+
 static void print_structured(Text *out, const Analysis *analysis, const TemplateGraph *graph) {
     Arena *arena = out->arena;
     int outside = count_outside(analysis);
@@ -262,6 +270,8 @@ void model_print_analysis(Text *out, const Analysis *analysis, const char *famil
     print_order(out, analysis, graph);
     if (factors == FACTORS_STRUCTURED)
         print_structured(out, analysis, graph);
+    else if (factors == FACTORS_JOINT)
+        print_joint(out, graph, family);
     else
         print_one_by_one(out, analysis, graph, family, factors);
 }

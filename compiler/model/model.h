@@ -81,6 +81,7 @@ typedef enum {
     FACTORS_STRUCTURED, /* Conditioning.on; all outside the plates are one factor */
     FACTORS_MEAN_FIELD, /* nothing */
     FACTORS_PARENTS,    /* the latents that its law depends on */
+    FACTORS_JOINT,      /* there is one factor, of all latents */
 } Factors;
 /* `family`: its name, for people. */
 void model_print_descriptors(Text *out, const Analysis *analysis, const char *family);

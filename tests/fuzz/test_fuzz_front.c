@@ -56,9 +56,8 @@ static void compile(Arena *arena, Diags *diags, Model *model, const DualOptions 
 static DualOptions options_of(uint32_t hash) {
     bool paper = hash % 16 == 0;
     Family any = hash & 8 ? (Family)(hash / 16 % (uint32_t)family_count) : FAMILY_STRUCTURED;
-    return (DualOptions){.family = paper ? FAMILY_ADAVI : any,
-                         .paper = paper,
-                         .no_exact = paper || hash % 16 == 1};
+    return (DualOptions){
+        .family = paper ? FAMILY_ADAVI : any, .paper = paper, .no_exact = paper || hash % 16 == 1};
 }
 
 static void run(const uint8_t *data, size_t n) {
