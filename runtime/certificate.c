@@ -96,6 +96,12 @@ static void text_growth(const RtSession *s, const RtCertificate *c, RtBytes *out
     }
 }
 
+static bool any_fixed(const RtModel *m) {
+    for (int i = 0; i < m->n_plates; i++)
+        if (rt_plate_fixed(m, i)) return true;
+    return false;
+}
+
 void rt_certificate_text(const RtSession *s, const RtCertificate *c, RtBytes *out) {
     const RtModel *m = s->model;
     const RtState *state = s->state;
@@ -105,8 +111,7 @@ void rt_certificate_text(const RtSession *s, const RtCertificate *c, RtBytes *ou
         "memory    %s, all of it allocated before the first training step (%d thread%s)\n"
         "work      %s and %s (exp, log, ...) per step: %" PRId64 " data sets, %" PRId64 " draws%s",
         m->n_parameters, m->n_weights,
-        m->n_plates && rt_plate_fixed(m, 0) ? "for these sizes of plates alone"
-                                            : "whatever the sizes of plates",
+        any_fixed(m) ? "for one size of plates around latents" : "whatever the sizes of plates",
         memory_text(s->mem, c->step.bytes), rt_pool_threads(s->pool),
         rt_pool_threads(s->pool) > 1 ? "s" : "", scaled(s->mem, c->step.flop, "FLOP"),
         scaled(s->mem, c->step.functions, " functions"), c->sets, c->draws,

@@ -79,7 +79,8 @@ typedef struct Dual {
     DualOptions options;
     const char *objective; /* what training starts from; NULL: the default */
     bool densities;        /* some objective asks for densities of given latents */
-    bool fixed;            /* plates have their declared sizes in the program under construction */
+    bool fixed;            /* plates around latents have their declared sizes in the program under
+                              construction (total.c) */
     VEC(DualWeight) weights;
     VEC(DualEncoding) encodings; /* parents before children */
     VEC(DualFlow) flows;         /* in the order in which they draw */

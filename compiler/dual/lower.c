@@ -122,7 +122,7 @@ Build *build_start(Arena *arena, Dual *dual, const char *name) {
     b->plate = arena_array(arena, AxisId, model->plates.n + 1);
     for (int i = 0; i < model->plates.n; i++) {
         const Plate *plate = model->plates.data[i];
-        if (dual->fixed) { /* one flow over all instances: total.c */
+        if (dual->fixed && total_fixes(model, plate)) {
             b->plate[i] = ir_axis(b->p, plate->name, AXIS_EVENT, AXIS_NONE, plate->size);
             continue;
         }

@@ -1,8 +1,10 @@
 /* total.c -- family total-flow: all latents of a model, instance by instance, as one flat event.
  *
- * One flow cannot be shared by the instances of a plate, so that sizes are those declared: in
- * programs that draw from the guide plates are event axes (build_start), and whole values can be
- * laid out along the flat axis and taken back. Plates come before the event, outermost first. */
+ * One flow cannot be shared by the instances of a plate, so that sizes of plates that hold latents
+ * are those declared: in programs that draw from the guide these are event axes (build_start), and
+ * whole values can be laid out along the flat axis and taken back. Plates come before the event,
+ * outermost first. Plates inside them are event axes, too, since axes of plates come before those
+ * of events in every array. */
 #include "dual/total.h"
 
 enum { MAX_LAYOUT = IR_MAX_AXES };
@@ -86,11 +88,21 @@ Val total_scatter(Build *b, const Var *latent, IrValue v, AxisId flat, int64_t s
     return val;
 }
 
+bool total_fixes(const Model *model, const Plate *plate) {
+    if (plate->parent && total_fixes(model, plate->parent)) return true;
+    for (int i = 0; i < model->vars.n; i++) {
+        const Var *var = model->vars.data[i];
+        if (var->kind == VAR_LATENT && var->type.plate && plate_within(var->type.plate, plate))
+            return true;
+    }
+    return false;
+}
+
 bool total_served(Diags *diags, const Model *model) {
     bool served = true;
     for (int i = 0; i < model->plates.n; i++) {
         const Plate *plate = model->plates.data[i];
-        if (plate->lo == plate->hi) continue;
+        if (plate->lo == plate->hi || !total_fixes(model, plate)) continue;
         served = false;
         if (!diags) internal_error("dual", "total-flow over plate %s of a range", plate->name);
         diag_report(diags, DIAG_TOTAL_FLOW, plate->span, plate->name, (long long)plate->lo,

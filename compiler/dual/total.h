@@ -11,6 +11,8 @@ int64_t total_size(const Var *latent);
  * back. */
 IrValue total_gather(Build *b, const Var *latent, Val val, AxisId flat, int64_t start);
 Val total_scatter(Build *b, const Var *latent, IrValue v, AxisId flat, int64_t start);
+/* Does the plate have its declared size alone? */
+bool total_fixes(const Model *model, const Plate *plate);
 /* false after a report: sizes are not settled. */
 bool total_served(Diags *diags, const Model *model);
 

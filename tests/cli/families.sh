@@ -16,8 +16,12 @@ rises gre total-flow 240.95
 refuses another_size_to_train 1 "plate group has 5 instances here, and in this program always 3" ./gre train --steps 5 -q --size group=5
 check simulating_is_free ./gre simulate --size group=4 --out four.npz -q
 refuses another_size_to_infer 1 "plate group has 4 instances here" ./gre infer four.npz
-check info_says_so sh -c './gre info | grep -q "for these sizes of plates alone"'
+check info_says_so sh -c './gre info | grep -q "for one size of plates around latents"'
 check check_works ./gre check --count 100 --draws 99 -q
+
+# Plates that no latent stands in, nor around, have any size.
+echo 'latent m ~ normal(0, 1); plate obs(2..40) { observed x ~ normal(m, 1); }' >free.hbm
+check free_plates_are_free sh -c "'$ADAVIC' --family=total-flow --emit=ir:step free.hbm | grep -q 'axis obs : plate'"
 
 for f in mean-field cascading total-flow; do
     check "help_explains_$f" sh -c "'$ADAVIC' --help | grep -q '^  $f '"
