@@ -6,6 +6,7 @@
 #include "driver.h"
 #include "runtime/commands.h"
 #include "runtime/manual.h"
+#include "runtime/objective.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@ typedef enum {
     OPT_FAMILY,
     OPT_PAPER,
     OPT_NO_EXACT,
+    OPT_OBJECTIVE,
     OPT_PRECISION,
     OPT_TARGET,
     OPT_BLAS,
@@ -49,9 +51,12 @@ static const OptionInfo option_info[] = {
     {OPT_OUTPUT, "-o", "OUT", "where the result goes (default: the model's name, in this folder)"},
     {OPT_DEFINE, "-D", "NAME=N", "replaces the value of a const of the model"},
     {OPT_IMPORT_DIR, "-I", "DIR", "another folder to look into for what the model imports"},
-    {OPT_FAMILY, "--family", "structured|adavi", "the variational family (default structured)"},
+    {OPT_FAMILY, "--family", "NAME", "the variational family (default structured; below)"},
     {OPT_PAPER, "--paper", NULL, "the published ADAVI design, its architecture and start"},
     {OPT_NO_EXACT, "--no-exact", NULL, "attention and flows alone, no exact moments"},
+    {OPT_OBJECTIVE, "--objective", "SCHEDULE",
+     "what training minimises unless told otherwise, and can besides reverse-kl and unregularised "
+     "(below; with shares of the steps: map:2,unregularised:1,reverse-kl:20)"},
     {OPT_PRECISION, "--precision", "f32|f64", "numbers of the compiled program (default f32)"},
     {OPT_TARGET, "--target", "CPU",
      "host (default: the level of this machine), x86-64, x86-64-v2, x86-64-v3, x86-64-v4"},
@@ -110,7 +115,7 @@ static const char purpose[] =
 /* What the tables say: options, forms, passes. `indent`: of their texts, on a terminal. */
 static void describe(Manual *m) {
     enum { INDENT = 30, SHORT = 16 };
-    char term[64];
+    char term[64], line[400];
     manual_heading(m, "options");
     for (int i = 0; i < N_OPTIONS; i++) {
         const OptionInfo *o = &option_info[i];
@@ -118,6 +123,13 @@ static void describe(Manual *m) {
         snprintf(term, sizeof term, "%s%s%s", o->name, between, o->argument ? o->argument : "");
         manual_item(m, INDENT, term, o->help);
     }
+    manual_heading(m, "families");
+    for (int i = 0; i < family_count; i++)
+        manual_item(m, SHORT, family_info[i].name, family_info[i].help);
+    manual_heading(m, "objectives");
+    for (int i = 0; i < rt_objective_count; i++)
+        manual_item(m, SHORT + 4, rt_objectives[i].name,
+                    rt_objective_text(&rt_objectives[i], line, sizeof line));
     manual_heading(m, "forms of --emit");
     for (const Emission *e = driver_emissions; e->name; e++)
         manual_item(m, SHORT, e->name, e->help);
@@ -311,6 +323,23 @@ static int read_blas(Options *options, const char *text) {
     return read_count("--blas", text, "auto, off, or a number", &options->blas);
 }
 
+static int read_family(Family *family, const char *name) {
+    char names[200] = "";
+    if (family_named(name, family)) return 0;
+    for (int i = 0, n = 0; i < family_count && n < (int)sizeof names; i++)
+        n += snprintf(names + n, sizeof names - (size_t)n, "%s%s", i ? ", " : "",
+                      family_info[i].name);
+    return usage_error("--family=%s: expected %s", name, names);
+}
+
+static int read_objective(Options *options, const char *text) {
+    RtSchedule unused;
+    char why[400];
+    options->objective = text;
+    if (rt_schedule_parse(text, &unused, why, sizeof why)) return 0;
+    return usage_error("--objective=%s: %s", text, why);
+}
+
 static int read_tile(Options *options, const char *text) {
     return read_count("--tile", text, "a number", &options->tile);
 }
@@ -376,14 +405,15 @@ static int apply(Arena *arena, Options *options, const OptionInfo *o, const char
         vec_push(arena, &options->import_dirs, value);
         return 0;
     case OPT_FAMILY:
-        options->dual.family = strcmp(value, "adavi") ? FAMILY_STRUCTURED : FAMILY_ADAVI;
-        return 0;
+        return read_family(&options->dual.family, value);
     case OPT_PAPER:
         options->dual = (DualOptions){FAMILY_ADAVI, true, true};
         return 0;
     case OPT_NO_EXACT:
         options->dual.no_exact = true;
         return 0;
+    case OPT_OBJECTIVE:
+        return read_objective(options, value);
     case OPT_PRECISION:
         options->f64 = !strcmp(value, "f64");
         return 0;
@@ -452,6 +482,8 @@ static int check_options(const Options *options) {
     bool to_file = !options->run && (!options->emit || !strcmp(options->emit, "obj"));
     if (!strcmp(options->input, "-") && to_file && !options->output)
         return usage_error("a model from standard input needs -o OUT");
+    if (options->dual.paper && options->dual.family != FAMILY_ADAVI)
+        return usage_error("--paper is of the family adavi; no other --family goes with it");
     if (options->run && options->emit) return usage_error("--run and --emit exclude each other");
     return 0;
 }

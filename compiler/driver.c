@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-enum { PROGRAMS = 5, STATUS_ERROR = 1 };
+enum { MAX_PROGRAMS = 16, STATUS_ERROR = 1 };
 
 typedef struct Timing {
     const char *row;
@@ -32,8 +32,9 @@ typedef struct Compilation {
     Model *model;
     Analysis *analysis;
     Dual *dual;
-    IrProgram *programs[PROGRAMS];
-    LoopProgram *loops[PROGRAMS];
+    int n_programs;
+    IrProgram *programs[MAX_PROGRAMS];
+    LoopProgram *loops[MAX_PROGRAMS];
     bool uses_blas;
     char *manifest;
     Workdir work;
@@ -70,6 +71,7 @@ static bool stage_parse(Compilation *c) {
 static bool stage_check(Compilation *c) {
     const Options *o = c->options;
     c->model = front_check(c->arena, c->diags, c->ast, o->defines.data, o->defines.n);
+    if (c->model && o->objective) c->model->dual.objective = o->objective;
     return c->model && !diags_errors(c->diags);
 }
 
@@ -81,23 +83,20 @@ static bool stage_analyse(Compilation *c) {
 static bool stage_dual(Compilation *c) {
     Dual *d = c->dual = dual_derive(c->arena, c->diags, c->analysis, &c->options->dual);
     if (!d) return false;
-    IrProgram *all[PROGRAMS] = {d->simulate, d->prepare, d->step, d->posterior, d->logjoint};
-    memcpy(c->programs, all, sizeof all);
+    c->n_programs = d->programs.n;
+    if (c->n_programs > MAX_PROGRAMS) internal_error("dual", "%d programs", c->n_programs);
+    for (int i = 0; i < c->n_programs; i++) c->programs[i] = d->programs.data[i].p;
     return true;
 }
-
-/* By program, in the order of stage_dual: training fills its lanes with data sets; what answers for
- * one data set fills them with draws. */
-static const char *const lane_axes[PROGRAMS] = {"data", "data", "data", "draw", "draw"};
 
 static bool schedule_all(Compilation *c, int64_t blas) {
     const Options *o = c->options;
     int lanes = target_lanes(&o->target, o->f64);
     bool uses_blas = false;
-    for (int i = 0; i < PROGRAMS; i++) {
+    for (int i = 0; i < c->n_programs; i++) {
         ScheduleOptions options = {.f64 = o->f64,
                                    .lanes = lanes,
-                                   .lane_axis = lane_axes[i],
+                                   .lane_axis = c->dual->programs.data[i].lanes,
                                    .blas = blas,
                                    .keep = o->keep,
                                    .tile = o->tile,
@@ -122,13 +121,13 @@ static bool stage_manifest(Compilation *c) {
     Text text;
     text_init(&text, c->arena);
     manifest_model(&text, c->dual, c->options->f64, target_named(c->options->target.cpu));
-    for (int i = 0; i < PROGRAMS; i++) manifest_program(&text, c->loops[i]);
+    for (int i = 0; i < c->n_programs; i++) manifest_program(&text, c->loops[i]);
     c->manifest = text.data;
     return true;
 }
 
 static Unit unit_of(const Compilation *c) {
-    return (Unit){(const LoopProgram *const *)c->loops, PROGRAMS, c->manifest};
+    return (Unit){(const LoopProgram *const *)c->loops, c->n_programs, c->manifest};
 }
 
 static bool stage_generate(Compilation *c) {
@@ -245,13 +244,15 @@ static const char *print_model(Compilation *c, Text *out, const char *program) {
 
 static const char *print_descriptors(Compilation *c, Text *out, const char *program) {
     (void)program;
-    model_print_descriptors(out, c->analysis, c->options->dual.family == FAMILY_ADAVI);
+    model_print_descriptors(out, c->analysis, family_of(&c->options->dual)->title);
     return NULL;
 }
 
 static const char *print_analysis(Compilation *c, Text *out, const char *program) {
     (void)program;
-    model_print_analysis(out, c->analysis, c->options->dual.family == FAMILY_ADAVI);
+    const FamilyInfo *family = family_of(&c->options->dual);
+    model_print_analysis(out, c->analysis, family->title, family->factors);
+    dual_print_objectives(out, c->analysis, &c->options->dual);
     return NULL;
 }
 
@@ -268,13 +269,13 @@ static const char *print_json(Compilation *c, Text *out, const char *program) {
 }
 
 static const char *print_ir(Compilation *c, Text *out, const char *program) {
-    for (int i = 0; i < PROGRAMS; i++)
+    for (int i = 0; i < c->n_programs; i++)
         if (chosen(program, c->programs[i])) ir_print(out, c->programs[i]);
     return NULL;
 }
 
 static const char *print_loops(Compilation *c, Text *out, const char *program) {
-    for (int i = 0; i < PROGRAMS; i++)
+    for (int i = 0; i < c->n_programs; i++)
         if (chosen(program, c->programs[i])) loop_print(out, c->loops[i]);
     return NULL;
 }
@@ -369,7 +370,7 @@ static bool run_row(Compilation *c, int row) {
     if (rows[row].stage)
         good = rows[row].stage(c);
     else
-        for (int i = 0; i < PROGRAMS; i++) {
+        for (int i = 0; i < c->n_programs; i++) {
             IrProgram *p = c->programs[i] = rows[row].pass(c->programs[i]);
             if (p->as_written) p->as_written = rows[row].pass(p->as_written);
         }
@@ -378,7 +379,8 @@ static bool run_row(Compilation *c, int row) {
         (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) * 1e-9;
     vec_push(c->arena, &c->timings, (Timing){driver_passes[row].name, seconds});
     if (good && c->dual && row <= ROW_dce)
-        for (int i = 0; i < PROGRAMS; i++) verify_program(driver_passes[row].name, c->programs[i]);
+        for (int i = 0; i < c->n_programs; i++)
+            verify_program(driver_passes[row].name, c->programs[i]);
     return good;
 }
 

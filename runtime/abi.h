@@ -56,8 +56,13 @@
  *   posterior   weights, hypers, statistics, data (contexts included); random
  *               latents, quantities [data, draw, ...]; log_q, log_prior, log_likelihood
  *               [data, draw]; encodings "enc:PLATE"; flow parameters "flow:LATENT:..."; features
- * "seen:NAME" (seen.c) logjoint    hypers, data, latents log_prior, log_likelihood [data, draw];
- * d:LATENT, the gradient
+ *               "seen:NAME" (seen.c)
+ *   logjoint    hypers, data, latents
+ *               log_prior, log_likelihood [data, draw]; d:LATENT, the gradient
+ *   map, path, annealed, forward, consistency
+ *               as step, for other objectives (objectives.def), where the model was compiled for
+ *               them; annealed also reads likelihood_weight. A weight that none of its values
+ *               depends on is no input and has no gradient
  */
 #ifndef ADAVIC_ABI_H
 #define ADAVIC_ABI_H

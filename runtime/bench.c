@@ -144,7 +144,7 @@ static bool measure(Bench *b, RtError *error) {
     rt_state_init_weights(s->model, state, s->seed);
     Times *const all[] = {&b->whole, &b->program, &b->optimiser, &b->simulation, &b->inference};
     for (int i = 0; i < 5; i++) times_start(b, all[i]);
-    b->step = rt_step_new(s, state);
+    b->step = rt_step_new(s, state, "step", state->draws);
     time_steps(b);
     prepare_simulate(b);
     time_call(b->simulate, state->sets, s->seed, RT_FOR_SIMULATE, &b->simulation);

@@ -53,6 +53,7 @@ RtCertificate rt_certificate(const RtSession *s) {
     RtCertificate c = {0};
     c.step = need(s, -1, &c);
     for (int i = 0; i < s->model->n_plates; i++) {
+        if (rt_plate_fixed(s->model, i)) continue;
         RtNeed n = need(s, i, &c);
         c.more[i] =
             (RtNeed){n.bytes - c.step.bytes, n.flop - c.step.flop, n.functions - c.step.functions};
@@ -95,15 +96,23 @@ static void text_growth(const RtSession *s, const RtCertificate *c, RtBytes *out
     }
 }
 
+static bool any_fixed(const RtModel *m) {
+    for (int i = 0; i < m->n_plates; i++)
+        if (rt_plate_fixed(m, i)) return true;
+    return false;
+}
+
 void rt_certificate_text(const RtSession *s, const RtCertificate *c, RtBytes *out) {
     const RtModel *m = s->model;
     const RtState *state = s->state;
     rt_bytes_printf(
         out,
-        "weights   %" PRId64 " numbers in %d tensors, whatever the sizes of plates\n"
+        "weights   %" PRId64 " numbers in %d tensors, %s\n"
         "memory    %s, all of it allocated before the first training step (%d thread%s)\n"
         "work      %s and %s (exp, log, ...) per step: %" PRId64 " data sets, %" PRId64 " draws%s",
-        m->n_parameters, m->n_weights, memory_text(s->mem, c->step.bytes), rt_pool_threads(s->pool),
+        m->n_parameters, m->n_weights,
+        any_fixed(m) ? "for one size of plates around latents" : "whatever the sizes of plates",
+        memory_text(s->mem, c->step.bytes), rt_pool_threads(s->pool),
         rt_pool_threads(s->pool) > 1 ? "s" : "", scaled(s->mem, c->step.flop, "FLOP"),
         scaled(s->mem, c->step.functions, " functions"), c->sets, c->draws,
         m->n_plates ? "" : "\n");

@@ -2,6 +2,7 @@
  */
 #include "runtime/commands.h"
 #include "runtime/manual.h"
+#include "runtime/objective.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -38,6 +39,16 @@ static void print_options(Manual *m, const CommandText *command) {
         manual_item(m, INDENT, term, o->text);
     }
     manual_item(m, INDENT, "--help", "this text");
+}
+
+static void print_objectives(Manual *m) {
+    char line[400];
+    manual_heading(m, "objectives");
+    for (int i = 0; i < rt_objective_count; i++)
+        manual_item(m, INDENT, rt_objectives[i].name,
+                    rt_objective_text(&rt_objectives[i], line, sizeof line));
+    manual_paragraph(m, "A program has reverse-kl and unregularised, and what it was compiled for: "
+                        "`adavic --objective=NAME`.");
 }
 
 /* Every line of the commands' examples behind the program's name; of one command, or of all. */
@@ -80,6 +91,7 @@ void rt_help_command(FILE *f, const char *program, const CommandText *command) {
     manual_paragraph(&m, command->text);
     manual_heading(&m, "options");
     print_options(&m, command);
+    if (command->bit & TRAIN) print_objectives(&m);
     manual_heading(&m, "result");
     manual_paragraph(&m, command->result);
     manual_heading(&m, "examples");
@@ -136,6 +148,7 @@ void rt_help_page(FILE *f, const char *version, const char *date) {
         manual_paragraph(&m, c->result);
         print_options(&m, c);
     }
+    print_objectives(&m);
     print_files(&m);
     manual_heading(&m, "environment");
     manual_item(&m, 0, "NO_COLOR", "If set, no colours on terminals.");

@@ -2,6 +2,7 @@
  * is noticed now, not after ten minutes.
  *
  * The draws are those of `simulate --count 256` with the same seed. Nothing is kept. */
+#include "runtime/objective.h"
 #include "runtime/session.h"
 
 #include <inttypes.h>
@@ -87,8 +88,18 @@ static void show_variable(RtProgress *p, const RtVar *v, Line *lines) {
     }
 }
 
+/* Does some phase train on cut draws? (dual/objectives.c) */
+static bool cuts_tails(const RtSession *s) {
+    RtSchedule schedule;
+    char why[400];
+    bool cuts = !rt_schedule_parse(s->state->objective, &schedule, why, sizeof why);
+    for (int i = 0; i < schedule.n; i++) cuts |= !schedule.phases[i].objective->densities;
+    return cuts;
+}
+
 /* Latents of heavy tails, whose training draws are cut. */
 static void show_cuts(const RtSession *s, RtProgress *p) {
+    if (!cuts_tails(s)) return;
     for (int i = 0; i < s->model->n_vars; i++) {
         const RtVar *v = &s->model->vars[i];
         char name[2][100];

@@ -13,6 +13,7 @@
 
 #include "runtime/rt.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,9 +80,38 @@ static void set_plates(const RtProgram *p, const int64_t *sizes, int64_t *extent
         if (p->axes[i].kind == RT_PLATE) extent[i] = sizes[p->axes[i].plate];
 }
 
+/* The size of a plate that is an event axis (family total-flow); 0: any. */
+static int64_t fixed_size(const RtModel *m, const RtProgram *p, int plate) {
+    for (int i = 0; i < p->n_axes; i++)
+        if (p->axes[i].kind == RT_EVENT && !strcmp(p->axes[i].name, m->plates[plate].name))
+            return p->axes[i].extent;
+    return 0;
+}
+
+int64_t rt_plate_fixed(const RtModel *m, int plate) {
+    int64_t size = 0;
+    for (int i = 0; i < m->n_programs && !size; i++) size = fixed_size(m, &m->programs[i], plate);
+    return size;
+}
+
+static void check_fixed(const RtModel *m, const RtProgram *p, const int64_t *sizes) {
+    for (int i = 0; i < m->n_plates; i++) {
+        int64_t size = fixed_size(m, p, i);
+        if (!size || size == sizes[i]) continue;
+        fprintf(stderr,
+                "error: plate %s has %" PRId64
+                " instances here, and in this program always %" PRId64
+                "\n  the flow of its family, %s, is over all instances: compile the model with "
+                "that size\n",
+                m->plates[i].name, sizes[i], size, m->family);
+        exit(1);
+    }
+}
+
 void rt_call_resize(RtCall *c, const int64_t *sizes) {
     const RtProgram *p = c->program;
     bool by_set;
+    check_fixed(c->model, p, sizes);
     set_plates(p, sizes, c->total);
     for (int i = 0; i < p->n_inputs; i++) {
         int64_t size = axes_size(c, &p->inputs[i], &by_set);

@@ -141,7 +141,10 @@ void rt_pool_free(RtPool *pool);
 void rt_flush_denormals(void);
 
 /* ---- program.c ---- */
+/* The one size that a plate can have in programs of family total-flow; 0: any. */
+int64_t rt_plate_fixed(const RtModel *m, int plate);
 typedef struct RtCall RtCall;
+/* Ends the program where a size is not the one that there can be. */
 RtCall *rt_call_new(RtMem *mem, const RtModel *m, const char *program, RtPool *pool,
                     const int64_t *sizes, int64_t n_data, int64_t n_draw);
 /* False if the program has no such input (an unused hyper, say). */

@@ -165,8 +165,9 @@ double rt_adam_norm(RtAdam *a);
 /* Step number t >= 1; the gradient times `scale`. */
 void rt_adam_step(RtAdam *a, double scale, double rate, int64_t t, double averaging);
 
-/* ---- step.c: a training step's programs and memory ---- */
+/* ---- step.c: a training step's program and memory ---- */
 typedef struct RtStep {
+    const char *program;
     bool vary; /* plate sizes do, from block to block */
     RtCall *call;
     RtBinding *inputs;
@@ -175,8 +176,9 @@ typedef struct RtStep {
     const void *set_loss; /* [data] */
     double **gradient;    /* by weight */
 } RtStep;
-/* For state->sets and state->draws, at sizes up to state->hi: all memory. */
-RtStep rt_step_new(RtSession *s, RtState *state);
+/* For state->sets, at sizes up to state->hi: all memory. `program`: of objectives.def. Moments are
+ * the state's, so that steps of several programs go on from each other. */
+RtStep rt_step_new(RtSession *s, RtState *state, const char *program, int64_t draws);
 
 /* ---- psis.c ---- */
 /* Pareto shape of the upper tail of n log weights; not finite where there are too few. */

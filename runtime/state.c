@@ -205,6 +205,7 @@ RtBinding *rt_bind_state(RtMem *mem, const RtModel *m, const RtState *state, con
         bind(mem, b, call, state->stats[i].name, state->stats[i].values, NULL,
              state->stats[i].size);
     bind(mem, b, call, "entropy_weight", NULL, &one, 1);
+    bind(mem, b, call, "likelihood_weight", NULL, &one, 1);
     rt_binding_refresh(b);
     return b;
 }

@@ -8,6 +8,7 @@
  * tenth of it is over, so those steps repeat too.
  * - A step whose loss or gradient is not finite changes nothing. */
 #include "runtime/certificate.h"
+#include "runtime/objective.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,7 +22,6 @@ static const struct {
     double minutes;       /* at most, unless told otherwise */
     double learning_rate; /* peak */
     int64_t warm_up;      /* steps of linear warm-up */
-    double hold;          /* share of the horizon at the peak; then half a cosine ... */
     double last;          /* ... down to this share of the peak */
     double clip;          /* gradients longer than this many typical norms are scaled back */
     double averaging;     /* least weight of a new iterate in the average; early on 9 / t */
@@ -36,7 +36,6 @@ static const struct {
               .minutes = 10,
               .learning_rate = 1e-3,
               .warm_up = 50,
-              .hold = 0.1,
               .last = 0.01,
               .clip = 5,
               .averaging = 5e-4,
@@ -48,19 +47,13 @@ static const struct {
               .skipped = 0.01,
               .skips_from = 200};
 
-typedef struct Phase {
-    double entropy, until; /* weight of log q; share of the horizon at which the phase ends */
-} Phase;
-
-enum { MAX_PHASES = 8 };
-
 typedef struct Train {
     RtSession *s;
     RtState *state;
     RtProgress *progress;
-    int n_phases;
-    Phase phases[MAX_PHASES];
-    RtStep step;
+    RtSchedule schedule;
+    RtStep steps[RT_MAX_PHASES]; /* by phase */
+    const RtStep *step;          /* of the phase now */
     RtValidation *validation;
     double latent_numbers; /* of a data set of the default sizes */
     double limit;          /* seconds from start to saved weights; 0: none */
@@ -85,58 +78,34 @@ static void on_signal(int number) {
 
 /* ---- objectives ---- */
 
-static const struct {
-    const char *name;
-    double entropy;
-} objectives[] = {
-#define OBJECTIVE(name, entropy) {name, entropy},
-#include "runtime/objectives.def"
-#undef OBJECTIVE
-};
-
-/* "reverse-kl" or "unregularised:1,reverse-kl:1": names with shares of the horizon. */
 static bool parse_objective(Train *t, const char *text, RtError *error) {
-    double total = 0;
-    for (const char *at = text; t->n_phases < MAX_PHASES; at++) {
-        size_t n = strcspn(at, ","), name = strcspn(at, ":,");
-        double share = 1;
-        Phase phase = {.entropy = -1};
-        for (size_t i = 0; i < sizeof objectives / sizeof *objectives; i++)
-            if (strlen(objectives[i].name) == name && !strncmp(at, objectives[i].name, name))
-                phase.entropy = objectives[i].entropy;
-        if (phase.entropy < 0 ||
-            (name < n && !rt_parse_number(at + name + 1, n - name - 1, &share)) || !(share > 0) ||
-            share > 1e6)
+    char why[400];
+    if (!rt_schedule_parse(text, &t->schedule, why, sizeof why))
+        return rt_error(error, "--objective %s: %s", text, why);
+    for (int i = 0; i < t->schedule.n; i++) {
+        const RtObjective *objective = t->schedule.phases[i].objective;
+        if (!rt_program(t->s->model, objective->program))
             return rt_error(error,
-                            "--objective %s: at \"%.*s\"\n  expected  reverse-kl, unregularised, "
-                            "or a schedule such as "
-                            "unregularised:1,reverse-kl:4",
-                            text, (int)n, at);
-        total += share;
-        phase.until = total;
-        t->phases[t->n_phases++] = phase;
-        at += n;
-        if (!*at) break;
+                            "--objective %s: this program was compiled without %s\n  compile it "
+                            "with  adavic --objective=%s MODEL.hbm",
+                            text, objective->name, text);
     }
-    for (int i = 0; i < t->n_phases; i++) t->phases[i].until /= total;
-    if (t->phases[0].until < defaults.hold)
-        return rt_error(
-            error, "--objective %s: the first phase needs at least a tenth of the steps", text);
     return true;
-}
-
-static double entropy_weight(const Train *t, int64_t step) {
-    int i = 0;
-    while (i + 1 < t->n_phases && t->horizon &&
-           (double)step >= t->phases[i].until * (double)t->horizon)
-        i++;
-    return t->phases[i].entropy;
 }
 
 /* ---- preparation ---- */
 
-static void prepare_step(Train *t) {
-    t->step = rt_step_new(t->s, t->state);
+/* Phases of one program share its memory. */
+static void prepare_steps(Train *t) {
+    for (int i = 0; i < t->schedule.n; i++) {
+        const RtObjective *objective = t->schedule.phases[i].objective;
+        int same = 0;
+        while (same < i && strcmp(t->steps[same].program, objective->program)) same++;
+        t->steps[i] = same < i ? t->steps[same]
+                               : rt_step_new(t->s, t->state, objective->program,
+                                             objective->draws ? t->state->draws : 1);
+    }
+    t->step = &t->steps[0];
     t->latent_numbers = rt_latent_numbers(t->s->model, t->state->sizes);
 }
 
@@ -168,7 +137,7 @@ static bool read_settings(Train *t, RtError *error) {
 static double rate(const Train *t, int64_t step) {
     double warm = fmin(1, (double)(step + 1) / (double)defaults.warm_up);
     if (!t->horizon) return warm;
-    double from = defaults.hold * (double)t->horizon, whole = (double)t->horizon - from;
+    double from = RT_HOLD * (double)t->horizon, whole = (double)t->horizon - from;
     double along = fmax(0, ((double)step - from) / fmax(whole, 1));
     return warm * (defaults.last + (1 - defaults.last) * 0.5 * (1 + cos(M_PI * along)));
 }
@@ -180,8 +149,8 @@ static void fix_horizon(Train *t, int64_t done) {
     double left = 0.97 * t->limit - (now - t->s->started) -
                   (defaults.validations + 1) * t->validation_seconds;
     double steps = (double)done + fmax(left, 0) * (double)done / in_loop;
-    int64_t least = (int64_t)ceil((double)done /
-                                  defaults.hold); /* the schedule so far must be this horizon's */
+    double known = fmin(RT_HOLD, t->schedule.phases[0].until);
+    int64_t least = (int64_t)ceil((double)done / known); /* the schedule so far must be its own */
     t->horizon = steps > (double)least ? (int64_t)steps : least;
     rt_progress_line(t->progress,
                      "%" PRId64 " steps fit into %.0f s (--steps %" PRId64 " repeats this run)",
@@ -198,14 +167,14 @@ static double validate(Train *t) {
  * default sizes. */
 static bool has_settled(const Train *t, int64_t done) {
     int n = t->n_validated, p = defaults.patience;
-    double last_phase = t->n_phases > 1 ? t->phases[t->n_phases - 2].until : 0;
+    double last_phase = t->schedule.phases[t->schedule.n - 1].from;
     if (n < 2 * p || (double)done < (last_phase + 0.2) * (double)t->horizon) return false;
     double before = -INFINITY, now = -INFINITY;
     for (int i = 0; i < n; i++) {
         double *best = i < n - p ? &before : &now;
         if (t->validated[i] > *best) *best = t->validated[i];
     }
-    return (now - before) * (t->step.vary ? t->latent_numbers : 1) < defaults.settled;
+    return (now - before) * (t->step->vary ? t->latent_numbers : 1) < defaults.settled;
 }
 
 /* A settled run keeps what it has and anneals: the rest of the schedule is shortened to a quarter
@@ -244,7 +213,7 @@ static void validate_on_the_way(Train *t, int64_t done) {
     if (!t->horizon || done == t->horizon || done % (every ? every : 1)) return;
     double elbo = validate(t);
     if (t->n_validated < 64) t->validated[t->n_validated++] = elbo;
-    rt_progress_validation(t->progress, elbo, rt_validation_unit(t->step.vary));
+    rt_progress_validation(t->progress, elbo, rt_validation_unit(t->step->vary));
     if (t->log) fprintf(t->log, "{\"step\": %" PRId64 ", \"validation_elbo\": %.9g}\n", done, elbo);
     shorten(t, done);
     replan(t, done);
@@ -255,17 +224,19 @@ static void validate_on_the_way(Train *t, int64_t done) {
 static bool skip_step(Train *t, int64_t step, RtError *error) {
     const RtModel *m = t->s->model;
     int64_t set = 0;
-    while (t->step.set_loss && set < t->state->sets &&
-           isfinite(rt_real_get(m, t->step.set_loss, set)))
+    while (t->step->set_loss && set < t->state->sets &&
+           isfinite(rt_real_get(m, t->step->set_loss, set)))
         set++;
     t->state->skipped++;
     char where[100] = "its gradient";
-    if (t->step.set_loss && set < t->state->sets)
+    if (t->step->set_loss && set < t->state->sets)
         snprintf(where, sizeof where, "the loss of its data set %" PRId64, set);
     if (t->state->skipped <= 5)
         rt_progress_line(t->progress,
                          "step %" PRId64 " skipped: %s is not finite (seed %" PRIu32 ")", step,
                          where, t->s->seed);
+    int phase = rt_schedule_phase(&t->schedule, step, t->horizon);
+    double entropy = t->schedule.phases[phase].objective->entropy;
     bool hopeless = t->state->skipped > 20 && t->updates == 0;
     bool too_many = step + 1 >= defaults.skips_from &&
                     (double)t->state->skipped > defaults.skipped * (double)(step + 1);
@@ -276,8 +247,11 @@ static bool skip_step(Train *t, int64_t step, RtError *error) {
         " steps gave a loss or gradient that is not finite (the last: step %" PRId64
         ", %s, seed %" PRIu32
         ")\n  a prior whose draws overflow, or a scale that reaches 0, does this: look at "
-        "simulate --seed %" PRIu32,
-        t->state->skipped, step + 1, step, where, t->s->seed, t->s->seed);
+        "simulate --seed %" PRIu32 "%s",
+        t->state->skipped, step + 1, step, where, t->s->seed, t->s->seed,
+        entropy > 0 ? ""
+                    : "\n  without entropy nothing keeps a scale away from 0, where the density of "
+                      "a hierarchy has no bound: leave map and unregularised out");
 }
 
 static void note_loss(Train *t, double loss) {
@@ -304,25 +278,30 @@ static double clip(Train *t, double norm) {
 static void draw_sizes(Train *t, int64_t step) {
     const RtModel *m = t->s->model;
     int64_t sizes[RT_MAX_PLATES];
-    for (int64_t b = 0; t->step.vary && b * RT_SIZE_BLOCK < t->state->sets; b++) {
+    for (int64_t b = 0; t->step->vary && b * RT_SIZE_BLOCK < t->state->sets; b++) {
         rt_sizes_draw(m, t->state, t->s->seed, (uint32_t)step, (uint32_t)b, sizes);
-        rt_call_block(t->step.call, b, sizes, t->latent_numbers / rt_latent_numbers(m, sizes));
+        rt_call_block(t->step->call, b, sizes, t->latent_numbers / rt_latent_numbers(m, sizes));
     }
 }
 
 static bool train_step(Train *t, int64_t step, RtError *error) {
     const uint32_t key[2] = {t->s->seed, RT_FOR_STEP};
-    rt_binding_refresh(t->step.inputs);
-    rt_binding_control(t->step.inputs, "entropy_weight", entropy_weight(t, step));
+    int i = rt_schedule_phase(&t->schedule, step, t->horizon);
+    const RtPhase *phase = &t->schedule.phases[i];
+    t->step = &t->steps[i];
+    rt_binding_refresh(t->step->inputs);
+    rt_binding_control(t->step->inputs, "entropy_weight", phase->objective->entropy);
+    rt_binding_control(t->step->inputs, "likelihood_weight",
+                       rt_phase_likelihood(phase, step, t->horizon));
     draw_sizes(t, step);
-    rt_call_run(t->step.call, key, (uint32_t)step, 0, t->state->sets);
-    double norm = rt_adam_norm(t->step.adam);
-    if (!isfinite(*t->step.loss) || !isfinite(norm)) return skip_step(t, step, error);
+    rt_call_run(t->step->call, key, (uint32_t)step, 0, t->state->sets);
+    double norm = rt_adam_norm(t->step->adam);
+    if (!isfinite(*t->step->loss) || !isfinite(norm)) return skip_step(t, step, error);
     t->updates++;
-    note_loss(t, *t->step.loss);
+    note_loss(t, *t->step->loss);
     double averaging = fmax(defaults.averaging, fmin(1, 9.0 / (double)(t->updates + 8)));
     double lr = t->state->learning_rate * rate(t, step);
-    rt_adam_step(t->step.adam, clip(t, norm), lr, t->updates, averaging);
+    rt_adam_step(t->step->adam, clip(t, norm), lr, t->updates, averaging);
     double per_second = (double)((step + 1) * t->state->sets) / (rt_seconds() - t->loop_started);
     rt_progress_step(t->progress, step, t->horizon, t->mean_loss, sqrt(t->loss_variance), norm,
                      per_second);
@@ -332,7 +311,7 @@ static bool train_step(Train *t, int64_t step, RtError *error) {
                 "{\"step\": %" PRId64
                 ", \"loss\": %.9g, \"gradient_norm\": %.9g, \"learning_rate\": %.6g, "
                 "\"seconds\": %.3f}\n",
-                step, *t->step.loss, norm, lr, rt_seconds() - t->s->started);
+                step, *t->step->loss, norm, lr, rt_seconds() - t->s->started);
     return true;
 }
 
@@ -367,7 +346,7 @@ static void report(Train *t, const char *path) {
                      "%" PRId64 " steps in %.1f s (%" PRId64
                      " skipped), validation ELBO %.3f %s, seed %" PRIu32 "; weights in %s",
                      state->steps, seconds, state->skipped, state->validation,
-                     rt_validation_unit(t->step.vary), state->seed, path);
+                     rt_validation_unit(t->step->vary), state->seed, path);
     if (t->s->options->verbose)
         rt_progress_line(t->progress, "memory    %.1f MiB at most, as measured",
                          (double)rt_peak_memory() / 1048576);
@@ -378,7 +357,7 @@ static void report(Train *t, const char *path) {
     rt_json_number(&out, t->mean_loss);
     rt_bytes_printf(&out, ", \"validation_elbo\": ");
     rt_json_number(&out, state->validation);
-    rt_bytes_printf(&out, ", \"validation_unit\": \"%s\", ", rt_validation_unit(t->step.vary));
+    rt_bytes_printf(&out, ", \"validation_unit\": \"%s\", ", rt_validation_unit(t->step->vary));
     rt_validation_json(t->validation, &out);
     rt_bytes_printf(&out, ", \"skipped_steps\": %" PRId64 ", \"weights_file\": ", state->skipped);
     rt_json_string(&out, path);
@@ -415,11 +394,11 @@ static bool prepare(Train *t, RtError *error) {
     if (!rt_stats(s, error)) return false;
     if (!s->options->quiet && !s->options->json) rt_preview(s, t->progress);
     rt_state_init_weights(s->model, t->state, s->seed);
-    prepare_step(t);
+    prepare_steps(t);
     prepare_validation(t);
     rt_validation_simulate(t->validation);
     double start = validate(t);
-    rt_progress_validation(t->progress, start, rt_validation_unit(t->step.vary));
+    rt_progress_validation(t->progress, start, rt_validation_unit(t->step->vary));
     return true;
 }
 
@@ -451,7 +430,7 @@ int64_t rt_train_bytes(RtSession *s) {
     RtError error;
     Train t = {.s = s, .state = s->state};
     if (!read_settings(&t, &error)) return 0;
-    prepare_step(&t);
+    prepare_steps(&t);
     prepare_validation(&t);
     return rt_mem_bytes(s->mem);
 }

@@ -87,10 +87,10 @@ static void add_text(Text *out, const char *key, const char *text) {
 /* Kinds of line in the order of runtime/abi.h; within a kind in the model's order. */
 void manifest_model(Text *out, const Dual *dual, bool f64, const char *target) {
     const Model *model = dual->analysis->model;
-    bool mean_field = dual->options.family == FAMILY_ADAVI;
+    const FamilyInfo *family = family_of(&dual->options);
     text_add(out, "adavic-manifest 1\n");
     text_printf(out, "model %s\nsource-hash %016" PRIx64 "\nreal %s\nfamily %s\n", model->name,
-                model->hash, f64 ? "f64" : "f32", mean_field ? "adavi" : "structured");
+                model->hash, f64 ? "f64" : "f32", family->name);
     text_add(out, "target ");
     manifest_quote(out, target);
     text_add(out, "\n");
@@ -100,16 +100,14 @@ void manifest_model(Text *out, const Dual *dual, bool f64, const char *target) {
     const DualSettings *set = &model->dual;
     if (set->sets) text_printf(out, "setting sets %" PRId64 "\n", set->sets);
     if (set->draws) text_printf(out, "setting draws %" PRId64 "\n", set->draws);
-    /* The published schedule: without the entropy for the first half, then reverse KL. */
-    const char *objective = dual->options.paper ? "unregularised:1,reverse-kl:1" : NULL;
-    if (set->objective) objective = set->objective;
-    if (objective) add_text(out, "objective", objective);
+    if (dual->objective) add_text(out, "objective", dual->objective);
     add_text(out, "version", ADAVIC_VERSION);
     Text shown;
     text_init(&shown, out->arena);
-    model_print_descriptors(&shown, dual->analysis, mean_field);
+    model_print_descriptors(&shown, dual->analysis, family->title);
     add_text(out, "descriptors", shown.data);
     text_init(&shown, out->arena);
-    model_print_analysis(&shown, dual->analysis, mean_field);
+    model_print_analysis(&shown, dual->analysis, family->title, family->factors);
+    dual_print_objectives(&shown, dual->analysis, &dual->options);
     add_text(out, "analysis", shown.data);
 }

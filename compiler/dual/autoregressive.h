@@ -13,9 +13,9 @@ typedef struct Maf {
     bool relu;
 } Maf;
 
-/* y_i = z_i exp(ls_i(y_<i, context)) + shift_i(y_<i, context) over feature_axis(d); adds the log
- * scales to *log_det. */
-IrValue maf(Build *b, const char *name, const Maf *shape, IrValue z, int64_t d,
+/* y_i = z_i exp(ls_i(y_<i, context)) + shift_i(y_<i, context) over feature_axis(d): y of `from` =
+ * z, or z of `from` = y; adds the log scales to *log_det. */
+IrValue maf(Build *b, const char *name, const Maf *shape, Way way, IrValue from, int64_t d,
             const Block *context, IrValue *log_det);
 IrValue clipped(Build *b, IrValue x, double at); /* at * tanh(x / at) */
 

@@ -49,3 +49,20 @@ IrValue bent(Build *b, IrValue y, const Bend *bend, AxisId flat, IrValue *log_de
     *log_det = ir_add(p, *log_det, ir_sum(p, ir_log(p, slope), &flat, 1));
     return ir_sub(p, ir_sub(p, up, down), bend->skew);
 }
+
+IrValue unbent(Build *b, IrValue t, const Bend *bend, AxisId flat, IrValue *log_det) {
+    IrProgram *p = b->p;
+    IrValue half = number(b, 0.5), x = ir_add(p, t, bend->skew), root = root_of(b, x);
+    IrValue l = exponent(b, bend->left), k = exponent(b, bend->right), lk = ir_mul(p, l, k);
+    IrValue mean = ir_mul(p, half, ir_add(p, k, l)), apart = ir_mul(p, half, ir_sub(p, k, l));
+    /* with s = w' - a + apart: l k w^2 - 2 mean s w + s^2 - apart^2 = 0 */
+    IrValue to = ir_mul(p, ir_sign(p, x), ir_log(p, ir_add(p, ir_abs(p, x), root)));
+    IrValue s = ir_add(p, ir_sub(p, to, bend->skew), apart);
+    IrValue right = ir_mul(p, apart, ir_sqrt(p, ir_add(p, ir_square(p, s), lk)));
+    IrValue w = ir_div(p, ir_sub(p, ir_mul(p, mean, s), right), lk);
+    IrValue slope = ir_add(p, mean, ir_mul(p, apart, ir_div(p, w, root_of(b, w))));
+    IrValue up = ir_mul(p, half, ir_exp(p, w)), down = ir_div(p, number(b, 0.25), up);
+    slope = ir_div(p, ir_mul(p, slope, root), ir_add(p, up, down));
+    *log_det = ir_add(p, *log_det, ir_sum(p, ir_log(p, slope), &flat, 1));
+    return ir_sub(p, up, down);
+}

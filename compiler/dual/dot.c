@@ -243,7 +243,7 @@ void dual_print_dot(Text *out, const Dual *dual) {
     text_add(out, "; style=\"\"; color=gray80;\n");
     clusters(out, &left, NULL, 2);
     text_add(out, "  }\n  subgraph cluster_dual {\n    label=\"derived dual, family ");
-    text_add(out, dual->options.family == FAMILY_ADAVI ? "adavi" : "structured");
+    text_add(out, family_of(&dual->options)->name);
     text_add(out, dual->options.paper ? " (as published)" : "");
     text_add(out, "\"; style=\"\"; color=gray80;\n");
     clusters(out, &right, NULL, 2);

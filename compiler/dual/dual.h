@@ -8,7 +8,8 @@
  *                   plates, for the guide's base draws [data, draw, plates, flat event]
  *   weights         "st0.embed.W", "mu_g.affine.shift.0.W", "mu_g.maf.0.W" ...
  *   axes            "data", "draw", the plates' names; event axes are internal
- *   control input   "entropy_weight": w in loss = mean over sets and draws of w log q - log p
+ *   control inputs  "entropy_weight", "likelihood_weight": w and b in a loss, the mean over sets
+ * and draws of w log q - log p(latents) - b log p(data | latents) (objectives.c)
  *
  * The programs' inputs and outputs are listed in runtime/abi.h.
  */
@@ -19,7 +20,11 @@
 #include "ir/ir.h"
 #include "model/model.h"
 
-typedef enum { FAMILY_STRUCTURED, FAMILY_ADAVI } Family;
+typedef enum {
+#define FAMILY(ENUM, ...) FAMILY_##ENUM,
+#include "dual/families.def"
+#undef FAMILY
+} Family;
 
 typedef struct DualOptions {
     Family family;
@@ -27,6 +32,16 @@ typedef struct DualOptions {
                       start */
     bool no_exact; /* attention and flows alone: no moments, no log(1+n); input scaling stays */
 } DualOptions;
+
+typedef struct FamilyInfo {
+    const char *name, *title;
+    Factors factors;
+    const char *help;
+} FamilyInfo;
+extern const FamilyInfo family_info[]; /* by Family */
+extern const int family_count;
+bool family_named(const char *name, Family *family);
+const FamilyInfo *family_of(const DualOptions *options);
 
 typedef struct DualWeight {
     const char *name;
@@ -53,20 +68,36 @@ typedef struct DualFlow {
     VEC(const Var *) given;     /* the latents among them */
 } DualFlow;
 
+typedef struct DualProgram {
+    IrProgram *p;
+    const char *lanes; /* the axis that fills lanes: data sets in training, draws where one data set
+                          is answered for */
+} DualProgram;
+
 typedef struct Dual {
     const Analysis *analysis;
     DualOptions options;
+    const char *objective; /* what training starts from; NULL: the default */
+    bool densities;        /* some objective asks for densities of given latents */
+    bool fixed;            /* plates around latents have their declared sizes in the program under
+                              construction (total.c) */
     VEC(DualWeight) weights;
     VEC(DualEncoding) encodings; /* parents before children */
     VEC(DualFlow) flows;         /* in the order in which they draw */
     IrProgram *simulate, *prepare, *step, *posterior, *logjoint;
+    VEC(DualProgram) programs; /* these five, and those of objectives.def that were asked for */
 } Dual;
+
+const IrProgram *dual_program(const Dual *dual, const char *name); /* or NULL */
 
 /* NULL after a report: the model is larger than this version can derive a dual for. */
 Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis, const DualOptions *options);
 /* The same for models known to be small: one that is too large ends the program. */
 Dual *dual_build(Arena *arena, const Analysis *analysis, const DualOptions *options);
 
+/* objectives.c: the objective that the model or the user asks for, and the flows whose direction
+ * follows from it; nothing where none is asked for. */
+void dual_print_objectives(Text *out, const Analysis *analysis, const DualOptions *options);
 /* dot.c, json.c: the template beside the dual as a picture for graphviz, and all that is known of
  * both. */
 void dual_print_dot(Text *out, const Dual *dual);

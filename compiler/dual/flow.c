@@ -9,59 +9,28 @@
  * it is not.
  *
  * F = affine . bend . autoregressive (the last for D > 1 only; bend.c) . tie (coupled instances
- * only). The affine map starts as a fusion of two Gaussians that the compiler knows: the prior of
- * the latent given K, N(v0, s0^2), and, where the data has a moment that speaks of the latent, that
- * moment with its standard error:
- *
- *     gate      = logistic(log s0^2 - log se^2 + correction)
- *     shift     = v0 + gate (moment - v0) + scale * correction
- *     log scale = log s0 + log(1 - gate) / 2 + correction
- *
- * All corrections come from a network of E and K whose last layer starts at zero, so training
- * starts from a proper guide. --paper has its own affine map and order (ADAVI, appendix).
+ * only). The affine map starts from what the compiler knows (affine.c); the networks of E and K
+ * that correct it have a last layer of zeros, so training starts from a proper guide. --paper has
+ * its own order (ADAVI, appendix).
  */
 #include "dual/autoregressive.h"
 #include "dual/plate.h"
 #include "dual/settings.h"
+#include "dual/template.h"
+#include "dual/total.h"
 
 #include <math.h>
 
-enum { MAX_JOINT = 32, HIDDEN = 32, WIDE_HIDDEN = 64, MAF_HIDDEN = 32 };
+enum { MAF_HIDDEN = 32 };
 
 static const double LOG_2PI = 1.8378770664093454836;
-static const double PAPER_CLIP = 8, CLIP = 4;
+static const double CLIP = 4;
 
-/* A latent template, or the joint one of all that stands outside the plates. */
-typedef struct Template {
-    const char *name;
-    const Plate *plate;
-    int n;
-    const Var *latent[MAX_JOINT];
-    int64_t start[MAX_JOINT], size;
-    const Conditioning *conditioning; /* NULL: the joint template */
-    AxisId flat;
-} Template;
-
-/* Beyond what is written out number by number, networks are layers over the whole event. */
-static bool is_wide(const Template *t) {
-    return t->size > MAX_UNROLLED;
-}
-
-static int64_t hidden_width(const Template *t) {
-    return is_wide(t) ? WIDE_HIDDEN : HIDDEN;
-}
-
-typedef struct GuideState {
-    Build *b;
-    const Encoding *enc;
-    Val *free; /* by Var.index: unconstrained values of the latents drawn so far */
-    bool show;
-    IrValue log_q;
-} GuideState;
-
-static int64_t free_size(const Var *latent) {
-    Type free = model_free_type(latent);
-    return event_size(&free);
+/* Then the flow between base draw and affine map can be drawn in one pass, or its density taken in
+ * one, not both: it is drawn, unless an objective asks for densities of latents that the guide did
+ * not draw. Such events are written out then, too (and add_latent bounds them). */
+static bool in_layers(const Build *b, const Template *t) {
+    return is_wide(t) && !b->dual->densities;
 }
 
 /* ------------------------------------------------------------------ conditioning */
@@ -142,141 +111,6 @@ static Blocks context_of(GuideState *g, const Template *t) {
     return blocks;
 }
 
-/* ------------------------------------------------------------------ affine maps */
-
-typedef struct Affine {
-    IrValue shift, log_scale; /* over the flat axis */
-    Bend bend;
-} Affine;
-
-static void add_flat(Build *b, const Template *t, IrValue *sum, int i, Val val) {
-    AxisId own = feature_axis(b, free_size(t->latent[i]));
-    IrValue v = flatten(b, val, own);
-    if (t->n > 1) {
-        /* a joint template: the latent's stretch of the flat event. Padding needs two axes. */
-        AxisId from = named_axis(b, "part", free_size(t->latent[i]));
-        v = ir_pad(b->p, ir_rename(b->p, v, own, from), from, t->flat, t->start[i]);
-    }
-    *sum = *sum == IR_NONE ? v : ir_add(b->p, *sum, v);
-}
-
-/* What every number of a wide event takes from its own features: of the context, the blocks over
- * the event axes of a latent, each with one weight per number. IR_NONE: there are none. */
-static IrValue own_features(Build *b, const Template *t, const Blocks *context, int correction) {
-    IrProgram *p = b->p;
-    IrValue all = IR_NONE;
-    for (int i = 0; i < t->n; i++) {
-        const Var *var = t->latent[i];
-        Type free = model_free_type(var);
-        Val sum = val_of(IR_NONE, &free);
-        AxisId events[MAX_DIMS];
-        int n = event_axes(b, &sum, events);
-        for (int k = 0; k < context->n && n; k++) {
-            const Block *block = &context->at[k];
-            if (block->n_axes != n || memcmp(block->axes, events, sizeof *events * (size_t)n))
-                continue;
-            const char *name = arena_printf(b->arena, "%s.own.%d.%s.%s", t->name, correction,
-                                            var->name, block->tag);
-            IrValue w = weight(b, name, events, n, (IrInit){INIT_CONSTANT, 0});
-            IrValue term = ir_mul(p, block->v, w);
-            sum.v = sum.v == IR_NONE ? term : ir_add(p, sum.v, term);
-        }
-        if (sum.v != IR_NONE) add_flat(b, t, &all, i, sum);
-    }
-    return all;
-}
-
-/* The corrections (gate, shift, log scale, left tail, right tail, skew), zero at the start, each
- * over the flat axis. Those of a wide event read the context through the hidden units alone, and
- * each number its own features: weights from every feature to every number would be most of the
- * network. */
-static void corrections(Build *b, const Template *t, const Blocks *context, IrValue hidden,
-                        IrValue out[6]) {
-    Blocks in = {.n = 0};
-    if (!is_wide(t)) in = *context;
-    AxisId f = feature_axis(b, hidden_width(t));
-    blocks_add(&in, block_of(hidden, 1, &f, "hidden"));
-    const char *name = arena_printf(b->arena, "%s.affine", t->name);
-    IrValue all = dense(b, name, &in, 6 * t->size, 0);
-    AxisId six = feature_axis(b, 6 * t->size);
-    for (int i = 0; i < 6; i++) {
-        out[i] = ir_slice(b->p, all, six, t->flat, i * t->size);
-        IrValue own = is_wide(t) ? own_features(b, t, context, i) : IR_NONE;
-        if (own != IR_NONE) out[i] = ir_add(b->p, out[i], own);
-    }
-}
-
-static Affine fused_affine(GuideState *g, const Template *t, const Blocks *context,
-                           IrValue hidden) {
-    Build *b = g->b;
-    IrProgram *p = b->p;
-    IrValue v0 = IR_NONE, s0 = IR_NONE, moment = IR_NONE, error = IR_NONE;
-    double *has = arena_array(b->arena, double, t->size);
-    int n_moments = 0;
-    for (int i = 0; i < t->n; i++) {
-        const Var *var = t->latent[i];
-        Gaussian prior = start_of(b, g->enc, var), own = prior;
-        bool fuse = moment_of(b, g->enc, var, &own);
-        n_moments += fuse;
-        for (int64_t k = 0; k < free_size(var); k++) has[t->start[i] + k] = fuse;
-        add_flat(b, t, &v0, i, prior.centre);
-        add_flat(b, t, &s0, i, prior.spread);
-        add_flat(b, t, &moment, i, own.centre);
-        add_flat(b, t, &error, i, own.spread);
-    }
-    IrValue correct[6];
-    corrections(b, t, context, hidden, correct);
-    Affine a = {
-        .shift = v0, .log_scale = ir_log(p, s0), .bend = {correct[3], correct[4], correct[5]}};
-    if (n_moments) {
-        IrValue where = ir_table(p, has, &t->flat, 1);
-        IrValue ratio =
-            ir_mul(p, number(b, 2),
-                   ir_sub(p, a.log_scale, ir_log(p, ir_max(p, error, number(b, DUAL_TINY)))));
-        IrValue logit = ir_add(p, ratio, correct[0]);
-        IrValue gate = ir_mul(p, where, ir_logistic(p, logit));
-        a.shift = ir_add(p, v0, ir_mul(p, gate, ir_sub(p, moment, v0)));
-        IrValue rest = ir_mul(p, ir_mul(p, number(b, 0.5), where), ir_softplus(p, logit));
-        a.log_scale = ir_sub(p, a.log_scale, rest);
-    }
-    a.log_scale = ir_add(p, a.log_scale, clipped(b, correct[2], CLIP));
-    a.shift = ir_add(p, a.shift, ir_mul(p, ir_exp(p, a.log_scale), correct[1]));
-    return a;
-}
-
-/* The published affine map: t + L u, L lower triangular, from two small networks of the encoding.
- * Gives the sum of log-diagonals through *log_det. */
-static IrValue paper_affine(GuideState *g, const Template *t, const Blocks *context, IrValue u,
-                            IrValue *log_det) {
-    Build *b = g->b;
-    IrProgram *p = b->p;
-    int64_t d = t->size, width = 8;
-    IrValue out[2];
-    const char *const part[] = {"shift", "scale"};
-    for (int i = 0; i < 2; i++) {
-        const char *name = arena_printf(b->arena, "%s.affine.%s", t->name, part[i]);
-        IrValue h = ir_relu(p, dense(b, arena_printf(b->arena, "%s.0", name), context, width, 1));
-        out[i] = dense_plain(b, arena_printf(b->arena, "%s.1", name), h, width,
-                             i ? d * (d + 1) / 2 : d, 0.1);
-        if (g->show) ir_output(p, arena_printf(b->arena, "flow:%s:%s", t->name, part[i]), out[i]);
-    }
-    AxisId triangle = feature_axis(b, d * (d + 1) / 2);
-    IrValue z = out[0];
-    *log_det = number(b, 0);
-    int64_t at = 0;
-    for (int64_t i = 0; i < d; i++)
-        for (int64_t j = 0; j <= i; j++, at++) {
-            IrValue l = ir_pick(p, out[1], triangle, at);
-            if (i == j) {
-                l = clipped(b, l, PAPER_CLIP);
-                *log_det = ir_add(p, *log_det, l);
-                l = ir_exp(p, l);
-            }
-            z = ir_add(p, z, ir_place(p, ir_mul(p, l, ir_pick(p, u, t->flat, j)), t->flat, i));
-        }
-    return z;
-}
-
 /* ------------------------------------------------------------------ templates */
 
 static IrValue base_draw(Build *b, const Template *t) {
@@ -296,24 +130,29 @@ static IrValue hidden_of(Build *b, const Template *t, const Blocks *context) {
 static const Maf RESIDUAL = {.n_layers = 2, .width = MAF_HIDDEN, .clip = 4, .last_gain = 0};
 
 static IrValue residual_flow(Build *b, const Template *t, const FlowSetting *setting,
-                             IrValue hidden, IrValue u, IrValue *log_det) {
+                             IrValue hidden, Way way, IrValue from, IrValue *log_det) {
     AxisId f = feature_axis(b, hidden_width(t));
     Block of_hidden = block_of(hidden, 1, &f, "hidden");
     Maf shape = maf_with_setting(setting, &RESIDUAL);
-    if (!is_wide(t)) return maf(b, t->name, &shape, u, t->size, &of_hidden, log_det);
+    if (!in_layers(b, t)) return maf(b, t->name, &shape, way, from, t->size, &of_hidden, log_det);
     shape.width = iaf_hidden(t->size);
-    return iaf(b, t->name, &shape, u, t->size, &of_hidden, log_det);
+    return iaf(b, t->name, &shape, from, t->size, &of_hidden, log_det);
 }
 
-static IrValue paper_flow(GuideState *g, const Template *t, const Blocks *context, IrValue u,
-                          IrValue *log_det) {
+static IrValue paper_flow(GuideState *g, const Template *t, const Blocks *context, Way way,
+                          IrValue from, IrValue *log_det) {
     static const Maf PAPER_MAF = {
         .n_layers = 3, .width = 32, .clip = 8, .last_gain = 0.1, .relu = true};
-    const FlowSetting *setting = flow_setting(g->b, t->latent, t->n);
-    IrValue z = paper_affine(g, t, context, u, log_det);
-    if (setting && setting->affine) return z;
+    Build *b = g->b;
+    const FlowSetting *setting = flow_setting(b, t->latent, t->n);
     Maf shape = maf_with_setting(setting, &PAPER_MAF);
-    return maf(g->b, t->name, &shape, z, t->size, &context->at[0], log_det);
+    bool affine = setting && setting->affine;
+    PaperAffine a = paper_affine(g, t, context);
+    if (way == WAY_DENSITY && !affine)
+        from = maf(b, t->name, &shape, way, from, t->size, &context->at[0], log_det);
+    IrValue z = paper_apply(b, t, &a, way, from, log_det);
+    if (way == WAY_DENSITY || affine) return z;
+    return maf(b, t->name, &shape, way, z, t->size, &context->at[0], log_det);
 }
 
 /* A mean of the data is cheaper, and as good where it speaks of one number at a time. */
@@ -343,10 +182,31 @@ static IrValue newton_flow(GuideState *g, const Template *t, const Newton *start
     return newton_apply(b, start, t->flat, y, log_det);
 }
 
+/* The inverse of newton_apply: L' (v - centre) / spread. Only the log-Jacobian of that map is
+ * taken from it. */
+static IrValue newton_undo(Build *b, const Newton *start, AxisId flat, IrValue v,
+                           IrValue *log_det) {
+    IrProgram *p = b->p;
+    int64_t n = start->size;
+    IrValue w = ir_div(p, ir_sub(p, v, start->centre), start->spread), t = IR_NONE;
+    for (int64_t i = 0; i < n; i++) {
+        IrValue sum = IR_NONE;
+        for (int64_t k = i; k < n; k++) {
+            IrValue term = ir_mul(p, start->factor[k * n + i], ir_pick(p, w, flat, k));
+            sum = sum == IR_NONE ? term : ir_add(p, sum, term);
+        }
+        IrValue placed = ir_place(p, sum, flat, i);
+        t = t == IR_NONE ? placed : ir_add(p, t, placed);
+        *log_det = ir_sub(p, *log_det, ir_log(p, start->factor[i * n + i]));
+    }
+    *log_det = ir_add(p, *log_det, ir_sum(p, ir_log(p, start->spread), &flat, 1));
+    return t;
+}
+
 /* Where instances are coupled (a reduction over them is observed, say): u + (exp(c) - 1) mean of u
  * over the plate, c a function of what is around the plate. Instances then vary together or against
  * each other, all pairs alike; the determinant over n instances is exp(c). */
-static IrValue tied(GuideState *g, const Template *t, IrValue u, IrValue *log_det) {
+static IrValue tied(GuideState *g, const Template *t, Way way, IrValue u, IrValue *log_det) {
     Build *b = g->b;
     IrProgram *p = b->p;
     AxisId axis = b->plate[t->plate->index];
@@ -360,7 +220,18 @@ static IrValue tied(GuideState *g, const Template *t, IrValue u, IrValue *log_de
     IrValue share = ir_recip(p, ir_extent(p, axis)); /* log_det counts once per instance */
     IrValue mean = ir_mul(p, ir_sum(p, u, &axis, 1), share);
     *log_det = ir_add(p, *log_det, ir_mul(p, ir_sum(p, c, &t->flat, 1), share));
+    if (way == WAY_DENSITY) c = ir_neg(p, c); /* the mean is exp(c) times that of the base draws */
     return ir_add(p, u, ir_mul(p, ir_sub(p, ir_exp(p, c), number(b, 1)), mean));
+}
+
+static bool is_coupled(const Build *b, const Template *t) {
+    return t->plate && t->conditioning && !t->conditioning->exact && is_structured(b);
+}
+
+static bool is_affine(const Build *b, const Template *t) {
+    if (b->options.family == FAMILY_MEAN_FIELD) return true;
+    const FlowSetting *setting = flow_setting(b, t->latent, t->n);
+    return setting && setting->affine;
 }
 
 static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *context, IrValue u,
@@ -369,15 +240,14 @@ static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *cont
     IrProgram *p = b->p;
     IrValue hidden = hidden_of(b, t, context), y = u;
     const FlowSetting *setting = flow_setting(b, t->latent, t->n);
-    bool affine = setting && setting->affine;
+    bool affine = is_affine(b, t);
     *log_det = number(b, 0);
-    bool coupled = t->plate && t->conditioning && !t->conditioning->exact && is_structured(b);
-    if (coupled) y = tied(g, t, u, log_det);
-    if (t->size > 1 && !affine) y = residual_flow(b, t, setting, hidden, y, log_det);
+    if (is_coupled(b, t)) y = tied(g, t, WAY_DRAW, u, log_det);
+    if (t->size > 1 && !affine) y = residual_flow(b, t, setting, hidden, WAY_DRAW, y, log_det);
     Newton start;
     if (starts_by_newton(g, t, &start))
         return newton_flow(g, t, &start, affine, context, hidden, y, log_det);
-    Affine a = fused_affine(g, t, context, hidden);
+    Affine a = affine_of(g, t, context, hidden);
     if (!affine) y = bent(b, y, &a.bend, t->flat, log_det);
     IrValue sum =
         ir_has_axis(p, a.log_scale, t->flat) ? ir_sum(p, a.log_scale, &t->flat, 1) : a.log_scale;
@@ -387,6 +257,45 @@ static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *cont
         ir_output(p, arena_printf(b->arena, "flow:%s:scale", t->name), a.log_scale);
     }
     return ir_add(p, a.shift, ir_mul(p, ir_exp(p, a.log_scale), y));
+}
+
+/* The base draw of v: derived_flow backwards, map by map. */
+static IrValue derived_inverse(GuideState *g, const Template *t, const Blocks *context, IrValue v,
+                               IrValue *log_det) {
+    Build *b = g->b;
+    IrProgram *p = b->p;
+    IrValue hidden = hidden_of(b, t, context), y, shift, log_scale;
+    const FlowSetting *setting = flow_setting(b, t->latent, t->n);
+    bool affine = is_affine(b, t);
+    Bend bend;
+    Newton start;
+    if (starts_by_newton(g, t, &start)) {
+        IrValue correct[6];
+        corrections(b, t, context, hidden, correct);
+        v = newton_undo(b, &start, t->flat, v, log_det);
+        shift = correct[1], log_scale = clipped(b, correct[2], CLIP);
+        bend = (Bend){correct[3], correct[4], correct[5]};
+    } else {
+        Affine a = affine_of(g, t, context, hidden);
+        shift = a.shift, log_scale = a.log_scale, bend = a.bend;
+    }
+    *log_det = ir_add(p, *log_det, ir_sum(p, along(b, log_scale, &t->flat, 1), &t->flat, 1));
+    y = ir_mul(p, ir_sub(p, v, shift), ir_exp(p, ir_neg(p, log_scale)));
+    if (!affine) y = unbent(b, y, &bend, t->flat, log_det);
+    if (t->size > 1 && !affine) y = residual_flow(b, t, setting, hidden, WAY_DENSITY, y, log_det);
+    if (is_coupled(b, t)) y = tied(g, t, WAY_DENSITY, y, log_det);
+    return y;
+}
+
+/* Where the affine map alone puts the centre of the base distribution. */
+static IrValue centre_of(GuideState *g, const Template *t, const Blocks *context) {
+    Build *b = g->b;
+    if (b->options.paper) return paper_affine(g, t, context).shift;
+    IrValue hidden = hidden_of(b, t, context), unused = number(b, 0), correct[6];
+    Newton start;
+    if (!starts_by_newton(g, t, &start)) return affine_of(g, t, context, hidden).shift;
+    corrections(b, t, context, hidden, correct);
+    return newton_apply(b, &start, t->flat, correct[1], &unused);
 }
 
 /* For people, once: in the program that shows the flows' parameters. */
@@ -399,52 +308,128 @@ static void describe(GuideState *g, const Template *t, const Blocks *context) {
     if (is_structured(b) && t->conditioning)
         for (int i = 0; i < t->conditioning->n_on; i++)
             vec_push(b->arena, &flow.given, t->conditioning->on[i]);
+    for (int i = 0; i < b->model->vars.n && b->options.family == FAMILY_CASCADING; i++) {
+        const Var *parent = b->model->vars.data[i];
+        bool read = false;
+        for (int k = 0; k < t->latent[0]->dist->n_params; k++)
+            read |= expr_mentions(t->latent[0]->args[k], parent);
+        if (parent->kind == VAR_LATENT && read) vec_push(b->arena, &flow.given, parent);
+    }
     vec_push(b->arena, &b->dual->flows, flow);
+}
+
+/* log N(u) - log_det. */
+static IrValue base_density(Build *b, const Template *t, IrValue u, IrValue log_det) {
+    IrProgram *p = b->p;
+    IrValue square = ir_contract(p, u, u, &t->flat, 1);
+    IrValue log_q =
+        ir_mul(p, number(b, -0.5), ir_add(p, square, number(b, LOG_2PI * (double)t->size)));
+    return ir_sub(p, log_q, log_det);
+}
+
+/* log |d value / dv|, summed over the event; over all instances, where these are in the template.
+ */
+static IrValue link_slope(Build *b, const Template *t, const Var *var, Val free) {
+    IrProgram *p = b->p;
+    Val jacobian = lower_link(b, var, LINK_LOG_JACOBIAN, free);
+    AxisId events[MAX_DIMS];
+    int n = event_axes(b, &jacobian, events);
+    for (int k = 0; k < n; k++) {
+        bool has = ir_has_axis(p, jacobian.v, events[k]);
+        jacobian.v = has ? ir_sum(p, jacobian.v, &events[k], 1)
+                         : ir_mul(p, jacobian.v, number(b, (double)jacobian.dims[k]));
+    }
+    return t->total ? sum_over_plates(b, jacobian.v, var->type.plate) : jacobian.v;
+}
+
+/* v is known: the latents' values, and what they are as features. Takes the slopes of their links
+ * from *log_q, unless that is NULL. */
+static void set_latents(GuideState *g, const Template *t, IrValue v, IrValue *log_q) {
+    Build *b = g->b;
+    for (int i = 0; i < t->n; i++) {
+        const Var *var = t->latent[i];
+        Type type = model_free_type(var);
+        Val free = t->total ? total_scatter(b, var, v, t->flat, t->start[i])
+                            : unflatten(b, v, t->flat, t->start[i], &type);
+        g->free[var->index] = free;
+        b->value[var->index] = lower_link(b, var, LINK_FORWARD, free);
+        if (log_q) *log_q = ir_sub(b->p, *log_q, link_slope(b, t, var, free));
+    }
+}
+
+static void add_log_q(GuideState *g, const Template *t, IrValue log_q) {
+    log_q = sum_over_plates(g->b, log_q, t->plate);
+    g->own[t->latent[0]->index] = log_q;
+    g->log_q = g->log_q == IR_NONE ? log_q : ir_add(g->b->p, g->log_q, log_q);
 }
 
 static void sample_template(GuideState *g, Template *t) {
     Build *b = g->b;
-    IrProgram *p = b->p;
-    t->flat = feature_axis(b, t->size);
     Blocks context = context_of(g, t);
     describe(g, t, &context);
-    IrValue u = base_draw(b, t), log_det;
-    IrValue v = b->options.paper ? paper_flow(g, t, &context, u, &log_det)
+    IrValue u = base_draw(b, t), log_det = IR_NONE;
+    IrValue v = b->options.paper ? paper_flow(g, t, &context, WAY_DRAW, u, &log_det)
                                  : derived_flow(g, t, &context, u, &log_det);
-    IrValue square = ir_contract(p, u, u, &t->flat, 1);
-    IrValue log_q =
-        ir_mul(p, number(b, -0.5), ir_add(p, square, number(b, LOG_2PI * (double)t->size)));
-    log_q = ir_sub(p, log_q, log_det);
+    IrValue log_q = base_density(b, t, u, log_det);
+    set_latents(g, t, v, &log_q);
+    add_log_q(g, t, log_q);
+}
+
+static void locate_template(GuideState *g, Template *t) {
+    Blocks context = context_of(g, t);
+    set_latents(g, t, centre_of(g, t, &context), NULL);
+}
+
+static void invert_template(GuideState *g, Template *t) {
+    Build *b = g->b;
+    IrValue v = IR_NONE, log_det = number(b, 0), log_q;
+    Blocks context = context_of(g, t);
     for (int i = 0; i < t->n; i++) {
-        const Var *var = t->latent[i];
-        Type type = model_free_type(var);
-        Val free = unflatten(b, v, t->flat, t->start[i], &type);
-        g->free[var->index] = free;
-        b->value[var->index] = lower_link(b, var, LINK_FORWARD, free);
-        Val jacobian = lower_link(b, var, LINK_LOG_JACOBIAN, free);
-        AxisId events[MAX_DIMS];
-        int n = event_axes(b, &jacobian, events);
-        for (int k = 0; k < n; k++) {
-            bool has = ir_has_axis(p, jacobian.v, events[k]);
-            jacobian.v = has ? ir_sum(p, jacobian.v, &events[k], 1)
-                             : ir_mul(p, jacobian.v, number(b, (double)jacobian.dims[k]));
-        }
-        log_q = ir_sub(p, log_q, jacobian.v);
+        int at = t->latent[i]->index;
+        g->free[at] = g->given_free ? g->given_free[at]
+                                    : lower_link(b, t->latent[i], LINK_INVERSE, g->given[at]);
+        add_flat(b, t, &v, i, g->free[at]);
+        if (t->total) b->value[at] = g->given[at]; /* others may be bounded by it */
     }
-    log_q = sum_over_plates(b, log_q, t->plate);
-    g->log_q = g->log_q == IR_NONE ? log_q : ir_add(p, g->log_q, log_q);
+    if (in_layers(b, t) && !is_affine(b, t)) {
+        if (!g->drawn) internal_error("dual", "no density of given %s", t->name);
+        log_q = g->drawn[t->latent[0]->index];
+        g->log_q = g->log_q == IR_NONE ? log_q : ir_add(b->p, g->log_q, log_q);
+    } else {
+        IrValue u = b->options.paper ? paper_flow(g, t, &context, WAY_DENSITY, v, &log_det)
+                                     : derived_inverse(g, t, &context, v, &log_det);
+        log_q = base_density(b, t, u, log_det);
+        for (int i = 0; i < t->n; i++)
+            log_q =
+                ir_sub(b->p, log_q, link_slope(b, t, t->latent[i], g->free[t->latent[i]->index]));
+        add_log_q(g, t, log_q);
+    }
+    for (int i = 0; i < t->n; i++) /* now that it is drawn, so to speak */
+        b->value[t->latent[i]->index] = g->given[t->latent[i]->index];
+}
+
+/* Drawing number by number would take as many passes as there are numbers. */
+static _Noreturn void no_density(Build *b, const Var *var, int64_t size) {
+    if (!b->diags) internal_error("dual", "no density of given %s", var->name);
+    diag_report(b->diags, DIAG_NO_DENSITY, var->span, var->name, (long long)size, MAX_PAPER);
+    longjmp(*b->too_large, 1);
 }
 
 static void add_latent(Build *b, Template *t, const Var *var) {
     bool joint = !t->conditioning;
-    if (t->n == MAX_JOINT) over_limit(b, var, "latents outside all plates", MAX_JOINT);
+    if (t->n == MAX_JOINT)
+        over_limit(b, var, t->total ? "latents in one flow" : "latents outside all plates",
+                   MAX_JOINT);
     t->start[t->n] = t->size;
     t->latent[t->n++] = var;
-    t->size += free_size(var);
+    t->size += t->total ? total_size(var) : free_size(var);
     int64_t most = b->options.paper ? MAX_PAPER : MAX_FLOW;
+    if (b->dual->densities && t->size > MAX_PAPER && t->size <= most && !is_affine(b, t))
+        no_density(b, var, t->size);
     if (t->size <= most) return;
     const char *what = joint ? "numbers in all latents outside all plates, which share one flow"
                              : arena_printf(b->arena, "numbers in latent `%s`", var->name);
+    if (t->total) what = "numbers in all instances of all latents, which share one flow";
     if (b->options.paper) what = arena_printf(b->arena, "%s (--paper)", what);
     over_limit(b, var, what, most);
 }
@@ -465,10 +450,34 @@ bool is_joint(const Var *latent) {
     return !latent->type.plate && !bounded_by_latents(latent);
 }
 
-IrValue guide_sample(Build *b, const Encoding *enc, bool show) {
+/* Number i of the latents as they are drawn: laws follow the model, all else the analysis. */
+static const Conditioning *in_turn(const Build *b, int i) {
+    const Conditioning *order = b->analysis->order;
+    bool as_modelled =
+        b->options.family == FAMILY_CASCADING || b->options.family == FAMILY_TOTAL_FLOW;
+    if (!as_modelled) return &order[i];
+    for (int k = 0, n = 0; k < b->model->vars.n; k++) {
+        const Var *var = b->model->vars.data[k];
+        if (var->kind != VAR_LATENT || n++ < i) continue;
+        while (order->latent != var) order++;
+        return order;
+    }
+    internal_error("dual", "no latent %d", i);
+}
+
+typedef void VisitTemplate(GuideState *g, Template *t);
+
+/* Every template in the order in which they are drawn. */
+static void each_template(GuideState *g, VisitTemplate *visit) {
+    Build *b = g->b;
     const Analysis *analysis = b->analysis;
-    GuideState g = {.b = b, .enc = enc, .show = show, .log_q = IR_NONE};
-    g.free = arena_array(b->arena, Val, b->model->vars.n + 1);
+    if (b->options.family == FAMILY_TOTAL_FLOW) {
+        Template all = {.name = "(all)", .total = true};
+        for (int i = 0; i < analysis->n_latents; i++) add_latent(b, &all, in_turn(b, i)->latent);
+        all.flat = feature_axis(b, all.size);
+        visit(g, &all);
+        return;
+    }
     /* parentheses: no latent is called that */
     Template joint = {.name = "(globals)"};
     for (int bounded = 1; bounded >= 0 && is_structured(b); bounded--)
@@ -479,14 +488,77 @@ IrValue guide_sample(Build *b, const Encoding *enc, bool show) {
         }
     if (joint.n) {
         if (joint.n == 1) joint.name = joint.latent[0]->name;
-        sample_template(&g, &joint);
+        joint.flat = feature_axis(b, joint.size);
+        visit(g, &joint);
     }
     for (int i = 0; i < analysis->n_latents; i++) {
-        const Conditioning *c = &analysis->order[i];
+        const Conditioning *c = in_turn(b, i);
         if (is_joint(c->latent) && is_structured(b)) continue;
         Template t = {.name = c->latent->name, .plate = c->latent->type.plate, .conditioning = c};
         add_latent(b, &t, c->latent);
-        sample_template(&g, &t);
+        t.flat = feature_axis(b, t.size);
+        visit(g, &t);
     }
+}
+
+static GuideState guide_state(Build *b, const Encoding *enc) {
+    int n = b->model->vars.n + 1;
+    return (GuideState){.b = b,
+                        .enc = enc,
+                        .log_q = IR_NONE,
+                        .free = arena_array(b->arena, Val, n),
+                        .own = arena_array(b->arena, IrValue, n)};
+}
+
+IrValue guide_sample(Build *b, const Encoding *enc, bool show) {
+    GuideState g = guide_state(b, enc);
+    g.show = show;
+    each_template(&g, sample_template);
     return g.log_q;
+}
+
+void guide_locate(Build *b, const Encoding *enc) {
+    GuideState g = guide_state(b, enc);
+    each_template(&g, locate_template);
+}
+
+IrValue guide_log_density(Build *b, const Encoding *enc, const Val *given) {
+    GuideState g = guide_state(b, enc);
+    g.given = given;
+    each_template(&g, invert_template);
+    return g.log_q;
+}
+
+/* Features are functions of the weights, too. */
+static Encoding *held_encoding(Build *b, const Encoding *enc) {
+    Encoding *held = arena_new_of(b->arena, Encoding);
+    *held = *enc;
+    held->plate = arena_array(b->arena, Blocks, b->model->plates.n + 1);
+    memcpy(held->plate, enc->plate, sizeof *held->plate * (size_t)b->model->plates.n);
+    for (int i = -1; i < b->model->plates.n; i++) {
+        Blocks *blocks = i < 0 ? &held->root : &held->plate[i];
+        for (int k = 0; k < blocks->n; k++)
+            blocks->at[k].v = ir_stop_gradient(b->p, blocks->at[k].v);
+    }
+    return held;
+}
+
+IrValue guide_sample_held(Build *b, const Encoding *enc, bool draws_held) {
+    GuideState draw = guide_state(b, enc);
+    each_template(&draw, sample_template);
+    Val *given = arena_array(b->arena, Val, b->model->vars.n + 1);
+    memcpy(given, b->value, sizeof *given * (size_t)b->model->vars.n);
+    GuideState back = guide_state(b, draws_held ? enc : held_encoding(b, enc));
+    for (int i = 0; i < b->model->vars.n && draws_held; i++) {
+        if (b->model->vars.data[i]->kind != VAR_LATENT) continue;
+        given[i].v = ir_stop_gradient(b->p, given[i].v);
+        draw.free[i].v = ir_stop_gradient(b->p, draw.free[i].v);
+    }
+    back.given = given, back.given_free = draw.free;
+    if (!draws_held) back.drawn = draw.own;
+    forget_latents(b);
+    b->held = !draws_held;
+    each_template(&back, invert_template);
+    b->held = false;
+    return back.log_q;
 }

@@ -83,11 +83,22 @@ typedef struct Bend {
 } Bend;
 /* y with tails of their own on each side; adds the logs of slopes to *log_det. */
 IrValue bent(Build *b, IrValue y, const Bend *bend, AxisId flat, IrValue *log_det);
+/* The inverse: y of t; adds the same to *log_det. */
+IrValue unbent(Build *b, IrValue t, const Bend *bend, AxisId flat, IrValue *log_det);
 
 /* ---- flow.c ---- */
 /* Draws every latent from the guide, given the encodings: fills b->value, returns log q over [data,
  * draw]. With `show`, flow parameters become outputs "flow:LATENT:shift" and ":scale". */
 IrValue guide_sample(Build *b, const Encoding *enc, bool show);
+/* Every latent at the centre of the guide, as its affine maps place it: fills b->value. */
+void guide_locate(Build *b, const Encoding *enc);
+/* log q of the latents `given` (by Var.index), [data, ...]; fills b->value with them. Nothing else
+ * of them may be known. */
+IrValue guide_log_density(Build *b, const Encoding *enc, const Val *given);
+/* Draws every latent as guide_sample does, and takes log q at the draws as guide_log_density does.
+ * Held for the gradient are, in this log q, the guide's weights (but for flows in layers, whose
+ * part is guide_sample's); or, with draws_held, the draws. */
+IrValue guide_sample_held(Build *b, const Encoding *enc, bool draws_held);
 /* Whether family structured draws the latent in the joint flow. */
 bool is_joint(const Var *latent);
 

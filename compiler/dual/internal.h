@@ -63,10 +63,12 @@ typedef struct Build {
     const Model *model;
     const Analysis *analysis;
     DualOptions options;
-    Diags *diags;       /* where a model beyond the limits is reported, or NULL, */
-    jmp_buf *too_large; /* and where it is given up; set by dual_derive */
-    bool given;         /* program posterior: the data are given, not simulated */
-    bool preparing;     /* program prepare: features leave raw, as outputs */
+    Diags *diags;         /* where a model beyond the limits is reported, or NULL, */
+    jmp_buf *too_large;   /* and where it is given up; set by dual_derive */
+    bool given;           /* program posterior: the data are given, not simulated */
+    bool held;            /* weights are constants for the gradient */
+    VEC(IrValue) weights; /* by Dual.weights: the input, once it is read; else IR_NONE */
+    bool preparing;       /* program prepare: features leave raw, as outputs */
     IrProgram *p;
     AxisId data, draw;
     AxisId *plate; /* by Plate.index */
@@ -79,10 +81,16 @@ typedef struct Build {
     bool support_bounded; /* of the variable sampled: moves the normal's centre off 0 */
 } Build;
 
+/* The way through a flow: from base draws to latents, or back, where latents are given. Either adds
+ * log |d latent / d base| to its *log_det. */
+typedef enum { WAY_DRAW, WAY_DENSITY } Way;
+
 /* ---- programs.c ---- */
 /* Gives the model up: `what` ("numbers in the flow of `a`") are more than `most`. Reported at
  * `where`, or at the first observed variable. */
 _Noreturn void over_limit(Build *b, const Var *where, const char *what, int64_t most);
+/* Forgets everything but data and constants: what follows is about draws from the guide. */
+void forget_latents(Build *b);
 
 /* ---- lower.c: expressions ---- */
 Build *build_start(Arena *arena, Dual *dual, const char *name);

@@ -180,17 +180,24 @@ static void put_var(Json *j, const Model *model, const Var *var) {
 static void put_factorisation(Json *j, const Dual *dual) {
     const Analysis *analysis = dual->analysis;
     TemplateGraph *graph = model_graph(j->out->arena, analysis->model);
-    bool mean_field = dual->options.family == FAMILY_ADAVI;
+    Factors factors = family_of(&dual->options)->factors;
+    bool structured = factors == FACTORS_STRUCTURED;
     open_item(j, "factorisation", "[");
     for (int i = 0; i < analysis->n_latents; i++) {
         const Conditioning *c = &analysis->order[i];
-        bool exact = c->exact;
+        bool exact = c->exact, *on = arena_array(j->out->arena, bool, graph->n + 1);
         const char *reason = c->reason;
-        if (mean_field) reason = model_mean_field_verdict(j->out->arena, graph, i, &exact);
+        if (factors == FACTORS_MEAN_FIELD)
+            reason = model_mean_field_verdict(j->out->arena, graph, i, &exact);
+        if (factors == FACTORS_PARENTS)
+            reason = model_parents_verdict(j->out->arena, graph, i, on, &exact);
+        if (factors == FACTORS_JOINT) exact = true, reason = MODEL_JOINT_VERDICT;
         open_item(j, NULL, "{");
-        put_text(j, "latent", mean_field ? graph->latent[i]->name : c->latent->name);
+        put_text(j, "latent", structured ? c->latent->name : graph->latent[i]->name);
         open_item(j, "given", "[");
-        for (int k = 0; k < c->n_on && !mean_field; k++) put_text(j, NULL, c->on[k]->name);
+        for (int k = 0; k < c->n_on && structured; k++) put_text(j, NULL, c->on[k]->name);
+        for (int k = 0; k < graph->n; k++)
+            if (on[k]) put_text(j, NULL, graph->latent[k]->name);
         close_item(j, "]");
         put_bool(j, "exact", exact);
         put_text(j, "reason", reason);
@@ -262,7 +269,7 @@ void dual_print_json(Text *out, const Dual *dual) {
     put_text(j, "model", model->name);
     put_text(j, "hash", arena_printf(out->arena, "%016" PRIx64, model->hash));
     put_text(j, "structure", dual->analysis->structure);
-    put_text(j, "family", dual->options.family == FAMILY_ADAVI ? "adavi" : "structured");
+    put_text(j, "family", family_of(&dual->options)->name);
     put_bool(j, "paper", dual->options.paper);
     put_bool(j, "exact", !dual->options.paper && !dual->options.no_exact);
     open_item(j, "plates", "[");

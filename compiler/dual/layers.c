@@ -30,15 +30,17 @@ IrValue weight(Build *b, const char *name, const AxisId *axes, int n, IrInit ini
     memcpy(sorted, axes, sizeof *axes * (size_t)n);
     if (ir_axes_sort(b->p, sorted, n) != n || memcmp(sorted, axes, sizeof *axes * (size_t)n))
         internal_error("dual", "axes of weight %s are not in canonical order", name);
-    bool known = false;
-    for (int i = 0; i < b->dual->weights.n && !known; i++)
-        known = !strcmp(b->dual->weights.data[i].name, name);
-    if (!known) {
+    int at = 0;
+    while (at < b->dual->weights.n && strcmp(b->dual->weights.data[at].name, name)) at++;
+    if (at == b->dual->weights.n) {
         DualWeight w = {.name = arena_strdup(b->arena, name), .n_dims = n, .init = init};
         for (int i = 0; i < n; i++) w.dims[i] = b->p->axes.data[axes[i]].extent;
         vec_push(b->arena, &b->dual->weights, w);
     }
-    return ir_input(b->p, name, ROLE_WEIGHT, axes, n);
+    while (b->weights.n <= at) vec_push(b->arena, &b->weights, IR_NONE);
+    IrValue *input = &b->weights.data[at];
+    if (*input == IR_NONE) *input = ir_input(b->p, name, ROLE_WEIGHT, axes, n);
+    return b->held ? ir_stop_gradient(b->p, *input) : *input;
 }
 
 Block block_of(IrValue v, int n_axes, const AxisId *axes, const char *tag) {

@@ -10,6 +10,7 @@
 #include "dual/autoregressive.h"
 #include "dual/plate.h"
 #include "dual/settings.h"
+#include "dual/total.h"
 
 #include <math.h>
 
@@ -80,13 +81,15 @@ static void declare_axes(Build *b) {
     for (int i = 0; i < 2; i++)
         for (int k = 0; sets[i].sizes[k]; k++) named_axis(b, sets[i].prefix, sets[i].sizes[k]);
     declare_set_axes(b);
-    int64_t joint = 0;
+    int64_t joint = 0, total = 0;
     for (int i = 0; i < b->analysis->n_latents; i++) {
         const Var *latent = b->analysis->order[i].latent;
         Type free = model_free_type(latent);
         declare_flow(b, event_size(&free));
         if (is_joint(latent)) joint += event_size(&free);
+        if (b->dual->fixed) total += total_size(latent);
     }
+    if (total && total <= MAX_FLOW) declare_flow(b, total);
     if (joint) declare_flow(b, joint);
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) feature_axis(b, widths[i]);
     for (int i = 0; i < 2; i++)
@@ -119,6 +122,10 @@ Build *build_start(Arena *arena, Dual *dual, const char *name) {
     b->plate = arena_array(arena, AxisId, model->plates.n + 1);
     for (int i = 0; i < model->plates.n; i++) {
         const Plate *plate = model->plates.data[i];
+        if (dual->fixed && total_fixes(model, plate)) {
+            b->plate[i] = ir_axis(b->p, plate->name, AXIS_EVENT, AXIS_NONE, plate->size);
+            continue;
+        }
         b->plate[i] = ir_axis(b->p, plate->name, AXIS_PLATE,
                               plate->parent ? b->plate[plate->parent->index] : AXIS_NONE, 0);
         b->p->axes.data[b->plate[i]].usual = plate->size;

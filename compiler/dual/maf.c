@@ -117,19 +117,26 @@ static IrValue maf_output(MafNet *net, int64_t at, int64_t degree) {
 }
 
 /* y_i = z_i exp(ls_i(y_<i, context)) + shift_i(y_<i, context): sampled in one pass, since a hidden
- * unit is computed as soon as its inputs exist. Adds the log scales to *log_det. */
-IrValue maf(Build *b, const char *name, const Maf *shape, IrValue z, int64_t d,
+ * unit is computed as soon as its inputs exist. Where y is given they all do, and the same networks
+ * yield z. */
+IrValue maf(Build *b, const char *name, const Maf *shape, Way way, IrValue from, int64_t d,
             const Block *context, IrValue *log_det) {
     IrProgram *p = b->p;
     MafNet *net = maf_net(b, name, shape, d, context);
     IrValue *y = arena_array(b->arena, IrValue, d), result = IR_NONE;
     for (int64_t i = 0; i < d; i++) {
         if (i > 0 && i <= net->n_blocks) maf_hidden(net, i, y);
-        IrValue shift = maf_output(net, i, i);
+        IrValue shift = maf_output(net, i, i), entry;
         IrValue log_scale = clipped(b, maf_output(net, d + i, i), shape->clip);
         *log_det = ir_add(p, *log_det, log_scale);
-        y[i] = ir_add(p, ir_mul(p, ir_pick(p, z, net->in, i), ir_exp(p, log_scale)), shift);
-        IrValue placed = ir_place(p, y[i], net->in, i);
+        if (way == WAY_DRAW) {
+            entry = y[i] =
+                ir_add(p, ir_mul(p, ir_pick(p, from, net->in, i), ir_exp(p, log_scale)), shift);
+        } else {
+            y[i] = ir_pick(p, from, net->in, i);
+            entry = ir_mul(p, ir_sub(p, y[i], shift), ir_exp(p, ir_neg(p, log_scale)));
+        }
+        IrValue placed = ir_place(p, entry, net->in, i);
         result = result == IR_NONE ? placed : ir_add(p, result, placed);
     }
     return result;

@@ -4,10 +4,13 @@
  *   simulate   prior draws of every latent and observed variable
  *   prepare    simulate, and the raw features of which statistics are taken before training
  *   step       simulate data sets, encode them, draw from the guide, loss and its gradient in every
- * weight posterior  encode given data sets, draw from the guide, with the parts of the log density
- * ratio logjoint   log density and its gradient at given latents
+ *              weight; so do the other programs of objectives.c
+ *   posterior  encode given data sets, draw from the guide, with the parts of the log density ratio
+ *   logjoint   log density and its gradient at given latents
  */
 #include "dual/context.h"
+#include "dual/objectives.h"
+#include "dual/total.h"
 #include "opt/opt.h"
 
 static bool is_random(const Var *var) {
@@ -22,8 +25,7 @@ static void output_value(Build *b, const char *name, const Val *val, const Plate
     ir_output(b->p, name, along(b, val->v, axes, n));
 }
 
-/* `settable`: contexts may be given instead of drawn. */
-static void simulate_all(Build *b, bool settable) {
+void simulate_all(Build *b, bool settable) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (!is_random(var)) continue;
@@ -50,8 +52,7 @@ static Val within_quantiles(Build *b, const Var *var, Val draw) {
     return draw;
 }
 
-/* Training data: heavy tails cut. */
-static void simulate_for_training(Build *b) {
+void simulate_for_training(Build *b) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (!is_random(var)) continue;
@@ -76,8 +77,7 @@ static void output_free(Build *b) {
     }
 }
 
-/* Forgets everything but data and constants: what follows is about draws from the guide. */
-static void forget_latents(Build *b) {
+void forget_latents(Build *b) {
     for (int i = 0; i < b->model->vars.n; i++) {
         VarKind kind = b->model->vars.data[i]->kind;
         if (kind != VAR_OBSERVED && kind != VAR_HYPER && kind != VAR_CONTEXT)
@@ -98,8 +98,7 @@ static void input_all(Build *b, VarKind kind, IrRole role) {
     }
 }
 
-/* Log densities of all variables of `kind` at their values, summed over instances: [data, draw]. */
-static IrValue log_density(Build *b, VarKind kind) {
+IrValue log_density(Build *b, VarKind kind) {
     IrProgram *p = b->p;
     const IrValue first = p->ops.n;
     IrValue sum = ir_const(p, 0);
@@ -158,33 +157,21 @@ static IrValue input_named(const Inputs *inputs, const char *name) {
     return found;
 }
 
-/* Every weight's gradient, as output grad:NAME. */
+/* The gradient of every weight that the program reads, as output grad:NAME. */
 static void output_gradients(const Build *b, IrProgram *p) {
-    int n = b->dual->weights.n;
-    IrValue *wrt = arena_array(b->arena, IrValue, n + 1),
-            *grad = arena_array(b->arena, IrValue, n + 1);
+    int n = 0, all = b->dual->weights.n;
+    IrValue *wrt = arena_array(b->arena, IrValue, all + 1),
+            *grad = arena_array(b->arena, IrValue, all + 1);
+    const char **names = arena_array(b->arena, const char *, all + 1);
     const Inputs inputs = inputs_of(p);
-    for (int i = 0; i < n; i++) wrt[i] = input_named(&inputs, b->dual->weights.data[i].name);
+    for (int i = 0; i < b->weights.n; i++) {
+        if (b->weights.data[i] == IR_NONE) continue;
+        names[n] = b->dual->weights.data[i].name;
+        wrt[n] = input_named(&inputs, names[n]);
+        n++;
+    }
     opt_grad(p, output_named(p, "loss"), wrt, n, grad);
-    for (int i = 0; i < n; i++)
-        ir_output(p, arena_printf(b->arena, "grad:%s", b->dual->weights.data[i].name), grad[i]);
-}
-
-static void build_step(Build *b) {
-    IrProgram *p = b->p;
-    simulate_for_training(b);
-    forget_latents(b);
-    Encoding *enc = encode(b);
-    IrValue log_q = guide_sample(b, enc, false);
-    IrValue log_p = ir_add(p, log_density(b, VAR_LATENT), log_density(b, VAR_OBSERVED));
-    IrValue entropy_weight = ir_input(p, "entropy_weight", ROLE_CONTROL, NULL, 0);
-    IrValue each = ir_sub(p, ir_mul(p, entropy_weight, log_q), log_p);
-    each = along(b, each, (AxisId[]){b->data, b->draw}, 2);
-    IrValue set_loss = ir_mul(p, ir_sum(p, each, &b->draw, 1), ir_recip(p, ir_extent(p, b->draw)));
-    IrValue share = ir_mul(p, set_loss, ir_recip(p, ir_extent(p, b->data)));
-    IrValue loss = ir_sum(p, share, &b->data, 1);
-    ir_output(p, "loss", loss);
-    ir_output(p, "set_loss", set_loss);
+    for (int i = 0; i < n; i++) ir_output(p, arena_printf(b->arena, "grad:%s", names[i]), grad[i]);
 }
 
 static void output_encoding(Build *b, const Encoding *enc, const Plate *plate) {
@@ -295,33 +282,81 @@ static bool plates_served(Diags *diags, const Model *model) {
     return served;
 }
 
+static IrProgram *program_of(const Dual *dual, const char *name) {
+    for (int i = 0; i < dual->programs.n; i++)
+        if (!strcmp(dual->programs.data[i].p->name, name)) return dual->programs.data[i].p;
+    return NULL;
+}
+
+const IrProgram *dual_program(const Dual *dual, const char *name) {
+    return program_of(dual, name);
+}
+
+/* What training is asked to minimise, as far as it is said before training. */
+static void read_schedule(Dual *dual, RtSchedule *schedule) {
+    char why[400];
+    *schedule = (RtSchedule){0};
+    dual->objective = dual->analysis->model->dual.objective;
+    /* The published schedule: without the entropy for the first half, then reverse KL. */
+    if (!dual->objective && dual->options.paper) dual->objective = "unregularised:1,reverse-kl:1";
+    if (dual->objective && !rt_schedule_parse(dual->objective, schedule, why, sizeof why))
+        internal_error("dual", "objective %s: %s", dual->objective, why);
+    for (int i = 0; i < schedule->n; i++)
+        dual->densities |= schedule->phases[i].objective->densities;
+}
+
+static bool is_needed(const RtSchedule *schedule, const char *program) {
+    for (int i = 0; i < schedule->n; i++)
+        if (!strcmp(schedule->phases[i].objective->program, program)) return true;
+    return false;
+}
+
+/* In the order in which their weights are named. */
+static const struct {
+    const char *name, *lanes;
+    void (*fill)(Build *b);
+    void (*differentiate)(const Build *b, IrProgram *p);
+    bool always; /* or where an objective needs it */
+    bool guided; /* it draws from the guide */
+} recipes[] = {{"simulate", "data", build_simulate, NULL, true, false},
+               {"prepare", "data", build_prepare, NULL, true, false},
+               {"step", "data", build_step, output_gradients, true, true},
+               {"posterior", "draw", build_posterior, NULL, true, true},
+               {"logjoint", "draw", build_logjoint, output_slopes, true, false},
+               {"map", "data", build_map, output_gradients, false, true},
+               {"path", "data", build_path, output_gradients, false, true},
+               {"annealed", "data", build_annealed, output_gradients, false, true},
+               {"forward", "data", build_forward, output_gradients, false, true},
+               {"consistency", "data", build_consistency, output_gradients, false, true}};
+
 Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis,
                   const DualOptions *options) {
-    static const struct {
-        const char *name;
-        void (*fill)(Build *b);
-        void (*differentiate)(const Build *b, IrProgram *p);
-    } programs[] = {{"simulate", build_simulate, NULL},
-                    {"prepare", build_prepare, NULL},
-                    {"step", build_step, output_gradients},
-                    {"posterior", build_posterior, NULL},
-                    {"logjoint", build_logjoint, output_slopes}};
     Dual *dual = arena_new_of(arena, Dual);
-    IrProgram **const to[] = {&dual->simulate, &dual->prepare, &dual->step, &dual->posterior,
-                              &dual->logjoint};
+    RtSchedule schedule;
     dual->analysis = analysis;
     dual->options = *options;
     if (!plates_served(diags, analysis->model)) return NULL;
+    bool total = options->family == FAMILY_TOTAL_FLOW;
+    if (total && !total_served(diags, analysis->model)) return NULL;
+    read_schedule(dual, &schedule);
     jmp_buf too_large;
     if (setjmp(too_large)) return NULL;
-    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
-        Build *b = build_start(arena, dual, programs[i].name);
+    for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
+        if (!recipes[i].always && !is_needed(&schedule, recipes[i].name)) continue;
+        dual->fixed = total && recipes[i].guided;
+        Build *b = build_start(arena, dual, recipes[i].name);
         b->diags = diags;
         b->too_large = &too_large;
-        programs[i].fill(b);
-        *to[i] = finish(b, programs[i].differentiate);
+        recipes[i].fill(b);
+        DualProgram made = {finish(b, recipes[i].differentiate), recipes[i].lanes};
+        vec_push(arena, &dual->programs, made);
         check_program(b);
     }
+    dual->simulate = program_of(dual, "simulate");
+    dual->prepare = program_of(dual, "prepare");
+    dual->step = program_of(dual, "step");
+    dual->posterior = program_of(dual, "posterior");
+    dual->logjoint = program_of(dual, "logjoint");
     return dual;
 }
 

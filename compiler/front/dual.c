@@ -4,6 +4,7 @@
  * after everything else, so that they may stand anywhere and name any latent.
  */
 #include "front/check.h"
+#include "runtime/objective.h"
 
 #include <stddef.h>
 
@@ -32,13 +33,6 @@ static const Whole maf[] = {
     {"layers", offsetof(FlowSetting, layers), 1, 4, 1, 0, "a whole number from 1 to 4"},
     {"width", offsetof(FlowSetting, width), 4, 64, 4, 0, "a multiple of 4 from 4 to 64"},
 };
-
-static const char *const objectives[] = {
-#define OBJECTIVE(name, entropy) name,
-#include "runtime/objectives.def"
-#undef OBJECTIVE
-};
-enum { N_OBJECTIVES = sizeof objectives / sizeof *objectives, MAX_SHARES = 8 };
 
 static bool unexpected(Checker *ck, Span span, const char *key, const char *expected) {
     FAIL(ck, DIAG_DUAL_VALUE, span, key, expected);
@@ -135,10 +129,10 @@ static bool read_flow(Checker *ck, const Ast *member) {
 
 /* The objective of that name, in which `_` may stand for `-`; NULL. */
 static const char *objective_named(const char *name) {
-    for (int i = 0; i < N_OBJECTIVES; i++) {
-        const char *a = objectives[i], *b = name;
+    for (int i = 0; i < rt_objective_count; i++) {
+        const char *a = rt_objectives[i].name, *b = name;
         while (*a && (*a == *b || (*a == '-' && *b == '_'))) a++, b++;
-        if (!*a && !*b) return objectives[i];
+        if (!*a && !*b) return rt_objectives[i].name;
     }
     return NULL;
 }
@@ -158,16 +152,16 @@ static bool read_share(Checker *ck, const Ast *arg, Text *out, double *share) {
 
 static bool read_schedule(Checker *ck, const Ast *call) {
     Text out;
+    RtSchedule schedule;
+    char why[400];
     text_init(&out, ck->arena);
-    double share, first = 0, total = 0;
-    for (int i = 0; i < call->args.n; i++) {
+    double share;
+    for (int i = 0; i < call->args.n; i++)
         if (!read_share(ck, call->args.data[i], &out, &share)) return false;
-        if (!i) first = share;
-        total += share;
-    }
-    if (!call->args.n || call->args.n > MAX_SHARES || first < 0.1 * total)
+    if (!call->args.n || !rt_schedule_parse(out.data, &schedule, why, sizeof why))
         return unexpected(ck, call->span, "schedule",
-                          "1 to 8 objectives, the first with a tenth of the steps or more");
+                          "1 to 8 objectives, the first with a twentieth of the steps or more "
+                          "(annealed: a fifth)");
     ck->model->dual.objective = out.data;
     return true;
 }
@@ -182,8 +176,8 @@ static bool read_objective(Checker *ck, const Ast *member) {
     }
     Text expected;
     text_init(&expected, ck->arena);
-    for (int i = 0; i < N_OBJECTIVES; i++) {
-        for (const char *c = objectives[i]; *c; c++)
+    for (int i = 0; i < rt_objective_count; i++) {
+        for (const char *c = rt_objectives[i].name; *c; c++)
             text_printf(&expected, "%c", *c == '-' ? '_' : *c);
         text_add(&expected, ", ");
     }

@@ -63,8 +63,9 @@ bool add_definition(Checker *ck, DefinitionKind kind, const Ast *ast, bool libra
  * outputs. */
 static bool is_reserved(SymbolKind kind, const char *name) {
     static const char *const axes[] = {"data", "draw"};
-    static const char *const values[] = {"loss",      "set_loss",       "log_q",
-                                         "log_prior", "log_likelihood", "entropy_weight"};
+    static const char *const values[] = {
+        "loss",           "set_loss",         "log_q", "log_prior", "log_likelihood",
+        "entropy_weight", "likelihood_weight"};
     bool found = false;
     for (size_t i = 0; i < sizeof axes / sizeof *axes; i++)
         found |= kind == SYMBOL_PLATE && strcmp(axes[i], name) == 0;

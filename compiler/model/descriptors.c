@@ -72,12 +72,12 @@ static const char *shape_text(Arena *arena, const Type *type) {
 
 /* ---- descriptors ---- */
 
-static void head(Text *out, const Analysis *analysis, const char *what, bool mean_field) {
+static void head(Text *out, const Analysis *analysis, const char *what, const char *family) {
     const Model *model = analysis->model;
     text_printf(out, "%s of %s: %s", what, model->name, analysis->structure);
     if (model->plates.n)
         text_printf(out, ", %d plate%s", model->plates.n, model->plates.n > 1 ? "s" : "");
-    text_printf(out, "; family %s\n\n", mean_field ? "adavi (mean-field)" : "structured");
+    text_printf(out, "; family %s\n\n", family);
 }
 
 static void print_plates(Text *out, const Model *model) {
@@ -120,8 +120,8 @@ static void print_vertices(Text *out, const Model *model) {
     table_print(out, &table);
 }
 
-void model_print_descriptors(Text *out, const Analysis *analysis, bool mean_field) {
-    head(out, analysis, "descriptors", mean_field);
+void model_print_descriptors(Text *out, const Analysis *analysis, const char *family) {
+    head(out, analysis, "descriptors", family);
     print_plates(out, analysis->model);
     text_add(out, "\n");
     print_vertices(out, analysis->model);
@@ -206,14 +206,29 @@ static void print_factor(Text *out, const char *left, const char *on, const char
                            *data ? "" : "; no data informs it"));
 }
 
-static void print_mean_field(Text *out, const Analysis *analysis, const TemplateGraph *graph) {
-    text_add(out, "Factors of the family adavi (mean-field across latents)\n");
+static void print_one_by_one(Text *out, const Analysis *analysis, const TemplateGraph *graph,
+                             const char *family, Factors factors) {
+    Arena *arena = out->arena;
+    bool alone = factors == FACTORS_MEAN_FIELD;
+    text_printf(out, "Factors of the family %.*s%s\n", (int)strcspn(family, " "), family,
+                alone ? " (mean-field across latents)" : "");
     for (int i = 0; i < analysis->n_latents; i++) {
-        bool exact;
-        const char *reason = model_mean_field_verdict(out->arena, graph, i, &exact);
-        print_factor(out, graph->latent[i]->name, "", data_behind(out->arena, graph, i), exact,
-                     reason);
+        bool exact, *on = arena_array(arena, bool, graph->n + 1);
+        const char *reason = model_mean_field_verdict(arena, graph, i, &exact);
+        if (!alone) reason = model_parents_verdict(arena, graph, i, on, &exact);
+        print_factor(out, graph->latent[i]->name,
+                     alone ? "" : model_names(arena, graph->latent, on, graph->n),
+                     data_behind(arena, graph, i), exact, reason);
     }
+}
+
+static void print_joint(Text *out, const TemplateGraph *graph, const char *family) {
+    text_printf(out, "Factors of the family %s\n", family);
+    bool *all = arena_array(out->arena, bool, graph->n_data + 1);
+    for (int i = 0; i < graph->n_data; i++) all[i] = true;
+    print_factor(out, names_of(out->arena, graph->latent, graph->n), "",
+                 model_names(out->arena, graph->data, all, graph->n_data), true,
+                 MODEL_JOINT_VERDICT);
 }
 
 static void print_structured(Text *out, const Analysis *analysis, const TemplateGraph *graph) {
@@ -246,14 +261,17 @@ static void print_contexts(Text *out, const Model *model) {
     text_add(out, "\n");
 }
 
-void model_print_analysis(Text *out, const Analysis *analysis, bool mean_field) {
+void model_print_analysis(Text *out, const Analysis *analysis, const char *family,
+                          Factors factors) {
     TemplateGraph *graph = model_graph(out->arena, analysis->model);
-    head(out, analysis, "analysis", mean_field);
+    head(out, analysis, "analysis", family);
     print_certificates(out, analysis->model);
     print_contexts(out, analysis->model);
     print_order(out, analysis, graph);
-    if (mean_field)
-        print_mean_field(out, analysis, graph);
-    else
+    if (factors == FACTORS_STRUCTURED)
         print_structured(out, analysis, graph);
+    else if (factors == FACTORS_JOINT)
+        print_joint(out, graph, family);
+    else
+        print_one_by_one(out, analysis, graph, family, factors);
 }

@@ -124,3 +124,28 @@ const char *model_mean_field_verdict(Arena *arena, const TemplateGraph *graph, i
     return arena_printf(arena, "loses its dependence on %s in the posterior",
                         model_names(arena, graph->latent, direct, graph->n));
 }
+
+typedef struct Parents {
+    const TemplateGraph *graph;
+    bool *on;
+} Parents;
+
+static void mark_parent(void *user, Var *var) {
+    Parents *parents = user;
+    for (int k = 0; k < parents->graph->n; k++)
+        if (parents->graph->latent[k] == var) parents->on[k] = true;
+}
+
+const char *model_parents_verdict(Arena *arena, const TemplateGraph *graph, int i, bool *on,
+                                  bool *exact) {
+    Parents parents = {graph, on};
+    const Var *latent = graph->latent[i];
+    memset(on, 0, sizeof *on * (size_t)graph->n);
+    for (int k = 0; k < latent->dist->n_params; k++)
+        expr_visit_vars(latent->args[k], mark_parent, &parents);
+    const char *reason = model_mean_field_verdict(arena, graph, i, exact);
+    bool any = false;
+    for (int k = 0; k < graph->n; k++) any |= on[k];
+    return *exact || !any ? reason
+                          : "the latents that it depends on move it as they do in the prior alone";
+}

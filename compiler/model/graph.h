@@ -51,6 +51,12 @@ Conditioning *model_factorise(Arena *arena, const TemplateGraph *graph);
 /* What a guide with one independent factor per latent loses at latent `i`; *exact says whether
  * nothing. */
 const char *model_mean_field_verdict(Arena *arena, const TemplateGraph *graph, int i, bool *exact);
+/* The same of a guide whose factors follow the prior: on[k] marks the latents that the law of
+ * latent `i` depends on. */
+const char *model_parents_verdict(Arena *arena, const TemplateGraph *graph, int i, bool *on,
+                                  bool *exact);
+/* And of one that has a single factor. */
+#define MODEL_JOINT_VERDICT "one joint flow for all instances of all latents"
 
 /* "a", "a and b", "a, b and c": the names of the marked variables; "" if none. */
 const char *model_names(Arena *arena, Var *const *vars, const bool *mark, int n);

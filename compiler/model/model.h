@@ -76,8 +76,16 @@ const char *plate_size_text(Arena *arena, const Plate *plate); /* "3", "2..60" *
 void expr_print(Text *out, const Expr *e); /* as it would be written; EXPR_PARAM as $0, $1 ... */
 /* Over what model_print shows, the name left out. */
 uint64_t model_hash(Arena *arena, const Model *model);
-void model_print_descriptors(Text *out, const Analysis *analysis, bool mean_field);
-void model_print_analysis(Text *out, const Analysis *analysis, bool mean_field);
+/* What a family's factor of one latent is given beside data. */
+typedef enum {
+    FACTORS_STRUCTURED, /* Conditioning.on; all outside the plates are one factor */
+    FACTORS_MEAN_FIELD, /* nothing */
+    FACTORS_PARENTS,    /* the latents that its law depends on */
+    FACTORS_JOINT,      /* there is one factor, of all latents */
+} Factors;
+/* `family`: its name, for people. */
+void model_print_descriptors(Text *out, const Analysis *analysis, const char *family);
+void model_print_analysis(Text *out, const Analysis *analysis, const char *family, Factors factors);
 
 /* Is `other` written in `var`'s distribution or value? (expr_mentions looks through lets.) */
 bool var_reads(const Var *var, const Var *other);

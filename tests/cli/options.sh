@@ -11,7 +11,8 @@ check help_s_example_compiles sh -c '"$ADAVIC" --help | sed -n "/cat coin.hbm/,/
 refuses no_model 2 "no model given" "$ADAVIC"
 refuses unknown_option 2 "did you mean --precision" "$ADAVIC" --precison=f64 "$gre"
 refuses unknown_option_far 2 "unknown option --frobnicate" "$ADAVIC" --frobnicate "$gre"
-refuses bad_choice 2 "expected structured|adavi" "$ADAVIC" --family=meanfield "$gre"
+refuses paper_has_its_family 2 "paper is of the family adavi" "$ADAVIC" --paper --family=cascading "$gre"
+refuses bad_choice 2 "expected structured, adavi" "$ADAVIC" --family=meanfield "$gre"
 refuses bad_precision 2 "expected f32|f64" "$ADAVIC" --precision f16 "$gre"
 refuses value_where_none_is_taken 2 "takes no value" "$ADAVIC" --paper=yes "$gre"
 refuses missing_value 2 "needs OUT" "$ADAVIC" "$gre" -o

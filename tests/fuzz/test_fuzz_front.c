@@ -18,12 +18,12 @@ static void must_be_sound(const IrProgram *p, const char *after) {
     abort();
 }
 
-static void print_model(Arena *arena, const Analysis *analysis, bool mean_field) {
+static void print_model(Arena *arena, const Analysis *analysis, const FamilyInfo *family) {
     Text text;
     text_init(&text, arena);
     model_print(&text, analysis->model);
-    model_print_analysis(&text, analysis, mean_field);
-    model_print_descriptors(&text, analysis, mean_field);
+    model_print_analysis(&text, analysis, family->title, family->factors);
+    model_print_descriptors(&text, analysis, family->title);
 }
 
 static void print_dual(Arena *arena, const Dual *dual) {
@@ -38,28 +38,26 @@ static void print_dual(Arena *arena, const Dual *dual) {
 static void compile(Arena *arena, Diags *diags, Model *model, const DualOptions *options,
                     bool far) {
     Analysis *analysis = model_analyse(arena, model);
-    print_model(arena, analysis, options->family == FAMILY_ADAVI);
+    print_model(arena, analysis, family_of(options));
     Dual *dual = dual_derive(arena, diags, analysis, options);
     if (!dual && !diags_errors(diags)) abort(); /* refused without a word */
     if (!dual) return;
     print_dual(arena, dual);
-    IrProgram *all[] = {dual->simulate, dual->prepare, dual->step, dual->posterior, dual->logjoint};
-    for (int i = 0; i < 5; i++) {
-        must_be_sound(all[i], "dual");
-        IrProgram *p = opt_dce(opt_cse(opt_hoist(opt_fold(all[i]))));
+    for (int i = 0; i < dual->programs.n; i++) {
+        const DualProgram *made = &dual->programs.data[i];
+        must_be_sound(made->p, "dual");
+        IrProgram *p = opt_dce(opt_cse(opt_hoist(opt_fold(made->p))));
         must_be_sound(p, "dce");
-        if (far)
-            schedule(arena, p,
-                     &(ScheduleOptions){.lanes = 4, .lane_axis = i < 3 ? "data" : "draw"});
+        if (far) schedule(arena, p, &(ScheduleOptions){.lanes = 4, .lane_axis = made->lanes});
     }
 }
 
-/* The published design, or the present one with either family, by chance. */
+/* The published design, or the present one with any family, by chance: the default in half. */
 static DualOptions options_of(uint32_t hash) {
     bool paper = hash % 16 == 0;
-    return (DualOptions){.family = paper || hash & 8 ? FAMILY_ADAVI : FAMILY_STRUCTURED,
-                         .paper = paper,
-                         .no_exact = paper || hash % 16 == 1};
+    Family any = hash & 8 ? (Family)(hash / 16 % (uint32_t)family_count) : FAMILY_STRUCTURED;
+    return (DualOptions){
+        .family = paper ? FAMILY_ADAVI : any, .paper = paper, .no_exact = paper || hash % 16 == 1};
 }
 
 static void run(const uint8_t *data, size_t n) {

@@ -195,6 +195,7 @@ static const char *const examples[] = {"gre",    "many_groups", "dyestuff",    "
                                        "robust", "nc",          "four_plates", "every_level"};
 static const DualOptions families[] = {{.family = FAMILY_STRUCTURED},
                                        {.family = FAMILY_ADAVI},
+                                       {.family = FAMILY_CASCADING},
                                        {.family = FAMILY_ADAVI, .paper = true, .no_exact = true}};
 
 static void whole_json(const Compiled *c, const char *what) {

@@ -216,8 +216,8 @@ static void no_plates(void) {
     expect(&b, a, z, "", true, 0);
     Text text;
     text_init(&text, b.arena);
-    model_print_analysis(&text, a, false);
-    model_print_descriptors(&text, a, true);
+    model_print_analysis(&text, a, "structured", FACTORS_STRUCTURED);
+    model_print_descriptors(&text, a, "adavi");
     CHECK(strstr(text.data, "no plates"), "%s", text.data);
     arena_free(b.arena);
 }
@@ -265,9 +265,9 @@ static void prints_fit_a_terminal(void) {
     if (!CHECK(a, "examples/pastes.hbm does not check")) return;
     Text out;
     text_init(&out, arena);
-    for (int family = 0; family < 2; family++) {
-        model_print_descriptors(&out, a, family);
-        model_print_analysis(&out, a, family);
+    for (int factors = FACTORS_STRUCTURED; factors <= FACTORS_JOINT; factors++) {
+        model_print_descriptors(&out, a, "structured");
+        model_print_analysis(&out, a, "structured", (Factors)factors);
     }
     for (const char *line = out.data; *line; line += strcspn(line, "\n") + 1)
         CHECK(strcspn(line, "\n") <= 80, "%.*s", (int)strcspn(line, "\n"), line);

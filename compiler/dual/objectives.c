@@ -1,0 +1,159 @@
+/* objectives.c -- what training minimises (runtime/objectives.def): each program simulates data
+ * sets, encodes them, and outputs the mean loss over data sets and draws, and that of each set.
+ *
+ * Under reverse KL the law of the data is free, and heavy tails are cut in simulating; a draw from
+ * the prior that is to have its density maximised must be one, so that forward KL cuts nothing.
+ */
+#include "dual/objectives.h"
+
+/* The mean of `each` over data sets and draws. */
+static void output_loss(Build *b, IrValue each) {
+    IrProgram *p = b->p;
+    each = along(b, each, (AxisId[]){b->data, b->draw}, 2);
+    IrValue set_loss = ir_mul(p, ir_sum(p, each, &b->draw, 1), ir_recip(p, ir_extent(p, b->draw)));
+    IrValue share = ir_mul(p, set_loss, ir_recip(p, ir_extent(p, b->data)));
+    IrValue loss = ir_sum(p, share, &b->data, 1);
+    ir_output(p, "loss", loss);
+    ir_output(p, "set_loss", set_loss);
+}
+
+/* A data set to train on, encoded; its latents are forgotten. */
+static Encoding *training_data(Build *b) {
+    simulate_for_training(b);
+    forget_latents(b);
+    return encode(b);
+}
+
+static void output_reverse(Build *b, IrValue log_q, IrValue log_p) {
+    IrProgram *p = b->p;
+    IrValue entropy_weight = ir_input(p, "entropy_weight", ROLE_CONTROL, NULL, 0);
+    output_loss(b, ir_sub(p, ir_mul(p, entropy_weight, log_q), log_p));
+}
+
+static IrValue log_joint(Build *b) {
+    return ir_add(b->p, log_density(b, VAR_LATENT), log_density(b, VAR_OBSERVED));
+}
+
+void build_step(Build *b) {
+    Encoding *enc = training_data(b);
+    IrValue log_q = guide_sample(b, enc, false);
+    IrValue log_p = log_joint(b);
+    output_reverse(b, log_q, log_p);
+}
+
+/* The loss of `step`. Its gradient with respect to the guide's parameters lacks the term whose mean
+ * is zero, the score (Roeder, Wu & Duvenaud, NeurIPS 2017): where the guide is the posterior, so is
+ * what remains, draw by draw. */
+void build_path(Build *b) {
+    Encoding *enc = training_data(b);
+    IrValue log_q = guide_sample_held(b, enc, false);
+    IrValue log_p = log_joint(b);
+    output_reverse(b, log_q, log_p);
+}
+
+void build_map(Build *b) {
+    Encoding *enc = training_data(b);
+    guide_locate(b, enc);
+    IrValue log_p = log_joint(b);
+    output_loss(b, ir_neg(b->p, log_p));
+}
+
+void build_annealed(Build *b) {
+    IrProgram *p = b->p;
+    Encoding *enc = training_data(b);
+    IrValue log_q = guide_sample(b, enc, false);
+    IrValue likelihood_weight = ir_input(p, "likelihood_weight", ROLE_CONTROL, NULL, 0);
+    IrValue prior = log_density(b, VAR_LATENT), likelihood = log_density(b, VAR_OBSERVED);
+    IrValue log_p = ir_add(p, prior, ir_mul(p, likelihood_weight, likelihood));
+    output_reverse(b, log_q, log_p);
+}
+
+/* log q of the latents that the data came from. */
+static IrValue log_q_of_truth(Build *b, Encoding **enc) {
+    simulate_all(b, false);
+    Val *truth = arena_array(b->arena, Val, b->model->vars.n + 1);
+    memcpy(truth, b->value, sizeof *truth * (size_t)b->model->vars.n);
+    forget_latents(b);
+    *enc = encode(b);
+    IrValue log_q = guide_log_density(b, *enc, truth);
+    forget_latents(b);
+    return along(b, log_q, (AxisId[]){b->data, b->draw}, 2);
+}
+
+void build_forward(Build *b) {
+    Encoding *enc;
+    output_loss(b, ir_neg(b->p, log_q_of_truth(b, &enc)));
+}
+
+/* log p(X, latents) - log q(latents | X) is log p(X) for every value of the latents, where q is the
+ * posterior: its variance over any draws is as good a loss (Schmitt et al., ICML 2024). Draws are
+ * from q and held, so that log p needs no derivative. */
+void build_consistency(Build *b) {
+    IrProgram *p = b->p;
+    Encoding *enc;
+    IrValue log_q_truth = log_q_of_truth(b, &enc);
+    IrValue log_q = guide_sample_held(b, enc, true);
+    IrValue log_p = log_joint(b);
+    IrValue ratio = along(b, ir_sub(p, log_p, log_q), (AxisId[]){b->data, b->draw}, 2);
+    IrValue n = ir_extent(p, b->draw), one = number(b, 1);
+    IrValue mean = ir_mul(p, ir_sum(p, ratio, &b->draw, 1), ir_recip(p, n));
+    IrValue unbiased = ir_div(p, n, ir_max(p, ir_sub(p, n, one), one));
+    IrValue variance = ir_mul(p, unbiased, ir_square(p, ir_sub(p, ratio, mean)));
+    output_loss(b, ir_sub(p, variance, log_q_truth));
+}
+
+/* ------------------------------------------------------------------ what it means for the flows */
+
+typedef struct Asked {
+    RtSchedule schedule;
+    const char *densities, *path; /* the first objective of each kind; NULL: none */
+} Asked;
+
+static void print_direction(Text *out, const Asked *asked, const char *name, int64_t size) {
+    if (size <= MAX_UNROLLED) return;
+    text_printf(out, "  %s over %lld numbers: autoregressive in its ", name, (long long)size);
+    if (asked->densities)
+        text_printf(
+            out, "values, drawn number by number:\n      %s asks for densities of given values.\n",
+            asked->densities);
+    else
+        text_printf(out, "base draws, drawn in one pass%s%s%s.\n", asked->path ? ":\n      " : "",
+                    asked->path ? asked->path : "",
+                    asked->path ? " leaves its part of the gradient as it is" : "");
+}
+
+static bool is_affine_setting(const Model *model, const Var *latent) {
+    for (int i = 0; i < model->dual.flows.n; i++)
+        if (model->dual.flows.data[i].latent == latent) return model->dual.flows.data[i].affine;
+    return false;
+}
+
+void dual_print_objectives(Text *out, const Analysis *analysis, const DualOptions *options) {
+    const Model *model = analysis->model;
+    Asked asked = {.densities = NULL};
+    char why[400];
+    if (!model->dual.objective ||
+        !rt_schedule_parse(model->dual.objective, &asked.schedule, why, sizeof why))
+        return;
+    text_printf(out, "\nObjective %s\n", model->dual.objective);
+    for (int i = asked.schedule.n - 1; i >= 0; i--) {
+        const RtObjective *objective = asked.schedule.phases[i].objective;
+        if (objective->densities) asked.densities = objective->name;
+        if (!strcmp(objective->program, "path")) asked.path = objective->name;
+    }
+    for (int i = 0; i < asked.schedule.n; i++)
+        text_printf(out, "  %s\n      %s.\n", asked.schedule.phases[i].objective->name,
+                    asked.schedule.phases[i].objective->loss);
+    bool structured = options->family == FAMILY_STRUCTURED && !options->paper;
+    int64_t joint = 0;
+    for (int i = 0; i < analysis->n_latents && !options->paper; i++) {
+        const Var *latent = analysis->order[i].latent;
+        Type free = model_free_type(latent);
+        if (is_affine_setting(model, latent)) continue;
+        if (structured && is_joint(latent))
+            joint += event_size(&free);
+        else
+            print_direction(out, &asked, latent->name, event_size(&free));
+    }
+    print_direction(out, &asked, "all outside the plates", joint);
+}

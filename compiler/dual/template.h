@@ -1,0 +1,77 @@
+/* template.h -- the flow of one latent template under construction: flow.c and affine.c. Private to
+ * dual/. */
+#ifndef ADAVIC_DUAL_TEMPLATE_H
+#define ADAVIC_DUAL_TEMPLATE_H
+
+#include "dual/internal.h"
+
+enum { MAX_JOINT = 32 };
+
+/* A latent template, or the joint one of all that stands outside the plates. */
+typedef struct Template {
+    const char *name;
+    const Plate *plate;
+    int n;
+    const Var *latent[MAX_JOINT];
+    int64_t start[MAX_JOINT], size;
+    const Conditioning *conditioning; /* NULL: the joint template */
+    bool total;                       /* of all latents with all their instances (total.c) */
+    AxisId flat;
+} Template;
+
+static inline int64_t free_size(const Var *latent) {
+    Type free = model_free_type(latent);
+    return event_size(&free);
+}
+
+/* Beyond what is written out number by number, networks are layers over the whole event. */
+static inline bool is_wide(const Template *t) {
+    return t->size > MAX_UNROLLED;
+}
+
+/* Of the network that reads the context. */
+static inline int64_t hidden_width(const Template *t) {
+    return is_wide(t) ? 64 : 32;
+}
+
+typedef struct GuideState {
+    Build *b;
+    const Encoding *enc;
+    Val *free; /* by Var.index: unconstrained values of the latents drawn so far */
+    bool show;
+    IrValue log_q;
+    IrValue *own; /* by Var.index of a template's first latent: its part of log_q */
+    /* way back: values of the latents, by Var.index; unconstrained ones, or NULL; log q of
+     * templates that have no way back, as `own`, or NULL */
+    const Val *given, *given_free;
+    const IrValue *drawn;
+} GuideState;
+
+/* ---- affine.c ---- */
+typedef struct Affine {
+    IrValue shift, log_scale; /* over the flat axis */
+    Bend bend;
+} Affine;
+
+/* Adds latent i's value to *sum (IR_NONE: nothing yet), in its stretch of the flat axis. */
+void add_flat(Build *b, const Template *t, IrValue *sum, int i, Val val);
+/* The corrections (gate, shift, log scale, left tail, right tail, skew), zero at the start, each
+ * over the flat axis. */
+void corrections(Build *b, const Template *t, const Blocks *context, IrValue hidden,
+                 IrValue out[6]);
+/* The affine map of a template that does not start by Newton steps. */
+Affine affine_of(GuideState *g, const Template *t, const Blocks *context, IrValue hidden);
+
+/* The published affine map: shift + L u, L lower triangular with the exponential of its diagonal,
+ * from two small networks of the encoding. */
+typedef struct PaperAffine {
+    IrValue shift, lower; /* over the flat axis; over `triangle`, row by row */
+    AxisId triangle;
+} PaperAffine;
+
+PaperAffine paper_affine(GuideState *g, const Template *t, const Blocks *context);
+/* Either way, row by row; adds the sum of log-diagonals to *log_det (IR_NONE: 0). */
+IrValue paper_apply(Build *b, const Template *t, const PaperAffine *a, Way way, IrValue from,
+                    IrValue *log_det);
+
+#endif
