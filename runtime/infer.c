@@ -16,15 +16,21 @@ typedef struct Infer {
     bool colour;
     RtBytes json;
     double *column;     /* the draws of one scalar */
+    RtWeighted *rows;   /* with their weights, where they have some; else NULL */
     int64_t shown_rows; /* of one variable on screen */
 } Infer;
 
 static RtSummary summarise(Infer *f, int variable, int64_t set, int64_t k) {
     const RtModel *m = f->p.s->model;
     int64_t size = rt_var_size(&m->vars[variable], f->p.data.sizes), n = f->p.n_draws;
-    for (int64_t j = 0; j < n; j++)
-        f->column[j] = rt_real_get(m, f->p.draws[variable], (set * n + j) * size + k);
-    return rt_summary(f->column, n);
+    for (int64_t j = 0; j < n; j++) {
+        double x = rt_real_get(m, f->p.draws[variable], (set * n + j) * size + k);
+        if (f->rows)
+            f->rows[j] = (RtWeighted){x, exp(f->p.log_share[j])};
+        else
+            f->column[j] = x;
+    }
+    return f->rows ? rt_summary_weighted(f->rows, n) : rt_summary(f->column, n);
 }
 
 /* The CSV's keys of element k, one per plate, joined by `between`; each through `add`. Nothing
@@ -99,9 +105,13 @@ static bool has_kind(const Infer *f, RtVarKind kind) {
     return false;
 }
 
-static void json_set(Infer *f, int64_t set, double khat) {
+static void json_set(Infer *f, int64_t set, const RtElbo *e) {
     rt_bytes_printf(&f->json, "{");
-    json_field(&f->json, "khat", khat);
+    json_field(&f->json, "khat", e->khat);
+    if (f->rows) {
+        rt_bytes_printf(&f->json, ", \"reweighted\": true, ");
+        json_field(&f->json, "ess", e->ess);
+    }
     rt_bytes_printf(&f->json, ", \"latents\": {");
     json_kind(f, RT_LATENT, set);
     rt_bytes_printf(&f->json, "}");
@@ -163,9 +173,9 @@ static void show_variable(Infer *f, int variable, int64_t set, int width) {
     }
 }
 
-static void show_set(Infer *f, int64_t first, int64_t set, double khat) {
+static void show_set(Infer *f, int64_t first, int64_t set, const RtElbo *e) {
     const RtModel *m = f->p.s->model;
-    const char *why, *verdict = rt_verdict(khat, f->p.n_draws, &why);
+    const char *why, *verdict = rt_verdict(e->khat, f->p.n_draws, f->rows, &why);
     int width = name_width(f);
     bool bad = !strcmp(verdict, "do not trust");
     const char *on = !f->colour ? ""
@@ -177,7 +187,11 @@ static void show_set(Infer *f, int64_t first, int64_t set, double khat) {
            "mean", "sd", "mcse", "5%", "50%", "95%", "ess", off);
     for (int i = 0; i < m->n_vars; i++)
         if (f->p.draws[i]) show_variable(f, i, set, width);
-    printf("k-hat %.2f (trust up to %.2f): %s%s%s, %s\n", khat, rt_khat_limit(f->p.n_draws), on,
+    if (f->rows)
+        printf("reweighted to the posterior by Pareto-smoothed importance weights (ess %.0f of "
+               "%" PRId64 " draws)\n",
+               e->ess, f->p.n_draws);
+    printf("k-hat %.2f (trust up to %.2f): %s%s%s, %s\n", e->khat, rt_khat_limit(f->p.n_draws), on,
            verdict, off, why);
 }
 
@@ -215,19 +229,20 @@ int rt_command_infer(RtSession *s) {
     }
     if (!rt_posterior_open(s, true, &f.p, &error)) return rt_complain(&error);
     f.column = rt_alloc(s->mem, f.p.n_draws, sizeof *f.column);
+    if (s->options->psis) f.rows = rt_alloc(s->mem, f.p.n_draws, sizeof *f.rows);
     RtDraws *draws = out ? rt_draws_new(&f.p, out) : NULL;
     rt_bytes_printf(&f.json, "{\"draws\": %" PRId64 ", \"sets\": [", f.p.n_draws);
     for (int64_t first = 0, n; first < f.p.data.n_sets; first += n) {
         n = rt_posterior_run(&f.p, first);
         if (draws) rt_draws_add(draws, first, n);
         for (int64_t set = 0; set < n; set++) {
-            rt_posterior_weights(&f.p, set);
-            double khat = rt_elbo(f.p.log_weights, f.p.n_draws).khat;
+            RtElbo e = rt_posterior_weigh(&f.p, set);
+            if (draws && f.rows) rt_draws_add_weights(draws, first + set);
             if (s->options->json) {
                 if (first + set) rt_bytes_printf(&f.json, ", ");
-                json_set(&f, set, khat);
+                json_set(&f, set, &e);
             } else if (first + set < SHOWN_SETS && !s->options->quiet) {
-                show_set(&f, first, set, khat);
+                show_set(&f, first, set, &e);
             }
         }
     }

@@ -46,6 +46,7 @@ bool rt_posterior_open(RtSession *s, bool want_draws, RtPosterior *p, RtError *e
     p->log_prior = rt_call_want(p->call, "log_prior");
     p->log_likelihood = rt_call_want(p->call, "log_likelihood");
     p->log_weights = rt_alloc(s->mem, p->n_draws, sizeof *p->log_weights);
+    p->log_share = rt_alloc(s->mem, p->n_draws, sizeof *p->log_share);
     p->seen = rt_seen_new(s, p->call);
     rt_bind_state(s->mem, m, s->state, s->state->average, p->call);
     p->feed = rt_feed_new(s->mem, m, p->call, p->data.sizes, p->block);
@@ -62,29 +63,41 @@ int64_t rt_posterior_run(RtPosterior *p, int64_t first) {
     return n;
 }
 
-void rt_posterior_weights(RtPosterior *p, int64_t set) {
+RtElbo rt_posterior_weigh(RtPosterior *p, int64_t set) {
     const RtModel *m = p->s->model;
     for (int64_t j = 0; j < p->n_draws; j++) {
         int64_t at = set * p->n_draws + j;
         p->log_weights[j] = rt_real_get(m, p->log_prior, at) +
                             rt_real_get(m, p->log_likelihood, at) - rt_real_get(m, p->log_q, at);
     }
+    RtElbo e = rt_elbo(p->log_weights, p->n_draws, p->log_share);
+    double total = e.evidence + log((double)p->n_draws);
+    for (int64_t j = 0; j < p->n_draws; j++) p->log_share[j] -= total;
+    return e;
 }
 
-const char *rt_verdict(double khat, int64_t draws, const char **why) {
+const char *rt_verdict(double khat, int64_t draws, bool reweighted, const char **why) {
     if (isnan(khat)) {
         *why = "too few draws to judge: take 100 or more";
         return "not judged";
     }
     if (khat < 0.5 && khat < rt_khat_limit(draws)) {
-        *why = "importance weights have finite variance";
+        *why = reweighted ? "what is reweighted is the posterior up to mcse"
+                          : "importance weights have finite variance";
         return "good";
     }
     if (khat <= rt_khat_limit(draws)) {
-        *why = "importance weights are uneven; means hold, tails may not";
+        *why = reweighted
+                   ? "means are the posterior's, with errors larger than mcse; tails may not be"
+                   : "importance weights are uneven; means hold, tails may not: --psis uses "
+                     "the weights";
         return "usable";
     }
-    *why = "the guide misses part of the posterior: train longer, or on this data's plate sizes";
+    *why = reweighted
+               ? "the guide misses part of the posterior, which no weights bring back: train "
+                 "longer, or on this data's plate sizes"
+               : "the guide misses part of the posterior: train longer, or on this data's "
+                 "plate sizes";
     return "do not trust";
 }
 
@@ -94,37 +107,47 @@ struct RtDraws {
     RtPosterior *p;
     const char *path;
     char **values; /* by variable: [set, draw, plates, dims], model's real type */
-    char *logs[3];
+    int n_logs;
+    char *logs[4];
 };
 
-static const char *const log_names[3] = {"log_q", "log_prior", "log_likelihood"};
+enum { LOG_WEIGHT = 3 }; /* the last, where draws are weighted */
+static const char *const log_names[] = {"log_q", "log_prior", "log_likelihood", "log_weight"};
 
 RtDraws *rt_draws_new(RtPosterior *p, const char *path) {
     const RtModel *m = p->s->model;
     RtDraws *d = rt_alloc(p->s->mem, 1, sizeof *d);
-    *d = (RtDraws){
-        .p = p, .path = path, .values = rt_alloc(p->s->mem, m->n_vars, sizeof *d->values)};
+    *d = (RtDraws){.p = p,
+                   .path = path,
+                   .values = rt_alloc(p->s->mem, m->n_vars, sizeof *d->values),
+                   .n_logs = p->s->options->psis ? LOG_WEIGHT + 1 : LOG_WEIGHT};
     int64_t n = p->data.n_sets * p->n_draws;
     for (int i = 0; i < m->n_vars; i++)
         if (p->draws[i])
             d->values[i] =
                 rt_alloc(p->s->mem, n * rt_var_size(&m->vars[i], p->data.sizes), m->real);
-    for (int i = 0; i < 3; i++) d->logs[i] = rt_alloc(p->s->mem, n, m->real);
+    for (int i = 0; i < d->n_logs; i++) d->logs[i] = rt_alloc(p->s->mem, n, m->real);
     return d;
 }
 
 void rt_draws_add(RtDraws *d, int64_t first, int64_t n) {
     const RtPosterior *p = d->p;
     const RtModel *m = p->s->model;
-    const void *const logs[3] = {p->log_q, p->log_prior, p->log_likelihood};
+    const void *const logs[LOG_WEIGHT] = {p->log_q, p->log_prior, p->log_likelihood};
     size_t each = (size_t)p->n_draws * m->real;
     for (int i = 0; i < m->n_vars; i++) {
         if (!p->draws[i]) continue;
         size_t set = each * (size_t)rt_var_size(&m->vars[i], p->data.sizes);
         memcpy(d->values[i] + (size_t)first * set, p->draws[i], (size_t)n * set);
     }
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < LOG_WEIGHT; i++)
         memcpy(d->logs[i] + (size_t)first * each, logs[i], (size_t)n * each);
+}
+
+void rt_draws_add_weights(RtDraws *d, int64_t at) {
+    const RtPosterior *p = d->p;
+    for (int64_t j = 0; j < p->n_draws; j++)
+        rt_real_set(p->s->model, d->logs[LOG_WEIGHT], at * p->n_draws + j, p->log_share[j]);
 }
 
 /* Leading axes: data sets where there are several, then draws. */
@@ -153,7 +176,7 @@ static bool write_npz(RtDraws *d, RtError *error) {
         if (d->values[i])
             ok = add_array(&archive, &directory, d->p, m->vars[i].name, d->values[i], &m->vars[i],
                            error);
-    for (int i = 0; ok && i < 3; i++)
+    for (int i = 0; ok && i < d->n_logs; i++)
         ok = add_array(&archive, &directory, d->p, log_names[i], d->logs[i], NULL, error);
     rt_zip_end(&archive, &directory);
     ok = ok && rt_write_file(d->path, archive.data, archive.n, error);
@@ -183,15 +206,17 @@ static bool write_csv(RtDraws *d, RtError *error) {
     const RtModel *m = p->s->model;
     RtBytes out = {0};
     int digits = m->f64 ? 17 : 9;
-    rt_bytes_printf(
-        &out, "# model %s, seed %" PRIu32 ", draws %" PRId64 "\n%slog_q,log_prior,log_likelihood",
-        m->name, p->s->seed, p->n_draws, p->data.n_sets > 1 ? "set," : "");
+    rt_bytes_printf(&out, "# model %s, seed %" PRIu32 ", draws %" PRId64 "%s\n%s", m->name,
+                    p->s->seed, p->n_draws,
+                    d->n_logs > LOG_WEIGHT ? ", to be weighted by exp(log_weight)" : "",
+                    p->data.n_sets > 1 ? "set," : "");
+    for (int i = 0; i < d->n_logs; i++) rt_bytes_printf(&out, "%s%s", i ? "," : "", log_names[i]);
     for (int i = 0; i < m->n_vars; i++)
         if (d->values[i]) add_column_names(&out, &m->vars[i], p->data.sizes);
     for (int64_t row = 0; row < p->data.n_sets * p->n_draws; row++) {
         rt_bytes_printf(&out, "\n");
         if (p->data.n_sets > 1) rt_bytes_printf(&out, "%" PRId64 ",", row / p->n_draws + 1);
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < d->n_logs; i++)
             rt_bytes_printf(&out, "%s%.*g", i ? "," : "", digits, rt_real_get(m, d->logs[i], row));
         for (int i = 0; i < m->n_vars; i++) {
             int64_t size = d->values[i] ? rt_var_size(&m->vars[i], p->data.sizes) : 0;

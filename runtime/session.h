@@ -15,7 +15,7 @@ typedef struct RtOptions {
     const char *data, *out, *weights, *log, *objective;
     int64_t steps, sets, draws, threads, count, seed; /* -1: not given */
     double seconds, learning_rate;                    /* -1: not given */
-    bool quiet, json, batch, verbose;
+    bool quiet, json, batch, verbose, psis;
     int n_size, n_set;
     const char *size[RT_MAX_SETTINGS], *set[RT_MAX_SETTINGS]; /* "plate=N", "hyper=value" */
 } RtOptions;
@@ -177,21 +177,7 @@ typedef struct RtStep {
 /* For state->sets and state->draws, at sizes up to state->hi: all memory. */
 RtStep rt_step_new(RtSession *s, RtState *state);
 
-/* ---- psis.c ---- */
-/* Pareto shape of the upper tail of n log weights; not finite where there are too few. */
-double rt_khat(RtMem *mem, const double *log_weights, int64_t n);
-double rt_khat_limit(int64_t n);
-typedef struct RtElbo {
-    double elbo, se, evidence, ess, khat;
-} RtElbo;
-RtElbo rt_elbo(const double *log_weights, int64_t n);
-
 /* ---- report.c ---- */
-typedef struct RtSummary {
-    double mean, sd, mcse, q5, q50, q95, ess;
-} RtSummary;
-/* Of n draws; sorts `draws`. */
-RtSummary rt_summary(double *draws, int64_t n);
 void rt_json_number(RtBytes *out, double x); /* null where not finite */
 void rt_json_string(RtBytes *out, const char *text);
 /* `"seed": 1, "settings": {...}` as every JSON answer ends. */

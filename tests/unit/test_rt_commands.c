@@ -88,6 +88,34 @@ static void training_reaches_the_evidence(void) {
     rt_mem_free(mem);
 }
 
+/* A guide that has not learned enough yet: weights take its answers to the posterior. */
+static void weights_correct_the_answer(void) {
+    EXPECT("train --steps 120 --learning-rate 0.02 --weights wr -q", 0);
+    EXPECT("simulate --count 12 --seed 9 --out sets.npz -q", 0);
+    RtMem *mem = rt_mem_new();
+    RtData d = simulated(mem, "sets.npz");
+    const double *x = d.values[5];
+    double off[2] = {0}, worst = 0;
+    for (int psis = 0; psis < 2; psis++) {
+        EXPECT(psis ? "infer sets.npz --weights wr --draws 4000 --psis --json"
+                    : "infer sets.npz --weights wr --draws 4000 --json",
+               0);
+        for (int i = 0; x && i < 12; i++) {
+            Exact e = exact(x + i * 40, 4, 5);
+            double z = fabs(json("mean", 9 * i) - e.mu_mean) / e.mu_sd;
+            off[psis] += z / 12;
+            if (psis) worst = fmax(worst, z);
+        }
+        CHECK(!strstr(text_out, "\"reweighted\": true") == !psis, "%.200s", text_out);
+    }
+    CHECK(off[0] > 0.08, "the guide is off by %.3f sd only", off[0]);
+    CHECK(off[1] < 0.5 * off[0] && worst < 0.25, "off by %.3f sd, reweighted by %.3f (worst %.3f)",
+          off[0], off[1], worst);
+    EXPECT("infer sets.npz --weights wr --psis", 0);
+    CHECK(strstr(text_out, "reweighted to the posterior"), "%s", text_out);
+    rt_mem_free(mem);
+}
+
 static void threads_and_seeds(void) {
     EXPECT("train --steps 120 --threads 1 --weights w1 -q", 0);
     EXPECT("train --steps 120 --threads 2 --weights w2 -q", 0);
@@ -188,6 +216,17 @@ static void draws_files(void) {
     int lines = 0;
     for (char *c = csv; *c; c++) lines += *c == '\n';
     CHECK(lines == 9, "%d lines", lines);
+    EXPECT("infer one.npz --draws 50 --psis --out draws.csv -q", 0);
+    read_back("draws.csv", csv, sizeof csv);
+    char *row = strstr(csv, "\nlog_q,log_prior,log_likelihood,log_weight,mu,");
+    double total = 0;
+    for (int i = 0; row && i < 50; i++) {
+        double log_weight = NAN;
+        row = strchr(row + 1, '\n');
+        if (row) sscanf(row, "\n%*[^,],%*[^,],%*[^,],%lf", &log_weight);
+        total += exp(log_weight);
+    }
+    CHECK_NEAR(total, 1, 1e-5, "sum of the weights");
     EXPECT("infer one.npz --draws 7 --out draws.npz --json", 0);
     RtMem *mem = rt_mem_new();
     RtBytes b = {0};
@@ -333,6 +372,7 @@ int main(void) {
     char folder[] = "/tmp/adavic-commands-XXXXXX";
     enter_empty_folder(folder);
     RUN(training_reaches_the_evidence);
+    RUN(weights_correct_the_answer);
     RUN(threads_and_seeds);
     RUN(time_is_kept_and_repeats_as_steps);
     RUN(schedule_of_objectives);
