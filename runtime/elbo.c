@@ -32,7 +32,7 @@ static void show_set(int64_t set, const RtElbo *e) {
 
 static void footer(const RtPosterior *p, double sum, double squares, double worst) {
     int64_t n = p->data.n_sets;
-    const char *why, *verdict = rt_verdict(worst, p->n_draws, false, &why);
+    const char *why, *verdict = rt_verdict(worst, p->n_draws, RT_AMORTISED, false, &why);
     if (n > SHOWN_SETS) printf("... %" PRId64 " more data sets: --json has them\n", n - SHOWN_SETS);
     if (n > 1) {
         double mean = sum / (double)n, var = (squares - (double)n * mean * mean) / (double)(n - 1);
@@ -49,7 +49,7 @@ int rt_command_elbo(RtSession *s) {
     RtPosterior p;
     RtBytes json = {0};
     double sum = 0, squares = 0, worst = -INFINITY;
-    if (!rt_posterior_open(s, false, &p, &error)) return rt_complain(&error);
+    if (!rt_posterior_open(s, RT_AMORTISED, false, &p, &error)) return rt_complain(&error);
     rt_bytes_printf(&json, "{\"draws\": %" PRId64 ", \"sets\": [", p.n_draws);
     for (int64_t first = 0, n; first < p.data.n_sets; first += n) {
         n = rt_posterior_run(&p, first);

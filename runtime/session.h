@@ -15,7 +15,7 @@ typedef struct RtOptions {
     const char *data, *out, *weights, *log, *objective;
     int64_t steps, sets, draws, threads, count, seed; /* -1: not given */
     double seconds, learning_rate;                    /* -1: not given */
-    bool quiet, json, batch, verbose, psis;
+    bool quiet, json, batch, verbose, psis, refine;
     int n_size, n_set;
     const char *size[RT_MAX_SETTINGS], *set[RT_MAX_SETTINGS]; /* "plate=N", "hyper=value" */
 } RtOptions;
@@ -60,6 +60,7 @@ int rt_complain(const RtError *error);
 
 int rt_command_train(RtSession *s);
 int rt_command_infer(RtSession *s);
+int rt_command_fit(RtSession *s);
 int rt_command_elbo(RtSession *s);
 int rt_command_simulate(RtSession *s);
 int rt_command_info(RtSession *s);

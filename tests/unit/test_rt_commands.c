@@ -116,6 +116,63 @@ static void weights_correct_the_answer(void) {
     rt_mem_free(mem);
 }
 
+/* The guide's family holds the exact posterior of every data set, so a fit must find it. */
+static void one_data_set_is_fitted(void) {
+    EXPECT("simulate --count 3 --seed 9 --out sets.npz -q", 0);
+    RtMem *mem = rt_mem_new();
+    RtData d = simulated(mem, "sets.npz");
+    const double *x = d.values[5];
+    remove("model.weights");
+    EXPECT("fit sets.npz --steps 700 --learning-rate 0.02 --json", 0);
+    CHECK(access("model.weights", F_OK), "fit writes weights");
+    CHECK(strstr(text_out, "\"method\": \"fitted\""), "%.200s", text_out);
+    for (int i = 0; x && i < 3; i++) {
+        Exact e = exact(x + i * 40, 4, 5);
+        CHECK(json("elbo_start", i) < e.evidence - 1, "set %d starts at %.3f, evidence %.3f", i,
+              json("elbo_start", i), e.evidence);
+        CHECK_NEAR(json("elbo", i), e.evidence, 0.02, "fitted ELBO and evidence");
+        CHECK_NEAR(json("mean", 9 * i), e.mu_mean, 0.2 * e.mu_sd, "posterior mean of mu");
+        CHECK_NEAR(json("sd", 9 * i), e.mu_sd, 0.15 * e.mu_sd, "posterior sd of mu");
+    }
+    EXPECT("fit sets.npz --steps 40 -j1 --out f1.npz -q", 0);
+    EXPECT("fit sets.npz --steps 40 -j3 --out f3.npz -q", 0);
+    CHECK(same_files("f1.npz", "f3.npz"), "a fit depends on the number of threads");
+    EXPECT("fit sets.npz --steps 40 --set s_a=0.25 --json", 0);
+    CHECK(strstr(text_out, "\"s_a\": 0.25"), "%.300s", text_out);
+    rt_mem_free(mem);
+}
+
+/* From weights that have not learned enough, and from the best there are. */
+static void an_answer_is_refined(void) {
+    EXPECT("train --steps 60 --learning-rate 0.02 --weights wr -q", 0);
+    EXPECT("train --steps 60 --learning-rate 0.02 --weights copy -q", 0);
+    EXPECT("simulate --count 2 --seed 9 --out sets.npz -q", 0);
+    RtMem *mem = rt_mem_new();
+    RtData d = simulated(mem, "sets.npz");
+    EXPECT("infer sets.npz --weights wr --refine --steps 500 --learning-rate 0.01 --json", 0);
+    CHECK(same_files("wr", "copy"), "refining writes weights");
+    CHECK(strstr(text_out, "\"method\": \"refined\""), "%.200s", text_out);
+    for (int i = 0; d.values[5] && i < 2; i++) {
+        Exact e = exact(d.values[5] + i * 40, 4, 5);
+        CHECK(json("gain", i) > 0.3, "set %d gains %.3f", i, json("gain", i));
+        CHECK_NEAR(json("elbo", i), json("elbo_start", i) + json("gain", i), 1e-6, "gain");
+        CHECK_NEAR(json("elbo", i), e.evidence, 0.02, "refined ELBO and evidence");
+    }
+    EXPECT("infer sets.npz --weights wr --refine --steps 50", 0);
+    CHECK(strstr(text_out, "refined to this data set alone: 50 steps"), "%s", text_out);
+    /* one step so long that it leads nowhere: the answer is the amortised one, bit for bit */
+    EXPECT("infer sets.npz --weights wr --json", 0);
+    double mean = json("mean", 0), sd = json("sd", 4);
+    EXPECT("infer sets.npz --weights wr --refine --steps 3 --learning-rate 10 --json", 0);
+    CHECK(strstr(text_out, "\"kept\": \"start\"") && json("mean", 0) == mean && json("sd", 4) == sd,
+          "a start that was kept gives other draws: %.400s", text_out);
+    EXPECT("infer sets.npz --weights wr --refine --steps 3 --learning-rate 10", 0);
+    CHECK(strstr(text_out, "did not raise the ELBO"), "%s", text_out);
+    EXPECT("infer sets.npz --weights wr --steps 3", 2);
+    CHECK(strstr(text_err, "--refine"), "%s", text_err);
+    rt_mem_free(mem);
+}
+
 static void threads_and_seeds(void) {
     EXPECT("train --steps 120 --threads 1 --weights w1 -q", 0);
     EXPECT("train --steps 120 --threads 2 --weights w2 -q", 0);
@@ -337,10 +394,10 @@ static void bench(void) {
 }
 
 static void help_teaches(void) {
-    static const char *const commands[] = {"train", "infer", "elbo", "simulate",
-                                           "info",  "check", "bench"};
+    static const char *const commands[] = {"train", "infer", "elbo",  "simulate",
+                                           "info",  "check", "bench", "fit"};
     EXPECT("--help", 0);
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 8; i++) {
         char line[40];
         CHECK(strstr(text_out, commands[i]) || i, "no %s", commands[i]);
         snprintf(line, sizeof line, i % 2 ? "%s --help" : "help %s", commands[i]);
@@ -373,6 +430,8 @@ int main(void) {
     enter_empty_folder(folder);
     RUN(training_reaches_the_evidence);
     RUN(weights_correct_the_answer);
+    RUN(one_data_set_is_fitted);
+    RUN(an_answer_is_refined);
     RUN(threads_and_seeds);
     RUN(time_is_kept_and_repeats_as_steps);
     RUN(schedule_of_objectives);
