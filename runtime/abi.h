@@ -51,7 +51,8 @@
  *               latents, contexts, observed [data, plates, dims]
  *   prepare     hypers; random
  *               those, and what statistics are taken of
- *   step        weights, hypers, statistics, entropy_weight; random
+ *   step        weights, hypers, statistics, entropy_weight; random, and observed
+ *               variables and contexts as random sources: simulated unless given
  *               loss (reduced), set_loss [data], grad:W per weight (reduced)
  *   posterior   weights, hypers, statistics, data (contexts included); random
  *               latents, quantities [data, draw, ...]; log_q, log_prior, log_likelihood

@@ -8,6 +8,7 @@
  * All numbers come from counters of (seed, RT_FOR_CHECK) and are added up in the order of the data
  * sets: the same for any number of threads. */
 #include "runtime/check.h"
+#include "runtime/psis.h"
 
 #include "runtime/random.h"
 
@@ -184,7 +185,7 @@ static void add_weights(Check *c, int64_t set) {
         rt_moments_add(&log_q, q);
         c->weights[j] = rt_real_get(m, c->logs[0], at) + rt_real_get(m, c->logs[1], at) - q;
     }
-    RtElbo e = rt_elbo(c->weights, c->r.n_draws);
+    RtElbo e = rt_elbo(c->weights, c->r.n_draws, NULL);
     bool equal = e.ess > equal_weights * (double)c->r.n_draws; /* k-hat is of rounding */
     if (!equal && !(e.khat <= rt_khat_limit(c->r.n_draws))) c->r.above++;
     if (!isfinite(e.elbo) || !isfinite(e.ess)) return;

@@ -3,6 +3,7 @@
  * The histogram of ranks has one sign per bin; a bin as full as expected is half a cell high, so a
  * level line in the middle is right. Valley: too sure; hill: not sure enough; slope: shifted. */
 #include "runtime/check.h"
+#include "runtime/psis.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -258,11 +258,11 @@ static bool can_run(const RtModel *m, RtError *error) {
                     m->target, here, here);
 }
 
-/* What --set may name: hypers are fixed by training, contexts stated afterwards. */
+/* What --set may name: hypers are fixed by training, contexts stated afterwards; without training,
+ * both. */
 static RtSettings settings_of(const CommandText *command) {
-    return command->bit == TRAIN                               ? RT_SETS_HYPERS
-           : command->bit == SIMULATE || command->bit == BENCH ? RT_SETS_ALL
-                                                               : RT_SETS_CONTEXTS;
+    if (command->bit == TRAIN) return RT_SETS_HYPERS;
+    return command->bit & (SIMULATE | BENCH | FIT) ? RT_SETS_ALL : RT_SETS_CONTEXTS;
 }
 
 static int run(const CommandText *command, RtOptions *o, const char *argv0) {

@@ -1,7 +1,8 @@
 /* elbo.c -- the command `elbo`: ELBO, importance-weighted evidence and k-hat of each data set.
  *
  * With w = log p(x, z) - log q(z | x) over S draws of q: ELBO = mean w, standard error sd(w) / sqrt
- * S, log evidence = log mean exp w, ess = (sum exp w)^2 / sum exp 2w. */
+ * S. With v the weights w after Pareto smoothing (psis.c): log evidence = log mean exp v, standard
+ * error sd(exp v) / (mean exp v sqrt S), ess = (sum exp v)^2 / sum exp 2v. */
 #include "runtime/posterior.h"
 
 #include <inttypes.h>
@@ -10,10 +11,11 @@
 enum { SHOWN_SETS = 20 };
 
 static void json_set(RtBytes *out, const RtElbo *e, bool first) {
-    const char *const names[] = {"elbo", "elbo_se", "log_evidence", "ess", "khat"};
-    const double values[] = {e->elbo, e->se, e->evidence, e->ess, e->khat};
+    const char *const names[] = {"elbo", "elbo_se", "log_evidence", "log_evidence_se",
+                                 "ess",  "khat"};
+    const double values[] = {e->elbo, e->se, e->evidence, e->evidence_se, e->ess, e->khat};
     rt_bytes_printf(out, "%s{", first ? "" : ", ");
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         rt_bytes_printf(out, "%s\"%s\": ", i ? ", " : "", names[i]);
         rt_json_number(out, values[i]);
     }
@@ -22,15 +24,15 @@ static void json_set(RtBytes *out, const RtElbo *e, bool first) {
 
 static void show_set(int64_t set, const RtElbo *e) {
     if (!set)
-        printf("%8s %14s %9s %14s %9s %7s\n", "data set", "ELBO", "se", "log evidence", "ess",
-               "k-hat");
-    printf("%8" PRId64 " %14.4f %9.4f %14.4f %9.1f %7.2f\n", set, e->elbo, e->se, e->evidence,
-           e->ess, e->khat);
+        printf("%8s %14s %9s %14s %9s %9s %7s\n", "data set", "ELBO", "se", "log evidence", "se",
+               "ess", "k-hat");
+    printf("%8" PRId64 " %14.4f %9.4f %14.4f %9.4f %9.1f %7.2f\n", set, e->elbo, e->se, e->evidence,
+           e->evidence_se, e->ess, e->khat);
 }
 
 static void footer(const RtPosterior *p, double sum, double squares, double worst) {
     int64_t n = p->data.n_sets;
-    const char *why, *verdict = rt_verdict(worst, p->n_draws, &why);
+    const char *why, *verdict = rt_verdict(worst, p->n_draws, RT_AMORTISED, false, &why);
     if (n > SHOWN_SETS) printf("... %" PRId64 " more data sets: --json has them\n", n - SHOWN_SETS);
     if (n > 1) {
         double mean = sum / (double)n, var = (squares - (double)n * mean * mean) / (double)(n - 1);
@@ -47,13 +49,12 @@ int rt_command_elbo(RtSession *s) {
     RtPosterior p;
     RtBytes json = {0};
     double sum = 0, squares = 0, worst = -INFINITY;
-    if (!rt_posterior_open(s, false, &p, &error)) return rt_complain(&error);
+    if (!rt_posterior_open(s, RT_AMORTISED, false, &p, &error)) return rt_complain(&error);
     rt_bytes_printf(&json, "{\"draws\": %" PRId64 ", \"sets\": [", p.n_draws);
     for (int64_t first = 0, n; first < p.data.n_sets; first += n) {
         n = rt_posterior_run(&p, first);
         for (int64_t set = 0; set < n; set++) {
-            rt_posterior_weights(&p, set);
-            RtElbo e = rt_elbo(p.log_weights, p.n_draws);
+            RtElbo e = rt_posterior_weigh(&p, set);
             sum += e.elbo;
             squares += e.elbo * e.elbo;
             if (isnan(e.khat) || e.khat > worst) worst = e.khat;

@@ -1,5 +1,5 @@
-/* infer.c -- the command `infer`: the posterior of every latent and quantity, as a table, as JSON,
- * as files of draws.
+/* infer.c -- the commands `infer` and `fit`: the posterior of every latent and quantity, as a
+ * table, as JSON, as files of draws.
  *
  *                        mean      sd    mcse      5%     50%     95%
  *     mu_batch[0]  A    62.81   0.412  0.0130   62.13   62.81   63.48 */
@@ -16,15 +16,21 @@ typedef struct Infer {
     bool colour;
     RtBytes json;
     double *column;     /* the draws of one scalar */
+    RtWeighted *rows;   /* with their weights, where they have some; else NULL */
     int64_t shown_rows; /* of one variable on screen */
 } Infer;
 
 static RtSummary summarise(Infer *f, int variable, int64_t set, int64_t k) {
     const RtModel *m = f->p.s->model;
     int64_t size = rt_var_size(&m->vars[variable], f->p.data.sizes), n = f->p.n_draws;
-    for (int64_t j = 0; j < n; j++)
-        f->column[j] = rt_real_get(m, f->p.draws[variable], (set * n + j) * size + k);
-    return rt_summary(f->column, n);
+    for (int64_t j = 0; j < n; j++) {
+        double x = rt_real_get(m, f->p.draws[variable], (set * n + j) * size + k);
+        if (f->rows)
+            f->rows[j] = (RtWeighted){x, exp(f->p.log_share[j])};
+        else
+            f->column[j] = x;
+    }
+    return f->rows ? rt_summary_weighted(f->rows, n) : rt_summary(f->column, n);
 }
 
 /* The CSV's keys of element k, one per plate, joined by `between`; each through `add`. Nothing
@@ -99,9 +105,30 @@ static bool has_kind(const Infer *f, RtVarKind kind) {
     return false;
 }
 
-static void json_set(Infer *f, int64_t set, double khat) {
+static void json_refined(Infer *f) {
+    const RtRefined *r = &f->p.refined;
+    rt_bytes_printf(
+        &f->json,
+        ", \"%s\": {\"steps\": %" PRId64 ", \"skipped_steps\": %" PRId64 ", \"kept\": \"%s\", ",
+        rt_method_names[f->p.method], r->steps, r->skipped, r->kept_start ? "start" : "end");
+    json_field(&f->json, "elbo_start", r->start);
+    rt_bytes_printf(&f->json, ", ");
+    json_field(&f->json, "elbo", r->end);
+    rt_bytes_printf(&f->json, ", ");
+    json_field(&f->json, "gain", r->gain);
+    rt_bytes_printf(&f->json, ", ");
+    json_field(&f->json, "gain_se", r->gain_se);
+    rt_bytes_printf(&f->json, "}");
+}
+
+static void json_set(Infer *f, int64_t set, const RtElbo *e) {
     rt_bytes_printf(&f->json, "{");
-    json_field(&f->json, "khat", khat);
+    json_field(&f->json, "khat", e->khat);
+    if (f->rows) {
+        rt_bytes_printf(&f->json, ", \"reweighted\": true, ");
+        json_field(&f->json, "ess", e->ess);
+    }
+    if (f->p.refine) json_refined(f);
     rt_bytes_printf(&f->json, ", \"latents\": {");
     json_kind(f, RT_LATENT, set);
     rt_bytes_printf(&f->json, "}");
@@ -163,9 +190,30 @@ static void show_variable(Infer *f, int variable, int64_t set, int width) {
     }
 }
 
-static void show_set(Infer *f, int64_t first, int64_t set, double khat) {
+/* How the guide came to fit this data set alone. */
+static void show_refined(const RtPosterior *p) {
+    const RtRefined *r = &p->refined;
+    bool fit = p->method == RT_FITTED;
+    if (r->kept_start)
+        printf("%" PRId64
+               " steps on this data set did not raise the ELBO (%.3f +- %.3f nats): this is "
+               "%s\n",
+               r->steps, r->gain, r->gain_se,
+               fit ? "the guide they started from, as derived from the model"
+                   : "the amortised answer");
+    else
+        printf("%s to this data set alone: %" PRId64
+               " steps, ELBO %.3f, %.3f +- %.3f nats above %s\n",
+               rt_method_names[p->method], r->steps, r->end, r->gain, r->gain_se,
+               fit ? "its start" : "the amortised answer's");
+    if (r->skipped)
+        printf("%" PRId64 " of the steps were skipped: their loss or gradient was not finite\n",
+               r->skipped);
+}
+
+static void show_set(Infer *f, int64_t first, int64_t set, const RtElbo *e) {
     const RtModel *m = f->p.s->model;
-    const char *why, *verdict = rt_verdict(khat, f->p.n_draws, &why);
+    const char *why, *verdict = rt_verdict(e->khat, f->p.n_draws, f->p.method, f->rows, &why);
     int width = name_width(f);
     bool bad = !strcmp(verdict, "do not trust");
     const char *on = !f->colour ? ""
@@ -177,7 +225,12 @@ static void show_set(Infer *f, int64_t first, int64_t set, double khat) {
            "mean", "sd", "mcse", "5%", "50%", "95%", "ess", off);
     for (int i = 0; i < m->n_vars; i++)
         if (f->p.draws[i]) show_variable(f, i, set, width);
-    printf("k-hat %.2f (trust up to %.2f): %s%s%s, %s\n", khat, rt_khat_limit(f->p.n_draws), on,
+    if (f->p.refine) show_refined(&f->p);
+    if (f->rows)
+        printf("reweighted to the posterior by Pareto-smoothed importance weights (ess %.0f of "
+               "%" PRId64 " draws)\n",
+               e->ess, f->p.n_draws);
+    printf("k-hat %.2f (trust up to %.2f): %s%s%s, %s\n", e->khat, rt_khat_limit(f->p.n_draws), on,
            verdict, off, why);
 }
 
@@ -195,8 +248,9 @@ static void footer(const Infer *f) {
     if (f->p.data.n_sets > SHOWN_SETS)
         printf("... %" PRId64 " more data sets: --json or --out FILE.npz has them\n",
                f->p.data.n_sets - SHOWN_SETS);
-    printf("%" PRId64 " draws, seed %" PRIu32 ", trained %" PRId64 " steps, %.1f s\n", f->p.n_draws,
-           s->seed, s->state->steps, rt_seconds() - s->started);
+    printf("%" PRId64 " draws, seed %" PRIu32 ", ", f->p.n_draws, s->seed);
+    if (f->p.method != RT_FITTED) printf("trained %" PRId64 " steps, ", s->state->steps);
+    printf("%.1f s\n", rt_seconds() - s->started);
 }
 
 static bool known_output(const char *path) {
@@ -204,36 +258,50 @@ static bool known_output(const char *path) {
     return n > 4 && (!strcmp(path + n - 4, ".npz") || !strcmp(path + n - 4, ".csv"));
 }
 
-int rt_command_infer(RtSession *s) {
+/* Status 2 where options do not go together. */
+static bool sound_options(const RtOptions *o, RtMethod method, RtError *error) {
+    if (o->out && !known_output(o->out))
+        return rt_error(error, "--out %s: draws are written as .npz or .csv", o->out);
+    const char *steps = o->steps > 0           ? "--steps"
+                        : o->seconds > 0       ? "--time"
+                        : o->learning_rate > 0 ? "--learning-rate"
+                                               : NULL;
+    if (steps && method == RT_AMORTISED)
+        return rt_error(error, "%s is of refining\n  expected  infer DATA --refine %s ...", steps,
+                        steps);
+    return true;
+}
+
+static int answer(RtSession *s, RtMethod method) {
     RtError error;
     Infer f = {.colour = rt_colour(stdout), .shown_rows = rows_per_variable(s->model)};
     const char *out = s->options->out;
-    if (out && !known_output(out)) {
-        rt_error(&error, "--out %s: draws are written as .npz or .csv", out);
+    if (!sound_options(s->options, method, &error)) {
         rt_complain(&error);
         return 2;
     }
-    if (!rt_posterior_open(s, true, &f.p, &error)) return rt_complain(&error);
+    if (!rt_posterior_open(s, method, true, &f.p, &error)) return rt_complain(&error);
     f.column = rt_alloc(s->mem, f.p.n_draws, sizeof *f.column);
+    if (s->options->psis) f.rows = rt_alloc(s->mem, f.p.n_draws, sizeof *f.rows);
     RtDraws *draws = out ? rt_draws_new(&f.p, out) : NULL;
     rt_bytes_printf(&f.json, "{\"draws\": %" PRId64 ", \"sets\": [", f.p.n_draws);
     for (int64_t first = 0, n; first < f.p.data.n_sets; first += n) {
         n = rt_posterior_run(&f.p, first);
         if (draws) rt_draws_add(draws, first, n);
         for (int64_t set = 0; set < n; set++) {
-            rt_posterior_weights(&f.p, set);
-            double khat = rt_elbo(f.p.log_weights, f.p.n_draws).khat;
+            RtElbo e = rt_posterior_weigh(&f.p, set);
+            if (draws && f.rows) rt_draws_add_weights(draws, first + set);
             if (s->options->json) {
                 if (first + set) rt_bytes_printf(&f.json, ", ");
-                json_set(&f, set, khat);
+                json_set(&f, set, &e);
             } else if (first + set < SHOWN_SETS && !s->options->quiet) {
-                show_set(&f, first, set, khat);
+                show_set(&f, first, set, &e);
             }
         }
     }
     bool ok = !draws || rt_draws_write(draws, &error);
     if (ok && s->options->json) {
-        rt_bytes_printf(&f.json, "], ");
+        rt_bytes_printf(&f.json, "], \"method\": \"%s\", ", rt_method_names[method]);
         rt_json_settings(&f.json, s, f.p.n_draws);
         printf("%s}\n", f.json.data);
     } else if (ok && !s->options->quiet) {
@@ -241,4 +309,12 @@ int rt_command_infer(RtSession *s) {
     }
     rt_bytes_free(&f.json);
     return ok ? 0 : rt_complain(&error);
+}
+
+int rt_command_infer(RtSession *s) {
+    return answer(s, s->options->refine ? RT_REFINED : RT_AMORTISED);
+}
+
+int rt_command_fit(RtSession *s) {
+    return answer(s, RT_FITTED);
 }

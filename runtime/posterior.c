@@ -19,24 +19,52 @@ static void warn_sizes(const RtSession *s, const int64_t *sizes) {
     }
 }
 
-bool rt_posterior_open(RtSession *s, bool want_draws, RtPosterior *p, RtError *error) {
+/* What a fit starts from: sizes are the data's, inputs are scaled and weights start as in training.
+ */
+static bool start_fit(RtSession *s, const RtData *d, RtError *error) {
+    memcpy(s->state->lo, d->sizes, sizeof s->state->lo);
+    memcpy(s->state->hi, d->sizes, sizeof s->state->hi);
+    memcpy(s->state->sizes, d->sizes, sizeof s->state->sizes);
+    if (!rt_stats(s, error)) return false;
+    rt_state_init_weights(s->model, s->state, s->seed);
+    return true;
+}
+
+static bool open_data(RtPosterior *p, RtError *error) {
+    RtSession *s = p->s;
     const RtModel *m = s->model;
     const RtOptions *o = s->options;
-    *p = (RtPosterior){.s = s, .n_draws = o->draws > 0 ? o->draws : 1000};
-    if (!(s->state = rt_weights_open(s, error))) return false;
+    bool fit = p->method == RT_FITTED; /* --set and --size are in its state already */
+    if (!fit && !(s->state = rt_weights_open(s, error))) return false;
     RtDataOptions options = {.batch = o->batch};
     memcpy(options.sizes, s->state->sizes, sizeof options.sizes);
     for (int i = 0; i < m->n_plates; i++) options.ranged[i] = s->state->lo[i] < s->state->hi[i];
     if (!rt_state_apply_sizes(m, o, options.sizes, options.given, error) ||
-        !rt_settings_apply(m, o, RT_SETS_CONTEXTS, s->state, error) ||
+        (!fit && !rt_settings_apply(m, o, RT_SETS_CONTEXTS, s->state, error)) ||
         !rt_data_read(s->mem, m, o->data, &options, &p->data, error) ||
         !rt_context_data(s->mem, m, s->state, o->data, &p->data, error))
         return false;
+    if (fit) return start_fit(s, &p->data, error);
     warn_sizes(s, p->data.sizes);
     rt_context_warn(s, &p->data);
     memcpy(s->state->sizes, p->data.sizes, sizeof s->state->sizes);
-    p->block =
-        p->data.n_sets < rt_pool_threads(s->pool) ? p->data.n_sets : rt_pool_threads(s->pool);
+    return true;
+}
+
+bool rt_posterior_open(RtSession *s, RtMethod method, bool want_draws, RtPosterior *p,
+                       RtError *error) {
+    const RtModel *m = s->model;
+    const RtOptions *o = s->options;
+    *p = (RtPosterior){.s = s, .method = method, .n_draws = o->draws > 0 ? o->draws : 1000};
+    if (!open_data(p, error)) return false;
+    int64_t threads = rt_pool_threads(s->pool);
+    p->block = p->data.n_sets < threads ? p->data.n_sets : threads;
+    const float *weights = s->state->average;
+    if (method != RT_AMORTISED) {
+        p->block = 1;
+        p->refine = rt_refine_new(s, method, &p->data);
+        weights = rt_refine_weights(p->refine);
+    }
     p->call = rt_call_new(s->mem, m, "posterior", s->pool, p->data.sizes, p->block, p->n_draws);
     p->draws = rt_alloc(s->mem, m->n_vars, sizeof *p->draws);
     for (int i = 0; want_draws && i < m->n_vars; i++)
@@ -46,8 +74,9 @@ bool rt_posterior_open(RtSession *s, bool want_draws, RtPosterior *p, RtError *e
     p->log_prior = rt_call_want(p->call, "log_prior");
     p->log_likelihood = rt_call_want(p->call, "log_likelihood");
     p->log_weights = rt_alloc(s->mem, p->n_draws, sizeof *p->log_weights);
-    p->seen = rt_seen_new(s, p->call);
-    rt_bind_state(s->mem, m, s->state, s->state->average, p->call);
+    p->log_share = rt_alloc(s->mem, p->n_draws, sizeof *p->log_share);
+    if (method != RT_FITTED) p->seen = rt_seen_new(s, p->call);
+    p->inputs = rt_bind_state(s->mem, m, s->state, weights, p->call);
     p->feed = rt_feed_new(s->mem, m, p->call, p->data.sizes, p->block);
     rt_call_ready(p->call);
     return true;
@@ -56,35 +85,56 @@ bool rt_posterior_open(RtSession *s, bool want_draws, RtPosterior *p, RtError *e
 int64_t rt_posterior_run(RtPosterior *p, int64_t first) {
     const uint32_t key[2] = {p->s->seed, RT_FOR_POSTERIOR};
     int64_t left = p->data.n_sets - first, n = left < p->block ? left : p->block;
+    if (p->refine) {
+        p->refined = rt_refine_run(p->refine, first);
+        rt_binding_refresh(p->inputs);
+    }
     rt_feed_load(p->feed, &p->data, first, n);
     rt_call_run(p->call, key, 0, (uint32_t)first, n);
-    rt_seen_warn(p->seen, first, n, p->data.n_sets);
+    if (p->seen) rt_seen_warn(p->seen, first, n, p->data.n_sets);
     return n;
 }
 
-void rt_posterior_weights(RtPosterior *p, int64_t set) {
+RtElbo rt_posterior_weigh(RtPosterior *p, int64_t set) {
     const RtModel *m = p->s->model;
     for (int64_t j = 0; j < p->n_draws; j++) {
         int64_t at = set * p->n_draws + j;
         p->log_weights[j] = rt_real_get(m, p->log_prior, at) +
                             rt_real_get(m, p->log_likelihood, at) - rt_real_get(m, p->log_q, at);
     }
+    RtElbo e = rt_elbo(p->log_weights, p->n_draws, p->log_share);
+    double total = e.evidence + log((double)p->n_draws);
+    for (int64_t j = 0; j < p->n_draws; j++) p->log_share[j] -= total;
+    return e;
 }
 
-const char *rt_verdict(double khat, int64_t draws, const char **why) {
+/* What to try where the guide falls short; by method. */
+static const char *const remedies[] = {
+    [RT_AMORTISED] =
+        "the guide misses part of the posterior: infer --refine, or train longer, or on "
+        "this data's plate sizes",
+    [RT_REFINED] =
+        "the guide misses part of the posterior: refine longer (--time), or train longer",
+    [RT_FITTED] = "the guide misses part of the posterior: fit longer (--time)"};
+
+const char *rt_verdict(double khat, int64_t draws, RtMethod method, bool reweighted,
+                       const char **why) {
     if (isnan(khat)) {
         *why = "too few draws to judge: take 100 or more";
         return "not judged";
     }
     if (khat < 0.5 && khat < rt_khat_limit(draws)) {
-        *why = "importance weights have finite variance";
+        *why = reweighted ? "what is reweighted is the posterior up to mcse"
+                          : "importance weights have finite variance";
         return "good";
     }
     if (khat <= rt_khat_limit(draws)) {
-        *why = "importance weights are uneven; means hold, tails may not";
+        *why = reweighted ? "means hold, with errors larger than mcse; tails may not"
+                          : "importance weights are uneven; means hold, tails may not (--psis "
+                            "reweights)";
         return "usable";
     }
-    *why = "the guide misses part of the posterior: train longer, or on this data's plate sizes";
+    *why = remedies[method];
     return "do not trust";
 }
 
@@ -94,37 +144,62 @@ struct RtDraws {
     RtPosterior *p;
     const char *path;
     char **values; /* by variable: [set, draw, plates, dims], model's real type */
-    char *logs[3];
+    int n_logs;
+    char *logs[4];
+    char *steps; /* [set], unless amortised: on this data set, behind its draws */
 };
 
-static const char *const log_names[3] = {"log_q", "log_prior", "log_likelihood"};
+enum { LOG_WEIGHT = 3 }; /* the last, where draws are weighted */
+static const char *const log_names[] = {"log_q", "log_prior", "log_likelihood", "log_weight"};
 
 RtDraws *rt_draws_new(RtPosterior *p, const char *path) {
     const RtModel *m = p->s->model;
     RtDraws *d = rt_alloc(p->s->mem, 1, sizeof *d);
-    *d = (RtDraws){
-        .p = p, .path = path, .values = rt_alloc(p->s->mem, m->n_vars, sizeof *d->values)};
+    *d = (RtDraws){.p = p,
+                   .path = path,
+                   .values = rt_alloc(p->s->mem, m->n_vars, sizeof *d->values),
+                   .n_logs = p->s->options->psis ? LOG_WEIGHT + 1 : LOG_WEIGHT};
     int64_t n = p->data.n_sets * p->n_draws;
     for (int i = 0; i < m->n_vars; i++)
         if (p->draws[i])
             d->values[i] =
                 rt_alloc(p->s->mem, n * rt_var_size(&m->vars[i], p->data.sizes), m->real);
-    for (int i = 0; i < 3; i++) d->logs[i] = rt_alloc(p->s->mem, n, m->real);
+    if (p->refine) d->steps = rt_alloc(p->s->mem, p->data.n_sets, m->real);
+    for (int i = 0; i < d->n_logs; i++) d->logs[i] = rt_alloc(p->s->mem, n, m->real);
     return d;
 }
 
 void rt_draws_add(RtDraws *d, int64_t first, int64_t n) {
     const RtPosterior *p = d->p;
     const RtModel *m = p->s->model;
-    const void *const logs[3] = {p->log_q, p->log_prior, p->log_likelihood};
+    const void *const logs[LOG_WEIGHT] = {p->log_q, p->log_prior, p->log_likelihood};
     size_t each = (size_t)p->n_draws * m->real;
     for (int i = 0; i < m->n_vars; i++) {
         if (!p->draws[i]) continue;
         size_t set = each * (size_t)rt_var_size(&m->vars[i], p->data.sizes);
         memcpy(d->values[i] + (size_t)first * set, p->draws[i], (size_t)n * set);
     }
-    for (int i = 0; i < 3; i++)
+    if (d->steps)
+        rt_real_set(m, d->steps, first, p->refined.kept_start ? 0 : (double)p->refined.steps);
+    for (int i = 0; i < LOG_WEIGHT; i++)
         memcpy(d->logs[i] + (size_t)first * each, logs[i], (size_t)n * each);
+}
+
+void rt_draws_add_weights(RtDraws *d, int64_t at) {
+    const RtPosterior *p = d->p;
+    for (int64_t j = 0; j < p->n_draws; j++)
+        rt_real_set(p->s->model, d->logs[LOG_WEIGHT], at * p->n_draws + j, p->log_share[j]);
+}
+
+static bool add_file(RtBytes *archive, RtBytes *directory, const RtPosterior *p, const char *name,
+                     const void *values, const int64_t *dims, int n, RtError *error) {
+    RtBytes file = {0}, entry = {0};
+    rt_npy_write(&file, values, p->s->model->f64, dims, n);
+    rt_bytes_printf(&entry, "%s.npy", name);
+    bool ok = rt_zip_add(archive, directory, entry.data, &file, error);
+    rt_bytes_free(&file);
+    rt_bytes_free(&entry);
+    return ok;
 }
 
 /* Leading axes: data sets where there are several, then draws. */
@@ -136,13 +211,7 @@ static bool add_array(RtBytes *archive, RtBytes *directory, const RtPosterior *p
     dims[n++] = p->n_draws;
     for (int i = 0; v && i < v->n_plates; i++) dims[n++] = p->data.sizes[v->plates[i]];
     for (int i = 0; v && i < v->n_dims; i++) dims[n++] = v->dims[i];
-    RtBytes file = {0}, entry = {0};
-    rt_npy_write(&file, values, p->s->model->f64, dims, n);
-    rt_bytes_printf(&entry, "%s.npy", name);
-    bool ok = rt_zip_add(archive, directory, entry.data, &file, error);
-    rt_bytes_free(&file);
-    rt_bytes_free(&entry);
-    return ok;
+    return add_file(archive, directory, p, name, values, dims, n, error);
 }
 
 static bool write_npz(RtDraws *d, RtError *error) {
@@ -153,8 +222,11 @@ static bool write_npz(RtDraws *d, RtError *error) {
         if (d->values[i])
             ok = add_array(&archive, &directory, d->p, m->vars[i].name, d->values[i], &m->vars[i],
                            error);
-    for (int i = 0; ok && i < 3; i++)
+    for (int i = 0; ok && i < d->n_logs; i++)
         ok = add_array(&archive, &directory, d->p, log_names[i], d->logs[i], NULL, error);
+    if (ok && d->steps)
+        ok = add_file(&archive, &directory, d->p, "steps_on_data", d->steps, &d->p->data.n_sets, 1,
+                      error);
     rt_zip_end(&archive, &directory);
     ok = ok && rt_write_file(d->path, archive.data, archive.n, error);
     rt_bytes_free(&archive);
@@ -183,15 +255,18 @@ static bool write_csv(RtDraws *d, RtError *error) {
     const RtModel *m = p->s->model;
     RtBytes out = {0};
     int digits = m->f64 ? 17 : 9;
-    rt_bytes_printf(
-        &out, "# model %s, seed %" PRIu32 ", draws %" PRId64 "\n%slog_q,log_prior,log_likelihood",
-        m->name, p->s->seed, p->n_draws, p->data.n_sets > 1 ? "set," : "");
+    const char *method = p->method == RT_AMORTISED ? "" : rt_method_names[p->method];
+    rt_bytes_printf(&out, "# model %s, seed %" PRIu32 ", draws %" PRId64 "%s%s%s\n%s", m->name,
+                    p->s->seed, p->n_draws, *method ? ", " : "", method,
+                    d->n_logs > LOG_WEIGHT ? ", to be weighted by exp(log_weight)" : "",
+                    p->data.n_sets > 1 ? "set," : "");
+    for (int i = 0; i < d->n_logs; i++) rt_bytes_printf(&out, "%s%s", i ? "," : "", log_names[i]);
     for (int i = 0; i < m->n_vars; i++)
         if (d->values[i]) add_column_names(&out, &m->vars[i], p->data.sizes);
     for (int64_t row = 0; row < p->data.n_sets * p->n_draws; row++) {
         rt_bytes_printf(&out, "\n");
         if (p->data.n_sets > 1) rt_bytes_printf(&out, "%" PRId64 ",", row / p->n_draws + 1);
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < d->n_logs; i++)
             rt_bytes_printf(&out, "%s%.*g", i ? "," : "", digits, rt_real_get(m, d->logs[i], row));
         for (int i = 0; i < m->n_vars; i++) {
             int64_t size = d->values[i] ? rt_var_size(&m->vars[i], p->data.sizes) : 0;

@@ -10,6 +10,8 @@
 #ifndef ADAVIC_POSTERIOR_H
 #define ADAVIC_POSTERIOR_H
 
+#include "runtime/psis.h"
+#include "runtime/refine.h"
 #include "runtime/session.h"
 
 /* ---- seen.c ---- */
@@ -22,29 +24,40 @@ void rt_seen_warn(RtSeen *seen, int64_t first, int64_t n, int64_t sets);
 
 typedef struct RtPosterior {
     RtSession *s;
+    RtMethod method;
+    RtRefine *refine;  /* unless amortised; data sets come one by one then, and this is */
+    RtRefined refined; /* what was done for the last of them */
     RtData data;
     int64_t n_draws, block; /* data sets per run */
     const void **draws;     /* by variable: latents and quantities; NULL if not wanted */
     const void *log_q, *log_prior, *log_likelihood; /* [n, S] */
-    double *log_weights; /* [S] of one data set, see rt_posterior_weights */
+    double *log_weights; /* [S] of one data set, see rt_posterior_weigh */
+    double *log_share;   /* [S] of it: Pareto-smoothed log weights whose exp add up to 1 */
     RtCall *call;
     RtFeed *feed;
+    RtBinding *inputs;
     RtSeen *seen;
 } RtPosterior;
 
-/* Loads weights and data; afterwards s->state->sizes are the data's. Warns of sizes that were not
- * trained. */
-bool rt_posterior_open(RtSession *s, bool want_draws, RtPosterior *p, RtError *error);
+/* Loads weights (or makes them, to be fitted) and data; afterwards s->state->sizes are the data's.
+ * Warns of sizes that were not trained. */
+bool rt_posterior_open(RtSession *s, RtMethod method, bool want_draws, RtPosterior *p,
+                       RtError *error);
 /* Runs data sets first, first + 1, ...; returns how many. */
 int64_t rt_posterior_run(RtPosterior *p, int64_t first);
-/* log p - log q of data set `set` of the block, in p->log_weights. */
-void rt_posterior_weights(RtPosterior *p, int64_t set);
-/* "good", "usable" or "do not trust", and why. */
-const char *rt_verdict(double khat, int64_t draws, const char **why);
+/* Weighs the draws of data set `set` of the block: p->log_weights = log p - log q, p->log_share,
+ * and what they say. */
+RtElbo rt_posterior_weigh(RtPosterior *p, int64_t set);
+/* "good", "usable" or "do not trust" of draws as they are or (`reweighted`) with their weights; and
+ * why, and what to do. */
+const char *rt_verdict(double khat, int64_t draws, RtMethod method, bool reweighted,
+                       const char **why);
 /* Writes draws of all data sets as .npz or .csv. */
 typedef struct RtDraws RtDraws;
 RtDraws *rt_draws_new(RtPosterior *p, const char *path);
 void rt_draws_add(RtDraws *d, int64_t first, int64_t n);
+/* With --psis: p->log_share as column log_weight of data set `at`, counted over the file. */
+void rt_draws_add_weights(RtDraws *d, int64_t at);
 bool rt_draws_write(RtDraws *d, RtError *error);
 
 #endif

@@ -380,7 +380,7 @@ static void fill(const av_random *r, void *out, bool f64) {
         copy_replacement(r, out, f64);
     else if (r->kind == AV_GAMMA)
         fill_gammas(r, out, f64);
-    else
+    else if (r->kind != AV_GIVEN)
         fill_in_fours(r, out, f64);
 }
 

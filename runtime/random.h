@@ -12,11 +12,12 @@
 
 #include <stdint.h>
 
-enum { AV_NORMAL, AV_UNIFORM, AV_EXPONENTIAL, AV_GAMMA };
+enum { AV_NORMAL, AV_UNIFORM, AV_EXPONENTIAL, AV_GAMMA, AV_GIVEN };
 
 /* The value at (data set i, draw j, instance k) goes to out[i * s_data + j * s_draw + k * s_inst];
  * instances run over plates and events, row-major in canonical order. `replace` (row-major [data,
- * draw, instance] numbers of the output's type, or NULL) is copied instead. */
+ * draw, instance] numbers of the output's type, or NULL) is copied instead. AV_GIVEN: without
+ * `replace`, out stays as it is. */
 typedef struct av_random {
     uint32_t key[2], step, data0;
     uint32_t site;

@@ -1,5 +1,6 @@
 /* report.c -- numbers for people and for programs: summaries of draws, JSON, what a terminal can
  * show. */
+#include "runtime/psis.h"
 #include "runtime/session.h"
 
 #include <inttypes.h>
@@ -54,6 +55,45 @@ RtSummary rt_summary(double *draws, int64_t n) {
                        .q50 = quantile(draws, n, 0.5),
                        .q95 = quantile(draws, n, 0.95),
                        .ess = (double)n};
+}
+
+static int by_value(const void *a, const void *b) {
+    const RtWeighted *x = a, *y = b;
+    if (x->x != y->x) return x->x < y->x ? -1 : 1;
+    return (x->weight > y->weight) - (x->weight < y->weight);
+}
+
+/* A draw stands at the middle of its weight; linear between draws. */
+static double weighted_quantile(const RtWeighted *d, int64_t n, double p) {
+    double below = 0, last_at = 0;
+    for (int64_t i = 0; i < n; below += d[i++].weight) {
+        double at = below + d[i].weight / 2;
+        if (at >= p) {
+            double along = i && at > last_at ? (p - last_at) / (at - last_at) : 1;
+            return i ? d[i - 1].x + along * (d[i].x - d[i - 1].x) : d[0].x;
+        }
+        last_at = at;
+    }
+    return d[n - 1].x;
+}
+
+RtSummary rt_summary_weighted(RtWeighted *d, int64_t n) {
+    double mean = 0, squares = 0, weights2 = 0, error2 = 0;
+    for (int64_t i = 0; i < n; i++) mean += d[i].weight * d[i].x;
+    for (int64_t i = 0; i < n; i++) {
+        double w = d[i].weight, off = (d[i].x - mean) * (d[i].x - mean);
+        squares += w * off;
+        error2 += w * w * off;
+        weights2 += w * w;
+    }
+    qsort(d, (size_t)n, sizeof *d, by_value);
+    return (RtSummary){.mean = mean,
+                       .sd = weights2 < 1 ? sqrt(squares / (1 - weights2)) : NAN,
+                       .mcse = sqrt(error2),
+                       .q5 = weighted_quantile(d, n, 0.05),
+                       .q50 = weighted_quantile(d, n, 0.5),
+                       .q95 = weighted_quantile(d, n, 0.95),
+                       .ess = 1 / weights2};
 }
 
 /* The shortest text that reads back as the same double. */

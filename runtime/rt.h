@@ -180,7 +180,9 @@ enum {
     RT_FOR_SIMULATE,
     RT_FOR_POSTERIOR,
     RT_FOR_CHECK,
-    RT_FOR_SIZES
+    RT_FOR_SIZES,
+    RT_FOR_REFINING,
+    RT_FOR_JUDGING
 };
 
 #endif

@@ -15,7 +15,7 @@ typedef struct RtOptions {
     const char *data, *out, *weights, *log, *objective;
     int64_t steps, sets, draws, threads, count, seed; /* -1: not given */
     double seconds, learning_rate;                    /* -1: not given */
-    bool quiet, json, batch, verbose;
+    bool quiet, json, batch, verbose, psis, refine;
     int n_size, n_set;
     const char *size[RT_MAX_SETTINGS], *set[RT_MAX_SETTINGS]; /* "plate=N", "hyper=value" */
 } RtOptions;
@@ -60,6 +60,7 @@ int rt_complain(const RtError *error);
 
 int rt_command_train(RtSession *s);
 int rt_command_infer(RtSession *s);
+int rt_command_fit(RtSession *s);
 int rt_command_elbo(RtSession *s);
 int rt_command_simulate(RtSession *s);
 int rt_command_info(RtSession *s);
@@ -180,21 +181,7 @@ typedef struct RtStep {
  * the state's, so that steps of several programs go on from each other. */
 RtStep rt_step_new(RtSession *s, RtState *state, const char *program, int64_t draws);
 
-/* ---- psis.c ---- */
-/* Pareto shape of the upper tail of n log weights; not finite where there are too few. */
-double rt_khat(RtMem *mem, const double *log_weights, int64_t n);
-double rt_khat_limit(int64_t n);
-typedef struct RtElbo {
-    double elbo, se, evidence, ess, khat;
-} RtElbo;
-RtElbo rt_elbo(const double *log_weights, int64_t n);
-
 /* ---- report.c ---- */
-typedef struct RtSummary {
-    double mean, sd, mcse, q5, q50, q95, ess;
-} RtSummary;
-/* Of n draws; sorts `draws`. */
-RtSummary rt_summary(double *draws, int64_t n);
 void rt_json_number(RtBytes *out, double x); /* null where not finite */
 void rt_json_string(RtBytes *out, const char *text);
 /* `"seed": 1, "settings": {...}` as every JSON answer ends. */

@@ -514,7 +514,7 @@ static void fill_field(CPrinter *c, const char *name, LoopSize size) {
 }
 
 static void fill(CPrinter *c, const LoopFill *f) {
-    static const char *const kinds[] = {"0", "1", "2", "3"};
+    static const char *const kinds[] = {"0", "1", "2", "3", "4"};
     text_printf(c->out,
                 "    av_random r = {.key = {call->key[0], call->key[1]}, .step = call->step, "
                 ".data0 = call->data0,\n        .site = %lld, .kind = %s, .replace = "

@@ -275,6 +275,8 @@ static Val lower_random(Build *b, const Expr *e, const Env *env) {
         return (Val){.v = gamma_point(b, shape.v, up ? 1.0 : 0.0),
                      .n_dims = shape.n_dims,
                      .dims = {shape.dims[0], shape.dims[1], shape.dims[2]}};
+    case RANDOM_GIVEN: /* no primitive of `sample` */
+        break;
     }
     internal_error("lower", "unknown random primitive");
 }

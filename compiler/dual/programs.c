@@ -52,12 +52,22 @@ static Val within_quantiles(Build *b, const Var *var, Val draw) {
     return draw;
 }
 
+/* What is simulated, unless the caller has a data set of its own: input NAME of program step. */
+static Val replaceable(Build *b, const Var *var, Val draw) {
+    AxisId axes[IR_MAX_AXES];
+    int n = instance_axes(b, var->type.plate, false, axes);
+    n += event_axes(b, &draw, axes + n);
+    draw.v = ir_given(b->p, along(b, draw.v, axes, n), var->name);
+    return draw;
+}
+
 void simulate_for_training(Build *b) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (!is_random(var)) continue;
         b->value[i] = lower_sample(b, var, BASE_DRAWS);
         if (is_simulated_within(b, var)) b->value[i] = within_quantiles(b, var, b->value[i]);
+        if (var->kind != VAR_LATENT) b->value[i] = replaceable(b, var, b->value[i]);
     }
 }
 

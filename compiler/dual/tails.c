@@ -47,6 +47,8 @@ static double far_out(const Probe *probe, IrRandom random, double shape) {
     case RANDOM_GAMMA: /* below: P(g < x) = x^a / Gamma(a + 1) */
         if (probe->upwards) return shape - log(probe->p);
         return exp((log(probe->p) + lgamma(shape + 1)) / shape);
+    case RANDOM_GIVEN: /* no primitive of `sample` */
+        break;
     }
     internal_error("tails", "unknown random primitive");
 }

@@ -180,11 +180,13 @@ static const char *infer_random(const IrProgram *p, IrOp *op) {
     if (!op->name) return "a random source needs a name";
     op->type = IR_REAL;
     op->index = site_number(op->name);
-    bool gamma = op->opcode == OP_RANDOM_GAMMA;
-    if (gamma != (op->random == RANDOM_GAMMA)) return "gamma draws have an operand, others none";
-    if (!gamma) return NULL;
+    bool gamma = op->opcode == OP_RANDOM_GAMMA, given = op->opcode == OP_GIVEN;
+    if (gamma != (op->random == RANDOM_GAMMA) || given != (op->random == RANDOM_GIVEN))
+        return "gamma draws have an operand, others none";
+    if (!op->n_args) return NULL;
     const IrOp *shape = &p->ops.data[op->args[0]];
-    if (shape->type != IR_REAL) return "the shape parameter is a real";
+    if (shape->type != IR_REAL) return given ? "takes a real" : "the shape parameter is a real";
+    if (given && shape->n_axes != op->n_axes) return "the axes are not the operand's";
     for (int i = 0; i < shape->n_axes; i++)
         if (!among(op->axes, op->n_axes, shape->axes[i]))
             return arena_printf(p->arena, "the draws lack axis %s of the shape parameter",
@@ -468,6 +470,12 @@ IrValue ir_random_gamma(IrProgram *p, IrValue shape, const char *site, const Axi
     IrOp op = {.opcode = OP_RANDOM_GAMMA, .n_args = 1, .args = {shape}, .random = RANDOM_GAMMA};
     op.name = arena_strdup(p->arena, site);
     return must(p, with_axes(p, op, axes, n_axes));
+}
+
+IrValue ir_given(IrProgram *p, IrValue v, const char *name) {
+    IrOp op = {.opcode = OP_GIVEN, .n_args = 1, .args = {v}, .random = RANDOM_GIVEN};
+    op.name = arena_strdup(p->arena, name);
+    return must(p, with_axes(p, op, p->ops.data[v].axes, p->ops.data[v].n_axes));
 }
 
 IrValue ir_extent(IrProgram *p, AxisId axis) {

@@ -377,6 +377,8 @@ static int av_kind(IrRandom kind) {
         return AV_EXPONENTIAL;
     case RANDOM_GAMMA:
         return AV_GAMMA;
+    case RANDOM_GIVEN:
+        return AV_GIVEN;
     }
     return AV_NORMAL;
 }
@@ -421,6 +423,13 @@ static const char *eval_random(Eval *e, IrValue v) {
 
 static const char *eval_random_gamma(Eval *e, IrValue v) {
     return eval_random(e, v);
+}
+
+static const char *eval_given(Eval *e, IrValue v) {
+    const double *from = look_up(e, v);
+    if (!from) from = operand(e, v)->data;
+    memcpy(e->value[v].data, from, sizeof(double) * (size_t)e->value[v].size);
+    return NULL;
 }
 
 /* ---- whole programs ---- */

@@ -68,11 +68,16 @@ typedef enum {
     ROLE_LATENT, /* a latent given from outside (log joint) */
     ROLE_STAT, /* a statistic of prior predictive draws, named "<output of program prepare>:median"
                   or ":mad" */
-    ROLE_CONTROL, /* a scalar that the training loop sets, 1 unless it says otherwise
-                     (entropy_weight) */
+    ROLE_CONTROL, /* a scalar that training sets, 1 unless it says otherwise (entropy_weight) */
 } IrRole;
 
-typedef enum { RANDOM_NORMAL, RANDOM_UNIFORM, RANDOM_EXPONENTIAL, RANDOM_GAMMA } IrRandom;
+typedef enum {
+    RANDOM_NORMAL,
+    RANDOM_UNIFORM,
+    RANDOM_EXPONENTIAL,
+    RANDOM_GAMMA,
+    RANDOM_GIVEN
+} IrRandom;
 
 typedef enum {
 #define OP(ENUM, ...) OP_##ENUM,
@@ -173,6 +178,7 @@ IrValue ir_const(IrProgram *p, double number);
 IrValue ir_table(IrProgram *p, const double *data, const AxisId *axes, int n_axes);
 IrValue ir_input(IrProgram *p, const char *name, IrRole role, const AxisId *axes, int n_axes);
 IrValue ir_random(IrProgram *p, IrRandom kind, const char *site, const AxisId *axes, int n_axes);
+IrValue ir_given(IrProgram *p, IrValue v, const char *name); /* v, unless input `name` is there */
 IrValue ir_random_gamma(IrProgram *p, IrValue shape, const char *site, const AxisId *axes,
                         int n_axes);
 IrValue ir_extent(IrProgram *p, AxisId axis);

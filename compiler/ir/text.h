@@ -30,8 +30,8 @@
 #define IR_ROLE_WORDS \
     { "weight", "hyper", "data", "latent", "stat", "control" }
 #define IR_RANDOM_WORDS \
-    { "normal", "uniform", "exponential", "gamma" }
-enum { IR_ROLES = 6, IR_RANDOMS = 4 };
+    { "normal", "uniform", "exponential", "gamma", "given" }
+enum { IR_ROLES = 6, IR_RANDOMS = 5 };
 
 static inline bool ir_name_char(char c, bool first) {
     bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';

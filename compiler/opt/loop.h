@@ -106,7 +106,7 @@ typedef struct LoopFill {
     IrRandom kind;
     LoopSize n_data, n_draw, n_inst, s_data, s_draw, s_inst;
     int input; /* the input that replaces the numbers */
-    int shape; /* gamma: buffer of the shape parameter, else -1 */
+    int shape; /* gamma: buffer of the shape parameter; given: `buffer`; else -1 */
     LoopSize p_data, p_draw;
     int n_dims;
     LoopSize dim[LOOP_MAX_DIMS], p_dim[LOOP_MAX_DIMS];

@@ -137,7 +137,7 @@ static void print_inst(Text *out, const LoopProgram *p, const LoopNest *nest,
 }
 
 static void print_fill(Text *out, const LoopProgram *p, const LoopFill *f) {
-    static const char *const kinds[] = {"normal", "uniform", "exponential", "gamma"};
+    static const char *const kinds[] = {"normal", "uniform", "exponential", "gamma", "given"};
     text_printf(out, "    fill %s with %s draws of site %lld, data ",
                 p->buffers.data[f->buffer].name, kinds[f->kind], (long long)f->site);
     print_size(out, p, f->n_data);

@@ -163,7 +163,7 @@ static void fill(Lower *l) {
                     .site = op->index,
                     .input = node->input,
                     .shape = -1,
-                    .kind = op->opcode == OP_RANDOM_GAMMA ? RANDOM_GAMMA : op->random};
+                    .kind = op->random};
     f->n_data = f->n_draw = f->n_inst = loop_size(1);
     f->s_inst = loop_size(node->varying ? s->out->lanes : 1);
     if (node->varying && l->many_blocks) f->s_inst = loop_size_times(f->s_inst, blocks_size());

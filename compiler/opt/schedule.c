@@ -198,7 +198,7 @@ static void add_nodes(Schedule *s) {
             IrOp op = ir->ops.data[i];
             if ((op.opcode == OP_RANDOM) != (pass == 0)) continue;
             for (int k = 0; k < op.n_args; k++) op.args[k] = map[op.args[k]];
-            if (op.opcode == OP_RANDOM_GAMMA) {
+            if (ir_op_info[op.opcode].rule == RULE_RANDOM && op.n_args) {
                 op.args[0] = add_copy(s, op.args[0]);
                 s->nodes.data[op.args[0]].rows = s->nodes.data[op.args[0]].shared = true;
             }
@@ -478,6 +478,14 @@ static const char *node_name(const Schedule *s, int v) {
     return arena_printf(s->arena, "%s%d", ir_op_info[op->opcode].text, v);
 }
 
+/* What may be replaced is replaced where it lies. */
+static void share_storage(Schedule *s, Node *node, const Node *of) {
+    LoopBuffer *buffer = &s->out->buffers.data[of->buffer];
+    node->shared = node->rows = true;
+    node->buffer = of->buffer;
+    if (buffer->last < node->last_nest) buffer->last = node->last_nest;
+}
+
 static void choose_storage(Schedule *s, int v) {
     Node *node = &s->nodes.data[v];
     bool reduced =
@@ -503,7 +511,9 @@ static void choose_storage(Schedule *s, int v) {
                                                      .last = last});
     }
     if (to_output) return;
-    if (reduced || node->class == NODE_RANDOM || node->shared || node->gemm) {
+    if (node->op.opcode == OP_GIVEN) {
+        share_storage(s, node, &s->nodes.data[node->op.args[0]]);
+    } else if (reduced || node->class == NODE_RANDOM || node->shared || node->gemm) {
         node->shared = true;
         if (node->class == NODE_RANDOM) node->rows = true;
         node->buffer = schedule_buffer(s, (LoopBuffer){.kind = BUFFER_SCRATCH,
@@ -527,7 +537,7 @@ static void list_inputs(Schedule *s) {
     for (int random = 0; random < 2; random++)
         for (int i = 0; i < ir->ops.n; i++) {
             const IrOp *op = &ir->ops.data[i];
-            bool drawn = op->opcode == OP_RANDOM || op->opcode == OP_RANDOM_GAMMA;
+            bool drawn = ir_op_info[op->opcode].rule == RULE_RANDOM;
             if (drawn ? !random : random || op->opcode != OP_INPUT) continue;
             vec_push(s->arena, &s->out->inputs, (LoopInput){op->name, i});
         }

@@ -1,9 +1,9 @@
 /* schedule.h -- what schedule.c decides and lower*.c writes out: nodes, nests, groups. Private to
  * them.
  *
- * A NODE is an operation of the tensor program, or a copy added for an output or for a gamma shape.
- * Leaves (constants, weights) and views (pick, slice, rename, place, pad, spread) are read in
- * place: they compute nothing.
+ * A NODE is an operation of the tensor program, or a copy added for an output or for a gamma shape
+ * or what may be replaced. Leaves (constants, weights) and views (pick, slice, rename, place, pad,
+ * spread) are read in place: they compute nothing.
  *
  * Nodes are put into SEGMENTS first, which run one after another: what a sweep computes of a tile,
  * or what is computed between sweeps (sweep.c). Nests, groups and storage follow within them.

@@ -60,7 +60,7 @@ const char adavic_manifest[] =
     " input group.W role weight axes k3\n input group.scale role weight axes\n"
     " input s_a role hyper axes\n input s_x role hyper axes\n input shift role hyper axes d\n"
     " input x:median role stat axes d\n input x:mad role stat axes d\n"
-    " input entropy_weight role control axes\n"
+    " input entropy_weight role control axes\n input x role random axes data group obs d\n"
     " output loss reduced 1 axes\n output set_loss reduced 0 axes data\n"
     " output grad:loc reduced 1 axes k2\n output grad:scale reduced 1 axes\n"
     " output grad:group.W reduced 1 axes k3\n output grad:group.scale reduced 1 axes\n"
@@ -224,6 +224,7 @@ static void run_step(const av_call *c) {
     double grad[7] = {0}, loss = 0, entropy = *(const float *)c->in[9];
     double share = 1.0 / (double)(c->total[0] * S);
     draw_data(c, q.s_a, q.s_x, q.shift, G, N, mu, a, x);
+    for (int64_t k = 0; c->in[10] && k < n * G * N * 2; k++) x[k] = ((const float *)c->in[10])[k];
     fill(c, 201, S, 1, u);
     fill(c, 202, S, G, ug);
     for (int64_t i = 0; i < n; i++) {

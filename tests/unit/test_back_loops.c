@@ -83,6 +83,12 @@ static IrValue leaf(Maker *m) {
         return ir_const(p, 0.25 * (pick(m, 9) - 4));
     case 1:
         return ir_random(p, RANDOM_NORMAL, arena_printf(p->arena, "site%d", p->ops.n), axes, n);
+    case 2: { /* what could be replaced, and is not */
+        IrValue v = p->ops.n ? any_value(m) : IR_NONE;
+        if (v != IR_NONE && p->ops.data[v].type == IR_REAL)
+            return ir_given(p, v, arena_printf(p->arena, "given%d", p->ops.n));
+    }
+        /* fall through */
     default:
         return ir_input(p, arena_printf(p->arena, "in%d", p->ops.n), ROLE_LATENT, axes, n);
     }

@@ -297,17 +297,24 @@ static IrValue build_random_gamma(Case *c, const Shape *s, int variant) {
     return variant == 0 ? ir_mul(c->p, x, ir_random_gamma(c->p, shape, "site", axes, 3)) : IR_NONE;
 }
 
+/* What may be replaced counts as a constant. */
+static IrValue build_given(Case *c, const Shape *s, int variant) {
+    IrValue x = over3(c, "x0", s->data, s->group, s->e3);
+    IrValue fixed = ir_given(c->p, ir_stop_gradient(c->p, ir_exp(c->p, x)), "given");
+    return variant == 0 ? ir_mul(c->p, x, fixed) : IR_NONE;
+}
+
 typedef IrValue Builder(Case *c, const Shape *s, int variant);
 
 static Builder *const builders[OP_COUNT] = {
     [OP_CONST] = build_leaves,      [OP_TABLE] = build_leaves,
     [OP_INPUT] = build_leaves,      [OP_EXTENT] = build_leaves,
     [OP_RANDOM] = build_leaves,     [OP_RANDOM_GAMMA] = build_random_gamma,
-    [OP_SUM] = build_sum,           [OP_MAX_OVER] = build_max_over,
-    [OP_CONTRACT] = build_contract, [OP_RENAME] = build_rename,
-    [OP_PICK] = build_pick,         [OP_PLACE] = build_place,
-    [OP_SLICE] = build_slice,       [OP_PAD] = build_pad,
-    [OP_SPREAD] = build_spread,
+    [OP_GIVEN] = build_given,       [OP_SUM] = build_sum,
+    [OP_MAX_OVER] = build_max_over, [OP_CONTRACT] = build_contract,
+    [OP_RENAME] = build_rename,     [OP_PICK] = build_pick,
+    [OP_PLACE] = build_place,       [OP_SLICE] = build_slice,
+    [OP_PAD] = build_pad,           [OP_SPREAD] = build_spread,
 };
 
 /* The adjoint of y may lack axes: the loss weighs y by all of its axes, by none, by every second. A

@@ -100,6 +100,7 @@ static void errors_name_line_and_expectation(void) {
     refuses("  %1 = input \"x\" data [g]", "\"x\" is declared differently by %0");
     refuses("  %1 = random gauss \"s\" []", "expected a kind of draws");
     refuses("  %1 = random_gamma %0 \"s\" [data]", "the draws lack axis g");
+    refuses("  %1 = given %0 \"x\" [data]", "the axes are not the operand's");
     refuses("  %1 = and %0 %0", "takes bools");
     refuses("  %1 = lt %0 %0\n  %2 = add %1 %0", "line 8: add: takes reals");
     refuses("  %1 = select %0 %0 %0", "takes a bool and two values of one type");

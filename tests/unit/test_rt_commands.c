@@ -88,6 +88,91 @@ static void training_reaches_the_evidence(void) {
     rt_mem_free(mem);
 }
 
+/* A guide that has not learned enough yet: weights take its answers to the posterior. */
+static void weights_correct_the_answer(void) {
+    EXPECT("train --steps 120 --learning-rate 0.02 --weights wr -q", 0);
+    EXPECT("simulate --count 12 --seed 9 --out sets.npz -q", 0);
+    RtMem *mem = rt_mem_new();
+    RtData d = simulated(mem, "sets.npz");
+    const double *x = d.values[5];
+    double off[2] = {0}, worst = 0;
+    for (int psis = 0; psis < 2; psis++) {
+        EXPECT(psis ? "infer sets.npz --weights wr --draws 4000 --psis --json"
+                    : "infer sets.npz --weights wr --draws 4000 --json",
+               0);
+        for (int i = 0; x && i < 12; i++) {
+            Exact e = exact(x + i * 40, 4, 5);
+            double z = fabs(json("mean", 9 * i) - e.mu_mean) / e.mu_sd;
+            off[psis] += z / 12;
+            if (psis) worst = fmax(worst, z);
+        }
+        CHECK(!strstr(text_out, "\"reweighted\": true") == !psis, "%.200s", text_out);
+    }
+    CHECK(off[0] > 0.08, "the guide is off by %.3f sd only", off[0]);
+    CHECK(off[1] < 0.5 * off[0] && worst < 0.25, "off by %.3f sd, reweighted by %.3f (worst %.3f)",
+          off[0], off[1], worst);
+    EXPECT("infer sets.npz --weights wr --psis", 0);
+    CHECK(strstr(text_out, "reweighted to the posterior"), "%s", text_out);
+    rt_mem_free(mem);
+}
+
+/* The guide's family holds the exact posterior of every data set, so a fit must find it. */
+static void one_data_set_is_fitted(void) {
+    EXPECT("simulate --count 3 --seed 9 --out sets.npz -q", 0);
+    RtMem *mem = rt_mem_new();
+    RtData d = simulated(mem, "sets.npz");
+    const double *x = d.values[5];
+    remove("model.weights");
+    EXPECT("fit sets.npz --steps 700 --learning-rate 0.02 --json", 0);
+    CHECK(access("model.weights", F_OK), "fit writes weights");
+    CHECK(strstr(text_out, "\"method\": \"fitted\""), "%.200s", text_out);
+    for (int i = 0; x && i < 3; i++) {
+        Exact e = exact(x + i * 40, 4, 5);
+        CHECK(json("elbo_start", i) < e.evidence - 1, "set %d starts at %.3f, evidence %.3f", i,
+              json("elbo_start", i), e.evidence);
+        CHECK_NEAR(json("elbo", i), e.evidence, 0.02, "fitted ELBO and evidence");
+        CHECK_NEAR(json("mean", 9 * i), e.mu_mean, 0.2 * e.mu_sd, "posterior mean of mu");
+        CHECK_NEAR(json("sd", 9 * i), e.mu_sd, 0.15 * e.mu_sd, "posterior sd of mu");
+    }
+    EXPECT("fit sets.npz --steps 40 -j1 --out f1.npz -q", 0);
+    EXPECT("fit sets.npz --steps 40 -j3 --out f3.npz -q", 0);
+    CHECK(same_files("f1.npz", "f3.npz"), "a fit depends on the number of threads");
+    EXPECT("fit sets.npz --steps 40 --set s_a=0.25 --json", 0);
+    CHECK(strstr(text_out, "\"s_a\": 0.25"), "%.300s", text_out);
+    rt_mem_free(mem);
+}
+
+/* From weights that have not learned enough, and from the best there are. */
+static void an_answer_is_refined(void) {
+    EXPECT("train --steps 60 --learning-rate 0.02 --weights wr -q", 0);
+    EXPECT("train --steps 60 --learning-rate 0.02 --weights copy -q", 0);
+    EXPECT("simulate --count 2 --seed 9 --out sets.npz -q", 0);
+    RtMem *mem = rt_mem_new();
+    RtData d = simulated(mem, "sets.npz");
+    EXPECT("infer sets.npz --weights wr --refine --steps 500 --learning-rate 0.01 --json", 0);
+    CHECK(same_files("wr", "copy"), "refining writes weights");
+    CHECK(strstr(text_out, "\"method\": \"refined\""), "%.200s", text_out);
+    for (int i = 0; d.values[5] && i < 2; i++) {
+        Exact e = exact(d.values[5] + i * 40, 4, 5);
+        CHECK(json("gain", i) > 0.3, "set %d gains %.3f", i, json("gain", i));
+        CHECK_NEAR(json("elbo", i), json("elbo_start", i) + json("gain", i), 1e-6, "gain");
+        CHECK_NEAR(json("elbo", i), e.evidence, 0.02, "refined ELBO and evidence");
+    }
+    EXPECT("infer sets.npz --weights wr --refine --steps 50", 0);
+    CHECK(strstr(text_out, "refined to this data set alone: 50 steps"), "%s", text_out);
+    /* one step so long that it leads nowhere: the answer is the amortised one, bit for bit */
+    EXPECT("infer sets.npz --weights wr --json", 0);
+    double mean = json("mean", 0), sd = json("sd", 4);
+    EXPECT("infer sets.npz --weights wr --refine --steps 3 --learning-rate 10 --json", 0);
+    CHECK(strstr(text_out, "\"kept\": \"start\"") && json("mean", 0) == mean && json("sd", 4) == sd,
+          "a start that was kept gives other draws: %.400s", text_out);
+    EXPECT("infer sets.npz --weights wr --refine --steps 3 --learning-rate 10", 0);
+    CHECK(strstr(text_out, "did not raise the ELBO"), "%s", text_out);
+    EXPECT("infer sets.npz --weights wr --steps 3", 2);
+    CHECK(strstr(text_err, "--refine"), "%s", text_err);
+    rt_mem_free(mem);
+}
+
 static void threads_and_seeds(void) {
     EXPECT("train --steps 120 --threads 1 --weights w1 -q", 0);
     EXPECT("train --steps 120 --threads 2 --weights w2 -q", 0);
@@ -188,6 +273,17 @@ static void draws_files(void) {
     int lines = 0;
     for (char *c = csv; *c; c++) lines += *c == '\n';
     CHECK(lines == 9, "%d lines", lines);
+    EXPECT("infer one.npz --draws 50 --psis --out draws.csv -q", 0);
+    read_back("draws.csv", csv, sizeof csv);
+    char *row = strstr(csv, "\nlog_q,log_prior,log_likelihood,log_weight,mu,");
+    double total = 0;
+    for (int i = 0; row && i < 50; i++) {
+        double log_weight = NAN;
+        row = strchr(row + 1, '\n');
+        if (row) sscanf(row, "\n%*[^,],%*[^,],%*[^,],%lf", &log_weight);
+        total += exp(log_weight);
+    }
+    CHECK_NEAR(total, 1, 1e-5, "sum of the weights");
     EXPECT("infer one.npz --draws 7 --out draws.npz --json", 0);
     RtMem *mem = rt_mem_new();
     RtBytes b = {0};
@@ -298,10 +394,10 @@ static void bench(void) {
 }
 
 static void help_teaches(void) {
-    static const char *const commands[] = {"train", "infer", "elbo", "simulate",
-                                           "info",  "check", "bench"};
+    static const char *const commands[] = {"train", "infer", "elbo",  "simulate",
+                                           "info",  "check", "bench", "fit"};
     EXPECT("--help", 0);
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 8; i++) {
         char line[40];
         CHECK(strstr(text_out, commands[i]) || i, "no %s", commands[i]);
         snprintf(line, sizeof line, i % 2 ? "%s --help" : "help %s", commands[i]);
@@ -333,6 +429,9 @@ int main(void) {
     char folder[] = "/tmp/adavic-commands-XXXXXX";
     enter_empty_folder(folder);
     RUN(training_reaches_the_evidence);
+    RUN(weights_correct_the_answer);
+    RUN(one_data_set_is_fitted);
+    RUN(an_answer_is_refined);
     RUN(threads_and_seeds);
     RUN(time_is_kept_and_repeats_as_steps);
     RUN(schedule_of_objectives);

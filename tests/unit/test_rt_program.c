@@ -4,6 +4,7 @@
 #include "rt_fake_model.h"
 #include "runtime/gemm.h"
 #include "runtime/random.h"
+#include "runtime/psis.h"
 #include "runtime/session.h"
 
 #include <stdlib.h>
@@ -269,7 +270,7 @@ static void khat_of_pareto_weights(void) {
     static const double shapes[] = {0.1, 0.4, 0.7, 1.2};
     RtMem *mem = rt_mem_new();
     float *e = rt_alloc(mem, N, sizeof *e);
-    double *w = rt_alloc(mem, N, sizeof *w);
+    double *w = rt_alloc(mem, N, sizeof *w), *smoothed = rt_alloc(mem, N, sizeof *w);
     for (int k = 0; k < 4; k++) {
         av_random r = {.key = {77, 1},
                        .site = (uint32_t)k,
@@ -280,18 +281,82 @@ static void khat_of_pareto_weights(void) {
                        .s_inst = 1};
         av_fill_f32(&r, e);
         for (int i = 0; i < N; i++) w[i] = shapes[k] * e[i] - 300;
-        CHECK_NEAR(rt_khat(mem, w, N), shapes[k], 5 * (1 + shapes[k]) / sqrt(300), "k-hat");
+        CHECK_NEAR(rt_psis(mem, w, N, smoothed), shapes[k], 5 * (1 + shapes[k]) / sqrt(300),
+                   "k-hat");
     }
     for (int i = 0; i < N; i++) w[i] = -5;
-    CHECK(rt_khat(mem, w, N) == 0, "equal weights: k-hat %g", rt_khat(mem, w, N));
-    RtElbo exact = rt_elbo(w, N);
+    CHECK(rt_psis(mem, w, N, smoothed) == 0, "equal weights: k-hat %g",
+          rt_psis(mem, w, N, smoothed));
+    RtElbo exact = rt_elbo(w, N, NULL);
     CHECK(fabs(exact.elbo + 5) < 1e-9 && fabs(exact.evidence + 5) < 1e-12 &&
               fabs(exact.ess - N) < 1e-6,
           "equal weights");
     w[3] = NAN;
-    CHECK(rt_khat(mem, w, N) > 1e9, "NaN among the weights");
-    CHECK(isnan(rt_khat(mem, w, 10)), "ten draws are too few");
+    CHECK(rt_psis(mem, w, N, smoothed) > 1e9, "NaN among the weights");
+    CHECK(isnan(rt_psis(mem, w, 10, smoothed)), "ten draws are too few");
     rt_mem_free(mem);
+}
+
+/* Weights exp(k e), e exponential, have mean 1 / (1 - k) and for k > 1/2 no variance. Smoothed, the
+ * tail keeps its order, none exceeds the largest, and the mean over 40 replications is nearer than
+ * that of raw weights, which outliers move. */
+static void smoothed_tails(void) {
+    enum { N = 1000, TAIL = 95, RUNS = 40 };
+    RtMem *mem = rt_mem_new();
+    float *e = rt_alloc(mem, N, sizeof *e);
+    double *w = rt_alloc(mem, N, sizeof *w), *smoothed = rt_alloc(mem, N, sizeof *w);
+    const double k = 0.65, mean = 1 / (1 - k);
+    double raw2 = 0, smooth2 = 0;
+    for (int run = 0; run < RUNS; run++) {
+        av_random r = {.key = {78, 1},
+                       .site = (uint32_t)run,
+                       .kind = AV_EXPONENTIAL,
+                       .n_data = 1,
+                       .n_draw = 1,
+                       .n_inst = N,
+                       .s_inst = 1};
+        av_fill_f32(&r, e);
+        double most = -INFINITY;
+        for (int i = 0; i < N; i++) most = fmax(most, w[i] = k * e[i] + 900);
+        rt_psis(mem, w, N, smoothed);
+        int moved = 0, disordered = 0, above = 0;
+        for (int i = 0; i < N; i++) {
+            moved += smoothed[i] != w[i];
+            above += smoothed[i] > most;
+            for (int j = 0; j < i; j++)
+                disordered += (w[i] - w[j]) * (smoothed[i] - smoothed[j]) < 0;
+        }
+        CHECK(moved <= TAIL && moved > TAIL / 2, "%d weights moved", moved);
+        CHECK(!disordered && !above, "%d pairs out of order, %d above the largest", disordered,
+              above);
+        raw2 += pow(exp(rt_log_mean(w, N) - 900) - mean, 2) / RUNS;
+        smooth2 += pow(exp(rt_log_mean(smoothed, N) - 900) - mean, 2) / RUNS;
+    }
+    CHECK(smooth2 < raw2, "rms error %.3f, of raw weights %.3f", sqrt(smooth2), sqrt(raw2));
+    rt_mem_free(mem);
+}
+
+static void weighted_summaries(void) {
+    RtWeighted even[100], few[3] = {{3, 0.5}, {1, 0.25}, {2, 0.25}};
+    double x[100];
+    for (int i = 0; i < 100; i++) {
+        x[i] = (i * 37) % 100;
+        even[i] = (RtWeighted){x[i], 0.01};
+    }
+    RtSummary plain = rt_summary(x, 100), same = rt_summary_weighted(even, 100);
+    CHECK_NEAR(same.mean, plain.mean, 1e-9, "mean");
+    CHECK_NEAR(same.sd, plain.sd, 1e-9, "sd");
+    CHECK_NEAR(same.mcse, plain.mcse, 0.01 * plain.mcse, "mcse");
+    CHECK_NEAR(same.q5, plain.q5, 0.5, "5 %");
+    CHECK_NEAR(same.q95, plain.q95, 0.5, "95 %");
+    CHECK_NEAR(same.ess, 100, 1e-9, "ess");
+    RtSummary s = rt_summary_weighted(few, 3);
+    CHECK_NEAR(s.mean, 2.25, 1e-12, "mean");
+    CHECK_NEAR(s.sd, sqrt(0.6875 / 0.625), 1e-12, "sd");
+    CHECK_NEAR(s.mcse, sqrt(0.25 * 0.5625 + 0.0625 * (1.5625 + 0.0625)), 1e-12, "mcse");
+    CHECK_NEAR(s.ess, 1 / 0.375, 1e-12, "ess");
+    CHECK_NEAR(s.q50, 2 + (0.5 - 0.375) / (0.75 - 0.375), 1e-12, "50 %");
+    CHECK_NEAR(s.q95, 3, 1e-12, "95 %");
 }
 
 static void summaries(void) {
@@ -326,7 +391,9 @@ int main(void) {
     RUN(statistics_of_the_prior);
     RUN(statistics_over_sizes);
     RUN(khat_of_pareto_weights);
+    RUN(smoothed_tails);
     RUN(summaries);
+    RUN(weighted_summaries);
     RUN(json_is_valid);
     return check_done();
 }

@@ -1,0 +1,219 @@
+/* refine.c -- see refine.h.
+ *
+ * Program `step` simulates its data, unless inputs of their names replace them: here with copies of
+ * one data set, each with base draws of its own. All weights are free. Around one data set a weight
+ * is worth what it does there, so the encoder's part in them is that of corrections to what the
+ * flows read.
+ *
+ * Invariants
+ * - Everything is allocated by rt_refine_new; s->state is only read.
+ * - The ELBO of start and end is taken on the same base draws, so that their difference is more
+ * exact than either; the start stays unless the end is higher.
+ * - What a step does depends on its number, the horizon and the seed: not on threads, nor on which
+ * data set of a file it is. */
+#include "runtime/refine.h"
+
+#include <math.h>
+#include <string.h>
+
+const char *const rt_method_names[] = {"amortised", "refined", "fitted"};
+
+static const struct {
+    int64_t copies, draws; /* of the data set in a step; of each copy */
+    int64_t judged;        /* draws of the ELBO that start and end are compared by */
+    double warm_up;        /* share of the horizon with a rising learning rate, ... */
+    double hold;           /* ... from where on half a cosine ... */
+    double last;           /* ... leads down to this share of the peak */
+    double clip;           /* gradients longer than this many typical norms are scaled back */
+    int64_t looks;         /* steps after which the time of a step is known */
+} defaults = {.copies = 16,
+              .draws = 16,
+              .judged = 1000,
+              .warm_up = 0.05,
+              .hold = 0.1,
+              .last = 0.01,
+              .clip = 5,
+              .looks = 4};
+
+/* By method. */
+static const struct {
+    int64_t steps; /* at most, unless told otherwise */
+    double seconds, learning_rate;
+} plans[] = {[RT_REFINED] = {1000, 5, 3e-3}, [RT_FITTED] = {2000, 30, 3e-3}};
+
+struct RtRefine {
+    RtSession *s;
+    RtMethod method;
+    const RtData *data;
+    RtState *own;       /* the session's, with weights and optimiser of its own */
+    const float *start; /* weights, flat */
+    RtStep step;
+    RtFeed *copies, *one;
+    RtData room; /* the copies, on their way to their feed */
+    RtCall *posterior;
+    RtBinding *judge; /* its inputs */
+    const void *log_q, *log_prior, *log_likelihood;
+    double *weight_start, *weight_end; /* log p - log q by draw */
+    double log_norm;                   /* running, of gradients */
+    int64_t updates;
+};
+
+static RtState *own_state(RtRefine *r) {
+    RtMem *mem = r->s->mem;
+    const int64_t flat = r->s->model->flat;
+    RtState *own = rt_alloc(mem, 1, sizeof *own);
+    *own = *r->s->state;
+    memcpy(own->lo, own->sizes, sizeof own->lo);
+    memcpy(own->hi, own->sizes, sizeof own->hi);
+    own->average = rt_alloc(mem, flat, sizeof *own->average);
+    own->iterate = rt_alloc(mem, flat, sizeof *own->iterate);
+    own->moment1 = rt_alloc(mem, flat, sizeof *own->moment1);
+    own->moment2 = rt_alloc(mem, flat, sizeof *own->moment2);
+    own->sets = defaults.copies;
+    own->draws = defaults.draws;
+    return own;
+}
+
+RtRefine *rt_refine_new(RtSession *s, RtMethod method, const RtData *data) {
+    const RtModel *m = s->model;
+    RtRefine *r = rt_alloc(s->mem, 1, sizeof *r);
+    *r = (RtRefine){.s = s, .method = method, .data = data, .start = s->state->average};
+    r->own = own_state(r);
+    r->step = rt_step_new(s, r->own, "step", defaults.draws);
+    r->copies = rt_feed_new(s->mem, m, r->step.call, data->sizes, defaults.copies);
+    r->posterior = rt_call_new(s->mem, m, "posterior", s->pool, data->sizes, 1, defaults.judged);
+    r->log_q = rt_call_want(r->posterior, "log_q");
+    r->log_prior = rt_call_want(r->posterior, "log_prior");
+    r->log_likelihood = rt_call_want(r->posterior, "log_likelihood");
+    r->judge = rt_bind_state(s->mem, m, r->own, r->own->average, r->posterior);
+    r->one = rt_feed_new(s->mem, m, r->posterior, data->sizes, 1);
+    rt_call_ready(r->posterior);
+    r->weight_start = rt_alloc(s->mem, defaults.judged, sizeof(double));
+    r->weight_end = rt_alloc(s->mem, defaults.judged, sizeof(double));
+    r->room.values = rt_alloc(s->mem, m->n_vars, sizeof(double *));
+    for (int i = 0; i < m->n_vars; i++)
+        if (rt_is_given(&m->vars[i]))
+            r->room.values[i] = rt_alloc(
+                s->mem, defaults.copies * rt_var_size(&m->vars[i], data->sizes), sizeof(double));
+    return r;
+}
+
+const float *rt_refine_weights(const RtRefine *r) {
+    return r->own->average;
+}
+
+static void load(RtRefine *r, int64_t set) {
+    const RtModel *m = r->s->model;
+    for (int i = 0; i < m->n_vars; i++) {
+        int64_t size = r->room.values[i] ? rt_var_size(&m->vars[i], r->data->sizes) : 0;
+        for (int64_t k = 0; k < size * defaults.copies; k++)
+            r->room.values[i][k] = r->data->values[i][set * size + k % size];
+    }
+    rt_feed_load(r->copies, &r->room, 0, defaults.copies);
+    rt_feed_load(r->one, r->data, set, 1);
+}
+
+/* log p - log q of the judging draws under the averaged weights; returns their mean. */
+static double judge(RtRefine *r, double *weight) {
+    const RtModel *m = r->s->model;
+    const uint32_t key[2] = {r->s->seed, RT_FOR_JUDGING};
+    double sum = 0;
+    rt_binding_refresh(r->judge);
+    rt_call_run(r->posterior, key, 0, 0, 1);
+    for (int64_t j = 0; j < defaults.judged; j++) {
+        weight[j] = rt_real_get(m, r->log_prior, j) + rt_real_get(m, r->log_likelihood, j) -
+                    rt_real_get(m, r->log_q, j);
+        sum += weight[j];
+    }
+    return sum / (double)defaults.judged;
+}
+
+/* ---- steps ---- */
+
+/* The learning rate as a share of the peak; while the horizon is open (0), as in its warm-up. */
+static double rate(int64_t step, int64_t horizon) {
+    double h = (double)(horizon ? horizon : 1000), at = (double)step;
+    double warm = fmin(1, (at + 1) / fmax(defaults.warm_up * h, 1));
+    double along = fmax(0, (at - defaults.hold * h) / fmax((1 - defaults.hold) * h, 1));
+    double down = defaults.last + (1 - defaults.last) * 0.5 * (1 + cos(M_PI * along));
+    return horizon ? warm * down : warm;
+}
+
+/* The factor that shortens an outlying gradient. */
+static double clip(RtRefine *r, double norm) {
+    double log_norm = log(fmax(norm, 1e-300)), scale = 1;
+    if (r->updates > 10 && log_norm > r->log_norm + log(defaults.clip)) {
+        log_norm = r->log_norm + log(defaults.clip);
+        scale = exp(log_norm) / norm;
+    }
+    r->log_norm += fmax(0.02, 1.0 / (double)r->updates) * (log_norm - r->log_norm);
+    return scale;
+}
+
+/* False where loss or gradient is not finite: then nothing has changed. */
+static bool one_step(RtRefine *r, int64_t step, int64_t horizon) {
+    const RtOptions *o = r->s->options;
+    const uint32_t key[2] = {r->s->seed, RT_FOR_REFINING};
+    double peak = o->learning_rate > 0 ? o->learning_rate : plans[r->method].learning_rate;
+    rt_binding_refresh(r->step.inputs);
+    rt_call_run(r->step.call, key, (uint32_t)step, 0, defaults.copies);
+    double norm = rt_adam_norm(r->step.adam);
+    if (!isfinite(*r->step.loss) || !isfinite(norm)) return false;
+    r->updates++;
+    rt_adam_step(r->step.adam, clip(r, norm), peak * rate(step, horizon), r->updates,
+                 fmin(1, 9.0 / (double)(r->updates + 8)));
+    return true;
+}
+
+/* How many steps there will be: what options say, or as many as fit into the time, once the time of
+ * a step is known. 0: not yet. */
+static int64_t horizon_of(const RtRefine *r, int64_t done, double seconds) {
+    const RtOptions *o = r->s->options;
+    if (o->steps > 0) return o->steps;
+    double limit = o->seconds > 0 ? o->seconds : plans[r->method].seconds;
+    int64_t most = o->seconds > 0 ? INT64_MAX : plans[r->method].steps;
+    if (done < defaults.looks || (done < 50 && seconds < 0.05 * limit)) return 0;
+    double fit = fmax(limit - seconds, 0) * (double)done / seconds;
+    return fit < (double)(most - done) ? done + (int64_t)fit : most;
+}
+
+static void optimise(RtRefine *r, RtRefined *result) {
+    double began = rt_seconds();
+    int64_t horizon = horizon_of(r, 0, 0);
+    for (int64_t step = 0; !horizon || step < horizon; step++) {
+        if (!one_step(r, step, horizon)) result->skipped++;
+        result->steps = step + 1;
+        if (!horizon) horizon = horizon_of(r, step + 1, rt_seconds() - began);
+    }
+}
+
+static void compare(const RtRefine *r, RtRefined *result) {
+    double squares = 0, n = (double)defaults.judged;
+    result->gain = result->end - result->start;
+    for (int64_t j = 0; j < defaults.judged; j++) {
+        double d = r->weight_end[j] - r->weight_start[j] - result->gain;
+        squares += d * d;
+    }
+    result->gain_se = sqrt(squares / (n - 1) / n);
+    result->kept_start = !(result->end > result->start) && !isnan(result->start);
+}
+
+RtRefined rt_refine_run(RtRefine *r, int64_t set) {
+    const size_t bytes = (size_t)r->s->model->flat * sizeof *r->start;
+    RtRefined result = {0};
+    load(r, set);
+    memcpy(r->own->average, r->start, bytes);
+    memcpy(r->own->iterate, r->start, bytes);
+    memset(r->own->moment1, 0, bytes);
+    memset(r->own->moment2, 0, bytes);
+    r->updates = 0;
+    r->log_norm = 0;
+    result.start = judge(r, r->weight_start);
+    optimise(r, &result);
+    result.end = judge(r, r->weight_end);
+    compare(r, &result);
+    if (!result.kept_start) return result;
+    memcpy(r->own->average, r->start, bytes);
+    result.end = result.start;
+    return result;
+}
