@@ -335,6 +335,8 @@ static void read_line(Parser *p, RtProgram **open) {
         read_var(p, RT_CONTEXT);
     else if (next_is(p, "quantity"))
         read_var(p, RT_QUANTITY);
+    else if (next_is(p, "discrete"))
+        read_var(p, RT_DISCRETE);
     else if (next_is(p, "weight"))
         read_weight(p);
     else if (next_is(p, "setting"))

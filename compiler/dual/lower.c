@@ -124,6 +124,8 @@ Build *build_start(Arena *arena, Dual *dual, const char *name) {
         b->p->axes.data[b->plate[i]].usual = plate->size;
     }
     for (int k = 0; k < MAX_DIMS; k++) declare_events(b, k);
+    for (int i = 0; i < model->vars.n; i++)
+        if (model->vars.data[i]->kind == VAR_SUMMED) summed_axis(b, model->vars.data[i]);
     b->value = arena_array(arena, Val, model->vars.n + 1);
     for (int i = 0; i < model->vars.n; i++) {
         const Var *var = model->vars.data[i];
@@ -319,6 +321,7 @@ static Val lower(Build *b, const Expr *e, const Env *env) {
         return lower_body(b, parts[e->link_part], args, e->n_args);
     }
     if (e->kind == EXPR_INDEX) return lower_index(b, &args[0], e->dim, e->index);
+    if (e->kind == EXPR_AT) return lower_at(b, &args[0], e->dim, args[1].v);
     if (e->kind == EXPR_SLICE) return lower_slice(b, &args[0], e->dim, e->index, e->count);
     if (e->kind == EXPR_SHAPED) return lower_shaped(b, e->shaped, args);
     IrValue operands[3];

@@ -85,8 +85,9 @@ bool proves_support(Checker *ck, const Expr *e, SupportKind kind) {
     if (e->kind == EXPR_LINK && e->link_part == LINK_FORWARD)
         return is_part_of(e->link->support, kind);
     /* a stretch of copies: A[0] of independent values */
-    if (e->kind == EXPR_INDEX && e->dim == 0) {
+    if ((e->kind == EXPR_INDEX || e->kind == EXPR_AT) && e->dim == 0) {
         const Expr *whole = behind_lets(e->args[0]);
+        if (evaluate(ck, whole, true, &value)) return has_support(&value, kind, &why);
         return whole->kind == EXPR_VAR && whole->var->dist && whole->var->dist->n_dims &&
                whole->type.n_dims > whole->var->dist->n_dims &&
                is_part_of(whole->var->support.kind, kind);

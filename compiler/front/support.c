@@ -30,7 +30,7 @@ static Range allowed(Checker *ck, const Param *param, const Range *params) {
 /* The variable that `e` is, through lets and positions; NULL for anything compound. */
 static const Var *bare_variable(const Expr *e) {
     for (;;) {
-        if (e->kind == EXPR_INDEX)
+        if (e->kind == EXPR_INDEX || e->kind == EXPR_AT)
             e = e->args[0];
         else if (e->kind == EXPR_VAR && e->var->kind == VAR_LET)
             e = e->var->value;

@@ -108,9 +108,14 @@ static void print_vertices(Text *out, const Model *model) {
     for (int k = 0; k < model->vars.n; k++) {
         const Var *var = model->vars.data[k];
         bool latent = var->kind == VAR_LATENT, context = var->kind == VAR_CONTEXT;
-        if (!latent && !context && var->kind != VAR_OBSERVED) continue;
+        bool summed = var->kind == VAR_SUMMED;
+        if (!latent && !context && !summed && var->kind != VAR_OBSERVED) continue;
         vec_push(arena, &table.cells, var->name);
-        vec_push(arena, &table.cells, latent ? "latent" : context ? "context" : "observed");
+        vec_push(arena, &table.cells,
+                 latent    ? "latent"
+                 : context ? "context"
+                 : summed  ? "summed"
+                           : "observed");
         vec_push(arena, &table.cells,
                  arena_printf(arena, "%d", model_hier(model, var->type.plate)));
         vec_push(arena, &table.cells, shape_text(arena, &var->type));
@@ -246,11 +251,32 @@ static void print_contexts(Text *out, const Model *model) {
     text_add(out, "\n");
 }
 
+/* What a discrete latent is summed out of, and where. */
+static void print_sums(Text *out, const TemplateGraph *graph) {
+    Arena *arena = out->arena;
+    if (!graph->n_groups) return;
+    text_add(out, "Discrete latents (summed out; the guide never draws them)\n");
+    for (int g = 0; g < graph->n_groups; g++) {
+        const SumGroup *group = &graph->groups[g];
+        const char *names = names_of(arena, group->summed, group->n);
+        const char *factors = names_of(arena, group->factors, group->n_factors);
+        text_add(out, "  ");
+        paragraph(out, 2, 6,
+                  arena_printf(arena,
+                               "%s: summed out of the laws of %s%s%s, %.0f terms at most in "
+                               "each.",
+                               names, names, *factors ? " and of " : "", factors,
+                               model_table_size(group)));
+    }
+    text_add(out, "\n");
+}
+
 void model_print_analysis(Text *out, const Analysis *analysis, bool mean_field) {
     TemplateGraph *graph = model_graph(out->arena, analysis->model);
     head(out, analysis, "analysis", mean_field);
     print_certificates(out, analysis->model);
     print_contexts(out, analysis->model);
+    print_sums(out, graph);
     print_order(out, analysis, graph);
     if (mean_field)
         print_mean_field(out, analysis, graph);

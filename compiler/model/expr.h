@@ -72,6 +72,8 @@ typedef enum {
     EXPR_CALL,   /* function, args */
     EXPR_LINK,   /* link, link_part, args[0], then link parameters: exp.inverse(x) ... */
     EXPR_INDEX,  /* args[0], dim, index: constant position along one dimension, which goes */
+    EXPR_AT,     /* args[0], dim, args[1]: the position that a whole number names along one
+                    dimension, which goes */
     EXPR_SLICE,  /* args[0], dim, index, count: entries index .. index + count - 1 along one
                     dimension; count SLICE_REST: all that follow */
     EXPR_ARRAY,  /* args: elements of a new first dimension */
