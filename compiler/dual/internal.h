@@ -75,6 +75,7 @@ typedef struct Build {
     BaseMode base;
     const Var *sampled;
     int upper_site;       /* BASE_UPPER: which base draw is at its upper point */
+    double choice;        /* of a mixture's component, instead of its last base draw */
     bool sampled_by_rows; /* the body is for one value of several (rows.c) */
     bool support_bounded; /* of the variable sampled: moves the normal's centre off 0 */
 } Build;

@@ -8,6 +8,7 @@
  *   arguments.c calls of distributions
  *   combine.c   distributions made of others: truncated(...)
  *   push.c      push(link, ...)
+ *   mixture.c   mixture(w, ...)
  */
 #ifndef ADAVIC_FRONT_NAMES_H
 #define ADAVIC_FRONT_NAMES_H
@@ -166,6 +167,9 @@ const char *combinator_name(int i); /* NULL after the last */
 bool is_combinator(const Checker *ck, const char *name);
 /* check_arguments for the call of a combinator. */
 bool combine(Checker *ck, Var *var, const Ast *call);
-bool push(Checker *ck, Var *var, const Ast *call); /* push.c */
+bool push(Checker *ck, Var *var, const Ast *call);    /* push.c */
+bool mixture(Checker *ck, Var *var, const Ast *call); /* mixture.c */
+/* Base draws of a body that stands beside others get numbers of their own. */
+void shift_draws(Expr *e, int64_t by);
 
 #endif

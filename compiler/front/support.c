@@ -136,7 +136,7 @@ static Support over_arguments(Checker *ck, SupportKind kind, const Expr *lo, con
 /* The parameters' supports over the arguments of this use. */
 static bool check_parameters(Checker *ck, Var *var) {
     const Distribution *dist = var->dist;
-    Range ranges[MAX_PARAMS];
+    Range ranges[MAX_ARGS];
     bool good = true;
     for (int i = 0; i < dist->n_params; i++) ranges[i] = range_of(ck, var->args[i], NULL);
     for (int i = 0; i < dist->n_params; i++) {

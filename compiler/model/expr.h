@@ -28,7 +28,10 @@ typedef struct Plate {
 
 typedef enum { ELEM_REAL, ELEM_INT, ELEM_BOOL } Elem;
 
-enum { MAX_DIMS = 3 };
+enum {
+    MAX_DIMS = 3,
+    MAX_ARGS = 64 /* of a distribution made of others; of one that is defined front/names.h says */
+};
 /* Element type, event shape and plates of a value. */
 typedef struct Type {
     Elem elem;
@@ -157,9 +160,10 @@ struct Distribution {
     Span span;
     int n_dims; /* of one value */
     int64_t dims[MAX_DIMS];
-    bool kept; /* it is in Model.distributions */
+    bool kept;  /* it is in Model.distributions */
+    bool mixed; /* a mixture, whose last base draw chooses the component */
     int n_params;
-    Param *params;
+    Param *params;   /* at most MAX_ARGS */
     Support support; /* over EXPR_PARAM */
     Expr *sample;
     Expr *log_prob; /* NULL: simulator only */

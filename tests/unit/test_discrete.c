@@ -300,6 +300,71 @@ static void labels_with_a_common_child(void) {
     compiled_free(run->c);
 }
 
+/* ---- mixtures as distributions ---- */
+
+static double log_gamma_density(double x, double shape, double rate) {
+    return shape * log(rate) - lgamma(shape) + (shape - 1) * log(x) - rate * x;
+}
+
+/* Of one distribution, of several, and of copies, each of which has a component of its own. */
+static void mixtures(void) {
+    Run *run =
+        run_text("mixtures", "latent m[3] ~ normal(0, 2);\n"
+                             "latent w[3] ~ dirichlet([1, 1, 1]);\n"
+                             "latent q ~ mixture([0.3, 0.7], gamma(2, 1), lognormal(0, 2));\n"
+                             "plate obs(2) {\n"
+                             "  observed x ~ mixture(w, k in 3: normal(m[k], k + 1));\n"
+                             "  observed y[2] ~ mixture(w, normal([1, 2], q),\n"
+                             "      normal(0, q), normal(m[0], [q, 3]));\n"
+                             "}\n");
+    if (!run) return;
+    give(run, "m", REAL, DRAWS * 3, 1, 1);
+    give(run, "w", SIMPLEX, DRAWS * 3, 3, 2);
+    give(run, "q", POSITIVE, DRAWS, 1, 3);
+    give(run, "x", REAL, 2, 1, 4);
+    give(run, "y", REAL, 4, 1, 5);
+    double wanted[DRAWS];
+    for (int s = 0; s < DRAWS; s++) {
+        const double *m = given(run, "m") + 3 * s, *w = given(run, "w") + 3 * s;
+        double q = given(run, "q")[s];
+        wanted[s] = log(2) + log_add(log(0.3) + log_gamma_density(q, 2, 1),
+                                     log(0.7) + log_normal(log(q), 0, 2) - log(q));
+        for (int k = 0; k < 3; k++) wanted[s] += log_normal(m[k], 0, 2);
+        for (int i = 0; i < 2; i++) {
+            double all = -INFINITY, x = given(run, "x")[i];
+            for (int k = 0; k < 3; k++) all = log_add(all, log(w[k]) + log_normal(x, m[k], k + 1));
+            wanted[s] += all;
+            for (int d = 0; d < 2; d++) {
+                double y = given(run, "y")[2 * i + d];
+                double first = log(w[0]) + log_normal(y, d + 1, q);
+                double second = log(w[1]) + log_normal(y, 0, q);
+                double third = log(w[2]) + log_normal(y, m[0], d ? 3 : q);
+                wanted[s] += log_add(log_add(first, second), third);
+            }
+        }
+    }
+    expect(run, wanted, "mixtures");
+    check_slopes(run, "m");
+    check_slopes(run, "w");
+    check_slopes(run, "q");
+    compiled_free(run->c);
+}
+
+/* Before training the guide of a latent mixture is as wide as its components lie apart. */
+static void latent_mixture_starts_wide(void) {
+    Run *run =
+        run_text("apart", "latent a ~ mixture([0.5, 0.5], normal(-3, 0.1), normal(3, 0.1));\n"
+                          "plate obs(2) { observed x ~ normal(a * a, 1); }\n");
+    if (!run) return;
+    double x[2] = {8, 9};
+    run_start_weights(run, 1, 0);
+    run_statistics(run);
+    run_give(run, "x", x, 2);
+    const IrTensor *scale = run_output(run, run->c->dual->posterior, "flow:a:scale");
+    CHECK(scale->data[0] > log(2), "log scale %g", scale->data[0]);
+    compiled_free(run->c);
+}
+
 /* ---- draws ---- */
 
 enum { BINS = 12, SIMULATED = 6000, PER_BIN = 8 };
@@ -308,12 +373,7 @@ static const double LOW = -4.5, HIGH = 4.5;
 /* Draws of x given m against the density of the same program, integrated over bins with Simpson's
  * rule; the ends count to the outermost bins. chi-square with 11 degrees of freedom exceeds 45 with
  * probability 5e-6. */
-static void draws_follow_the_density(void) {
-    static const char text[] = "latent m[3] ~ normal(0, 1);\n"
-                               "plate obs(1) {\n"
-                               "  latent z ~ categorical([0.2, 0.5, 0.3]);\n"
-                               "  observed x ~ normal(m[z], z == 1 ? 0.3 : 0.8);\n"
-                               "}\n";
+static void compare_draws(const char *text) {
     enum { POINTS = BINS * PER_BIN + 1 };
     Run *prior = run_text("simple", text), *run = run_text("simple", text);
     if (!prior || !run) return;
@@ -321,12 +381,10 @@ static void draws_follow_the_density(void) {
     run_size(prior, "obs", SIMULATED);
     run_give(prior, "sim:m", m, 3);
     const IrTensor *x = run_output(prior, prior->c->dual->simulate, "x");
-    const IrTensor *z = run_output(prior, prior->c->dual->simulate, "z");
-    int counts[BINS] = {0}, labels[3] = {0};
+    int counts[BINS] = {0};
     for (int i = 0; i < SIMULATED; i++) {
         int bin = (int)floor((x->data[i] - LOW) / (HIGH - LOW) * BINS);
         counts[bin < 0 ? 0 : bin >= BINS ? BINS - 1 : bin]++;
-        labels[(int)z->data[i]]++;
     }
     double points[POINTS], drawn[POINTS * 3];
     for (int i = 0; i < POINTS; i++) {
@@ -353,14 +411,46 @@ static void draws_follow_the_density(void) {
     }
     CHECK(mass > 0.998 && mass < 1.0001, "the density's mass is %g", mass);
     CHECK(chi < 45, "chi-square %g", chi);
+    compiled_free(prior->c);
+    compiled_free(run->c);
+}
+
+static const char labelled[] = "latent m[3] ~ normal(0, 1);\n"
+                               "plate obs(1) {\n"
+                               "  latent z ~ categorical([0.2, 0.5, 0.3]);\n"
+                               "  observed x ~ normal(m[z], z == 1 ? 0.3 : 0.8);\n"
+                               "}\n";
+
+static void draws_follow_the_density(void) {
+    compare_draws(labelled);
+}
+
+static void draws_of_mixtures_follow_the_density(void) {
+    compare_draws("latent m[3] ~ normal(0, 1);\n"
+                  "plate obs(1) {\n"
+                  "  observed x ~ mixture([0.2, 0.5, 0.3], k in 3: normal(m[k], 0.2 * k + 0.3));\n"
+                  "}\n");
+    compare_draws("latent m[3] ~ normal(0, 1);\n"
+                  "plate obs(1) {\n"
+                  "  observed x ~ mixture([0.6, 0.4], laplace(m[0], 0.3), logistic(m[1], 0.2));\n"
+                  "}\n");
+}
+
+/* Five standard deviations. */
+static void labels_have_their_probabilities(void) {
+    Run *prior = run_text("simple", labelled);
+    if (!prior) return;
+    run_size(prior, "obs", SIMULATED);
+    const IrTensor *z = run_output(prior, prior->c->dual->simulate, "z");
     static const double p[3] = {0.2, 0.5, 0.3};
+    int count[3] = {0};
+    for (int i = 0; i < SIMULATED; i++) count[(int)z->data[i]]++;
     for (int k = 0; k < 3; k++) {
         double sd = sqrt(SIMULATED * p[k] * (1 - p[k]));
-        CHECK(fabs(labels[k] - SIMULATED * p[k]) < 5 * sd, "%d of %d labels are %d", labels[k],
+        CHECK(fabs(count[k] - SIMULATED * p[k]) < 5 * sd, "%d of %d labels are %d", count[k],
               SIMULATED, k);
     }
     compiled_free(prior->c);
-    compiled_free(run->c);
 }
 
 int main(void) {
@@ -370,6 +460,10 @@ int main(void) {
     RUN(label_outside_a_plate);
     RUN(label_of_labels);
     RUN(labels_with_a_common_child);
+    RUN(mixtures);
+    RUN(latent_mixture_starts_wide);
     RUN(draws_follow_the_density);
+    RUN(draws_of_mixtures_follow_the_density);
+    RUN(labels_have_their_probabilities);
     return check_done();
 }
