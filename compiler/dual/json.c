@@ -5,6 +5,8 @@
  *   variables      name, kind, plates, hier, shape, parents; distribution with arguments and
  * support, link, value, values: where there are such
  *   sums           discrete latents that are summed out together: variables, factors
+ *   symmetries     components that may be exchanged: labels, their number, what moves with them
+ * along which dimension, in each instance of which plate, what a guide with one mode loses at most
  *   factorisation  of the family in use, in the order of
  * drawing: latent, given, exact, reason encodings      what is known of an instance of each plate,
  * and what pools its instances flows          what each draws, for which plate, and what it reads
@@ -197,6 +199,30 @@ static void put_sums(Json *j, const Analysis *analysis) {
     close_item(j, "]");
 }
 
+static void put_symmetries(Json *j, const Analysis *analysis) {
+    open_item(j, "symmetries", "[");
+    for (int i = 0; i < analysis->n_symmetries; i++) {
+        const LabelSymmetry *s = &analysis->symmetries[i];
+        open_item(j, NULL, "{");
+        open_item(j, "labels", "[");
+        for (int k = 0; k < s->n_labels; k++) put_text(j, NULL, s->labels[k]->name);
+        close_item(j, "]");
+        put_int(j, "components", s->components);
+        open_item(j, "moved", "[");
+        for (int k = 0; k < s->n_moved; k++) {
+            open_item(j, NULL, "{");
+            put_text(j, "name", s->moved[k]->name);
+            put_int(j, "dimension", s->dim[k]);
+            close_item(j, "}");
+        }
+        close_item(j, "]");
+        put_text(j, "plate", plate_name(s->plate));
+        put_number(j, "loss", s->loss);
+        close_item(j, "}");
+    }
+    close_item(j, "]");
+}
+
 static void put_factorisation(Json *j, const Dual *dual) {
     const Analysis *analysis = dual->analysis;
     TemplateGraph *graph = model_graph(j->out->arena, analysis->model);
@@ -292,6 +318,7 @@ void dual_print_json(Text *out, const Dual *dual) {
     for (int i = 0; i < model->vars.n; i++) put_var(j, model, model->vars.data[i]);
     close_item(j, "]");
     put_sums(j, dual->analysis);
+    put_symmetries(j, dual->analysis);
     put_factorisation(j, dual);
     put_networks(j, dual);
     put_weights(j, dual);

@@ -342,5 +342,6 @@ Analysis *model_analyse(Arena *arena, Model *model) {
     analysis->order = model_factorise(arena, graph);
     analysis->n_groups = graph->n_groups;
     analysis->groups = graph->groups;
+    analysis->symmetries = model_symmetries(arena, model, &analysis->n_symmetries);
     return analysis;
 }

@@ -271,12 +271,34 @@ static void print_sums(Text *out, const TemplateGraph *graph) {
     text_add(out, "\n");
 }
 
+static void print_symmetries(Text *out, const Analysis *analysis) {
+    Arena *arena = out->arena;
+    if (analysis->n_symmetries) text_add(out, "Label symmetries\n");
+    for (int i = 0; i < analysis->n_symmetries; i++) {
+        const LabelSymmetry *s = &analysis->symmetries[i];
+        const char *where =
+            s->plate ? arena_printf(arena, " in each instance of plate %s", s->plate->name) : "";
+        text_add(out, "  ");
+        paragraph(
+            out, 2, 6,
+            arena_printf(arena,
+                         "%s: the %lld values may be exchanged, with the entries of %s%s. The "
+                         "posterior has as many modes as there are permutations: a unimodal "
+                         "guide loses up to log %lld! = %.2f nats%s.",
+                         names_of(arena, s->labels, s->n_labels), (long long)s->components,
+                         names_of(arena, s->moved, s->n_moved), where, (long long)s->components,
+                         s->loss, s->plate ? " in each" : ""));
+    }
+    if (analysis->n_symmetries) text_add(out, "\n");
+}
+
 void model_print_analysis(Text *out, const Analysis *analysis, bool mean_field) {
     TemplateGraph *graph = model_graph(out->arena, analysis->model);
     head(out, analysis, "analysis", mean_field);
     print_certificates(out, analysis->model);
     print_contexts(out, analysis->model);
     print_sums(out, graph);
+    print_symmetries(out, analysis);
     print_order(out, analysis, graph);
     if (mean_field)
         print_mean_field(out, analysis, graph);

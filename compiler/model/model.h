@@ -73,6 +73,17 @@ typedef struct SumGroup {
     bool observed; /* one of the factors is observed */
 } SumGroup;
 
+/* Components that may be exchanged: the values of `labels`, with the entries of `moved`. */
+typedef struct LabelSymmetry {
+    int64_t components;
+    int n_labels, n_moved;
+    Var **labels, **moved;
+    int *dim;           /* of moved[i]: the dimension along which its entries are exchanged */
+    const Plate *plate; /* in each of whose instances by itself; NULL: in all at once */
+    double loss; /* log of the number of permutations: what a guide with one mode loses at most
+                    in each instance */
+} LabelSymmetry;
+
 typedef struct Analysis {
     const Model *model;
     const char *structure; /* "pyramid", "tree of plates" */
@@ -80,6 +91,8 @@ typedef struct Analysis {
     Conditioning *order; /* earlier before later */
     int n_groups;
     SumGroup *groups;
+    int n_symmetries;
+    LabelSymmetry *symmetries;
 } Analysis;
 
 Analysis *model_analyse(Arena *arena, Model *model); /* also fills Plate.exchangeable and .reason */
@@ -100,6 +113,9 @@ bool var_reads_summed(const Var *var);
 /* The largest table that summing out `group` makes for one instance: the product of the numbers of
  * values that meet in it. */
 double model_table_size(const SumGroup *group);
+
+/* symmetry.c */
+LabelSymmetry *model_symmetries(Arena *arena, const Model *model, int *n);
 
 /* Is `other` written in `var`'s distribution or value? (expr_mentions looks through lets.) */
 bool var_reads(const Var *var, const Var *other);

@@ -453,6 +453,87 @@ static void labels_have_their_probabilities(void) {
     compiled_free(prior->c);
 }
 
+/* ---- label symmetries ---- */
+
+/* What must be found, as "labels / moved along dimensions / plate", one after the other. */
+static const struct {
+    const char *text, *found;
+} symmetric[] = {
+    {"latent m[2] ~ normal(0, 1); latent w[2] ~ dirichlet([1, 1]);"
+     "plate o(9) { latent z ~ categorical(w); observed x ~ normal(m[z], 1); }",
+     "z / m0 w0 / -; "},
+    {"plate g(3) { latent m[2] ~ normal(0, 1); latent w[2] ~ dirichlet(rep(3, 2));"
+     "plate o(9) { latent z ~ categorical(w); observed x ~ normal(m[z], 1); } }",
+     "z / m0 w0 / g; "},
+    {"plate g(3) { latent m[2] ~ normal(0, 1); latent s[2] ~ half_normal(1);"
+     "latent z ~ categorical([0.5, 0.5]); observed x ~ normal(m[z], s[z]); }",
+     "z / m0 s0 / g; "},
+    /* one label for all instances */
+    {"latent z ~ categorical([0.5, 0.5]); plate g(3) { latent m[2] ~ normal(0, 1);"
+     "observed x ~ normal(m[z], 1); }",
+     "z / m0 / -; "},
+    /* through a let, a fn, logits, a hyper with equal entries; what is summed over all components
+     */
+    {"hyper h[3] = [2, 2, 2]; fn entry(x[K], k) = x[k]; latent a[3] ~ normal(0, h);"
+     "latent m[3, 2] ~ normal(0, 1); plate o(9) { let n = 2 * m + 1; latent z ~ "
+     "categorical_logit(a);"
+     "observed x ~ normal(entry(n[:, 0], z), 1); observed y ~ normal(mean(m), 1); }",
+     "z / a0 m0 / -; "},
+    /* two labels of the same components */
+    {"latent m[2] ~ normal(0, 1); plate o(9) { latent y ~ categorical([0.5, 0.5]);"
+     "latent z ~ categorical([0.5, 0.5]); observed x[2] ~ normal([m[y], m[z]], 1); }",
+     "y z / m0 / -; "},
+    /* rows of a matrix, and what the rows are made of */
+    {"latent P[2, 3] ~ dirichlet([1, 1, 1]); latent m[3] ~ normal(0, 1);"
+     "plate o(9) { latent k ~ categorical([0.5, 0.5]); latent z ~ categorical(P[k]);"
+     "observed x ~ normal(m[z], 1); }",
+     "k / P0 / -; z / P1 m0 / -; "},
+    /* and none: unequal weights or priors, an order, a component named or a label that is a number
+     */
+    {"latent m[2] ~ normal(0, 1); plate o(9) { latent z ~ categorical([0.4, 0.6]);"
+     "observed x ~ normal(m[z], 1); }",
+     ""},
+    {"latent m[2] ~ normal([-1, 1], 1); plate o(9) { latent z ~ categorical([0.5, 0.5]);"
+     "observed x ~ normal(m[z], 1); }",
+     ""},
+    {"latent m[2] ~ normal(0, 1); latent w[2] ~ dirichlet([1, 2]);"
+     "plate o(9) { latent z ~ categorical(w); observed x ~ normal(m[z], 1); }",
+     ""},
+    {"latent m[2] ~ push(ordered, normal(0, 1)); plate o(9) { latent z ~ categorical([0.5, 0.5]);"
+     "observed x ~ normal(m[z], 1); }",
+     ""},
+    {"latent m[2] ~ normal(0, 1); plate o(9) { latent z ~ categorical([0.5, 0.5]);"
+     "observed x ~ normal(m[z], 1); } observed y ~ normal(m[0], 1);",
+     ""},
+    {"latent m[2] ~ normal(0, 1); plate o(9) { latent z ~ categorical([0.5, 0.5]);"
+     "observed x ~ normal(m[z], 1 + z); }",
+     ""},
+    {"latent m[3] ~ normal(0, 1); plate o(9) { latent z ~ categorical([0.5, 0.5]);"
+     "observed x ~ normal(m[z], 1); }",
+     ""},
+};
+
+static void label_symmetries(void) {
+    for (size_t i = 0; i < sizeof symmetric / sizeof *symmetric; i++) {
+        Compiled *c = compile_text("symmetric", symmetric[i].text, DEFAULT);
+        if (!CHECK(c, "model %d does not compile", (int)i)) continue;
+        Text found;
+        text_init(&found, c->arena);
+        text_add(&found, "");
+        for (int k = 0; k < c->analysis->n_symmetries; k++) {
+            const LabelSymmetry *s = &c->analysis->symmetries[k];
+            for (int j = 0; j < s->n_labels; j++) text_printf(&found, "%s ", s->labels[j]->name);
+            text_add(&found, "/ ");
+            for (int j = 0; j < s->n_moved; j++)
+                text_printf(&found, "%s%d ", s->moved[j]->name, s->dim[j]);
+            text_printf(&found, "/ %s; ", s->plate ? s->plate->name : "-");
+        }
+        CHECK(!strcmp(found.data ? found.data : "", symmetric[i].found),
+              "model %d: found \"%s\", expected \"%s\"", (int)i, found.data, symmetric[i].found);
+        compiled_free(c);
+    }
+}
+
 int main(void) {
     RUN(mixture_of_groups);
     RUN(probabilities_given_the_draw);
@@ -465,5 +546,6 @@ int main(void) {
     RUN(draws_follow_the_density);
     RUN(draws_of_mixtures_follow_the_density);
     RUN(labels_have_their_probabilities);
+    RUN(label_symmetries);
     return check_done();
 }
