@@ -160,6 +160,7 @@ static void read_var(Parser *p, RtVarKind kind) {
     expect(p, "dims");
     v.n_dims = dims(p, v.dims);
     v.event = rt_product(v.dims, v.n_dims);
+    if (kind == RT_DISCRETE && v.n_dims != 1) fail(p, "a discrete latent has one number of values");
     if (kind == RT_HYPER && !p->failed) {
         expect(p, "values");
         if (v.event > p->n - p->at)
