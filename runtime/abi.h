@@ -31,6 +31,7 @@
  *   latent NAME plates P1 P2 ... dims K1 ...   in model order; also `observed`, `quantity` and
  *                                              `context` (which has no plates, and
  *                                              may end with the word `positive`)
+ *   discrete NAME plates P1 P2 ... dims K      a latent with the values 0 .. K - 1, summed out
  *   weight NAME dims ... init constant|uniform|normal SCALE
  *   setting sets|draws N                       defaults of `train`
  *   text KEY "TEXT"                            descriptors, analysis, objective, version
@@ -48,16 +49,17 @@
  * Programs of a model (dual/programs.c builds them), their inputs and their outputs:
  *
  *   simulate    hypers; "set:NAME" and "set:NAME:on" of contexts (0: drawn); random
- *               latents, contexts, observed [data, plates, dims]
+ *               latents, contexts, observed [data, plates, dims], discrete ones [data, plates]
  *   prepare     hypers; random
  *               those, and what statistics are taken of
  *   step        weights, hypers, statistics, entropy_weight; random, and observed
  *               variables and contexts as random sources: simulated unless given
  *               loss (reduced), set_loss [data], grad:W per weight (reduced)
  *   posterior   weights, hypers, statistics, data (contexts included); random
- *               latents, quantities [data, draw, ...]; log_q, log_prior, log_likelihood
- *               [data, draw]; encodings "enc:PLATE"; flow parameters "flow:LATENT:..."; features
- *               "seen:NAME" (seen.c)
+ *               latents, quantities [data, draw, ...]; of discrete ones the probabilities of
+ *               their values, given the draw [data, draw, plates, K]; log_q, log_prior,
+ *               log_likelihood [data, draw]; encodings "enc:PLATE"; flow parameters
+ *               "flow:LATENT:..."; features "seen:NAME" (seen.c)
  *   logjoint    hypers, data, latents
  *               log_prior, log_likelihood [data, draw]; d:LATENT, the gradient
  *   map, path, annealed, forward, consistency

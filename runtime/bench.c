@@ -123,8 +123,7 @@ static void prepare_posterior(Bench *b) {
     const RtModel *m = s->model;
     b->posterior = rt_call_new(s->mem, m, "posterior", s->pool, s->state->sizes, 1, INFER_DRAWS);
     for (int i = 0; i < m->n_vars; i++) {
-        if (m->vars[i].kind == RT_LATENT || m->vars[i].kind == RT_QUANTITY)
-            rt_call_want(b->posterior, m->vars[i].name);
+        if (rt_is_inferred(&m->vars[i])) rt_call_want(b->posterior, m->vars[i].name);
         if (rt_is_given(&m->vars[i]))
             rt_call_bind(b->posterior, m->vars[i].name, rt_call_want(b->simulate, m->vars[i].name));
     }

@@ -26,8 +26,11 @@ void rt_element_name(const RtVar *v, const int64_t *sizes, int64_t flat, RtBytes
         flat /= extent[i];
     }
     rt_bytes_printf(out, "%s", v->name);
-    for (int i = 0; i < n; i++) rt_bytes_printf(out, "%s%lld", i ? "," : "[", (long long)index[i]);
-    if (n) rt_bytes_printf(out, "]");
+    int brackets = v->kind == RT_DISCRETE ? n - 1 : n; /* the last is no position, but its value */
+    for (int i = 0; i < brackets; i++)
+        rt_bytes_printf(out, "%s%lld", i ? "," : "[", (long long)index[i]);
+    if (brackets) rt_bytes_printf(out, "]");
+    if (brackets < n) rt_bytes_printf(out, " = %lld", (long long)index[n - 1]);
 }
 
 /* Every number finite; otherwise an error that names the first one that is not. */

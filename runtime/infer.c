@@ -2,7 +2,10 @@
  * table, as JSON, as files of draws.
  *
  *                        mean      sd    mcse      5%     50%     95%
- *     mu_batch[0]  A    62.81   0.412  0.0130   62.13   62.81   63.48 */
+ *     mu_batch[0]  A    62.81   0.412  0.0130   62.13   62.81   63.48
+ *
+ * Of a discrete latent it is the probability of each of its values; the mean over the draws is its
+ * posterior probability. */
 #include "runtime/posterior.h"
 
 #include <inttypes.h>
@@ -132,9 +135,14 @@ static void json_set(Infer *f, int64_t set, const RtElbo *e) {
     rt_bytes_printf(&f->json, ", \"latents\": {");
     json_kind(f, RT_LATENT, set);
     rt_bytes_printf(&f->json, "}");
-    if (has_kind(f, RT_QUANTITY)) {
-        rt_bytes_printf(&f->json, ", \"quantities\": {");
-        json_kind(f, RT_QUANTITY, set);
+    static const struct {
+        RtVarKind kind;
+        const char *key;
+    } more[] = {{RT_QUANTITY, "quantities"}, {RT_DISCRETE, "discrete"}};
+    for (int i = 0; i < 2; i++) {
+        if (!has_kind(f, more[i].kind)) continue;
+        rt_bytes_printf(&f->json, ", \"%s\": {", more[i].key);
+        json_kind(f, more[i].kind, set);
         rt_bytes_printf(&f->json, "}");
     }
     rt_bytes_printf(&f->json, "}");
@@ -237,8 +245,7 @@ static void show_set(Infer *f, int64_t first, int64_t set, const RtElbo *e) {
 /* A long plate gives way first: enough rows that all variables fit on about one screen. */
 static int64_t rows_per_variable(const RtModel *m) {
     int variables = 0;
-    for (int i = 0; i < m->n_vars; i++)
-        variables += m->vars[i].kind == RT_LATENT || m->vars[i].kind == RT_QUANTITY;
+    for (int i = 0; i < m->n_vars; i++) variables += rt_is_inferred(&m->vars[i]);
     int64_t rows = variables ? 48 / variables : 48;
     return rows < 6 ? 6 : rows > 16 ? 16 : rows;
 }

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const kinds[] = {"hyper", "latent", "observed", "quantity", "context"};
+static const char *const kinds[] = {"hyper",    "latent",  "observed",
+                                    "quantity", "context", "discrete"};
 
 /* The weights beside the program, if they are there and sound; otherwise why not. */
 static RtState *find_weights(RtSession *s, const char *path, RtError *error) {
@@ -161,6 +162,8 @@ static void show_json(const RtSession *s, const RtCertificate *c, const char *pa
     json_plates(&out, s);
     rt_bytes_printf(&out, ", ");
     json_vars(&out, m, "latents", RT_LATENT);
+    rt_bytes_printf(&out, ", ");
+    json_vars(&out, m, "discrete", RT_DISCRETE);
     rt_bytes_printf(&out, ", ");
     json_vars(&out, m, "observed", RT_OBSERVED);
     rt_bytes_printf(&out, ", ");

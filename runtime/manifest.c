@@ -160,6 +160,7 @@ static void read_var(Parser *p, RtVarKind kind) {
     expect(p, "dims");
     v.n_dims = dims(p, v.dims);
     v.event = rt_product(v.dims, v.n_dims);
+    if (kind == RT_DISCRETE && v.n_dims != 1) fail(p, "a discrete latent has one number of values");
     if (kind == RT_HYPER && !p->failed) {
         expect(p, "values");
         if (v.event > p->n - p->at)
@@ -335,6 +336,8 @@ static void read_line(Parser *p, RtProgram **open) {
         read_var(p, RT_CONTEXT);
     else if (next_is(p, "quantity"))
         read_var(p, RT_QUANTITY);
+    else if (next_is(p, "discrete"))
+        read_var(p, RT_DISCRETE);
     else if (next_is(p, "weight"))
         read_weight(p);
     else if (next_is(p, "setting"))

@@ -68,8 +68,7 @@ bool rt_posterior_open(RtSession *s, RtMethod method, bool want_draws, RtPosteri
     p->call = rt_call_new(s->mem, m, "posterior", s->pool, p->data.sizes, p->block, p->n_draws);
     p->draws = rt_alloc(s->mem, m->n_vars, sizeof *p->draws);
     for (int i = 0; want_draws && i < m->n_vars; i++)
-        if (m->vars[i].kind == RT_LATENT || m->vars[i].kind == RT_QUANTITY)
-            p->draws[i] = rt_call_want(p->call, m->vars[i].name);
+        if (rt_is_inferred(&m->vars[i])) p->draws[i] = rt_call_want(p->call, m->vars[i].name);
     p->log_q = rt_call_want(p->call, "log_q");
     p->log_prior = rt_call_want(p->call, "log_prior");
     p->log_likelihood = rt_call_want(p->call, "log_likelihood");

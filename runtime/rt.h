@@ -30,7 +30,9 @@ typedef struct RtPlate {
     bool exchangeable;
 } RtPlate;
 
-typedef enum { RT_HYPER, RT_LATENT, RT_OBSERVED, RT_QUANTITY, RT_CONTEXT } RtVarKind;
+/* A discrete latent's dims are the number of its values: what is inferred are their probabilities.
+ */
+typedef enum { RT_HYPER, RT_LATENT, RT_OBSERVED, RT_QUANTITY, RT_CONTEXT, RT_DISCRETE } RtVarKind;
 typedef struct RtVar {
     RtVarKind kind;
     const char *name;
@@ -45,6 +47,11 @@ typedef struct RtVar {
 /* Must its values be there before inference? */
 static inline bool rt_is_given(const RtVar *v) {
     return v->kind == RT_OBSERVED || v->kind == RT_CONTEXT;
+}
+
+/* Is it part of the answer of inference? */
+static inline bool rt_is_inferred(const RtVar *v) {
+    return v->kind == RT_LATENT || v->kind == RT_QUANTITY || v->kind == RT_DISCRETE;
 }
 
 typedef enum { RT_CONSTANT, RT_UNIFORM, RT_NORMAL } RtInit;

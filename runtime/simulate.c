@@ -19,6 +19,11 @@ typedef struct Simulated {
     int64_t *bytes; /* of one data set */
 } Simulated;
 
+/* Of a discrete latent the value is drawn; its dimension is that of inferred probabilities. */
+static int value_dims(const RtVar *v) {
+    return v->kind == RT_DISCRETE ? 0 : v->n_dims;
+}
+
 static void simulate(Simulated *r) {
     RtSession *s = r->s;
     const RtModel *m = s->model;
@@ -26,9 +31,11 @@ static void simulate(Simulated *r) {
     RtCall *call = rt_call_new(s->mem, m, "simulate", s->pool, s->state->sizes, BLOCK, 1);
     const void **block = rt_alloc(s->mem, m->n_vars, sizeof *block);
     for (int i = 0; i < m->n_vars; i++) {
-        if (!rt_is_given(&m->vars[i]) && m->vars[i].kind != RT_LATENT) continue;
-        block[i] = rt_call_want(call, m->vars[i].name);
-        r->bytes[i] = rt_var_size(&m->vars[i], s->state->sizes) * (int64_t)m->real;
+        const RtVar *v = &m->vars[i];
+        if (!rt_is_given(v) && v->kind != RT_LATENT && v->kind != RT_DISCRETE) continue;
+        block[i] = rt_call_want(call, v->name);
+        r->bytes[i] = rt_var_size(v, s->state->sizes) * (int64_t)m->real;
+        if (!value_dims(v)) r->bytes[i] /= v->event;
         if (block[i]) r->values[i] = rt_alloc(s->mem, r->count, (size_t)r->bytes[i]);
     }
     rt_bind_state(s->mem, m, s->state, s->state->average, call);
@@ -53,7 +60,7 @@ static bool write_npz(const Simulated *r, const char *path, RtError *error) {
         int n = 0;
         dims[n++] = r->count;
         for (int k = 0; k < v->n_plates; k++) dims[n++] = r->s->state->sizes[v->plates[k]];
-        for (int k = 0; k < v->n_dims; k++) dims[n++] = v->dims[k];
+        for (int k = 0; k < value_dims(v); k++) dims[n++] = v->dims[k];
         RtBytes file = {0}, entry = {0};
         rt_npy_write(&file, r->values[i], m->f64, dims, n);
         rt_bytes_printf(&entry, "%s.npy", v->name);

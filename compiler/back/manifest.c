@@ -58,13 +58,17 @@ static void add_var(Text *out, const Var *var) {
     static const char *const kinds[] = {[VAR_LATENT] = "latent",
                                         [VAR_OBSERVED] = "observed",
                                         [VAR_QUANTITY] = "quantity",
-                                        [VAR_CONTEXT] = "context"};
+                                        [VAR_CONTEXT] = "context",
+                                        [VAR_SUMMED] = "discrete"};
     if (var->kind == VAR_HYPER) {
         add_hyper(out, var);
     } else if (var->kind != VAR_LET) {
         text_printf(out, "%s %s plates", kinds[var->kind], var->name);
         add_plates(out, var->type.plate);
-        add_dims(out, var->type.dims, var->type.n_dims);
+        if (var->kind == VAR_SUMMED)
+            add_dims(out, &var->n_values, 1);
+        else
+            add_dims(out, var->type.dims, var->type.n_dims);
         bool positive = var->support.kind == SUPPORT_POSITIVE;
         text_add(out, var->kind == VAR_CONTEXT && positive ? " positive\n" : "\n");
     }

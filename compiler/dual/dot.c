@@ -104,6 +104,7 @@ static void model_inside(Text *out, const Side *side, const Plate *plate, int de
                                         [VAR_LET] = "shape=box, style=rounded, color=gray60",
                                         [VAR_QUANTITY] = "shape=box, style=\"rounded,dashed\"",
                                         [VAR_LATENT] = "shape=ellipse",
+                                        [VAR_SUMMED] = "shape=ellipse, style=dashed",
                                         [VAR_OBSERVED] =
                                             "shape=ellipse, style=filled, fillcolor=gray85"};
     const Model *model = side->dual->analysis->model;

@@ -191,7 +191,7 @@ static void add_variance(Build *b, Blocks *blocks, const Moments *m, int below, 
 enum { MAX_CORRELATED = 8 };
 
 static void find_latent(void *user, Var *var) {
-    if (var->kind == VAR_LATENT) *(bool *)user = true;
+    if (var->kind == VAR_LATENT || var->kind == VAR_SUMMED) *(bool *)user = true;
 }
 
 /* May the entries of the observed variable depend on one another given constants? Not where it and

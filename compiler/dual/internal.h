@@ -77,6 +77,7 @@ typedef struct Build {
     BaseMode base;
     const Var *sampled;
     int upper_site;       /* BASE_UPPER: which base draw is at its upper point */
+    double choice;        /* of a mixture's component, instead of its last base draw */
     bool sampled_by_rows; /* the body is for one value of several (rows.c) */
     bool support_bounded; /* of the variable sampled: moves the normal's centre off 0 */
 } Build;
@@ -151,6 +152,16 @@ IrValue renamed(Build *b, IrValue v, AxisId from, AxisId to);
 Val lower_index(Build *b, const Val *whole, int dim, int64_t index);
 Val lower_slice(Build *b, const Val *whole, int dim, int64_t start, int64_t count);
 Val lower_shaped(Build *b, Shaped shaped, const Val *args);
+
+/* ---- discrete.c: discrete latents ---- */
+AxisId summed_axis(Build *b, const Var *var); /* of a summed variable's values */
+/* The entry of `whole` along `dim` that `position` names. */
+Val lower_at(Build *b, const Val *whole, int dim, IrValue position);
+/* Log density of what discrete latents are summed out of, [data, draw]: of the groups with an
+ * observed member (kind VAR_OBSERVED) or of those without. IR_NONE: there are none. */
+IrValue summed_density(Build *b, VarKind kind);
+/* Program posterior: for each discrete latent the probabilities of its values, given the draw. */
+void output_probabilities(Build *b);
 
 /* ---- rows.c: independent copies of an event ---- */
 typedef struct Rows {

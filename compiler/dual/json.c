@@ -3,7 +3,11 @@
  *   model, hash, structure, family, paper, exact
  *   plates         name, parent, size, range, column, hier, exchangeable, reason
  *   variables      name, kind, plates, hier, shape, parents; distribution with arguments and
- * support, link, value: where there are such factorisation  of the family in use, in the order of
+ * support, link, value, values: where there are such
+ *   sums           discrete latents that are summed out together: variables, factors
+ *   symmetries     components that may be exchanged: labels, their number, what moves with them
+ * along which dimension, in each instance of which plate, what a guide with one mode loses at most
+ *   factorisation  of the family in use, in the order of
  * drawing: latent, given, exact, reason encodings      what is known of an instance of each plate,
  * and what pools its instances flows          what each draws, for which plate, and what it reads
  *   weights        name, shape, start
@@ -151,8 +155,9 @@ static void put_law(Json *j, const Var *var) {
 
 static void put_var(Json *j, const Model *model, const Var *var) {
     static const char *const kinds[] = {
-        [VAR_HYPER] = "hyper", [VAR_LATENT] = "latent",     [VAR_OBSERVED] = "observed",
-        [VAR_LET] = "let",     [VAR_QUANTITY] = "quantity", [VAR_CONTEXT] = "context"};
+        [VAR_HYPER] = "hyper",  [VAR_LATENT] = "latent",     [VAR_OBSERVED] = "observed",
+        [VAR_LET] = "let",      [VAR_QUANTITY] = "quantity", [VAR_CONTEXT] = "context",
+        [VAR_SUMMED] = "summed"};
     static const char *const elems[] = {"real", "int", "bool"};
     int64_t n = 1;
     open_item(j, NULL, "{");
@@ -160,6 +165,7 @@ static void put_var(Json *j, const Model *model, const Var *var) {
     put_text(j, "kind", kinds[var->kind]);
     put_text(j, "element", elems[var->type.elem]);
     put_dims(j, "shape", var->type.dims, var->type.n_dims);
+    if (var->kind == VAR_SUMMED) put_int(j, "values", var->n_values);
     open_item(j, "plates", "[");
     put_plates_around(j, var->type.plate);
     close_item(j, "]");
@@ -175,6 +181,46 @@ static void put_var(Json *j, const Model *model, const Var *var) {
         if (var_reads(var, model->vars.data[i])) put_text(j, NULL, model->vars.data[i]->name);
     close_item(j, "]");
     close_item(j, "}");
+}
+
+static void put_sums(Json *j, const Analysis *analysis) {
+    open_item(j, "sums", "[");
+    for (int g = 0; g < analysis->n_groups; g++) {
+        const SumGroup *group = &analysis->groups[g];
+        open_item(j, NULL, "{");
+        open_item(j, "variables", "[");
+        for (int i = 0; i < group->n; i++) put_text(j, NULL, group->summed[i]->name);
+        close_item(j, "]");
+        open_item(j, "factors", "[");
+        for (int i = 0; i < group->n_factors; i++) put_text(j, NULL, group->factors[i]->name);
+        close_item(j, "]");
+        close_item(j, "}");
+    }
+    close_item(j, "]");
+}
+
+static void put_symmetries(Json *j, const Analysis *analysis) {
+    open_item(j, "symmetries", "[");
+    for (int i = 0; i < analysis->n_symmetries; i++) {
+        const LabelSymmetry *s = &analysis->symmetries[i];
+        open_item(j, NULL, "{");
+        open_item(j, "labels", "[");
+        for (int k = 0; k < s->n_labels; k++) put_text(j, NULL, s->labels[k]->name);
+        close_item(j, "]");
+        put_int(j, "components", s->components);
+        open_item(j, "moved", "[");
+        for (int k = 0; k < s->n_moved; k++) {
+            open_item(j, NULL, "{");
+            put_text(j, "name", s->moved[k]->name);
+            put_int(j, "dimension", s->dim[k]);
+            close_item(j, "}");
+        }
+        close_item(j, "]");
+        put_text(j, "plate", plate_name(s->plate));
+        put_number(j, "loss", s->loss);
+        close_item(j, "}");
+    }
+    close_item(j, "]");
 }
 
 static void put_factorisation(Json *j, const Dual *dual) {
@@ -278,6 +324,8 @@ void dual_print_json(Text *out, const Dual *dual) {
     open_item(j, "variables", "[");
     for (int i = 0; i < model->vars.n; i++) put_var(j, model, model->vars.data[i]);
     close_item(j, "]");
+    put_sums(j, dual->analysis);
+    put_symmetries(j, dual->analysis);
     put_factorisation(j, dual);
     put_networks(j, dual);
     put_weights(j, dual);

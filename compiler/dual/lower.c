@@ -131,6 +131,8 @@ Build *build_start(Arena *arena, Dual *dual, const char *name) {
         b->p->axes.data[b->plate[i]].usual = plate->size;
     }
     for (int k = 0; k < MAX_DIMS; k++) declare_events(b, k);
+    for (int i = 0; i < model->vars.n; i++)
+        if (model->vars.data[i]->kind == VAR_SUMMED) summed_axis(b, model->vars.data[i]);
     b->value = arena_array(arena, Val, model->vars.n + 1);
     for (int i = 0; i < model->vars.n; i++) {
         const Var *var = model->vars.data[i];
@@ -268,6 +270,8 @@ static Val lower_random(Build *b, const Expr *e, const Env *env) {
         if (b->support_bounded) return scalar(ir_const(b->p, up ? 1.5 : 0.6745));
         return scalar(ir_const(b->p, up ? 1.0 : 0.0));
     case RANDOM_UNIFORM:
+        if (b->sampled->dist->mixed && site == expr_base_draws(b->sampled->dist->sample) - 1)
+            return scalar(ir_const(b->p, b->choice));
         return scalar(ir_const(b->p, up ? 0.84 : 0.5));
     case RANDOM_EXPONENTIAL:
         return scalar(ir_const(b->p, up ? 1.83 : 0.6931471805599453));
@@ -328,6 +332,7 @@ static Val lower(Build *b, const Expr *e, const Env *env) {
         return lower_body(b, parts[e->link_part], args, e->n_args);
     }
     if (e->kind == EXPR_INDEX) return lower_index(b, &args[0], e->dim, e->index);
+    if (e->kind == EXPR_AT) return lower_at(b, &args[0], e->dim, args[1].v);
     if (e->kind == EXPR_SLICE) return lower_slice(b, &args[0], e->dim, e->index, e->count);
     if (e->kind == EXPR_SHAPED) return lower_shaped(b, e->shaped, args);
     IrValue operands[3];
@@ -375,7 +380,6 @@ static bool is_by_rows(const Var *var, const Expr *body) {
 /* The arguments as the body sees them; `known_location`: false: a zero stands for it. */
 static int lower_args(Build *b, const Var *var, const Expr *body, bool known_location, Val *args) {
     const Distribution *dist = var->dist;
-    if (dist->n_params > 7) internal_error("lower", "%s: more than 7 parameters", dist->name);
     int location = known_location ? -1 : location_param(dist);
     for (int i = 0; i < dist->n_params; i++) {
         const Param *param = &dist->params[i];
@@ -400,7 +404,7 @@ static Val sample_with(Build *b, const Var *var, BaseMode mode, const Val *args,
 }
 
 Val lower_sample(Build *b, const Var *var, BaseMode mode) {
-    Val args[8];
+    Val args[MAX_ARGS + 1];
     lower_args(b, var, var->dist->sample, true, args);
     b->upper_site = 0;
     Val draw = sample_with(b, var, mode, args, var->support.kind != SUPPORT_REAL);
@@ -412,11 +416,46 @@ Val lower_sample(Build *b, const Var *var, BaseMode mode) {
     return draw;
 }
 
+static Val mapped_sample(Build *b, const Var *var, BaseMode mode, const Val *args, bool bounded,
+                         ValMap map) {
+    Val val = sample_with(b, var, mode, args, bounded);
+    return map ? map(b, var, val) : val;
+}
+
+/* Of a mixture: mean and standard deviation over the choice of component, of which five points of
+ * the last base draw stand for all, and over what each component draws. */
+static void mixed_centre_and_spread(Build *b, const Var *var, const Val *args, bool bounded,
+                                    ValMap map, Val *centre, IrValue *spread) {
+    enum { POINTS = 5 };
+    IrProgram *p = b->p;
+    const int64_t n_sites = expr_base_draws(var->dist->sample) - 1;
+    Val at[POINTS];
+    IrValue mean = IR_NONE, squares = number(b, DUAL_TINY), share = number(b, 1.0 / POINTS);
+    for (int i = 0; i < POINTS; i++) {
+        b->choice = (i + 0.5) / POINTS;
+        at[i] = mapped_sample(b, var, BASE_CENTRE, args, bounded, map);
+        mean = i ? ir_add(p, mean, at[i].v) : at[i].v;
+        for (b->upper_site = 0; b->upper_site < n_sites; b->upper_site++) {
+            Val upper = mapped_sample(b, var, BASE_UPPER, args, bounded, map);
+            squares = ir_add(p, squares, ir_square(p, ir_sub(p, upper.v, at[i].v)));
+        }
+    }
+    *centre = at[0];
+    centre->v = ir_mul(p, mean, share);
+    for (int i = 0; i < POINTS; i++)
+        squares = ir_add(p, squares, ir_square(p, ir_sub(p, at[i].v, centre->v)));
+    *spread = ir_sqrt(p, ir_mul(p, squares, share));
+}
+
 /* Centre and spread of `sample` with these arguments, through `map`. */
 static void centre_and_spread(Build *b, const Var *var, const Val *args, bool bounded, ValMap map,
                               Val *centre, IrValue *spread) {
     IrProgram *p = b->p;
     IrValue squares = IR_NONE;
+    if (var->dist->mixed) {
+        mixed_centre_and_spread(b, var, args, bounded, map, centre, spread);
+        return;
+    }
     *centre = sample_with(b, var, BASE_CENTRE, args, bounded);
     int64_t n_sites = var->dist->n_dims ? expr_base_draws(var->dist->sample) : 1;
     if (!n_sites) n_sites = 1; /* nothing is drawn: the spread is 0 */
@@ -436,7 +475,7 @@ static void centre_and_spread(Build *b, const Var *var, const Val *args, bool bo
 }
 
 void lower_centre_and_spread(Build *b, const Var *var, ValMap map, Val *centre, IrValue *spread) {
-    Val args[8];
+    Val args[MAX_ARGS + 1];
     lower_args(b, var, var->dist->sample, true, args);
     centre_and_spread(b, var, args, var->support.kind != SUPPORT_REAL, map, centre, spread);
 }
@@ -444,7 +483,7 @@ void lower_centre_and_spread(Build *b, const Var *var, ValMap map, Val *centre, 
 IrValue lower_log_prob(Build *b, const Var *var, Val value) {
     const Distribution *dist = var->dist;
     bool by_rows = is_by_rows(var, dist->log_prob);
-    Val args[8];
+    Val args[MAX_ARGS + 1];
     int n = lower_args(b, var, dist->log_prob, true, args);
     args[n] = by_rows ? rows_enter(b, value, dist->n_dims, dist->dims) : value;
     Val density = lower_body(b, dist->log_prob, args, n + 1);
@@ -635,7 +674,7 @@ const Var *scaled_by(const Var *latent, const Var *observed) {
 }
 
 IrValue lower_spread(Build *b, const Var *var) {
-    Val args[8], centre;
+    Val args[MAX_ARGS + 1], centre;
     IrValue spread;
     lower_args(b, var, var->dist->sample, false, args);
     centre_and_spread(b, var, args, false, NULL, &centre, &spread);

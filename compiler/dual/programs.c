@@ -14,7 +14,8 @@
 #include "opt/opt.h"
 
 static bool is_random(const Var *var) {
-    return var->kind == VAR_LATENT || var->kind == VAR_OBSERVED || var->kind == VAR_CONTEXT;
+    return var->kind == VAR_LATENT || var->kind == VAR_OBSERVED || var->kind == VAR_CONTEXT ||
+           var->kind == VAR_SUMMED;
 }
 
 static void output_value(Build *b, const char *name, const Val *val, const Plate *plate,
@@ -71,10 +72,11 @@ void simulate_for_training(Build *b) {
     }
 }
 
-static void output_simulated(Build *b) {
+static void output_simulated(Build *b, bool labels) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
-        if (is_random(var)) output_value(b, var->name, &b->value[i], var->type.plate, false);
+        if (!is_random(var) || (var->kind == VAR_SUMMED && !labels)) continue;
+        output_value(b, var->name, &b->value[i], var->type.plate, false);
     }
 }
 
@@ -114,23 +116,25 @@ IrValue log_density(Build *b, VarKind kind) {
     IrValue sum = ir_const(p, 0);
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
-        if (var->kind != kind) continue;
+        if (var->kind != kind || var_reads_summed(var)) continue;
         IrValue term = lower_log_prob(b, var, b->value[i]);
         term = sum_over_plates(b, term, var->type.plate);
         sum = ir_add(p, sum, term);
     }
+    IrValue summed = summed_density(b, kind);
+    if (summed != IR_NONE) sum = ir_add(p, sum, summed);
     sum = opt_statistics_of(p, first, sum);
     return along(b, sum, (AxisId[]){b->data, b->draw}, 2);
 }
 
 static void build_simulate(Build *b) {
     simulate_all(b, true);
-    output_simulated(b);
+    output_simulated(b, true);
 }
 
 static void build_prepare(Build *b) {
     simulate_all(b, false);
-    output_simulated(b);
+    output_simulated(b, false);
     output_free(b);
     b->preparing = true;
     encode(b);
@@ -209,6 +213,7 @@ static void build_posterior(Build *b) {
         Val val = lower_var(b, var);
         output_value(b, var->name, &val, var->type.plate, true);
     }
+    output_probabilities(b);
     ir_output(b->p, "log_q", along(b, log_q, (AxisId[]){b->data, b->draw}, 2));
     ir_output(b->p, "log_prior", log_density(b, VAR_LATENT));
     ir_output(b->p, "log_likelihood", log_density(b, VAR_OBSERVED));

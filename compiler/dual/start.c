@@ -27,6 +27,7 @@ typedef struct Known {
 
 static void check_known(void *user, Var *var) {
     Known *known = user;
+    if (var->kind == VAR_SUMMED) known->all = false;
     if (var->kind != VAR_LATENT || var == known->except) return;
     if (!is_structured(known->b) || known->b->value[var->index].v == IR_NONE) known->all = false;
 }

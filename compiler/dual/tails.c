@@ -116,7 +116,7 @@ static double sample_at(const Var *var, const double *params, Probe probe, int *
 }
 
 bool has_variance(const Var *var) {
-    double params[8];
+    double params[MAX_ARGS];
     LetValues lets = {.arena = arena_new()};
     Probe constants = {.lets = &lets, .moved = -1}, ordinary = {.moved = -1};
     for (int i = 0; i < var->dist->n_params; i++) params[i] = value_of(&constants, var->args[i]);

@@ -59,6 +59,9 @@ static Definition *find_distribution(Checker *ck, const Ast *call) {
     if (definition) return definition;
     if (is_refused(REFUSED_DISTRIBUTION, name)) {
         FAIL(ck, DIAG_UNSUPPORTED_DISTRIBUTION, call->name.span, name);
+        if (is_refused(REFUSED_COUNT, name) && strcmp(ck->user, "a latent") == 0)
+            diag_help(ck->diags, "discrete latents have finitely many values, which are summed "
+                                 "over: categorical(p), bernoulli(p)");
         return NULL;
     }
     FAIL(ck, DIAG_UNKNOWN_DISTRIBUTION, call->name.span, name);
@@ -79,9 +82,32 @@ static bool fits(const Var *var, int n_event, const Param *param, const Type *ty
     return true;
 }
 
-/* The distribution for the size of `var`'s events; NULL (reported) if there is none. */
-static Distribution *distribution_for(Checker *ck, const Var *var, Definition *definition) {
+/* Where a distribution of numbers is sized by its arguments: their own dimensions are the last;
+ * before them may stand those of the variable's copies. */
+static const Instance *instance_of_arguments(Checker *ck, Definition *definition, Expr *const *args,
+                                             Span span) {
+    const AstList *params = &definition->ast->args;
+    Type shapes[MAX_PARAMS];
+    for (int i = 0; i < params->n; i++) {
+        int n = params->data[i]->dims.n, before = args[i]->type.n_dims - n;
+        shapes[i] = args[i]->type;
+        if (before < 0) before = 0; /* too few: instance_of says so */
+        shapes[i].n_dims -= before;
+        memmove(shapes[i].dims, args[i]->type.dims + before,
+                sizeof *shapes[i].dims * (size_t)shapes[i].n_dims);
+    }
+    return instance_of(ck, definition, shapes, params->n, span);
+}
+
+/* The distribution for the size of `var`'s events, or of the arguments; NULL (reported) if there is
+ * none. */
+static Distribution *distribution_for(Checker *ck, const Var *var, Definition *definition,
+                                      Expr *const *args, Span span) {
     if (!definition->sized) return definition->distribution;
+    if (sized_by_parameters(definition)) {
+        const Instance *instance = instance_of_arguments(ck, definition, args, span);
+        return instance ? instance->distribution : NULL;
+    }
     const Instance *instance = instance_of_event(ck, definition, &var->type, var->span);
     return instance ? instance->distribution : NULL;
 }
@@ -110,7 +136,12 @@ bool check_arguments(Checker *ck, Var *var, const Ast *call) {
     bool good = definition && define(ck, definition, call->name.span);
     const Ast *ordered[MAX_PARAMS] = {0};
     if (good) good = order_arguments(ck, call, definition->distribution, ordered);
-    if (good) var->dist = distribution_for(ck, var, definition);
+    Expr *first[MAX_PARAMS] = {0}; /* resolved beforehand */
+    bool by_arguments = good && sized_by_parameters(definition);
+    for (int k = 0; by_arguments && k < definition->distribution->n_params; k++)
+        if (!(first[k] = resolve_value(ck, ordered[k]))) return false;
+    if (good) var->dist = distribution_for(ck, var, definition, first, call->span);
+    if (by_arguments && !var->dist) return false;
     if (!good || !var->dist) { /* still look at the arguments, for more than one report a run */
         for (int i = 0; i < call->args.n; i++) {
             const Ast *arg = call->args.data[i];
@@ -122,7 +153,7 @@ bool check_arguments(Checker *ck, Var *var, const Ast *call) {
     definition->used = true;
     var->args = arena_array(ck->arena, Expr *, var->dist->n_params + 1);
     for (int k = 0; k < var->dist->n_params; k++) {
-        Expr *arg = var->args[k] = resolve_value(ck, ordered[k]);
+        Expr *arg = var->args[k] = first[k] ? first[k] : resolve_value(ck, ordered[k]);
         Param param = var->dist->params[k];
         int n_event = var->dist->n_dims;
         if (by_entry && !n_event && arg && arg->type.n_dims) { /* one number for each entry */

@@ -117,10 +117,11 @@ static void set_facts(Checker *ck, Var *var, bool hyper) {
 /* Of a latent or observed variable, its support says where it lies. */
 static void set_random_facts(Checker *ck, Var *var) {
     Facts *facts = &ck->facts.data[var->index];
-    if (var->kind == VAR_LATENT) facts->latent = var;
+    if (var->kind == VAR_LATENT || var->kind == VAR_SUMMED) facts->latent = var;
     facts->range = (Range){support_info[var->support.kind].lo, support_info[var->support.kind].hi};
     if (var->support.lo) facts->range.lo = range_of(ck, var->support.lo, NULL).lo;
     if (var->support.hi) facts->range.hi = range_of(ck, var->support.hi, NULL).hi;
+    if (var->kind == VAR_SUMMED) facts->range.hi = (double)(var->n_values - 1);
 }
 
 static bool check_hyper(Checker *ck, Var *var, const Ast *ast) {
@@ -158,11 +159,9 @@ static bool check_hyper(Checker *ck, Var *var, const Ast *ast) {
 }
 
 static bool check_elem(Checker *ck, const Ast *ast) {
-    if (!ast->elem.text || strcmp(ast->elem.text, "real") == 0) return true;
-    if (strcmp(ast->elem.text, "int") == 0)
-        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->elem.span, "an `int` variable is");
-    else
-        FAIL(ck, DIAG_UNKNOWN_TYPE, ast->elem.span, ast->elem.text);
+    const char *elem = ast->elem.text;
+    if (!elem || strcmp(elem, "real") == 0 || strcmp(elem, "int") == 0) return true;
+    FAIL(ck, DIAG_UNKNOWN_TYPE, ast->elem.span, elem);
     return false;
 }
 
@@ -186,6 +185,7 @@ static bool check_random(Checker *ck, Var *var, const Ast *ast) {
     good = check_dims(ck, ast, &var->type) && good;
     Definition *via = find_via(ck, ast, &via_good);
     good = check_arguments(ck, var, ast->value) && good && via_good;
+    good = good && check_discrete(ck, var, ast);
     return good && check_supports(ck, var, ast, via);
 }
 
@@ -416,7 +416,7 @@ static void check_observed(Checker *ck) {
     }
     for (int i = 0; i < model->vars.n; i++) {
         const Var *var = model->vars.data[i];
-        if (var->kind == VAR_LATENT && !marked[i])
+        if ((var->kind == VAR_LATENT || var->kind == VAR_SUMMED) && !marked[i])
             diag_report(ck->diags, DIAG_UNOBSERVED_LATENT, var->span, var->name);
     }
 }
@@ -452,6 +452,7 @@ static void check_whole(Checker *ck, const Ast *ast) {
     Span start = {ast->span.file, 0, 0};
     if (!observed) FAIL(ck, DIAG_NO_OBSERVATION, start);
     if (!latents) FAIL(ck, DIAG_NO_LATENT, start);
+    if (!ck->failed) check_sums(ck);
     if (ck->failed) return;
     check_observed(ck);
     warn_unused(ck, ast->span.file);

@@ -7,6 +7,7 @@
  *   expr.c      AST expressions to Expr: names resolved, functions found
  *   plate.c     plates in expressions: reductions over them, their sizes and positions
  *   context.c   known inputs
+ *   discrete.c  latents that are summed out
  *   dual.c      dual { ... }
  *   type.c      element types, event shapes and plates of Expr
  *   shaped.c    those of the functions of shaped.def, and their compile-time values
@@ -56,6 +57,7 @@ struct Checker {
     Plate *plate;
     const Body *body;
     const Bound *bounds;
+    const Range *ranges;  /* of the arguments of the call whose body is being typed, or NULL */
     bool by_entry;        /* the next call of a distribution of numbers fills a vector (push.c) */
     const char *constant; /* what is computed from constants alone just now, or NULL */
     bool hypers;          /* and whether it may use hypers */
@@ -105,6 +107,15 @@ void check_duals(Checker *ck); /* the settings of all dual blocks, into the mode
 /* ---- context.c ---- */
 /* A context depends on nothing that is unknown when it is given. */
 bool check_context(Checker *ck, const Var *var);
+
+/* ---- discrete.c ---- */
+/* Once its distribution is known: whether `var` is discrete, and then whether it may be. */
+bool check_discrete(Checker *ck, Var *var, const Ast *ast);
+/* Is this index a position that a discrete latent names (in a body: that a parameter may)? */
+bool names_position(const Checker *ck, const Ast *ast);
+/* Is args[1] of the EXPR_AT a position of a dimension of that extent, whatever its value is? */
+bool type_position(Checker *ck, const Expr *e, int64_t extent, bool in_body);
+void check_sums(Checker *ck); /* after the walk: where discrete latents stand */
 
 /* ---- type.c ---- */
 /* Fills the types of a tree; params: the types of EXPR_PARAM (NULL: none occur). */

@@ -1,4 +1,4 @@
-/* combine.c -- distributions made of others: truncated(dist(...), lo, hi).
+/* combine.c -- distributions made of others, and the first of them: truncated(dist(...), lo, hi).
  *
  * The result is a Distribution like any other, whose bodies are composed of the members of the one
  * inside; its parameters are those of the one inside, then lo and hi as far as given. Nothing after
@@ -16,7 +16,7 @@ static bool truncated(Checker *ck, Var *var, const Ast *call);
 static const struct {
     const char *name;
     bool (*combine)(Checker *ck, Var *var, const Ast *call);
-} combinators[] = {{"truncated", truncated}, {"push", push}};
+} combinators[] = {{"truncated", truncated}, {"push", push}, {"mixture", mixture}};
 enum { N_COMBINATORS = sizeof combinators / sizeof *combinators };
 
 static int find_combinator(const Checker *ck, const char *name) {

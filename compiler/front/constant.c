@@ -346,6 +346,7 @@ Range range_of(Checker *ck, const Expr *e, const Range *params) {
         return positive && r.lo < 0 ? (Range){0, fmax(r.hi, 0)} : r;
     }
     case EXPR_INDEX:
+    case EXPR_AT:
     case EXPR_SLICE:
         return args[0];
     case EXPR_SHAPED:

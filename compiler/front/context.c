@@ -11,7 +11,8 @@ typedef struct Unknown {
 
 static void find_unknown(void *user, Var *var) {
     Unknown *unknown = user;
-    bool is_unknown = var->kind == VAR_LATENT || var->kind == VAR_OBSERVED;
+    bool is_unknown =
+        var->kind == VAR_LATENT || var->kind == VAR_OBSERVED || var->kind == VAR_SUMMED;
     if (is_unknown && !unknown->var) unknown->var = var;
 }
 

@@ -5,9 +5,10 @@
  * call.
  *
  * A definition whose parameters have declared dimensions (`fn f(x[K])`, `distribution d[K](..)`) is
- * sized: it is looked through once, every size taken as LOOK_SIZE and nothing typed, so that faults
- * are found where nothing uses it; then there is an instance for the shapes of each use, in which
- * sizes are numbers.
+ * sized (a distribution of numbers by its parameters, `distribution d(p[K])`, others by their
+ * values): it is looked through once, every size taken as LOOK_SIZE and nothing typed, so that
+ * faults are found where nothing uses it; then there is an instance for the shapes of each use, in
+ * which sizes are numbers.
  */
 #include "front/check.h"
 
@@ -335,8 +336,26 @@ static bool read_support(Checker *ck, const Reading *r, Support *support) {
     return false;
 }
 
-/* `event`: dimensions of one value; NULL: only looked through, unless there are none. */
-static Distribution *build_distribution(Checker *ck, Definition *d, const int64_t *event,
+bool sized_by_parameters(const Definition *d) {
+    bool sized = false;
+    for (int i = 0; i < d->ast->args.n; i++) sized |= d->ast->args.data[i]->dims.n > 0;
+    return sized && d->kind == DEFINES_DISTRIBUTION && !d->ast->dims.n;
+}
+
+/* Sizes named by the parameters of a distribution of numbers, from those of its arguments. */
+static bool match_params(Checker *ck, const Definition *d, const Type *shapes, Sizes *sizes) {
+    for (int i = 0; i < d->ast->args.n && sized_by_parameters(d); i++) {
+        int64_t to[MAX_DIMS];
+        if (!match_dims(ck, d, &d->ast->args.data[i]->dims, shapes ? shapes[i].dims : NULL, sizes,
+                        to))
+            return false;
+    }
+    return true;
+}
+
+/* `shapes`: of one value, or (sized_by_parameters) of the arguments; NULL: only looked through,
+ * unless nothing is sized. */
+static Distribution *build_distribution(Checker *ck, Definition *d, const Type *shapes,
                                         Instance *instance) {
     Distribution *dist = arena_new_of(ck->arena, Distribution);
     dist->name = d->name;
@@ -344,9 +363,11 @@ static Distribution *build_distribution(Checker *ck, Definition *d, const int64_
     dist->span = d->ast->name.span;
     dist->n_dims = d->ast->dims.n;
     Sizes sizes = {.n = 0};
-    bool looking = dist->n_dims && !event;
+    bool by_value = dist->n_dims > 0, looking = d->sized && !shapes;
+    const int64_t *event = by_value && shapes ? shapes[0].dims : NULL;
     if (!read_params(ck, d, &dist->params, &dist->n_params) ||
-        !match_dims(ck, d, &d->ast->dims, event, &sizes, dist->dims))
+        !match_dims(ck, d, &d->ast->dims, event, &sizes, dist->dims) ||
+        !match_params(ck, d, shapes, &sizes))
         return NULL;
     sizes.closed = true;
     if (!size_params(ck, d, dist->params, &sizes, looking)) return NULL;
@@ -357,6 +378,7 @@ static Distribution *build_distribution(Checker *ck, Definition *d, const int64_
                  .looking = looking};
     bool good = read_support(ck, &r, &dist->support);
     Type value = {.n_dims = dist->n_dims};
+    if (dist->support.kind == SUPPORT_CATEGORY) value.elem = ELEM_INT;
     memcpy(value.dims, dist->dims, sizeof value.dims);
     MemberSlot slots[] = {{"sample", 0, true, &dist->sample, {0}, value},
                           {"log_prob", 1, false, &dist->log_prob, value, {0}},
@@ -478,7 +500,7 @@ static Link *build_link(Checker *ck, Definition *d, const int64_t *event, Instan
 
 static bool define_event(Checker *ck, Definition *d) {
     Instance instance = {0};
-    d->sized = d->ast->dims.n > 0;
+    d->sized = d->ast->dims.n > 0 || sized_by_parameters(d);
     if (d->kind == DEFINES_DISTRIBUTION)
         d->distribution = build_distribution(ck, d, NULL, &instance);
     else
@@ -503,11 +525,18 @@ bool define(Checker *ck, Definition *d, Span use) {
     return !d->broken;
 }
 
+/* Whole numbers may name positions in a body; all else is alike there. */
+static Elem whole_or_real(const Type *type) {
+    return type->elem == ELEM_INT ? ELEM_INT : ELEM_REAL;
+}
+
 static const Instance *find_instance(const Definition *d, const Type *shapes, int n) {
     for (int i = 0; i < d->instances.n; i++) {
         const Instance *instance = d->instances.data[i];
         bool same = instance->n == n;
-        for (int k = 0; k < n && same; k++) same = same_shape(&instance->shapes[k], &shapes[k]);
+        for (int k = 0; k < n && same; k++)
+            same = same_shape(&instance->shapes[k], &shapes[k]) &&
+                   instance->shapes[k].elem == whole_or_real(&shapes[k]);
         if (same) return instance;
     }
     return NULL;
@@ -518,6 +547,7 @@ static const Instance *build_instance(Checker *ck, Definition *d, const Type *sh
     instance->n = n;
     instance->shapes = arena_array(ck->arena, Type, n + 1);
     for (int i = 0; i < n; i++) {
+        instance->shapes[i].elem = whole_or_real(&shapes[i]);
         instance->shapes[i].n_dims = shapes[i].n_dims;
         memcpy(instance->shapes[i].dims, shapes[i].dims, sizeof shapes[i].dims);
     }
@@ -527,7 +557,7 @@ static const Instance *build_instance(Checker *ck, Definition *d, const Type *sh
     if (d->kind == DEFINES_FN)
         instance->function = build_fn(ck, d, instance->shapes, instance);
     else if (d->kind == DEFINES_DISTRIBUTION)
-        instance->distribution = build_distribution(ck, d, instance->shapes[0].dims, instance);
+        instance->distribution = build_distribution(ck, d, instance->shapes, instance);
     else
         instance->link = build_link(ck, d, instance->shapes[0].dims, instance);
     d->state = STATE_DONE;
@@ -553,15 +583,16 @@ static const char *dims_text(Checker *ck, const AstList *dims) {
 /* Does every argument have the dimensions that its parameter declares? */
 static bool check_shapes(Checker *ck, const Definition *d, const Type *shapes, int n, Span use) {
     Sizes sizes = {.n = 0};
+    bool of_params = d->kind == DEFINES_FN || sized_by_parameters(d);
     for (int i = 0; i < n; i++) {
-        const Ast *param = d->kind == DEFINES_FN ? d->ast->args.data[i] : d->ast;
+        const Ast *param = of_params ? d->ast->args.data[i] : d->ast;
         const AstList *dims = &param->dims;
         int64_t wanted[MAX_DIMS];
         if (d->kind == DEFINES_FN && !dims->n) continue; /* any shape */
         if (dims->n == shapes[i].n_dims && match_dims(ck, d, dims, shapes[i].dims, &sizes, wanted))
             continue;
         const char *found = shape_text(ck->arena, shapes[i].n_dims, shapes[i].dims);
-        if (d->kind == DEFINES_FN)
+        if (of_params)
             FAIL(ck, DIAG_PARAMETER_SHAPE, use, param->name.text, d->name, found,
                  dims_text(ck, dims));
         else

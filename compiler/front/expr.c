@@ -510,6 +510,18 @@ static Expr *resolve_slice(Checker *ck, const Ast *slice, Expr *whole, int dim, 
     return e;
 }
 
+/* x[z] along dimension `dim`. */
+static Expr *resolve_position(Checker *ck, const Ast *ast, const Ast *position, Expr *whole,
+                              int dim) {
+    Expr *at = resolve(ck, position);
+    if (!at || !whole) return NULL;
+    Expr *e = new_expr(ck, EXPR_AT, ast->span, 2);
+    e->args[0] = whole;
+    e->args[1] = at;
+    e->dim = dim;
+    return e;
+}
+
 static Expr *resolve_index(Checker *ck, const Ast *ast) {
     Expr *e = resolve(ck, ast->value);
     int dim = 0;
@@ -523,6 +535,10 @@ static Expr *resolve_index(Checker *ck, const Ast *ast) {
             if (e && position->args.n)
                 e = resolve_slice(ck, position, e, dim, from, both || (one && !from));
             dim++;
+            continue;
+        }
+        if (names_position(ck, position)) {
+            e = resolve_position(ck, ast, position, e, dim);
             continue;
         }
         int64_t index;

@@ -79,7 +79,10 @@ void front_print_library(Text *out) {
         "law of `dist` given that the value lies between them: "
         "`latent s ~ truncated(normal(0, 1), lo = 0);`. It takes the distributions above that "
         "have `log_cdf`, `log_ccdf` and `quantile`; draws are made by the quantile of a uniform "
-        "number.\n");
+        "number.\n"
+        "\n`push(link, dist(...))` is the law of link(v) for v from `dist`. `mixture(w, dist(...), "
+        "dist(...), ...)` and `mixture(w, k in K: dist(...))` yield a draw of one component, each "
+        "with its probability in the simplex `w`.\n");
     text_add(out, "\n## Links\n\nFrom an unconstrained v to a latent's support. "
                   "`latent s ~ gamma(1, 2) via exp;` names one; `exp.inverse(y)` and "
                   "`exp.log_jacobian(v)` are functions.\n\n"

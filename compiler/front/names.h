@@ -8,6 +8,7 @@
  *   arguments.c calls of distributions
  *   combine.c   distributions made of others: truncated(...)
  *   push.c      push(link, ...)
+ *   mixture.c   mixture(w, ...)
  */
 #ifndef ADAVIC_FRONT_NAMES_H
 #define ADAVIC_FRONT_NAMES_H
@@ -128,15 +129,24 @@ typedef struct Builtin {
 const Builtin *find_builtin(const char *name, int arity);
 int builtin_count(void);
 const char *builtin_name(int i);
-typedef enum { REFUSED_FUNCTION, REFUSED_DISTRIBUTION, REFUSED_LINK, REFUSED_SUPPORT } RefusedKind;
+typedef enum {
+    REFUSED_FUNCTION,
+    REFUSED_DISTRIBUTION,
+    REFUSED_COUNT, /* a distribution of whole numbers */
+    REFUSED_LINK,
+    REFUSED_SUPPORT
+} RefusedKind;
 bool is_refused(RefusedKind kind, const char *name);
 
 /* ---- define.c ---- */
 /* Resolves the bodies of `definition` unless that is done; false if it is broken. */
 bool define(Checker *ck, Definition *definition, Span use);
-/* What `definition`, which must be defined, is for arguments of these shapes (a fn), or for the
- * trailing dimensions of `shapes[0]` (a distribution or link); NULL (reported) if they do not fit.
- * The number of those dimensions is that of definition->ast->dims. */
+/* Is it a distribution of numbers whose sizes are those of its arguments? */
+bool sized_by_parameters(const Definition *d);
+/* What `definition`, which must be defined, is for arguments of these shapes (a fn, or a
+ * distribution that is sized by its parameters), or for the trailing dimensions of `shapes[0]` (a
+ * distribution or link); NULL (reported) if they do not fit. The number of those dimensions is that
+ * of definition->ast->dims. */
 const Instance *instance_of(Checker *ck, Definition *definition, const Type *shapes, int n,
                             Span use);
 /* A sized distribution or link for the last dimensions of a variable of this type. */
@@ -157,6 +167,9 @@ const char *combinator_name(int i); /* NULL after the last */
 bool is_combinator(const Checker *ck, const char *name);
 /* check_arguments for the call of a combinator. */
 bool combine(Checker *ck, Var *var, const Ast *call);
-bool push(Checker *ck, Var *var, const Ast *call); /* push.c */
+bool push(Checker *ck, Var *var, const Ast *call);    /* push.c */
+bool mixture(Checker *ck, Var *var, const Ast *call); /* mixture.c */
+/* Base draws of a body that stands beside others get numbers of their own. */
+void shift_draws(Expr *e, int64_t by);
 
 #endif

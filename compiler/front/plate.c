@@ -113,6 +113,10 @@ bool type_over(Checker *ck, Expr *e) {
 void suggest_reduction(Checker *ck, const Symbol *symbol) {
     const Plate *plate = symbol->scope;
     const char *e = symbol->name;
+    if (symbol->var && symbol->var->kind == VAR_SUMMED) {
+        diag_help(ck->diags, "a discrete latent is summed out inside each instance of its plate");
+        return;
+    }
     /* from the innermost plate outwards, up to the one that is around this place */
     for (; plate && !plate_within(ck->plate, plate); plate = plate->parent)
         e = arena_printf(ck->arena, "sum(%s: %s)", plate->name, e);

@@ -64,8 +64,7 @@ static Expr *inner_body(const Push *p, const Expr *body, Expr *x, int64_t k) {
     return substitute(p->ck, body, args);
 }
 
-/* Base draws of entry k are others than those of the entries before it. */
-static void shift_draws(Expr *e, int64_t by) {
+void shift_draws(Expr *e, int64_t by) {
     if (e->kind == EXPR_RANDOM) e->index += by;
     for (int i = 0; i < e->n_args; i++) shift_draws(e->args[i], by);
 }
@@ -159,6 +158,11 @@ bool push(Checker *ck, Var *var, const Ast *call) {
     ck->by_entry = p.link->n_dims > 0;
     if (!check_arguments(ck, &inner, call->args.data[1])) return false;
     p.inner = inner.dist;
+    if (p.inner->n_params > MAX_PARAMS) {
+        FAIL(ck, DIAG_TOO_MANY_PARAMS, call->span,
+             arena_printf(ck->arena, "push(%s, %s)", p.link->name, p.inner->name), MAX_PARAMS);
+        return false;
+    }
     if (p.inner->support.kind != SUPPORT_REAL) {
         FAIL(ck, DIAG_PUSH_SUPPORT, call->args.data[1]->span, p.inner->name,
              support_text(ck, &p.inner->support));

@@ -22,11 +22,13 @@ static const struct {
 } refused[] = {
 #define FUNCTION(name) {REFUSED_FUNCTION, #name},
 #define DISTRIBUTION(name) {REFUSED_DISTRIBUTION, #name},
+#define COUNT(name) {REFUSED_DISTRIBUTION, #name}, {REFUSED_COUNT, #name},
 #define LINK(name) {REFUSED_LINK, #name},
 #define SUPPORT(name) {REFUSED_SUPPORT, #name},
 #include "front/refused.def"
 #undef FUNCTION
 #undef DISTRIBUTION
+#undef COUNT
 #undef LINK
 #undef SUPPORT
 };

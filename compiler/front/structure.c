@@ -76,6 +76,20 @@ static bool proves_covariance(Checker *ck, const Expr *e) {
            proves_support(ck, e->args[0], SUPPORT_CHOLESKY_COV);
 }
 
+/* [p, 1 - p] or [1 - p, p], of a p between 0 and 1 */
+static bool proves_pair(Checker *ck, const Expr *e) {
+    if (e->kind != EXPR_ARRAY || e->n_args != 2) return false;
+    for (int side = 0; side < 2; side++) {
+        const Expr *p = e->args[side], *rest = e->args[1 - side];
+        Range r = range_of(ck, p, NULL);
+        if (r.lo >= 0 && r.hi <= 1 && r.lo < r.hi && rest->kind == EXPR_OP &&
+            rest->opcode == OP_SUB && rest->args[0]->kind == EXPR_NUMBER &&
+            rest->args[0]->number == 1 && same_value(rest->args[1], p))
+            return true;
+    }
+    return false;
+}
+
 bool proves_support(Checker *ck, const Expr *e, SupportKind kind) {
     Value value;
     const char *why;
@@ -85,12 +99,14 @@ bool proves_support(Checker *ck, const Expr *e, SupportKind kind) {
     if (e->kind == EXPR_LINK && e->link_part == LINK_FORWARD)
         return is_part_of(e->link->support, kind);
     /* a stretch of copies: A[0] of independent values */
-    if (e->kind == EXPR_INDEX && e->dim == 0) {
+    if ((e->kind == EXPR_INDEX || e->kind == EXPR_AT) && e->dim == 0) {
         const Expr *whole = behind_lets(e->args[0]);
+        if (evaluate(ck, whole, true, &value)) return has_support(&value, kind, &why);
         return whole->kind == EXPR_VAR && whole->var->dist && whole->var->dist->n_dims &&
                whole->type.n_dims > whole->var->dist->n_dims &&
                is_part_of(whole->var->support.kind, kind);
     }
+    if (kind == SUPPORT_SIMPLEX) return proves_pair(ck, e);
     if (kind == SUPPORT_CHOLESKY_COV) return proves_cholesky(ck, e);
     if (kind == SUPPORT_COVARIANCE) return proves_covariance(ck, e);
     return false;

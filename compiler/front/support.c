@@ -30,7 +30,7 @@ static Range allowed(Checker *ck, const Param *param, const Range *params) {
 /* The variable that `e` is, through lets and positions; NULL for anything compound. */
 static const Var *bare_variable(const Expr *e) {
     for (;;) {
-        if (e->kind == EXPR_INDEX)
+        if (e->kind == EXPR_INDEX || e->kind == EXPR_AT)
             e = e->args[0];
         else if (e->kind == EXPR_VAR && e->var->kind == VAR_LET)
             e = e->var->value;
@@ -136,7 +136,7 @@ static Support over_arguments(Checker *ck, SupportKind kind, const Expr *lo, con
 /* The parameters' supports over the arguments of this use. */
 static bool check_parameters(Checker *ck, Var *var) {
     const Distribution *dist = var->dist;
-    Range ranges[MAX_PARAMS];
+    Range ranges[MAX_ARGS];
     bool good = true;
     for (int i = 0; i < dist->n_params; i++) ranges[i] = range_of(ck, var->args[i], NULL);
     for (int i = 0; i < dist->n_params; i++) {

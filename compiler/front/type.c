@@ -5,6 +5,8 @@
  * the last call. */
 #include "front/check.h"
 
+#include <math.h>
+
 int64_t shape_size(int n_dims, const int64_t *dims) {
     int64_t size = 1;
     for (int i = 0; i < n_dims; i++) size *= dims[i];
@@ -81,8 +83,24 @@ static bool check_divisor(Checker *ck, const Expr *divisor) {
     return true;
 }
 
+/* Whole numbers with whole numbers yield whole numbers. */
+static bool is_whole(const Expr *e) {
+    static const IrOpcode closed[] = {OP_ADD, OP_SUB, OP_MUL, OP_NEG,
+                                      OP_ABS, OP_MIN, OP_MAX, OP_SQUARE};
+    bool any = false, found = e->opcode == OP_SELECT;
+    for (size_t i = 0; i < sizeof closed / sizeof *closed; i++) found |= e->opcode == closed[i];
+    for (int i = e->opcode == OP_SELECT; i < e->n_args && found; i++) {
+        const Expr *arg = e->args[i];
+        bool number = arg->kind == EXPR_NUMBER && arg->number == (double)(int64_t)arg->number;
+        any |= arg->type.elem == ELEM_INT;
+        found = number || arg->type.elem == ELEM_INT;
+    }
+    return found && any;
+}
+
 static bool type_op(Checker *ck, Expr *e, bool in_body) {
     if (!join(ck, e)) return false;
+    if (is_whole(e)) e->type.elem = ELEM_INT;
     switch (e->opcode) {
     case OP_AND:
     case OP_OR:
@@ -106,7 +124,7 @@ static bool type_op(Checker *ck, Expr *e, bool in_body) {
 }
 
 /* A position or a stretch along one dimension. */
-static bool type_index(Checker *ck, Expr *e) {
+static bool type_index(Checker *ck, Expr *e, bool in_body) {
     const Type *whole = &e->args[0]->type;
     if (e->dim >= whole->n_dims) {
         FAIL(ck, DIAG_NOT_AN_EVENT, e->span,
@@ -118,6 +136,7 @@ static bool type_index(Checker *ck, Expr *e) {
         return false;
     }
     int64_t extent = whole->dims[e->dim], last = e->index;
+    if (e->kind == EXPR_AT && !type_position(ck, e, extent, in_body)) return false;
     bool slice = e->kind == EXPR_SLICE;
     if (slice && e->count != SLICE_REST) last = e->index + e->count - 1;
     if (e->index < 0 || last >= extent) {
@@ -130,6 +149,7 @@ static bool type_index(Checker *ck, Expr *e) {
         e->type.dims[e->dim] = e->count == SLICE_REST ? extent - e->index : e->count;
         return true;
     }
+    if (e->kind == EXPR_AT) e->type.plate = deeper_plate(whole->plate, e->args[1]->type.plate);
     e->type.n_dims--;
     for (int i = e->dim; i < e->type.n_dims; i++) e->type.dims[i] = whole->dims[i + 1];
     e->type.dims[e->type.n_dims] = 0;
@@ -156,11 +176,27 @@ static bool type_array(Checker *ck, Expr *e) {
     return false;
 }
 
-static bool type_call(Checker *ck, Expr *e) {
+/* What positions named by parameters are held against: ranges of the arguments, as far as they are
+ * known at the call. */
+static bool ranges_of(Checker *ck, const Expr *call, bool in_body, Range *ranges) {
+    if (in_body && !ck->ranges) return false;
+    for (int i = 0; i < call->n_args; i++) {
+        bool whole = call->args[i]->type.elem == ELEM_INT;
+        ranges[i] = whole ? range_of(ck, call->args[i], ck->ranges) : (Range){-INFINITY, INFINITY};
+    }
+    return true;
+}
+
+static bool type_call(Checker *ck, Expr *e, bool in_body) {
     Type params[MAX_PARAMS];
+    Range ranges[MAX_PARAMS];
     for (int i = 0; i < e->n_args; i++) params[i] = e->args[i]->type;
     Expr *body = e->function->body;
-    if (!type_expr(ck, body, params)) {
+    const Range *outer = ck->ranges;
+    ck->ranges = ranges_of(ck, e, in_body, ranges) ? ranges : NULL;
+    bool good = type_expr(ck, body, params);
+    ck->ranges = outer;
+    if (!good) {
         diag_note(ck->diags, e->span, "in this call of `%s`", e->function->name);
         return false;
     }
@@ -223,10 +259,11 @@ static bool type_kind(Checker *ck, Expr *e, const Type *params) {
     case EXPR_REDUCE:
         return type_reduce(ck, e);
     case EXPR_CALL:
-        return type_call(ck, e);
+        return type_call(ck, e, params != NULL);
     case EXPR_INDEX:
+    case EXPR_AT:
     case EXPR_SLICE:
-        return type_index(ck, e);
+        return type_index(ck, e, params != NULL);
     case EXPR_ARRAY:
         return type_array(ck, e);
     case EXPR_LINK:

@@ -225,6 +225,24 @@ static void moralise(TemplateGraph *graph, const Factor *factor) {
     }
 }
 
+static void add_law(Factor *factor, Var *var) {
+    factor_add(factor, var);
+    for (int a = 0; a < var->dist->n_params; a++) expr_visit_vars(var->args[a], factor_add, factor);
+}
+
+/* Summing out makes one factor of all that a group of discrete latents stands in. */
+static void moralise_groups(Arena *arena, TemplateGraph *graph, Factor *factor) {
+    graph->groups = model_sum_groups(arena, graph->model, &graph->n_groups);
+    for (int g = 0; g < graph->n_groups; g++) {
+        const SumGroup *group = &graph->groups[g];
+        memset(factor->latent, 0, (size_t)graph->n);
+        memset(factor->data, 0, (size_t)graph->n_data);
+        for (int i = 0; i < group->n; i++) add_law(factor, group->summed[i]);
+        for (int i = 0; i < group->n_factors; i++) add_law(factor, group->factors[i]);
+        moralise(graph, factor);
+    }
+}
+
 TemplateGraph *model_graph(Arena *arena, const Model *model) {
     TemplateGraph *graph = arena_new_of(arena, TemplateGraph);
     graph->model = model;
@@ -246,6 +264,7 @@ TemplateGraph *model_graph(Arena *arena, const Model *model) {
             expr_visit_vars(var->args[a], factor_add, &factor);
         moralise(graph, &factor);
     }
+    moralise_groups(arena, graph, &factor);
     return graph;
 }
 
@@ -321,5 +340,8 @@ Analysis *model_analyse(Arena *arena, Model *model) {
     analysis->structure = structure_class(model);
     analysis->n_latents = graph->n;
     analysis->order = model_factorise(arena, graph);
+    analysis->n_groups = graph->n_groups;
+    analysis->groups = graph->groups;
+    analysis->symmetries = model_symmetries(arena, model, &analysis->n_symmetries);
     return analysis;
 }

@@ -108,9 +108,14 @@ static void print_vertices(Text *out, const Model *model) {
     for (int k = 0; k < model->vars.n; k++) {
         const Var *var = model->vars.data[k];
         bool latent = var->kind == VAR_LATENT, context = var->kind == VAR_CONTEXT;
-        if (!latent && !context && var->kind != VAR_OBSERVED) continue;
+        bool summed = var->kind == VAR_SUMMED;
+        if (!latent && !context && !summed && var->kind != VAR_OBSERVED) continue;
         vec_push(arena, &table.cells, var->name);
-        vec_push(arena, &table.cells, latent ? "latent" : context ? "context" : "observed");
+        vec_push(arena, &table.cells,
+                 latent    ? "latent"
+                 : context ? "context"
+                 : summed  ? "summed"
+                           : "observed");
         vec_push(arena, &table.cells,
                  arena_printf(arena, "%d", model_hier(model, var->type.plate)));
         vec_push(arena, &table.cells, shape_text(arena, &var->type));
@@ -261,12 +266,55 @@ static void print_contexts(Text *out, const Model *model) {
     text_add(out, "\n");
 }
 
+/* What a discrete latent is summed out of, and where. */
+static void print_sums(Text *out, const TemplateGraph *graph) {
+    Arena *arena = out->arena;
+    if (!graph->n_groups) return;
+    text_add(out, "Discrete latents (summed out; the guide never draws them)\n");
+    for (int g = 0; g < graph->n_groups; g++) {
+        const SumGroup *group = &graph->groups[g];
+        const char *names = names_of(arena, group->summed, group->n);
+        const char *factors = names_of(arena, group->factors, group->n_factors);
+        text_add(out, "  ");
+        paragraph(out, 2, 6,
+                  arena_printf(arena,
+                               "%s: summed out of the laws of %s%s%s, %.0f terms at most in "
+                               "each.",
+                               names, names, *factors ? " and of " : "", factors,
+                               model_table_size(group)));
+    }
+    text_add(out, "\n");
+}
+
+static void print_symmetries(Text *out, const Analysis *analysis) {
+    Arena *arena = out->arena;
+    if (analysis->n_symmetries) text_add(out, "Label symmetries\n");
+    for (int i = 0; i < analysis->n_symmetries; i++) {
+        const LabelSymmetry *s = &analysis->symmetries[i];
+        const char *where =
+            s->plate ? arena_printf(arena, " in each instance of plate %s", s->plate->name) : "";
+        text_add(out, "  ");
+        paragraph(
+            out, 2, 6,
+            arena_printf(arena,
+                         "%s: the %lld values may be exchanged, with the entries of %s%s. The "
+                         "posterior has as many modes as there are permutations: a unimodal "
+                         "guide loses up to log %lld! = %.2f nats%s.",
+                         names_of(arena, s->labels, s->n_labels), (long long)s->components,
+                         names_of(arena, s->moved, s->n_moved), where, (long long)s->components,
+                         s->loss, s->plate ? " in each" : ""));
+    }
+    if (analysis->n_symmetries) text_add(out, "\n");
+}
+
 void model_print_analysis(Text *out, const Analysis *analysis, const char *family,
                           Factors factors) {
     TemplateGraph *graph = model_graph(out->arena, analysis->model);
     head(out, analysis, "analysis", family);
     print_certificates(out, analysis->model);
     print_contexts(out, analysis->model);
+    print_sums(out, graph);
+    print_symmetries(out, analysis);
     print_order(out, analysis, graph);
     if (factors == FACTORS_STRUCTURED)
         print_structured(out, analysis, graph);

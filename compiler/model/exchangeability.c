@@ -63,6 +63,7 @@ static void check_expr(Check *check, const Expr *e) {
     case EXPR_OP:
     case EXPR_REDUCE: /* over the event: the same entries for every instance */
     case EXPR_INDEX:  /* constant positions of the event */
+    case EXPR_AT:     /* and those that a value names */
     case EXPR_SLICE:
     case EXPR_ARRAY:
     case EXPR_SHAPED: /* of the event, too */
@@ -123,12 +124,12 @@ typedef struct Inside {
 
 static void note_inside(void *user, Var *var) {
     const Inside *inside = user;
-    bool random = var->kind == VAR_LATENT || var->kind == VAR_OBSERVED;
+    bool random = var->kind == VAR_LATENT || var->kind == VAR_OBSERVED || var->kind == VAR_SUMMED;
     if (random && plate_within(var->type.plate, inside->plate)) *inside->found = true;
 }
 
 static void note_sides(Sides *sides, const Var *var) {
-    if (var->kind == VAR_LATENT) sides->latent[var->index] = true;
+    if (var->kind == VAR_LATENT || var->kind == VAR_SUMMED) sides->latent[var->index] = true;
     if (var->kind == VAR_OBSERVED) sides->observed[var->index] = true;
     for (int i = 0; var->dist && i < var->dist->n_params; i++)
         expr_visit_vars(var->args[i], note_given, sides);

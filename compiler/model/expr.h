@@ -28,7 +28,10 @@ typedef struct Plate {
 
 typedef enum { ELEM_REAL, ELEM_INT, ELEM_BOOL } Elem;
 
-enum { MAX_DIMS = 3 };
+enum {
+    MAX_DIMS = 3,
+    MAX_ARGS = 64 /* of a distribution made of others; of one that is defined front/names.h says */
+};
 /* Element type, event shape and plates of a value. */
 typedef struct Type {
     Elem elem;
@@ -72,6 +75,8 @@ typedef enum {
     EXPR_CALL,   /* function, args */
     EXPR_LINK,   /* link, link_part, args[0], then link parameters: exp.inverse(x) ... */
     EXPR_INDEX,  /* args[0], dim, index: constant position along one dimension, which goes */
+    EXPR_AT,     /* args[0], dim, args[1]: the position that a whole number names along one
+                    dimension, which goes */
     EXPR_SLICE,  /* args[0], dim, index, count: entries index .. index + count - 1 along one
                     dimension; count SLICE_REST: all that follow */
     EXPR_ARRAY,  /* args: elements of a new first dimension */
@@ -155,9 +160,10 @@ struct Distribution {
     Span span;
     int n_dims; /* of one value */
     int64_t dims[MAX_DIMS];
-    bool kept; /* it is in Model.distributions */
+    bool kept;  /* it is in Model.distributions */
+    bool mixed; /* a mixture, whose last base draw chooses the component */
     int n_params;
-    Param *params;
+    Param *params;   /* at most MAX_ARGS */
     Support support; /* over EXPR_PARAM */
     Expr *sample;
     Expr *log_prob; /* NULL: simulator only */

@@ -39,6 +39,29 @@ static void find_tied(void *user, Var *var) {
         tied->found = (k == tied->i || tied->interior[k]) && tied->graph->latent[k] == var;
 }
 
+static bool is_tied(Tied *tied, Var *var) {
+    find_tied(tied, var);
+    for (int a = 0; a < var->dist->n_params && !tied->found; a++)
+        expr_visit_vars(var->args[a], find_tied, tied);
+    return tied->found;
+}
+
+/* A discrete latent outside z_i's plate whose sum holds z_i or its interior, and so all instances
+ * of the plate at once. */
+static const Var *tying_sum(const TemplateGraph *graph, Tied *tied, const Plate *plate) {
+    for (int g = 0; plate && g < graph->n_groups; g++) {
+        const SumGroup *group = &graph->groups[g];
+        const Var *outside = NULL;
+        for (int i = 0; i < group->n; i++)
+            if (!plate_within(group->summed[i]->type.plate, plate)) outside = group->summed[i];
+        for (int i = 0; outside && i < group->n; i++)
+            if (is_tied(tied, group->summed[i])) return outside;
+        for (int i = 0; outside && i < group->n_factors; i++)
+            if (is_tied(tied, group->factors[i])) return outside;
+    }
+    return NULL;
+}
+
 /* A declaration whose arguments mention z_i or its interior in several instances of z_i's plate at
  * once: one outside the plate, or one that reads them through a reduction. */
 static const Var *tying_reader(const TemplateGraph *graph, int i, const bool *interior,
@@ -57,7 +80,7 @@ static const Var *tying_reader(const TemplateGraph *graph, int i, const bool *in
         }
         if (tied.found) return reader;
     }
-    return NULL;
+    return tying_sum(graph, &tied, plate);
 }
 
 static const char *where(Arena *arena, const Plate *plate) {

@@ -3,9 +3,10 @@
  *
  * One vertex per declared latent and observed variable, whatever the plates' sizes. Every latent or
  * observed variable has one factor: itself and the variables its distribution's arguments mention,
- * lets and functions looked through. Two variables meet when some factor holds both (the moral
- * graph). Latents are numbered in the guide's order: fewer plates first, then the model's order; a
- * latent whose support other latents bound comes after these.
+ * lets and functions looked through; what depends on discrete latents that are summed out together
+ * is one factor. Two variables meet when some factor holds both (the moral graph). Latents are
+ * numbered in the guide's order: fewer plates first, then the model's order; a latent whose support
+ * other latents bound comes after these.
  */
 #ifndef ADAVIC_MODEL_GRAPH_H
 #define ADAVIC_MODEL_GRAPH_H
@@ -21,6 +22,8 @@ typedef struct TemplateGraph {
     Var **data;
     bool *sees;    /* [n * n_data]: latent and observed share a factor */
     bool *reduces; /* by Model.vars: see model_mark_reductions */
+    int n_groups;  /* of discrete latents that are summed out */
+    SumGroup *groups;
 } TemplateGraph;
 
 TemplateGraph *model_graph(Arena *arena, const Model *model);

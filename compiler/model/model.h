@@ -19,6 +19,7 @@ typedef enum {
     VAR_LET,
     VAR_QUANTITY,
     VAR_CONTEXT, /* known to whoever infers: drawn from its distribution in training only */
+    VAR_SUMMED,  /* a latent of finitely many values: summed out, never drawn by a guide */
 } VarKind;
 
 struct Var {
@@ -30,9 +31,10 @@ struct Var {
                   quantity) */
     /* latent, observed, context */
     Distribution *dist;
-    Expr **args;     /* dist->n_params of them */
-    Support support; /* the distribution's, with its parameters replaced */
-    Link *link;      /* latent: the support's default or the one named by `via` */
+    Expr **args;      /* dist->n_params of them */
+    Support support;  /* the distribution's, with its parameters replaced */
+    Link *link;       /* latent: the support's default or the one named by `via` */
+    int64_t n_values; /* summed: it is one of 0 .. n_values - 1 */
     /* let, quantity, hyper */
     Expr *value;
     double *numbers; /* hyper: evaluated, row-major over type.dims */
@@ -61,11 +63,36 @@ typedef struct Conditioning {
     int hier; /* ADAVI's Hier: plates counted from the innermost */
 } Conditioning;
 
+/* Discrete latents that are summed out together, since a factor holds several of them or they hang
+ * on each other; most stand alone. */
+typedef struct SumGroup {
+    int n;
+    Var **summed; /* in the order in which sums are taken: inner plates first */
+    int n_factors;
+    Var **factors; /* latents and observed variables whose law depends on one of them */
+    bool observed; /* one of the factors is observed */
+} SumGroup;
+
+/* Components that may be exchanged: the values of `labels`, with the entries of `moved`. */
+typedef struct LabelSymmetry {
+    int64_t components;
+    int n_labels, n_moved;
+    Var **labels, **moved;
+    int *dim;           /* of moved[i]: the dimension along which its entries are exchanged */
+    const Plate *plate; /* in each of whose instances by itself; NULL: in all at once */
+    double loss; /* log of the number of permutations: what a guide with one mode loses at most
+                    in each instance */
+} LabelSymmetry;
+
 typedef struct Analysis {
     const Model *model;
     const char *structure; /* "pyramid", "tree of plates" */
     int n_latents;
     Conditioning *order; /* earlier before later */
+    int n_groups;
+    SumGroup *groups;
+    int n_symmetries;
+    LabelSymmetry *symmetries;
 } Analysis;
 
 Analysis *model_analyse(Arena *arena, Model *model); /* also fills Plate.exchangeable and .reason */
@@ -86,6 +113,17 @@ typedef enum {
 /* `family`: its name, for people. */
 void model_print_descriptors(Text *out, const Analysis *analysis, const char *family);
 void model_print_analysis(Text *out, const Analysis *analysis, const char *family, Factors factors);
+
+/* ---- discrete.c ---- */
+SumGroup *model_sum_groups(Arena *arena, const Model *model, int *n_groups);
+/* Does the law of `var` depend on a summed variable directly (through lets)? */
+bool var_reads_summed(const Var *var);
+/* The largest table that summing out `group` makes for one instance: the product of the numbers of
+ * values that meet in it. */
+double model_table_size(const SumGroup *group);
+
+/* symmetry.c */
+LabelSymmetry *model_symmetries(Arena *arena, const Model *model, int *n);
 
 /* Is `other` written in `var`'s distribution or value? (expr_mentions looks through lets.) */
 bool var_reads(const Var *var, const Var *other);

@@ -85,7 +85,10 @@ static void print_op(Text *out, const Expr *e, int outer) {
 static void print_position(Text *out, const Expr *e) {
     text_add(out, "[");
     for (int i = 0; i < e->dim; i++) text_add(out, ":, ");
-    text_printf(out, "%lld", (long long)e->index);
+    if (e->kind == EXPR_AT)
+        print_expr(out, e->args[1], 0);
+    else
+        text_printf(out, "%lld", (long long)e->index);
     if (e->kind == EXPR_SLICE) text_add(out, ":");
     if (e->kind == EXPR_SLICE && e->count != SLICE_REST)
         text_printf(out, "%lld", (long long)(e->index + e->count));
@@ -133,6 +136,7 @@ static void print_expr(Text *out, const Expr *e, int outer) {
         print_args(out, "[", e, "]");
         return;
     case EXPR_INDEX:
+    case EXPR_AT:
         print_expr(out, e->args[0], 9);
         print_position(out, e);
         return;
@@ -234,8 +238,8 @@ static void print_definitions(Text *out, const Model *model) {
 }
 
 static void print_var(Text *out, const Var *var) {
-    static const char *const words[] = {"hyper", "latent",   "observed",
-                                        "let",   "quantity", "context"};
+    static const char *const words[] = {"hyper",    "latent",  "observed", "let",
+                                        "quantity", "context", "summed"};
     text_printf(out, "%s %s", words[var->kind], var->name);
     print_dims(out, var->type.dims, var->type.n_dims);
     text_printf(out, " in %s", var->type.plate ? var->type.plate->name : "-");

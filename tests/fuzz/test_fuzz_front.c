@@ -141,11 +141,13 @@ static const char *const builtins[] = {
 #undef PRIMITIVE
 #define FUNCTION(name) #name "(",
 #define DISTRIBUTION(name) #name "(",
+#define COUNT(name) #name "(",
 #define LINK(name) #name,
 #define SUPPORT(name) #name,
 #include "front/refused.def"
 #undef FUNCTION
 #undef DISTRIBUTION
+#undef COUNT
 #undef LINK
 #undef SUPPORT
 #define SUPPORT(ENUM, name, ...) #name,

@@ -109,12 +109,17 @@ static void bounded_laws_by_c(void) {
     bounded_laws(BACKEND_C, 1);
 }
 
-static const char *const examples[] = {
-    "examples/gre.hbm",         "examples/nc.hbm",
-    "examples/pastes.hbm",      "examples/dyestuff.hbm",
-    "examples/every_level.hbm", "examples/four_plates.hbm",
-    "examples/two_traits.hbm",  "tests/models/reductions.hbm",
-    "examples/prior_scale.hbm", "tests/models/von_mises_fisher.hbm"};
+static const char *const examples[] = {"examples/gre.hbm",
+                                       "examples/nc.hbm",
+                                       "examples/pastes.hbm",
+                                       "examples/dyestuff.hbm",
+                                       "examples/every_level.hbm",
+                                       "examples/four_plates.hbm",
+                                       "examples/two_traits.hbm",
+                                       "tests/models/reductions.hbm",
+                                       "examples/prior_scale.hbm",
+                                       "tests/models/von_mises_fisher.hbm",
+                                       "tests/models/two_components.hbm"};
 
 static void examples_by_llvm(void) {
     for (size_t i = 0; i < sizeof examples / sizeof *examples; i++)

@@ -1,0 +1,187 @@
+/* discrete.c -- latents of finitely many values, which are summed out: what may be one, which
+ * positions they name, and where they may stand. */
+#include "front/check.h"
+#include "model/graph.h"
+
+enum { MAX_TABLE = 256 }; /* combinations of values that meet in one factor */
+
+/* ---- declarations ---- */
+
+/* What is written before the name, if anything, must be what the distribution yields. */
+static bool check_element(Checker *ck, const Var *var, const Ast *ast) {
+    bool whole = var->dist->support.kind == SUPPORT_CATEGORY;
+    if (!ast->elem.text || (strcmp(ast->elem.text, "int") == 0) == whole) return true;
+    FAIL(ck, DIAG_ELEMENT_TYPE, ast->elem.span, var->name, ast->elem.text, var->dist->name,
+         whole ? "whole numbers" : "real numbers");
+    return false;
+}
+
+/* Observations that are whole numbers, and contexts. */
+static bool refuse_given(Checker *ck, const Var *var, const Ast *ast) {
+    const Definition *d = find_definition(ck, DEFINES_DISTRIBUTION, ast->value->name.text);
+    if (d && d->library)
+        FAIL(ck, DIAG_UNSUPPORTED_DISTRIBUTION, ast->value->name.span, d->name);
+    else
+        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->value->span,
+             var->kind == VAR_OBSERVED ? "a discrete observation is" : "a discrete context is");
+    diag_help(ck->diags, "a latent may be discrete: it is summed out");
+    return false;
+}
+
+static bool count_values(Checker *ck, Var *var, const Ast *ast) {
+    Value value;
+    const char *what = arena_printf(ck->arena, "the number of values of `%s`", var->name);
+    Expr *end = substitute(ck, var->dist->support.hi, var->args);
+    if (!evaluate(ck, end, false, &value) || value.n_dims) {
+        FAIL(ck, DIAG_NOT_CONSTANT, ast->value->span, what);
+    } else if (value.data[0] != (double)(int64_t)value.data[0]) {
+        FAIL(ck, DIAG_NOT_INTEGER, ast->value->span, what, value.data[0]);
+    } else if (value.data[0] < 1) {
+        FAIL(ck, DIAG_EMPTY_SUPPORT, ast->value->span, var->name, 0.0, value.data[0]);
+    } else if (value.data[0] > MAX_TABLE) {
+        FAIL(ck, DIAG_SUM_TOO_LARGE, var->span, arena_printf(ck->arena, "`%s`", var->name),
+             value.data[0], MAX_TABLE);
+    } else {
+        var->n_values = (int64_t)value.data[0];
+        return true;
+    }
+    return false;
+}
+
+bool check_discrete(Checker *ck, Var *var, const Ast *ast) {
+    if (!check_element(ck, var, ast)) return false;
+    if (var->dist->support.kind != SUPPORT_CATEGORY) return true;
+    if (var->kind != VAR_LATENT) return refuse_given(ck, var, ast);
+    if (var->type.n_dims) {
+        FAIL(ck, DIAG_DISCRETE_SHAPE, var->span, var->name,
+             shape_text(ck->arena, var->type.n_dims, var->type.dims));
+        diag_help(ck->diags, "a plate has a copy for each of its instances");
+        return false;
+    }
+    if (ast->word.text) {
+        FAIL(ck, DIAG_LINK_DISCRETE, ast->word.span, var->name);
+        return false;
+    }
+    var->kind = VAR_SUMMED;
+    var->type.elem = ELEM_INT;
+    return count_values(ck, var, ast);
+}
+
+/* ---- positions ---- */
+
+static bool is_whole_name(const Checker *ck, const char *name) {
+    for (const Bound *bound = ck->bounds; bound; bound = bound->outer)
+        if (strcmp(bound->name, name) == 0) return false;
+    for (int i = 0; ck->body && i < ck->body->n; i++)
+        if (strcmp(ck->body->names[i].text, name) == 0)
+            return !ck->body->types || ck->body->types[i].elem == ELEM_INT;
+    const Symbol *symbol = ck->body ? NULL : find_symbol(ck, name);
+    return symbol && symbol->var && symbol->var->type.elem == ELEM_INT;
+}
+
+bool names_position(const Checker *ck, const Ast *ast) {
+    if (!ast) return false;
+    bool found = ast->kind == AST_NAME && is_whole_name(ck, ast->name.text);
+    found = found || names_position(ck, ast->value);
+    for (int i = 0; i < ast->args.n && !found; i++) found = names_position(ck, ast->args.data[i]);
+    return found;
+}
+
+bool type_position(Checker *ck, const Expr *e, int64_t extent, bool in_body) {
+    const Expr *position = e->args[1];
+    if (position->type.elem != ELEM_INT || position->type.n_dims) {
+        FAIL(ck, DIAG_NOT_CONSTANT, position->span, "an index");
+        diag_help(ck->diags, "or it is made of discrete latents and whole numbers");
+        return false;
+    }
+    if (in_body && !ck->ranges) return true; /* a body whose arguments are not known */
+    Range range = range_of(ck, position, ck->ranges);
+    if (range.lo >= 0 && range.hi < (double)extent) return true;
+    double wrong = range.lo < 0 ? range.lo : range.hi;
+    FAIL(ck, DIAG_POSITION_RANGE, position->span, wrong, (long long)(extent - 1));
+    return false;
+}
+
+/* ---- after the walk ---- */
+
+typedef struct Found {
+    const Var *summed;
+} Found;
+
+static void find_summed(void *user, Var *var) {
+    Found *found = user;
+    if (var->kind == VAR_SUMMED && !found->summed) found->summed = var;
+}
+
+static bool refuse_use(Checker *ck, Span span, const char *what, const Expr *e) {
+    Found found = {0};
+    if (e) expr_visit_vars(e, find_summed, &found);
+    if (!found.summed) return true;
+    FAIL(ck, DIAG_SUMMED_USED, span, what, found.summed->name);
+    diag_note(ck->diags, found.summed->span, "`%s` is declared here", found.summed->name);
+    return false;
+}
+
+/* A reduction over the plate of a discrete latent, or one around it, holds all its instances: their
+ * sum would run over all combinations. */
+typedef struct Coupled {
+    const Var *summed;
+    bool found;
+} Coupled;
+
+static void find_coupled(void *user, Var *var) {
+    Coupled *coupled = user;
+    coupled->found |= var == coupled->summed;
+}
+
+static void check_coupled(Checker *ck, const Var *summed, const Expr *e) {
+    Coupled coupled = {summed, false};
+    expr_visit_tied(e, summed->type.plate, find_coupled, &coupled);
+    if (!coupled.found) return;
+    FAIL(ck, DIAG_SUM_COUPLED, e->span, summed->name, summed->type.plate->name);
+    diag_note(ck->diags, summed->span, "`%s` is declared here", summed->name);
+}
+
+static void check_uses(Checker *ck, const Var *var) {
+    if (var->kind == VAR_QUANTITY)
+        refuse_use(ck, var->span, arena_printf(ck->arena, "quantity `%s`", var->name), var->value);
+    const char *what = arena_printf(ck->arena, "the support of `%s`", var->name);
+    if (var->kind == VAR_LATENT && refuse_use(ck, var->span, what, var->support.lo))
+        refuse_use(ck, var->span, what, var->support.hi);
+    for (int i = 0; i < ck->model->vars.n; i++) {
+        const Var *summed = ck->model->vars.data[i];
+        if (summed->kind != VAR_SUMMED) continue;
+        for (int k = 0; var->dist && k < var->dist->n_params; k++)
+            check_coupled(ck, summed, var->args[k]);
+    }
+}
+
+static const char *names_of_group(Checker *ck, const SumGroup *group) {
+    Text text;
+    text_init(&text, ck->arena);
+    for (int i = group->n - 1; i >= 0; i--)
+        text_printf(&text, "`%s`%s", group->summed[i]->name, i > 1 ? ", " : i ? " and " : "");
+    return text.data;
+}
+
+void check_sums(Checker *ck) {
+    const Model *model = ck->model;
+    int latents = 0;
+    const Var *any = NULL;
+    for (int i = 0; i < model->vars.n; i++) {
+        const Var *var = model->vars.data[i];
+        latents += var->kind == VAR_LATENT;
+        if (var->kind == VAR_SUMMED) any = var;
+    }
+    if (!any) return;
+    if (!latents) FAIL(ck, DIAG_ONLY_DISCRETE, any->span);
+    for (int i = 0; i < model->vars.n; i++) check_uses(ck, model->vars.data[i]);
+    int n_groups;
+    SumGroup *groups = model_sum_groups(ck->arena, model, &n_groups);
+    for (int g = 0; g < n_groups; g++) {
+        double size = model_table_size(&groups[g]);
+        if (size <= MAX_TABLE) continue;
+        FAIL(ck, DIAG_SUM_TOO_LARGE, groups[g].summed[0]->span, names_of_group(ck, &groups[g]),
+             size, MAX_TABLE);
+    }
+}

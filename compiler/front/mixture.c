@@ -1,0 +1,258 @@
+/* mixture.c -- mixture(w, dist(...), dist(...), ...) and mixture(w, k in K: dist(...)): with
+ * probability w[k] a draw from component k.
+ *
+ * Its parameters are w and then those of every component:
+ *
+ *     log p(x) = log_sum_exp_k (log w[k] + log p_k(x))
+ *     sample   = u < w[0] ? sample_0 : u < w[0] + w[1] ? sample_1 : ...
+ *
+ * Only one component's draw is taken, so that components of one distribution share their base
+ * draws. u is the last base draw. Where the variable has copies each has a component of its own; a
+ * label that several values share is a discrete latent (discrete.c). */
+#include "front/check.h"
+
+enum { MAX_COMPONENTS = 64 };
+
+typedef struct Mixture {
+    Checker *ck;
+    Span span;
+    int n;
+    Var component[MAX_COMPONENTS]; /* as if it stood alone */
+    Expr **params;                 /* of the result, as expressions; the last is x */
+    int first[MAX_COMPONENTS];     /* of its parameters among them */
+} Mixture;
+
+/* ---- bodies ---- */
+
+static Expr *point(const Mixture *m, IrOpcode opcode, Expr *a, Expr *b, Expr *c) {
+    Expr *const args[] = {a, b, c};
+    Expr *e = new_expr(m->ck, EXPR_OP, m->span, ir_op_info[opcode].arity);
+    e->opcode = opcode;
+    for (int i = 0; i < e->n_args; i++) e->args[i] = args[i];
+    return e;
+}
+
+static Expr *weight(const Mixture *m, int k) {
+    Expr *e = new_expr(m->ck, EXPR_INDEX, m->span, 1);
+    e->args[0] = m->params[0];
+    e->index = k;
+    return e;
+}
+
+/* A body of component k over the parameters of the result; of log_prob the value is `x`. */
+static Expr *body_of(const Mixture *m, int k, const Expr *body, Expr *x) {
+    Expr *args[MAX_ARGS + 1];
+    int n = m->component[k].dist->n_params;
+    for (int i = 0; i < n; i++) args[i] = m->params[m->first[k] + i];
+    args[n] = x;
+    return body ? substitute(m->ck, body, args) : NULL;
+}
+
+static Expr *log_prob(const Mixture *m, Expr *x) {
+    Checker *ck = m->ck;
+    Definition *d = find_definition(ck, DEFINES_FN, "log_sum_exp");
+    if (!d || !define(ck, d, m->span)) internal_error("front", "the library lacks log_sum_exp");
+    Expr *call = new_expr(ck, EXPR_CALL, m->span, 1);
+    Expr *terms = new_expr(ck, EXPR_ARRAY, m->span, m->n);
+    for (int k = 0; k < m->n; k++) {
+        Expr *own = body_of(m, k, m->component[k].dist->log_prob, x);
+        terms->args[k] = point(m, OP_ADD, point(m, OP_LOG, weight(m, k), NULL, NULL), own, NULL);
+    }
+    call->function = d->function;
+    call->args[0] = terms;
+    return call;
+}
+
+static bool all_alike(const Mixture *m) {
+    bool alike = true;
+    for (int k = 1; k < m->n; k++) alike &= m->component[k].dist == m->component[0].dist;
+    return alike;
+}
+
+static Expr *sample(const Mixture *m) {
+    Expr *draws[MAX_COMPONENTS] = {0}, *u = new_expr(m->ck, EXPR_RANDOM, m->span, 0);
+    int64_t n_draws = 0;
+    for (int k = 0; k < m->n; k++) {
+        draws[k] = body_of(m, k, m->component[k].dist->sample, NULL);
+        if (all_alike(m)) {
+            n_draws = expr_base_draws(draws[0]);
+            continue;
+        }
+        int64_t own = expr_base_draws(draws[k]);
+        shift_draws(draws[k], n_draws);
+        n_draws += own;
+    }
+    u->random = RANDOM_UNIFORM;
+    u->index = n_draws;
+    Expr *picked = draws[m->n - 1];
+    for (int k = m->n - 2; k >= 0; k--) {
+        Expr *sum = weight(m, 0);
+        for (int i = 1; i <= k; i++) sum = point(m, OP_ADD, sum, weight(m, i), NULL);
+        picked = point(m, OP_SELECT, point(m, OP_LT, u, sum, NULL), draws[k], picked);
+    }
+    return picked;
+}
+
+static bool make_bodies(const Mixture *m, Distribution *dist) {
+    Type types[MAX_ARGS + 1] = {0};
+    for (int i = 0; i < dist->n_params; i++) {
+        types[i].n_dims = dist->params[i].n_dims;
+        memcpy(types[i].dims, dist->params[i].dims, sizeof types[i].dims);
+    }
+    types[dist->n_params].n_dims = dist->n_dims;
+    memcpy(types[dist->n_params].dims, dist->dims, sizeof dist->dims);
+    dist->sample = sample(m);
+    dist->log_prob = log_prob(m, m->params[dist->n_params]);
+    return type_expr(m->ck, dist->sample, types) && type_expr(m->ck, dist->log_prob, types);
+}
+
+/* ---- components ---- */
+
+static bool add_component(Mixture *m, const Var *var, const Ast *ast) {
+    Checker *ck = m->ck;
+    if (ast->kind != AST_CALL) {
+        FAIL(ck, DIAG_NEEDS_COMPONENT, ast->span, m->n);
+        return false;
+    }
+    if (m->n == MAX_COMPONENTS) {
+        FAIL(ck, DIAG_NUMBER_TOO_LARGE, m->span, "the number of components", m->n + 1.0,
+             (double)MAX_COMPONENTS);
+        return false;
+    }
+    Var *own = &m->component[m->n++];
+    *own = *var;
+    return check_arguments(ck, own, ast);
+}
+
+/* k in K: dist(...) */
+static bool add_each(Mixture *m, const Var *var, const Ast *all) {
+    Checker *ck = m->ck;
+    int64_t n;
+    if (!constant_integer(ck, all->args.data[0], "the number of components", &n)) return false;
+    Bound index = {all->name.text, 0, ck->bounds};
+    ck->bounds = &index;
+    bool good = true;
+    for (int64_t k = 0; k < n && good; k++) {
+        index.value = (double)k;
+        good = add_component(m, var, all->args.data[1]);
+    }
+    ck->bounds = index.outer;
+    return good;
+}
+
+/* One number for the same end of both supports, or none. */
+static bool same_end(Checker *ck, const Var *a, const Expr *end_a, const Var *b,
+                     const Expr *end_b) {
+    Value x, y;
+    if (!end_a || !end_b) return !end_a && !end_b;
+    return evaluate(ck, substitute(ck, end_a, a->args), true, &x) &&
+           evaluate(ck, substitute(ck, end_b, b->args), true, &y) && !x.n_dims && !y.n_dims &&
+           x.data[0] == y.data[0];
+}
+
+static bool same_set(Mixture *m, int k) {
+    const Var *a = &m->component[0], *b = &m->component[k];
+    const Support *s = &a->dist->support, *t = &b->dist->support;
+    Type shapes[2] = {{.n_dims = a->dist->n_dims}, {.n_dims = b->dist->n_dims}};
+    memcpy(shapes[0].dims, a->dist->dims, sizeof shapes[0].dims);
+    memcpy(shapes[1].dims, b->dist->dims, sizeof shapes[1].dims);
+    if (s->kind == t->kind && s->kind != SUPPORT_CATEGORY && same_shape(&shapes[0], &shapes[1]) &&
+        same_end(m->ck, a, s->lo, b, t->lo) && same_end(m->ck, a, s->hi, b, t->hi))
+        return true;
+    Support own[2];
+    for (int i = 0; i < 2; i++) {
+        const Var *var = i ? b : a;
+        const Support *set = i ? t : s;
+        own[i] = (Support){set->kind, set->lo ? substitute(m->ck, set->lo, var->args) : NULL,
+                           set->hi ? substitute(m->ck, set->hi, var->args) : NULL};
+    }
+    FAIL(m->ck, DIAG_MIXTURE_SUPPORT, m->span, a->dist->name, support_text(m->ck, &own[0]),
+         b->dist->name, support_text(m->ck, &own[1]));
+    return false;
+}
+
+/* Parameters and arguments: w, then those of every component. */
+static void gather(Mixture *m, Distribution *dist, Var *var, Expr *w) {
+    Checker *ck = m->ck;
+    dist->params = arena_array(ck->arena, Param, dist->n_params);
+    var->args = arena_array(ck->arena, Expr *, dist->n_params + 1);
+    m->params = arena_array(ck->arena, Expr *, dist->n_params + 1);
+    for (int i = 0; i <= dist->n_params; i++) {
+        m->params[i] = new_expr(ck, EXPR_PARAM, m->span, 0);
+        m->params[i]->param = i;
+    }
+    dist->params[0] = (Param){
+        .name = "w", .support = SUPPORT_SIMPLEX, .span = m->span, .n_dims = 1, .dims = {m->n}};
+    var->args[0] = w;
+    for (int k = 0; k < m->n; k++)
+        for (int i = 0; i < m->component[k].dist->n_params; i++) {
+            Param *param = &dist->params[m->first[k] + i];
+            *param = m->component[k].dist->params[i];
+            param->lo = body_of(m, k, param->lo, NULL);
+            param->hi = body_of(m, k, param->hi, NULL);
+            var->args[m->first[k] + i] = m->component[k].args[i];
+        }
+    const Distribution *first = m->component[0].dist;
+    dist->support = (Support){first->support.kind, body_of(m, 0, first->support.lo, NULL),
+                              body_of(m, 0, first->support.hi, NULL)};
+}
+
+static const char *name_of(const Mixture *m) {
+    Text text;
+    text_init(&text, m->ck->arena);
+    text_add(&text, "mixture(");
+    for (int k = 0; k < m->n && (k == 0 || !all_alike(m)); k++)
+        text_printf(&text, "%s%s", k ? ", " : "", m->component[k].dist->name);
+    text_add(&text, ")");
+    return text.data;
+}
+
+static Distribution *new_distribution(Mixture *m) {
+    const Distribution *first = m->component[0].dist;
+    Distribution *dist = arena_new_of(m->ck->arena, Distribution);
+    *dist = (Distribution){.name = name_of(m),
+                           .doc = first->doc,
+                           .span = m->span,
+                           .n_dims = first->n_dims,
+                           .n_params = 1,
+                           .mixed = true};
+    memcpy(dist->dims, first->dims, sizeof dist->dims);
+    for (int k = 0; k < m->n; k++) {
+        m->first[k] = dist->n_params;
+        dist->n_params += m->component[k].dist->n_params;
+    }
+    if (dist->n_params <= MAX_ARGS) return dist;
+    FAIL(m->ck, DIAG_TOO_MANY_PARAMS, m->span, dist->name, MAX_ARGS);
+    return NULL;
+}
+
+bool mixture(Checker *ck, Var *var, const Ast *call) {
+    Mixture *m = arena_new_of(ck->arena, Mixture);
+    m->ck = ck;
+    m->span = call->span;
+    bool each = call->args.n == 2 && call->args.data[1]->kind == AST_COMPREHENSION;
+    if (call->args.n < 3 && !each) {
+        FAIL(ck, DIAG_ARGUMENT_COUNT, call->span, "mixture",
+             "weights and two or more distributions", call->args.n);
+        return false;
+    }
+    const Ast *weights = call->args.data[0];
+    Expr *w = resolve_value(ck, weights->kind == AST_NAMED ? weights->value : weights);
+    bool good = w != NULL;
+    if (each) good = add_each(m, var, call->args.data[1]) && good;
+    for (int i = 1; i < call->args.n && !each; i++)
+        good = add_component(m, var, call->args.data[i]) && good;
+    for (int k = 1; k < m->n && good; k++) good = same_set(m, k);
+    Param simplex = {.name = "w", .n_dims = 1, .dims = {m->n}};
+    if (!good) return false;
+    if (m->n < 2) {
+        FAIL(ck, DIAG_ARGUMENT_COUNT, call->span, "mixture", "two or more components", m->n);
+        return false;
+    }
+    Distribution *dist = new_distribution(m);
+    if (!dist) return false;
+    var->dist = dist;
+    if (!check_argument(ck, var, dist->n_dims, &simplex, w)) return false;
+    gather(m, dist, var, w);
+    return make_bodies(m, dist);
+}
