@@ -6,7 +6,8 @@
  * Analysis.order. log q = log N(u) - log|dv/du| - log|d value/dv|. Everything outside all plates
  * shares one joint flow, but for what is bounded by other latents, which comes after it. Bounded
  * supports come first in it: given the scales a location is close to Gaussian, while without them
- * it is not.
+ * it is not. Its affine maps act in stages: what a location starts from is computed given the
+ * values of the bounded ones.
  *
  * F = affine . bend . autoregressive (the last for D > 1 only; bend.c) . tie (coupled instances
  * only). The affine map starts as a fusion of two Gaussians that the compiler knows: the prior of
@@ -17,10 +18,12 @@
  *     shift     = v0 + gate (moment - v0) + scale * correction
  *     log scale = log s0 + log(1 - gate) / 2 + correction
  *
- * All corrections come from a network of E and K whose last layer starts at zero, so training
+ * Where means do not say all that the data do, it starts from Newton steps instead (newton.c). All
+ * corrections come from a network of E and K whose last layer starts at zero, so training
  * starts from a proper guide. --paper has its own affine map and order (ADAVI, appendix).
  */
 #include "dual/autoregressive.h"
+#include "dual/component.h"
 #include "dual/plate.h"
 #include "dual/settings.h"
 
@@ -206,36 +209,43 @@ static void corrections(Build *b, const Template *t, const Blocks *context, IrVa
     }
 }
 
-static Affine fused_affine(GuideState *g, const Template *t, const Blocks *context,
-                           IrValue hidden) {
+/* The Gaussians that the affine map of a template starts from, over the flat axis. */
+typedef struct Fusion {
+    IrValue v0, s0, moment, error;
+    double *has; /* by number: is there a moment? */
+    int n_moments;
+} Fusion;
+
+static Fusion fusion_of(GuideState *g, const Template *t) {
     Build *b = g->b;
-    IrProgram *p = b->p;
-    IrValue v0 = IR_NONE, s0 = IR_NONE, moment = IR_NONE, error = IR_NONE;
-    double *has = arena_array(b->arena, double, t->size);
-    int n_moments = 0;
+    Fusion f = {IR_NONE, IR_NONE, IR_NONE, IR_NONE, arena_array(b->arena, double, t->size), 0};
     for (int i = 0; i < t->n; i++) {
         const Var *var = t->latent[i];
         Gaussian prior = start_of(b, g->enc, var), own = prior;
         bool fuse = moment_of(b, g->enc, var, &own);
-        n_moments += fuse;
-        for (int64_t k = 0; k < free_size(var); k++) has[t->start[i] + k] = fuse;
-        add_flat(b, t, &v0, i, prior.centre);
-        add_flat(b, t, &s0, i, prior.spread);
-        add_flat(b, t, &moment, i, own.centre);
-        add_flat(b, t, &error, i, own.spread);
+        f.n_moments += fuse;
+        for (int64_t k = 0; k < free_size(var); k++) f.has[t->start[i] + k] = fuse;
+        add_flat(b, t, &f.v0, i, prior.centre);
+        add_flat(b, t, &f.s0, i, prior.spread);
+        add_flat(b, t, &f.moment, i, own.centre);
+        add_flat(b, t, &f.error, i, own.spread);
     }
-    IrValue correct[6];
-    corrections(b, t, context, hidden, correct);
-    Affine a = {
-        .shift = v0, .log_scale = ir_log(p, s0), .bend = {correct[3], correct[4], correct[5]}};
-    if (n_moments) {
-        IrValue where = ir_table(p, has, &t->flat, 1);
+    return f;
+}
+
+static Affine fused_affine(Build *b, const Template *t, const Fusion *f, const IrValue correct[6]) {
+    IrProgram *p = b->p;
+    Affine a = {.shift = f->v0,
+                .log_scale = ir_log(p, f->s0),
+                .bend = {correct[3], correct[4], correct[5]}};
+    if (f->n_moments) {
+        IrValue where = ir_table(p, f->has, &t->flat, 1);
         IrValue ratio =
             ir_mul(p, number(b, 2),
-                   ir_sub(p, a.log_scale, ir_log(p, ir_max(p, error, number(b, DUAL_TINY)))));
+                   ir_sub(p, a.log_scale, ir_log(p, ir_max(p, f->error, number(b, DUAL_TINY)))));
         IrValue logit = ir_add(p, ratio, correct[0]);
         IrValue gate = ir_mul(p, where, ir_logistic(p, logit));
-        a.shift = ir_add(p, v0, ir_mul(p, gate, ir_sub(p, moment, v0)));
+        a.shift = ir_add(p, f->v0, ir_mul(p, gate, ir_sub(p, f->moment, f->v0)));
         IrValue rest = ir_mul(p, ir_mul(p, number(b, 0.5), where), ir_softplus(p, logit));
         a.log_scale = ir_sub(p, a.log_scale, rest);
     }
@@ -316,31 +326,36 @@ static IrValue paper_flow(GuideState *g, const Template *t, const Blocks *contex
     return maf(g->b, t->name, &shape, z, t->size, &context->at[0], log_det);
 }
 
-/* A mean of the data is cheaper, and as good where it speaks of one number at a time. */
-static bool starts_by_newton(GuideState *g, const Template *t, Newton *start) {
-    const Var *var = t->latent[0];
-    if (!t->conditioning || !newton_applies(g->b, var)) return false;
-    if (!var->dist->n_dims && moments_of(g->enc, var)) return false;
-    Gaussian prior = start_of(g->b, g->enc, var);
-    return newton_start(g->b, var, t->flat, &prior, start);
+/* Means of the data are cheaper, and as good where they say all. NULL: they do, or it cannot be. */
+static Newton *newton_of(GuideState *g, const Var *var, Component *c) {
+    if (!component_of(g->b, var, c) || component_is_chain(c, g->b, g->enc)) return NULL;
+    return newton_start(g->b, c);
 }
 
-static IrValue newton_flow(GuideState *g, const Template *t, const Newton *start, bool affine,
-                           const Blocks *context, IrValue hidden, IrValue y, IrValue *log_det) {
-    Build *b = g->b;
-    IrProgram *p = b->p;
-    IrValue correct[6];
-    corrections(b, t, context, hidden, correct);
-    Bend bend = {correct[3], correct[4], correct[5]};
-    if (!affine) y = bent(b, y, &bend, t->flat, log_det);
-    IrValue log_scale = clipped(b, correct[2], CLIP);
+static void show_affine(GuideState *g, const Template *t, IrValue shift, IrValue log_scale) {
+    if (!g->show) return;
+    ir_output(g->b->p, arena_printf(g->b->arena, "flow:%s:shift", t->name), shift);
+    ir_output(g->b->p, arena_printf(g->b->arena, "flow:%s:scale", t->name), log_scale);
+}
+
+static IrValue newton_flow(GuideState *g, const Template *t, const Newton *start,
+                           const IrValue correct[6], IrValue y, IrValue *log_det) {
+    IrProgram *p = g->b->p;
+    IrValue log_scale = clipped(g->b, correct[2], CLIP);
     *log_det = ir_add(p, *log_det, ir_sum(p, log_scale, &t->flat, 1));
     y = ir_add(p, correct[1], ir_mul(p, ir_exp(p, log_scale), y));
-    if (g->show) {
-        ir_output(p, arena_printf(b->arena, "flow:%s:shift", t->name), start->centre);
-        ir_output(p, arena_printf(b->arena, "flow:%s:scale", t->name), log_scale);
-    }
-    return newton_apply(b, start, t->flat, y, log_det);
+    show_affine(g, t, newton_centre(start, t->flat), log_scale);
+    return newton_apply(start, t->flat, y, log_det);
+}
+
+static IrValue affine_flow(GuideState *g, const Template *t, const Affine *a, IrValue y,
+                           IrValue *log_det) {
+    IrProgram *p = g->b->p;
+    IrValue sum =
+        ir_has_axis(p, a->log_scale, t->flat) ? ir_sum(p, a->log_scale, &t->flat, 1) : a->log_scale;
+    *log_det = ir_add(p, *log_det, sum);
+    show_affine(g, t, a->shift, a->log_scale);
+    return ir_add(p, a->shift, ir_mul(p, ir_exp(p, a->log_scale), y));
 }
 
 /* Where instances are coupled (a reduction over them is observed, say): u + (exp(c) - 1) mean of u
@@ -363,10 +378,104 @@ static IrValue tied(GuideState *g, const Template *t, IrValue u, IrValue *log_de
     return ir_add(p, u, ir_mul(p, ir_sub(p, ir_exp(p, c), number(b, 1)), mean));
 }
 
+/* ------------------------------------------------------------------ the joint flow in stages */
+
+/* Gives the template's latent `i` its value. */
+static void settle(GuideState *g, const Template *t, int i, IrValue v) {
+    Build *b = g->b;
+    const Var *var = t->latent[i];
+    Type type = model_free_type(var);
+    Val free = unflatten(b, v, t->flat, t->start[i], &type);
+    g->free[var->index] = free;
+    b->value[var->index] = lower_link(b, var, LINK_FORWARD, free);
+}
+
+static void add_to_part(Template *part, const Var *var) {
+    part->start[part->n] = part->size;
+    part->latent[part->n++] = var;
+    part->size += free_size(var);
+}
+
+/* What of `v`, over the whole flow's flat axis, belongs to the latents of a part of it. */
+static IrValue of_part(Build *b, const Template *t, const Template *part, IrValue v) {
+    IrValue all = IR_NONE;
+    if (t->n == 1) return v;
+    for (int i = 0; i < part->n; i++) {
+        int k = 0;
+        while (t->latent[k] != part->latent[i]) k++;
+        int64_t n = free_size(part->latent[i]);
+        AxisId own = part->n > 1 ? named_axis(b, "part", n) : part->flat;
+        IrValue x = ir_slice(b->p, v, t->flat, own, t->start[k]);
+        if (part->n > 1) x = ir_pad(b->p, x, own, part->flat, part->start[i]);
+        all = all == IR_NONE ? x : ir_add(b->p, all, x);
+    }
+    return all;
+}
+
+typedef struct Staged {
+    GuideState *g;
+    const Template *t;
+    IrValue y, correct[6];
+    IrValue *log_det;
+} Staged;
+
+/* The affine map of some latents of the joint flow, from a fusion or (not NULL) a Newton start. */
+static void draw_part(Staged *s, Template *part, const Newton *start) {
+    Build *b = s->g->b;
+    if (!part->n) return;
+    part->name = part->latent[0]->name;
+    for (int i = 1; i < part->n; i++)
+        part->name = arena_printf(b->arena, "%s,%s", part->name, part->latent[i]->name);
+    part->flat = feature_axis(b, part->size);
+    IrValue y = of_part(b, s->t, part, s->y), correct[6];
+    for (int i = 0; i < 6; i++) correct[i] = of_part(b, s->t, part, s->correct[i]);
+    IrValue v;
+    if (start) {
+        v = newton_flow(s->g, part, start, correct, y, s->log_det);
+    } else {
+        Fusion f = fusion_of(s->g, part);
+        Affine a = fused_affine(b, part, &f, correct);
+        v = affine_flow(s->g, part, &a, y, s->log_det);
+    }
+    for (int i = 0; i < part->n; i++) settle(s->g, part, i, v);
+}
+
+/* Bounded latents first: what locations start from is then known given these. */
+static void draw_in_stages(Staged *s) {
+    Build *b = s->g->b;
+    Template bounded = {.n = 0}, rest = {.n = 0};
+    for (int i = 0; i < s->t->n; i++)
+        if (s->t->latent[i]->support.kind != SUPPORT_REAL) add_to_part(&bounded, s->t->latent[i]);
+    draw_part(s, &bounded, NULL);
+    for (int i = 0; i < s->t->n; i++) {
+        const Var *var = s->t->latent[i];
+        Component *c = arena_new_of(b->arena, Component);
+        if (b->value[var->index].v != IR_NONE) continue;
+        const Newton *start = newton_of(s->g, var, c);
+        Template part = {.n = 0};
+        for (int k = c->n - c->n_targets; k < c->n && start; k++) add_to_part(&part, c->node[k]);
+        draw_part(s, &part, start);
+        if (!start) add_to_part(&rest, var);
+    }
+    draw_part(s, &rest, NULL);
+}
+
+/* Are there several things to start from, one after the other? */
+static bool is_staged(GuideState *g, const Template *t) {
+    int n_bounded = 0, n_newton = 0;
+    if (t->conditioning || !is_structured(g->b) || g->b->options.no_exact) return false;
+    for (int i = 0; i < t->n; i++) {
+        Component c;
+        n_bounded += t->latent[i]->support.kind != SUPPORT_REAL;
+        n_newton += component_of(g->b, t->latent[i], &c) && !component_is_chain(&c, g->b, g->enc);
+    }
+    return n_newton || (n_bounded && n_bounded < t->n);
+}
+
+/* IR_NONE: the latents have their values. */
 static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *context, IrValue u,
                             IrValue *log_det) {
     Build *b = g->b;
-    IrProgram *p = b->p;
     IrValue hidden = hidden_of(b, t, context), y = u;
     const FlowSetting *setting = flow_setting(b, t->latent, t->n);
     bool affine = setting && setting->affine;
@@ -374,19 +483,21 @@ static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *cont
     bool coupled = t->plate && t->conditioning && !t->conditioning->exact && is_structured(b);
     if (coupled) y = tied(g, t, u, log_det);
     if (t->size > 1 && !affine) y = residual_flow(b, t, setting, hidden, y, log_det);
-    Newton start;
-    if (starts_by_newton(g, t, &start))
-        return newton_flow(g, t, &start, affine, context, hidden, y, log_det);
-    Affine a = fused_affine(g, t, context, hidden);
+    Component *c = arena_new_of(b->arena, Component);
+    const Newton *start = t->conditioning ? newton_of(g, t->latent[0], c) : NULL;
+    bool staged = is_staged(g, t);
+    Fusion f;
+    if (!start && !staged) f = fusion_of(g, t);
+    Staged s = {.g = g, .t = t, .log_det = log_det};
+    corrections(b, t, context, hidden, s.correct);
+    Affine a = {.bend = {s.correct[3], s.correct[4], s.correct[5]}};
+    if (!start && !staged) a = fused_affine(b, t, &f, s.correct);
     if (!affine) y = bent(b, y, &a.bend, t->flat, log_det);
-    IrValue sum =
-        ir_has_axis(p, a.log_scale, t->flat) ? ir_sum(p, a.log_scale, &t->flat, 1) : a.log_scale;
-    *log_det = ir_add(p, *log_det, sum);
-    if (g->show) {
-        ir_output(p, arena_printf(b->arena, "flow:%s:shift", t->name), a.shift);
-        ir_output(p, arena_printf(b->arena, "flow:%s:scale", t->name), a.log_scale);
-    }
-    return ir_add(p, a.shift, ir_mul(p, ir_exp(p, a.log_scale), y));
+    if (start) return newton_flow(g, t, start, s.correct, y, log_det);
+    if (!staged) return affine_flow(g, t, &a, y, log_det);
+    s.y = y;
+    draw_in_stages(&s);
+    return IR_NONE;
 }
 
 /* For people, once: in the program that shows the flows' parameters. */
@@ -417,11 +528,8 @@ static void sample_template(GuideState *g, Template *t) {
     log_q = ir_sub(p, log_q, log_det);
     for (int i = 0; i < t->n; i++) {
         const Var *var = t->latent[i];
-        Type type = model_free_type(var);
-        Val free = unflatten(b, v, t->flat, t->start[i], &type);
-        g->free[var->index] = free;
-        b->value[var->index] = lower_link(b, var, LINK_FORWARD, free);
-        Val jacobian = lower_link(b, var, LINK_LOG_JACOBIAN, free);
+        if (v != IR_NONE) settle(g, t, i, v);
+        Val jacobian = lower_link(b, var, LINK_LOG_JACOBIAN, g->free[var->index]);
         AxisId events[MAX_DIMS];
         int n = event_axes(b, &jacobian, events);
         for (int k = 0; k < n; k++) {

@@ -102,6 +102,67 @@ static void linear_gaussian_effects_start_exact(void) {
     }
 }
 
+/* What stands above effects that regressions show: messages of one and of two levels, of several
+ * latents that the data tie together, of one that another's law reads, of what is seen at two
+ * levels, and of plates of a single instance. */
+static void latents_above_effects_start_exact(void) {
+    static const char *const texts[] = {
+        "hyper L[2, 2] = [[20, 0], [0.5, 2]]; hyper age[5] = [-14, -7, 0, 7, 14];\n"
+        "latent m[2] ~ normal([240, 6], [20, 2]);\n"
+        "plate rat(6) { latent b[2] ~ multi_normal_cholesky(m, L);\n"
+        "  observed weight[5] ~ normal(b[0] + b[1] * age, 7); }\n",
+        "hyper x[3] = [0, 1, 2]; latent m ~ normal(3, 5); latent k ~ normal(m, 0.3);\n"
+        "latent other ~ normal(0, 1);\n"
+        "plate g(4) { latent d ~ normal(m, 2); plate h(3) { latent a ~ normal(2 * d - 1, 0.7);\n"
+        "    latent b ~ normal(k, 0.01); observed y[3] ~ normal(a + b * x, 0.5); } }\n"
+        "observed z ~ normal(m + k, 2); plate q(2) { observed v ~ normal(other, 1); }\n",
+        "hyper S[3, 3] = [[2, 0.5, 0.3], [0.5, 1, -0.4], [0.3, -0.4, 3]];\n"
+        "latent m[3] ~ multi_normal([1, 2, 3], S);\n"
+        "plate g(1) { latent b[3] ~ multi_normal(m, S); observed p[3] ~ multi_normal(b, S);\n"
+        "  plate h(2) { latent c[3] ~ multi_normal(b, 100 * S);\n"
+        "    plate k(2) { observed y[3] ~ normal(c, [1, 0.5, 2]); } } }\n"
+        "plate other(2) { latent e[2] ~ normal(m[0:2], 1); observed w ~ normal(e[0] - e[1], 1); }",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        Compiled *c = compile_text("above", texts[i], (DualOptions){.family = FAMILY_STRUCTURED});
+        if (!CHECK(c, "model %d is refused", (int)i)) continue;
+        double *w = log_weights(run_untrained(c));
+        CHECK(spread(w) <= 1e-9, "model %d: log weights differ by %g of their size", (int)i,
+              spread(w));
+        free(w);
+        compiled_free(c);
+    }
+}
+
+/* The joint flow draws scales first. Of draws with the same scales all log weights are equal: given
+ * these, locations and all below them start exact. */
+static void locations_start_exact_given_scales(void) {
+    static const struct {
+        const char *file;
+        int n_scales, n_locations;
+    } models[] = {{"examples/pastes.hbm", 3, 1},
+                  {"examples/two_traits.hbm", 5, 2},
+                  {"tests/models/rats.hbm", 4, 2},
+                  {"tests/models/two_level_regression.hbm", 4, 2}};
+    for (size_t k = 0; k < sizeof models / sizeof *models; k++) {
+        Compiled *c = compile_file(models[k].file, (DualOptions){.family = FAMILY_STRUCTURED});
+        Run *run = run_untrained(c);
+        int n = models[k].n_scales + models[k].n_locations;
+        double *u = calloc((size_t)(SETS * DRAWS * n), sizeof *u);
+        fill_normal(u, SETS * DRAWS * n, 5);
+        for (int i = 0; i < SETS * DRAWS; i++)
+            for (int j = 0; j < models[k].n_scales; j++)
+                u[i * n + j] = u[i / DRAWS * DRAWS * n + j];
+        run_give(run, "u:(globals)", u, SETS * DRAWS * n);
+        double *w = log_weights(run);
+        CHECK(spread(w) <= 1e-9, "%s: log weights differ by %g of their size", models[k].file,
+              spread(w));
+        free(w);
+        free(u);
+        compiled_free(c);
+    }
+}
+
 /* Two observed variables speak of u, one of them through v; each number of v is seen three times at
  * once, with noise of its own for each entry of the second kind of measurement. */
 static void trees_start_exact(void) {
@@ -210,6 +271,8 @@ int main(void) {
     RUN(gaussian_effects_start_exact);
     RUN(deeper_chains_start_exact);
     RUN(linear_gaussian_effects_start_exact);
+    RUN(latents_above_effects_start_exact);
+    RUN(locations_start_exact_given_scales);
     RUN(trees_start_exact);
     RUN(single_instances_start_proper);
     RUN(wide_chains_start_exact);
