@@ -419,6 +419,16 @@ typedef struct Staged {
     IrValue *log_det;
 } Staged;
 
+/* Bounded latents start from their marginal posterior where it can be had. */
+static void sharpen(GuideState *g, const Template *part, Fusion *f) {
+    Build *b = g->b;
+    IrValue none = number(b, 0);
+    Affine a = fused_affine(b, part, f, (IrValue[]){none, none, none, none, none, none});
+    if (!scales_start(b, part->latent, part->n, part->start, part->flat, &a.shift, &f->s0)) return;
+    f->v0 = a.shift;
+    f->n_moments = 0;
+}
+
 /* The affine map of some latents of the joint flow, from a fusion or (not NULL) a Newton start. */
 static void draw_part(Staged *s, Template *part, const Newton *start) {
     Build *b = s->g->b;
@@ -434,6 +444,7 @@ static void draw_part(Staged *s, Template *part, const Newton *start) {
         v = newton_flow(s->g, part, start, correct, y, s->log_det);
     } else {
         Fusion f = fusion_of(s->g, part);
+        if (part->latent[0]->support.kind != SUPPORT_REAL) sharpen(s->g, part, &f);
         Affine a = fused_affine(b, part, &f, correct);
         v = affine_flow(s->g, part, &a, y, s->log_det);
     }

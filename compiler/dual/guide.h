@@ -70,10 +70,19 @@ typedef struct Component Component; /* component.h */
 typedef struct Newton Newton;
 /* NULL: their density has no second derivative. */
 Newton *newton_start(Build *b, const Component *c);
+/* log p(data that hang on the component | what is drawn), its latents integrated out, for each of
+ * the trials of what is drawn: [data, trials]. IR_NONE: not exact by one step. */
+IrValue newton_log_evidence(Build *b, const Component *c, AxisId trials);
 /* The start's centre, and what the flow's t becomes; t and v are over `flat`, the targets' entries
  * side by side. Adds the log-Jacobian. */
 IrValue newton_centre(const Newton *start, AxisId flat);
 IrValue newton_apply(const Newton *start, AxisId flat, IrValue t, IrValue *log_det);
+
+/* ---- scales.c: what the joint flow's bounded latents start from ---- */
+/* Centre and spread of the marginal posterior of `n` latents, side by side over `flat` from
+ * `start[i]` on; it is looked for from *centre on. false, and nothing done: it cannot be had. */
+bool scales_start(Build *b, const Var *const *latent, int n, const int64_t *start, AxisId flat,
+                  IrValue *centre, IrValue *spread);
 
 /* ---- bend.c ---- */
 typedef struct Bend {

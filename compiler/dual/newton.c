@@ -39,6 +39,7 @@ enum { STEPS = 3 };
 
 static const double STRIDE = 3;            /* longest step, in spreads of the law given K */
 static const double LEAST_CURVATURE = 0.1; /* of the law's own */
+static const double LOG_2PI = 1.8378770664093454836;
 
 typedef struct Node {
     const Var *var;
@@ -52,6 +53,7 @@ typedef struct Node {
 struct Newton {
     Build *b;
     const Component *c;
+    AxisId copies; /* of the data sets: draws, or trials of what is given (log_evidence) */
     int n;
     Node node[MAX_NODES];
     const Node *owner[MAX_ENTRIES];
@@ -127,8 +129,8 @@ static IrValue total(Build *b, const Node *node, IrValue v) {
     return ir_sum(b->p, along(b, v, node->axes, node->n_axes), node->axes, node->n_axes);
 }
 
-/* log p of all that is known and hangs on the nodes: a scalar. */
-static IrValue log_evidence(const Newton *s) {
+/* log p of the data that hang on the nodes: [data, copies]. */
+static IrValue log_data(const Newton *s) {
     Build *b = s->b;
     IrProgram *p = b->p;
     const IrValue first = p->ops.n;
@@ -140,12 +142,10 @@ static IrValue log_evidence(const Newton *s) {
         IrValue own = lower_log_prob(b, var, b->value[var->index]);
         sum = ir_add(p, sum, sum_over_plates(b, own, var->type.plate));
     }
-    sum = opt_statistics_of(p, first, sum);
-    AxisId sets[] = {b->data, b->draw};
-    return ir_sum(p, along(b, sum, sets, 2), sets, 2);
+    return along(b, opt_statistics_of(p, first, sum), (AxisId[]){b->data, s->copies}, 2);
 }
 
-/* log p(node | those after it) + log |dz/dv|: a scalar. */
+/* log p(node | those after it) + log |dz/dv|, by instance. */
 static IrValue log_law(const Newton *s, const Node *node) {
     Build *b = s->b;
     IrProgram *p = b->p;
@@ -153,8 +153,7 @@ static IrValue log_law(const Newton *s, const Node *node) {
     AxisId events[MAX_DIMS];
     int n = event_axes(b, &jacobian, events);
     IrValue sum = n ? ir_sum(p, along(b, jacobian.v, events, n), events, n) : jacobian.v;
-    sum = ir_add(p, sum, lower_log_prob(b, node->var, b->value[node->var->index]));
-    return total(b, node, sum);
+    return ir_add(p, sum, lower_log_prob(b, node->var, b->value[node->var->index]));
 }
 
 /* Does `v` follow from where any node is expanded? */
@@ -250,15 +249,17 @@ static bool expand(Newton *s) {
     IrProgram *p = b->p;
     IrValue from = p->ops.n, here[MAX_NODES], raw[MAX_NODES];
     Val *outer = saved_values(b);
-    IrValue *const all[] = {s->evidence, s->law, s->slopes, s->factor, s->gain};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) clear(all[i], s->n * s->n);
+    IrValue *const matrices[] = {s->evidence, s->law, s->slopes, s->factor, s->gain};
+    for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++) clear(matrices[i], s->n * s->n);
     s->quadratic = true;
     for (int k = 0; k < s->c->n; k++) here[k] = s->node[k].here;
-    opt_grad(p, log_evidence(s), here, s->c->n, raw);
+    IrValue all = ir_sum(p, log_data(s), (AxisId[]){b->data, s->copies}, 2);
+    opt_grad(p, all, here, s->c->n, raw);
     for (int k = 0; k < s->c->n; k++) {
         IrValue own;
         add_curvature(s, k, raw[k], false, s->score, s->evidence);
-        opt_grad(p, log_law(s, &s->node[k]), &here[k], 1, &own);
+        IrValue law = total(b, &s->node[k], log_law(s, &s->node[k]));
+        opt_grad(p, law, &here[k], 1, &own);
         add_curvature(s, k, own, true, s->law_score, s->law);
     }
     restore_values(b, outer);
@@ -402,12 +403,12 @@ static IrValue scaled(Build *b, const Newton *s, int entry, IrValue deviation) {
     return entry_mul(b, s->spread[entry], deviation);
 }
 
-/* A step of all nodes that are needed further to where the expansion has its mode. */
-static void step(Newton *s) {
+/* A step of the nodes, or of the targets alone, to where the expansion has its mode. */
+static void step(Newton *s, bool targets_alone) {
     Build *b = s->b;
     IrProgram *p = b->p;
     IrValue deviation[MAX_ENTRIES];
-    int last = s->quadratic ? s->c->n - s->c->n_targets : 0;
+    int last = targets_alone ? s->c->n - s->c->n_targets : 0;
     for (int k = s->c->n - 1; k >= last; k--) {
         Node *node = &s->node[k];
         IrValue by[MAX_NODE];
@@ -425,10 +426,11 @@ static void step(Newton *s) {
     }
 }
 
-static Newton *lay_out(Build *b, const Component *c) {
+static Newton *lay_out(Build *b, const Component *c, AxisId copies) {
     Newton *s = arena_new_of(b->arena, Newton);
     s->b = b;
     s->c = c;
+    s->copies = copies;
     for (int k = 0; k < c->n; k++) {
         Node *node = &s->node[k];
         Type free = model_free_type(c->node[k]);
@@ -436,7 +438,8 @@ static Newton *lay_out(Build *b, const Component *c) {
         node->first = s->n;
         node->size = (int)event_size(&free);
         node->flat = feature_axis(b, node->size);
-        node->n_axes = instance_axes(b, node->var->type.plate, true, node->axes);
+        node->n_axes = instance_axes(b, node->var->type.plate, copies == b->draw, node->axes);
+        if (copies != b->draw) node->axes[node->n_axes++] = copies;
         node->axes[node->n_axes] = node->flat;
         for (int i = 0; i < node->size; i++) s->owner[s->n++] = node;
     }
@@ -446,15 +449,45 @@ static Newton *lay_out(Build *b, const Component *c) {
     return s;
 }
 
+static bool expand_and_eliminate(Newton *s) {
+    if (!expand(s)) return false;
+    for (int k = 0; k < s->c->n; k++) eliminate(s, k);
+    return true;
+}
+
 Newton *newton_start(Build *b, const Component *c) {
-    Newton *s = lay_out(b, c);
+    Newton *s = lay_out(b, c, b->draw);
     start_at_centres(s);
     for (int k = 0; k < STEPS && !(k && s->quadratic); k++) {
-        if (!expand(s)) return NULL;
-        for (int i = 0; i < c->n; i++) eliminate(s, i);
-        step(s);
+        if (k) step(s, false);
+        if (!expand_and_eliminate(s)) return NULL;
     }
+    step(s, true);
     return s;
+}
+
+/* Every node's Gaussian integral about the mode: p there times (2 pi)^(n/2) |Q|^(1/2). (From
+ * anywhere else the same follows from g and Q, but nothing would be left of it in f32 where the
+ * data are many of their standard deviations away.) */
+IrValue newton_log_evidence(Build *b, const Component *c, AxisId trials) {
+    IrProgram *p = b->p;
+    Newton *s = lay_out(b, c, trials);
+    start_at_centres(s);
+    if (!expand_and_eliminate(s) || !s->quadratic) return IR_NONE;
+    step(s, false);
+    Val *outer = saved_values(b);
+    IrValue sum = log_data(s);
+    for (int k = 0; k < c->n; k++) {
+        const Node *node = &s->node[k];
+        IrValue own = ir_add(p, log_law(s, node), number(b, 0.5 * LOG_2PI * node->size));
+        for (int i = node->first; i < end_of(node); i++) {
+            own = ir_add(p, own, ir_log(p, s->spread[i]));
+            own = ir_sub(p, own, ir_log(p, *at(s, s->factor, i, i)));
+        }
+        sum = ir_add(p, sum, sum_over_plates(b, own, node->var->type.plate));
+    }
+    restore_values(b, outer);
+    return sum;
 }
 
 IrValue newton_centre(const Newton *s, AxisId flat) {

@@ -163,6 +163,70 @@ static void locations_start_exact_given_scales(void) {
     }
 }
 
+/* The mean log weight of a data set below the evidence that the weights themselves estimate. */
+static double gap_of(const double *w, int set) {
+    double most = -INFINITY, sum = 0, mean = 0;
+    for (int i = 0; i < DRAWS; i++) most = fmax(most, w[set * DRAWS + i]);
+    for (int i = 0; i < DRAWS; i++) {
+        sum += exp(w[set * DRAWS + i] - most) / DRAWS;
+        mean += w[set * DRAWS + i] / DRAWS;
+    }
+    return most + log(sum) - mean;
+}
+
+/* Scales start from their marginal posterior: not from their priors, or variances that regressions
+ * inflate, from where the log weights of these models were thousands of nats below. */
+static void scales_start_near_their_posterior(void) {
+    static const char *const files[] = {
+        "tests/models/rats.hbm", "tests/models/two_level_regression.hbm",
+        "tests/models/gre_unknown_scales.hbm", "examples/pastes.hbm", "examples/two_traits.hbm"};
+    for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
+        Compiled *c = compile_file(files[f], (DualOptions){.family = FAMILY_STRUCTURED});
+        Run *run = run_untrained(c);
+        double *w = log_weights(run);
+        for (int i = 0; i < SETS; i++)
+            CHECK(gap_of(w, i) < 8, "%s: data set %d starts %.3g nats below the evidence", files[f],
+                  i, gap_of(w, i));
+        if (!strcmp(files[f], "tests/models/gre_unknown_scales.hbm")) {
+            const GaussianEffects model = {3, 50, 2, 0.5, 0.5, 0.1};
+            const double *x = run_given(run, "x")->data;
+            double evidence = exact_unknown_scales(&model, x), mean = 0;
+            for (int i = 0; i < DRAWS; i++) mean += w[i] / DRAWS;
+            CHECK(fabs(evidence - mean) < 0.8, "the ELBO is %g, the log evidence %g", mean,
+                  evidence);
+        }
+        free(w);
+        compiled_free(c);
+    }
+}
+
+/* Weak data: noise as large as the effects, and single observations of each group. */
+static void weak_data_start_exact(void) {
+    static const double noise[] = {1, 0.2, 0.5};
+    static const int observations[] = {1, 5};
+    Compiled *c = compile_file("examples/gre.hbm", (DualOptions){.family = FAMILY_STRUCTURED});
+    for (int k = 0; k < 6; k++) {
+        GaussianEffects model = {30, observations[k % 2], 2, 0.5, 0.5, noise[k / 2]};
+        Run *run = run_new(c, SETS, DRAWS);
+        run_size(run, "group", model.groups);
+        run_size(run, "obs", model.obs);
+        run_give(run, "s_x", &model.s_x, 1);
+        double x[SETS * 30 * 5 * 2];
+        int n = model.groups * model.obs * model.dims;
+        fill_normal(x, SETS * n, 3);
+        run_give(run, "x", x, SETS * n);
+        run_start_weights(run, 1, 0);
+        run_statistics(run);
+        double *w = log_weights(run);
+        CHECK(spread(w) <= 1e-9, "log weights differ by %g of their size", spread(w));
+        for (int i = 0; i < SETS; i++)
+            CHECK_NEAR(w[i * DRAWS], exact_gaussian_effects(&model, x + i * n), 1e-8,
+                       "log evidence");
+        free(w);
+    }
+    compiled_free(c);
+}
+
 /* Two observed variables speak of u, one of them through v; each number of v is seen three times at
  * once, with noise of its own for each entry of the second kind of measurement. */
 static void trees_start_exact(void) {
@@ -273,6 +337,8 @@ int main(void) {
     RUN(linear_gaussian_effects_start_exact);
     RUN(latents_above_effects_start_exact);
     RUN(locations_start_exact_given_scales);
+    RUN(scales_start_near_their_posterior);
+    RUN(weak_data_start_exact);
     RUN(trees_start_exact);
     RUN(single_instances_start_proper);
     RUN(wide_chains_start_exact);
