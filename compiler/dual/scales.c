@@ -10,12 +10,13 @@
 #include "dual/component.h"
 #include "dual/entries.h"
 
-enum { MAX_SCALES = 8, POINTS = 9, PASSES = 4, MAX_COMPONENTS = 16 };
+enum { MAX_SCALES = 8, POINTS = 9, PASSES = 5, MAX_COMPONENTS = 16 };
 
-/* Least distance between the points of each pass, in v: from half the prior's breadth down. Above
- * it, it is a share of the standard deviation that the last pass saw. */
-static const double LEAST[PASSES] = {1, 0.35, 0.12, 0.01};
-static const double SHARE = 0.75;
+/* Least distance between the points of each pass, in v, from half the prior's breadth down. It is
+ * wider where the posterior is, by this share of the standard deviation that the last pass saw; and
+ * where the last pass moved the centre, which is then perhaps not yet where it should be. */
+static const double LEAST[PASSES] = {1, 0.35, 0.12, 0.03, 0.01};
+static const double OF_SD = 0.75, OF_MOVE = 0.25;
 
 typedef struct Scales {
     Build *b;
@@ -26,7 +27,7 @@ typedef struct Scales {
     int size;
     int n_components;
     Component component[MAX_COMPONENTS];
-    IrValue centre[MAX_SCALES], spacing[MAX_SCALES], sd[MAX_SCALES];
+    IrValue centre[MAX_SCALES], spacing[MAX_SCALES], sd[MAX_SCALES], move[MAX_SCALES];
 } Scales;
 
 /* ---- what is integrated out ---- */
@@ -140,17 +141,22 @@ static void summarise(Scales *s, IrValue density, int k, bool last) {
     IrValue variance = ir_sum(p, ir_mul(p, own, apart), &s->points, 1);
     /* where the mode may lie between two points: the variance of a uniform law on that length */
     variance = ir_add(p, variance, number(b, last ? 0.01 : 1.0 / 12));
-    s->centre[k] = ir_add(p, s->centre[k], ir_mul(p, s->spacing[k], mean));
+    s->move[k] = ir_mul(p, s->spacing[k], mean);
+    s->centre[k] = ir_add(p, s->centre[k], s->move[k]);
     s->sd[k] = ir_mul(p, s->spacing[k], ir_sqrt(p, variance));
 }
 
+static IrValue spacing_of(const Scales *s, int pass, int k) {
+    IrProgram *p = s->b->p;
+    IrValue least = number(s->b, LEAST[pass]);
+    if (!pass) return least;
+    IrValue wide = ir_mul(p, number(s->b, OF_SD), s->sd[k]);
+    IrValue moved = ir_mul(p, number(s->b, OF_MOVE), ir_abs(p, s->move[k]));
+    return ir_max(p, ir_max(p, wide, moved), least);
+}
+
 static bool run_pass(Scales *s, int pass) {
-    Build *b = s->b;
-    for (int k = 0; k < s->size; k++) {
-        IrValue least = number(b, LEAST[pass]);
-        s->spacing[k] =
-            pass ? ir_max(b->p, ir_mul(b->p, number(b, SHARE), s->sd[k]), least) : least;
-    }
+    for (int k = 0; k < s->size; k++) s->spacing[k] = spacing_of(s, pass, k);
     IrValue density = log_marginal(s, trial_values(s));
     for (int k = 0; k < s->size && density != IR_NONE; k++)
         summarise(s, density, k, pass == PASSES - 1);
