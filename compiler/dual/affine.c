@@ -82,37 +82,35 @@ void corrections(Build *b, const Template *t, const Blocks *context, IrValue hid
     }
 }
 
-static Affine fused_affine(GuideState *g, const Template *t, const Blocks *context,
-                           IrValue hidden) {
+Fusion fusion_of(GuideState *g, const Template *t) {
     Build *b = g->b;
-    IrProgram *p = b->p;
-    IrValue v0 = IR_NONE, s0 = IR_NONE, moment = IR_NONE, error = IR_NONE;
-    double *has = arena_array(b->arena, double, t->size);
-    int n_moments = 0;
+    Fusion f = {IR_NONE, IR_NONE, IR_NONE, IR_NONE, arena_array(b->arena, double, t->size), 0};
     for (int i = 0; i < t->n; i++) {
         const Var *var = t->latent[i];
         Gaussian prior = start_of(b, g->enc, var), own = prior;
         bool fuse = moment_of(b, g->enc, var, &own);
-        n_moments += fuse;
+        f.n_moments += fuse;
         int64_t size = t->total ? total_size(var) : free_size(var);
-        for (int64_t k = 0; k < size; k++) has[t->start[i] + k] = fuse;
-        add_flat(b, t, &v0, i, prior.centre);
-        add_flat(b, t, &s0, i, prior.spread);
-        add_flat(b, t, &moment, i, own.centre);
-        add_flat(b, t, &error, i, own.spread);
+        for (int64_t k = 0; k < size; k++) f.has[t->start[i] + k] = fuse;
+        add_flat(b, t, &f.v0, i, prior.centre);
+        add_flat(b, t, &f.s0, i, prior.spread);
+        add_flat(b, t, &f.moment, i, own.centre);
+        add_flat(b, t, &f.error, i, own.spread);
     }
-    IrValue correct[6];
-    corrections(b, t, context, hidden, correct);
-    Affine a = {
-        .shift = v0, .log_scale = ir_log(p, s0), .bend = {correct[3], correct[4], correct[5]}};
-    if (n_moments) {
-        IrValue where = ir_table(p, has, &t->flat, 1);
+    return f;
+}
+
+Affine fused_affine(Build *b, const Template *t, const Fusion *f, const IrValue correct[6]) {
+    IrProgram *p = b->p;
+    Affine a = {.shift = f->v0, .log_scale = ir_log(p, f->s0)};
+    if (f->n_moments) {
+        IrValue where = ir_table(p, f->has, &t->flat, 1);
         IrValue ratio =
             ir_mul(p, number(b, 2),
-                   ir_sub(p, a.log_scale, ir_log(p, ir_max(p, error, number(b, DUAL_TINY)))));
+                   ir_sub(p, a.log_scale, ir_log(p, ir_max(p, f->error, number(b, DUAL_TINY)))));
         IrValue logit = ir_add(p, ratio, correct[0]);
         IrValue gate = ir_mul(p, where, ir_logistic(p, logit));
-        a.shift = ir_add(p, v0, ir_mul(p, gate, ir_sub(p, moment, v0)));
+        a.shift = ir_add(p, f->v0, ir_mul(p, gate, ir_sub(p, f->moment, f->v0)));
         IrValue rest = ir_mul(p, ir_mul(p, number(b, 0.5), where), ir_softplus(p, logit));
         a.log_scale = ir_sub(p, a.log_scale, rest);
     }
@@ -133,8 +131,7 @@ static Val to_free(Build *b, const Var *var, Val value) {
  *
  * The target is what a guide without latents starts from (start.c): the data's moment, and then k
  * starts by precision; or the law over all prior draws, and then k starts near 1. */
-static Affine cascading_affine(GuideState *g, const Template *t, const Blocks *context,
-                               IrValue hidden) {
+static Affine cascading_affine(GuideState *g, const Template *t, const IrValue correct[6]) {
     Build *b = g->b;
     IrProgram *p = b->p;
     const Var *var = t->latent[0];
@@ -143,8 +140,7 @@ static Affine cascading_affine(GuideState *g, const Template *t, const Blocks *c
     Gaussian target = start_of(b, g->enc, var);
     lower_centre_and_spread(b, var, to_free, &prior.centre, &prior.spread.v);
     bool moment = moment_of(b, g->enc, var, &target);
-    IrValue correct[6], flat[4];
-    corrections(b, t, context, hidden, correct);
+    IrValue flat[4];
     const Val *const parts[] = {&prior.centre, &prior.spread, &target.centre, &target.spread};
     for (int i = 0; i < 4; i++) {
         flat[i] = flatten(b, *parts[i], t->flat);
@@ -152,7 +148,7 @@ static Affine cascading_affine(GuideState *g, const Template *t, const Blocks *c
     }
     IrValue ratio = ir_mul(p, number(b, 2), ir_sub(p, flat[3], flat[1]));
     IrValue k = ir_logistic(p, ir_add(p, correct[0], moment ? ratio : number(b, NEAR_PRIOR)));
-    Affine a = {.bend = {correct[3], correct[4], correct[5]}};
+    Affine a;
     a.log_scale = ir_add(p, flat[3], ir_mul(p, k, ir_sub(p, flat[1], flat[3])));
     a.log_scale = ir_add(p, a.log_scale, clipped(b, correct[2], CLIP));
     a.shift = ir_add(p, flat[2], ir_mul(p, k, ir_sub(p, flat[0], flat[2])));
@@ -160,10 +156,10 @@ static Affine cascading_affine(GuideState *g, const Template *t, const Blocks *c
     return a;
 }
 
-/* The affine map of a template that does not start by Newton steps. */
-Affine affine_of(GuideState *g, const Template *t, const Blocks *context, IrValue hidden) {
-    if (g->b->options.family == FAMILY_CASCADING) return cascading_affine(g, t, context, hidden);
-    return fused_affine(g, t, context, hidden);
+Affine affine_of(GuideState *g, const Template *t, const IrValue correct[6]) {
+    if (g->b->options.family == FAMILY_CASCADING) return cascading_affine(g, t, correct);
+    Fusion f = fusion_of(g, t);
+    return fused_affine(g->b, t, &f, correct);
 }
 
 PaperAffine paper_affine(GuideState *g, const Template *t, const Blocks *context) {

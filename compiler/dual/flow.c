@@ -8,10 +8,10 @@
  * supports come first in it: given the scales a location is close to Gaussian, while without them
  * it is not.
  *
- * F = affine . bend . autoregressive (the last for D > 1 only; bend.c) . tie (coupled instances
- * only). The affine map starts from what the compiler knows (affine.c); the networks of E and K
- * that correct it have a last layer of zeros, so training starts from a proper guide. --paper has
- * its own order (ADAVI, appendix).
+ * F = last map . bend . autoregressive (the last for D > 1 only; bend.c) . tie (coupled instances
+ * only). The last map is affine, from what the compiler knows (stages.c, affine.c); the networks of
+ * E and K that correct it have a last layer of zeros, so training starts from a proper guide.
+ * --paper has its own order (ADAVI, appendix).
  */
 #include "dual/autoregressive.h"
 #include "dual/plate.h"
@@ -24,7 +24,7 @@
 enum { MAF_HIDDEN = 32 };
 
 static const double LOG_2PI = 1.8378770664093454836;
-static const double CLIP = 4;
+static const double CLIP = 4; /* of the tie */
 
 /* Then the flow between base draw and affine map can be drawn in one pass, or its density taken in
  * one, not both: it is drawn, unless an objective asks for densities of latents that the guide did
@@ -155,54 +155,6 @@ static IrValue paper_flow(GuideState *g, const Template *t, const Blocks *contex
     return maf(b, t->name, &shape, way, z, t->size, &context->at[0], log_det);
 }
 
-/* A mean of the data is cheaper, and as good where it speaks of one number at a time. */
-static bool starts_by_newton(GuideState *g, const Template *t, Newton *start) {
-    const Var *var = t->latent[0];
-    if (!t->conditioning || !newton_applies(g->b, var)) return false;
-    if (!var->dist->n_dims && moments_of(g->enc, var)) return false;
-    Gaussian prior = start_of(g->b, g->enc, var);
-    return newton_start(g->b, var, t->flat, &prior, start);
-}
-
-static IrValue newton_flow(GuideState *g, const Template *t, const Newton *start, bool affine,
-                           const Blocks *context, IrValue hidden, IrValue y, IrValue *log_det) {
-    Build *b = g->b;
-    IrProgram *p = b->p;
-    IrValue correct[6];
-    corrections(b, t, context, hidden, correct);
-    Bend bend = {correct[3], correct[4], correct[5]};
-    if (!affine) y = bent(b, y, &bend, t->flat, log_det);
-    IrValue log_scale = clipped(b, correct[2], CLIP);
-    *log_det = ir_add(p, *log_det, ir_sum(p, log_scale, &t->flat, 1));
-    y = ir_add(p, correct[1], ir_mul(p, ir_exp(p, log_scale), y));
-    if (g->show) {
-        ir_output(p, arena_printf(b->arena, "flow:%s:shift", t->name), start->centre);
-        ir_output(p, arena_printf(b->arena, "flow:%s:scale", t->name), log_scale);
-    }
-    return newton_apply(b, start, t->flat, y, log_det);
-}
-
-/* The inverse of newton_apply: L' (v - centre) / spread. Only the log-Jacobian of that map is
- * taken from it. */
-static IrValue newton_undo(Build *b, const Newton *start, AxisId flat, IrValue v,
-                           IrValue *log_det) {
-    IrProgram *p = b->p;
-    int64_t n = start->size;
-    IrValue w = ir_div(p, ir_sub(p, v, start->centre), start->spread), t = IR_NONE;
-    for (int64_t i = 0; i < n; i++) {
-        IrValue sum = IR_NONE;
-        for (int64_t k = i; k < n; k++) {
-            IrValue term = ir_mul(p, start->factor[k * n + i], ir_pick(p, w, flat, k));
-            sum = sum == IR_NONE ? term : ir_add(p, sum, term);
-        }
-        IrValue placed = ir_place(p, sum, flat, i);
-        t = t == IR_NONE ? placed : ir_add(p, t, placed);
-        *log_det = ir_sub(p, *log_det, ir_log(p, start->factor[i * n + i]));
-    }
-    *log_det = ir_add(p, *log_det, ir_sum(p, ir_log(p, start->spread), &flat, 1));
-    return t;
-}
-
 /* Where instances are coupled (a reduction over them is observed, say): u + (exp(c) - 1) mean of u
  * over the plate, c a function of what is around the plate. Instances then vary together or against
  * each other, all pairs alike; the determinant over n instances is exp(c). */
@@ -234,68 +186,45 @@ static bool is_affine(const Build *b, const Template *t) {
     return setting && setting->affine;
 }
 
+/* IR_NONE: the latents have their values. */
 static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *context, IrValue u,
                             IrValue *log_det) {
     Build *b = g->b;
-    IrProgram *p = b->p;
-    IrValue hidden = hidden_of(b, t, context), y = u;
+    IrValue hidden = hidden_of(b, t, context), y = u, correct[6];
     const FlowSetting *setting = flow_setting(b, t->latent, t->n);
     bool affine = is_affine(b, t);
     *log_det = number(b, 0);
     if (is_coupled(b, t)) y = tied(g, t, WAY_DRAW, u, log_det);
     if (t->size > 1 && !affine) y = residual_flow(b, t, setting, hidden, WAY_DRAW, y, log_det);
-    Newton start;
-    if (starts_by_newton(g, t, &start))
-        return newton_flow(g, t, &start, affine, context, hidden, y, log_det);
-    Affine a = affine_of(g, t, context, hidden);
-    if (!affine) y = bent(b, y, &a.bend, t->flat, log_det);
-    IrValue sum =
-        ir_has_axis(p, a.log_scale, t->flat) ? ir_sum(p, a.log_scale, &t->flat, 1) : a.log_scale;
-    *log_det = ir_add(p, *log_det, sum);
-    if (g->show) {
-        ir_output(p, arena_printf(b->arena, "flow:%s:shift", t->name), a.shift);
-        ir_output(p, arena_printf(b->arena, "flow:%s:scale", t->name), a.log_scale);
-    }
-    return ir_add(p, a.shift, ir_mul(p, ir_exp(p, a.log_scale), y));
+    corrections(b, t, context, hidden, correct);
+    Bend bend = {correct[3], correct[4], correct[5]};
+    if (!affine) y = bent(b, y, &bend, t->flat, log_det);
+    return last_map(g, t, correct, WAY_DRAW, y, log_det);
 }
 
 /* The base draw of v: derived_flow backwards, map by map. */
 static IrValue derived_inverse(GuideState *g, const Template *t, const Blocks *context, IrValue v,
                                IrValue *log_det) {
     Build *b = g->b;
-    IrProgram *p = b->p;
-    IrValue hidden = hidden_of(b, t, context), y, shift, log_scale;
+    IrValue hidden = hidden_of(b, t, context), correct[6];
     const FlowSetting *setting = flow_setting(b, t->latent, t->n);
     bool affine = is_affine(b, t);
-    Bend bend;
-    Newton start;
-    if (starts_by_newton(g, t, &start)) {
-        IrValue correct[6];
-        corrections(b, t, context, hidden, correct);
-        v = newton_undo(b, &start, t->flat, v, log_det);
-        shift = correct[1], log_scale = clipped(b, correct[2], CLIP);
-        bend = (Bend){correct[3], correct[4], correct[5]};
-    } else {
-        Affine a = affine_of(g, t, context, hidden);
-        shift = a.shift, log_scale = a.log_scale, bend = a.bend;
-    }
-    *log_det = ir_add(p, *log_det, ir_sum(p, along(b, log_scale, &t->flat, 1), &t->flat, 1));
-    y = ir_mul(p, ir_sub(p, v, shift), ir_exp(p, ir_neg(p, log_scale)));
+    corrections(b, t, context, hidden, correct);
+    Bend bend = {correct[3], correct[4], correct[5]};
+    IrValue y = last_map(g, t, correct, WAY_DENSITY, v, log_det);
     if (!affine) y = unbent(b, y, &bend, t->flat, log_det);
     if (t->size > 1 && !affine) y = residual_flow(b, t, setting, hidden, WAY_DENSITY, y, log_det);
     if (is_coupled(b, t)) y = tied(g, t, WAY_DENSITY, y, log_det);
     return y;
 }
 
-/* Where the affine map alone puts the centre of the base distribution. */
+/* Where the last map alone puts the centre of the base distribution; IR_NONE as above. */
 static IrValue centre_of(GuideState *g, const Template *t, const Blocks *context) {
     Build *b = g->b;
     if (b->options.paper) return paper_affine(g, t, context).shift;
     IrValue hidden = hidden_of(b, t, context), unused = number(b, 0), correct[6];
-    Newton start;
-    if (!starts_by_newton(g, t, &start)) return affine_of(g, t, context, hidden).shift;
     corrections(b, t, context, hidden, correct);
-    return newton_apply(b, &start, t->flat, correct[1], &unused);
+    return last_map(g, t, correct, WAY_DRAW, along(b, number(b, 0), &t->flat, 1), &unused);
 }
 
 /* For people, once: in the program that shows the flows' parameters. */
@@ -342,18 +271,19 @@ static IrValue link_slope(Build *b, const Template *t, const Var *var, Val free)
     return t->total ? sum_over_plates(b, jacobian.v, var->type.plate) : jacobian.v;
 }
 
-/* v is known: the latents' values, and what they are as features. Takes the slopes of their links
- * from *log_q, unless that is NULL. */
+/* v is known (IR_NONE: and the latents have their values): the latents' values, and what they are
+ * as features. Takes the slopes of their links from *log_q, unless that is NULL. */
 static void set_latents(GuideState *g, const Template *t, IrValue v, IrValue *log_q) {
     Build *b = g->b;
     for (int i = 0; i < t->n; i++) {
         const Var *var = t->latent[i];
-        Type type = model_free_type(var);
-        Val free = t->total ? total_scatter(b, var, v, t->flat, t->start[i])
-                            : unflatten(b, v, t->flat, t->start[i], &type);
-        g->free[var->index] = free;
-        b->value[var->index] = lower_link(b, var, LINK_FORWARD, free);
-        if (log_q) *log_q = ir_sub(b->p, *log_q, link_slope(b, t, var, free));
+        if (v != IR_NONE && t->total) {
+            g->free[var->index] = total_scatter(b, var, v, t->flat, t->start[i]);
+            b->value[var->index] = lower_link(b, var, LINK_FORWARD, g->free[var->index]);
+        } else if (v != IR_NONE) {
+            settle(g, t, i, v);
+        }
+        if (log_q) *log_q = ir_sub(b->p, *log_q, link_slope(b, t, var, g->free[var->index]));
     }
 }
 

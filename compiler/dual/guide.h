@@ -65,17 +65,26 @@ Gaussian start_of(Build *b, const Encoding *enc, const Var *var);
 /* The moment of the data that speaks of `var` most directly; false: there is none. */
 bool moment_of(Build *b, const Encoding *enc, const Var *var, Gaussian *moment);
 
-/* ---- newton.c: the mode and curvature of what is known of one latent ---- */
-typedef struct Newton {
-    IrValue centre, spread; /* over the flat axis: the mode, and the spread of the law given K */
-    IrValue *factor;        /* L, [size * size], lower triangle; each over instances */
-    int64_t size;
-} Newton;
-bool newton_applies(const Build *b, const Var *z);
-/* false: z's density has no second derivative. `prior`: the law of z given K. */
-bool newton_start(Build *b, const Var *z, AxisId flat, const Gaussian *prior, Newton *start);
-/* centre + spread L'^-1 t; adds its log-Jacobian. */
-IrValue newton_apply(Build *b, const Newton *start, AxisId flat, IrValue t, IrValue *log_det);
+/* ---- newton.c: the mode and curvature of what is known of the targets of a component ---- */
+typedef struct Component Component; /* component.h */
+typedef struct Newton Newton;
+/* NULL: their density has no second derivative. */
+Newton *newton_start(Build *b, const Component *c);
+/* log p(data that hang on the component | what is drawn), its latents integrated out, for each of
+ * the trials of what is drawn: [data, trials]. IR_NONE: not exact by one step. */
+IrValue newton_log_evidence(Build *b, const Component *c, AxisId trials);
+/* The start's centre, and what the flow's t becomes; t and v are over `flat`, the targets' entries
+ * side by side. Adds the log-Jacobian. */
+IrValue newton_centre(const Newton *start, AxisId flat);
+IrValue newton_apply(const Newton *start, AxisId flat, IrValue t, IrValue *log_det);
+/* The way back, t of v. Adds the same log-Jacobian. */
+IrValue newton_undo(const Newton *start, AxisId flat, IrValue v, IrValue *log_det);
+
+/* ---- scales.c: what the joint flow's bounded latents start from ---- */
+/* Centre and spread of the marginal posterior of `n` latents, side by side over `flat` from
+ * `start[i]` on; it is looked for from *centre on. false, and nothing done: it cannot be had. */
+bool scales_start(Build *b, const Var *const *latent, int n, const int64_t *start, AxisId flat,
+                  IrValue *centre, IrValue *spread);
 
 /* ---- bend.c ---- */
 typedef struct Bend {

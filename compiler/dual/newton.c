@@ -1,112 +1,172 @@
-/* newton.c -- the conditional Newton start: where the data says of a latent more than a mean, its
- * affine map starts at the mode of log p(z, what hangs on z | K), with that mode's curvature.
+/* newton.c -- the conditional Newton start: where means of the data do not say all of a latent, its
+ * affine map starts at the mode of its marginal log density given K (what was drawn before) and the
+ * data, with that mode's curvature. Latents below it that are yet to be drawn, and others that the
+ * data tie it to, are integrated out: messages up the tree.
  *
- * Score g and curvature H of the log density over the unconstrained value v are the compiler's own
- * gradients, taken in the program under construction (opt_grad), at the centre v0 of the law of z
- * given K. In units of that law's spread s0:
+ * All latents of a component (component.h) are expanded at once, to second order around the centres
+ * of their laws given K and each other. With w the deviation of one of them from its centre, u
+ * those of the latents after it, in units of their laws' spreads:
  *
- *     w = (v - v0) / s0      H = L L'      w* = H^-1 g      v = v0 + s0 (w* + L'^-1 t)
+ *     law        w = A u + e    e about N(P^-1 o, P^-1)     A, P, o: slopes of its location, and
+ *                                                           curvature and score of its own law
+ *     evidence   g'w - w'J w / 2 - w'C u                    of all that hangs on them
  *
- * where t is what the flow makes of u. For a latent that enters Gaussian data linearly (a
- * regression, correlated effects) that is the exact posterior given K; then H does not depend on
- * v0, and one step is taken, of any length: where it was cut short, for draws of K that fit the
- * data badly, the loss was far above the true one, and its gradients spoilt the optimiser's scales
- * for a thousand steps. Otherwise steps are bounded and repeated.
+ * Integrated over w, with Q = (P + J)^-1, W = Q P A, V = Q C, the evidence of u gains
  *
- * It applies to a latent in plates all of whose children are observed variables inside its plate
- * whose other parents are known when it is drawn. Everything is differentiated again in training,
- * so that what has no second derivative (lgamma of the latent) rules it out. */
-#include "dual/internal.h"
+ *     curvature  A'J W + W'C + C'W - C'V        score  (W - V)'g - (A'J + C') Q o
+ *
+ * summed over the instances of w, and given u w is N((W - V) u + Q (g + o), Q). These forms
+ * subtract nothing that nearly cancels when the law is much narrower than what the data say of w,
+ * as at scales near zero (where P and A'P A would swamp the evidence), or much wider. Nodes are
+ * eliminated innermost first; the targets' conditionals, last to first, are the start:
+ *
+ *     v = centre + spread ((W - V) u + L'^-1 t)        L L' = P + J
+ *
+ * where t is what the flow makes of its base draws. For Gaussian laws whose locations and data are
+ * linear in them that is the exact posterior given K, whatever the plates' sizes. Nothing then
+ * depends on the centre, and one step is taken, of any length: where it was cut short, for draws of
+ * K that fit the data badly, the loss was far above the true one, and its gradients spoilt the
+ * optimiser's scales for a thousand steps. Otherwise steps are bounded and repeated.
+ *
+ * Derivatives are the compiler's own (opt_grad), in the program under construction. All is
+ * differentiated again in training, so that what has no second derivative (lgamma of a latent)
+ * rules it out. */
+#include "dual/component.h"
+#include "dual/entries.h"
 #include "opt/opt.h"
 
-enum { MAX_NEWTON = 8, STEPS = 3 };
+enum { STEPS = 3 };
 
 static const double STRIDE = 3;            /* longest step, in spreads of the law given K */
 static const double LEAST_CURVATURE = 0.1; /* of the law's own */
+static const double LOG_2PI = 1.8378770664093454836;
 
-/* ---- does it apply? ---- */
-
-static bool is_child(const Var *var, const Var *of) {
-    for (int i = 0; var->dist && i < var->dist->n_params; i++)
-        if (expr_mentions(var->args[i], of)) return true;
-    return false;
-}
-
-/* A reduction over z's plate ties its instances: then none has a density of its own. */
-static bool reduces(const Expr *e, const Var *of) {
-    if (e->kind == EXPR_VAR) return e->var->value && reduces(e->var->value, of);
-    if (e->kind == EXPR_OVER && expr_mentions(e, of)) return true;
-    for (int i = 0; i < e->n_args; i++)
-        if (reduces(e->args[i], of)) return true;
-    return false;
-}
-
-static bool ties(const Var *child, const Var *of) {
-    for (int i = 0; i < child->dist->n_params; i++)
-        if (reduces(child->args[i], of)) return true;
-    return false;
-}
-
-bool newton_applies(const Build *b, const Var *z) {
-    Type free = model_free_type(z);
-    int children = 0;
-    if (!is_structured(b) || b->options.no_exact || !z->type.plate) return false;
-    if (event_size(&free) > MAX_NEWTON || !arguments_known(b, z, -1, NULL)) return false;
-    for (int i = 0; i < b->model->vars.n; i++) {
-        const Var *var = b->model->vars.data[i];
-        if (!is_child(var, z)) continue;
-        children++;
-        if (var->kind != VAR_OBSERVED || !arguments_known(b, var, -1, z) || ties(var, z) ||
-            !plate_within(var->type.plate, z->type.plate))
-            return false;
-    }
-    return children > 0;
-}
-
-/* ---- the density around one point ---- */
-
-typedef struct Point {
-    Build *b;
-    const Var *z;
+typedef struct Node {
+    const Var *var;
     AxisId flat, axes[IR_MAX_AXES]; /* of an instance, then flat */
     int n_axes;                     /* without flat */
-    int64_t size;
-} Point;
+    int first, size;                /* its entries among those of the component */
+    IrValue here;                   /* over axes and flat: where it is expanded */
+} Node;
 
-/* log p(z = link(v), its children | K) + log |dz/dv|, over all instances: a scalar. */
-static IrValue density_at(const Point *at, IrValue v) {
-    Build *b = at->b;
+/* Matrices are [n * n] over the entries of all nodes, each over what instances it varies with. */
+struct Newton {
+    Build *b;
+    const Component *c;
+    AxisId copies; /* of the data sets: draws, or trials of what is given (log_evidence) */
+    int n;
+    Node node[MAX_NODES];
+    const Node *owner[MAX_ENTRIES];
+    IrValue spread[MAX_ENTRIES];
+    IrValue score[MAX_ENTRIES], law_score[MAX_ENTRIES]; /* g, o */
+    IrValue *evidence, *law, *slopes;                   /* J and C, P, A */
+    IrValue *factor, *gain;                             /* L, W - V */
+    IrValue offset[MAX_ENTRIES];                        /* Q (g + o) */
+    bool quadratic;
+};
+
+static IrValue *at(const Newton *s, IrValue *matrix, int i, int k) {
+    return &matrix[i * s->n + k];
+}
+
+static int end_of(const Node *node) {
+    return node->first + node->size;
+}
+
+/* ---- values of the nodes, and what rests on them ---- */
+
+static Val *saved_values(const Build *b) {
+    Val *values = arena_array(b->arena, Val, b->model->vars.n + 1);
+    memcpy(values, b->value, sizeof *values * (size_t)b->model->vars.n);
+    return values;
+}
+
+/* Forgets the nodes' values, and lets that rest on them. */
+static void restore_values(Build *b, const Val *values) {
+    memcpy(b->value, values, sizeof *values * (size_t)b->model->vars.n);
+}
+
+static Val free_value(Build *b, const Node *node, IrValue v) {
+    Type type = model_free_type(node->var);
+    return unflatten(b, v, node->flat, 0, &type);
+}
+
+static void set_value(Build *b, const Node *node, IrValue v) {
+    b->value[node->var->index] = lower_link(b, node->var, LINK_FORWARD, free_value(b, node, v));
+}
+
+static Val to_free(Build *b, const Var *var, Val value) {
+    return lower_link(b, var, LINK_INVERSE, value);
+}
+
+/* Every node at the centre of its law, given K and the nodes after it at theirs. */
+static void start_at_centres(Newton *s) {
+    Build *b = s->b;
+    Val *outer = saved_values(b);
+    IrValue centre[MAX_NODES];
+    for (int k = s->c->n - 1; k >= 0; k--) {
+        Node *node = &s->node[k];
+        Gaussian law;
+        lower_centre_and_spread(b, node->var, to_free, &law.centre, &law.spread.v);
+        law.spread.n_dims = law.centre.n_dims;
+        memcpy(law.spread.dims, law.centre.dims, sizeof law.spread.dims);
+        law.spread.v = ir_max(b->p, law.spread.v, number(b, 1e-6));
+        centre[k] = flatten(b, law.centre, node->flat);
+        IrValue spread = along(b, flatten(b, law.spread, node->flat), &node->flat, 1);
+        for (int i = 0; i < node->size; i++)
+            s->spread[node->first + i] = entry_of(b, spread, node->flat, i);
+        set_value(b, node, centre[k]);
+    }
+    restore_values(b, outer);
+    for (int k = 0; k < s->c->n; k++)
+        s->node[k].here = ir_spread(b->p, centre[k], s->node[k].axes, s->node[k].n_axes + 1);
+}
+
+/* ---- derivatives ---- */
+
+/* Summed over all instances of `node`. */
+static IrValue total(Build *b, const Node *node, IrValue v) {
+    return ir_sum(b->p, along(b, v, node->axes, node->n_axes), node->axes, node->n_axes);
+}
+
+/* log p of the data that hang on the nodes: [data, copies]. */
+static IrValue log_data(const Newton *s) {
+    Build *b = s->b;
     IrProgram *p = b->p;
-    const Var *z = at->z;
     const IrValue first = p->ops.n;
-    Type type = model_free_type(z);
-    Val free = unflatten(b, v, at->flat, 0, &type);
-    size_t bytes = sizeof *b->value * (size_t)b->model->vars.n;
-    Val *outer = arena_array(b->arena, Val, b->model->vars.n);
-    memcpy(outer, b->value, bytes); /* lets that rest on z must be forgotten afterwards */
-    b->value[z->index] = lower_link(b, z, LINK_FORWARD, free);
-    Val jacobian = lower_link(b, z, LINK_LOG_JACOBIAN, free);
+    IrValue sum = number(b, 0);
+    for (int k = 0; k < s->c->n; k++) set_value(b, &s->node[k], s->node[k].here);
+    for (int i = 0; i < b->model->vars.n; i++) {
+        const Var *var = b->model->vars.data[i];
+        if (component_holds(s->c, var) || !component_enters(s->c, var)) continue;
+        IrValue own = lower_log_prob(b, var, b->value[var->index]);
+        sum = ir_add(p, sum, sum_over_plates(b, own, var->type.plate));
+    }
+    return along(b, opt_statistics_of(p, first, sum), (AxisId[]){b->data, s->copies}, 2);
+}
+
+/* log p(node | those after it) + log |dz/dv|, by instance. */
+static IrValue log_law(const Newton *s, const Node *node) {
+    Build *b = s->b;
+    IrProgram *p = b->p;
+    Val jacobian = lower_link(b, node->var, LINK_LOG_JACOBIAN, free_value(b, node, node->here));
     AxisId events[MAX_DIMS];
     int n = event_axes(b, &jacobian, events);
     IrValue sum = n ? ir_sum(p, along(b, jacobian.v, events, n), events, n) : jacobian.v;
-    sum = ir_add(p, sum, lower_log_prob(b, z, b->value[z->index]));
-    for (int i = 0; i < b->model->vars.n; i++) {
-        const Var *child = b->model->vars.data[i];
-        if (!is_child(child, z)) continue;
-        IrValue own = lower_log_prob(b, child, b->value[child->index]);
-        sum = ir_add(p, sum, sum_up_to(b, own, child->type.plate, z->type.plate));
-    }
-    memcpy(b->value, outer, bytes);
-    sum = opt_statistics_of(p, first, sum);
-    return ir_sum(p, along(b, sum, at->axes, at->n_axes), at->axes, at->n_axes);
+    return ir_add(p, sum, lower_log_prob(b, node->var, b->value[node->var->index]));
 }
 
-/* Does `v` follow from `from`? */
-static bool depends_on(const IrProgram *p, IrValue v, IrValue from) {
+/* Does `v` follow from where any node is expanded? */
+static bool depends_on_point(const Newton *s, IrValue v) {
+    const IrProgram *p = s->b->p;
+    IrValue from = s->node[0].here;
+    for (int k = 1; k < s->c->n; k++)
+        if (s->node[k].here < from) from = s->node[k].here;
     if (v < from) return false;
     bool *depends = arena_array(p->arena, bool, v - from + 1);
-    depends[0] = true;
-    for (IrValue i = from + 1; i <= v; i++) {
+    for (int k = 0; k < s->c->n; k++)
+        if (s->node[k].here <= v) depends[s->node[k].here - from] = true;
+    for (IrValue i = from; i <= v; i++) {
         const IrOp *op = &p->ops.data[i];
         for (int k = 0; k < op->n_args; k++)
             if (op->args[k] >= from && depends[op->args[k] - from]) depends[i - from] = true;
@@ -114,123 +174,388 @@ static bool depends_on(const IrProgram *p, IrValue v, IrValue from) {
     return depends[v - from];
 }
 
-static bool has_no_second_derivative(const IrProgram *p, IrValue from) {
-    for (IrValue v = from; v < p->ops.n; v++)
-        if (p->ops.data[v].opcode == OP_DIGAMMA) return true;
-    return false;
+/* Score and curvature, in units of the spreads, of a log density with respect to nodes [0, last]:
+ * those of the last one, its rows and columns with the others. `raw`: its gradient. */
+static void add_curvature(Newton *s, int last, IrValue raw, bool law, IrValue *score,
+                          IrValue *matrix) {
+    Build *b = s->b;
+    IrProgram *p = b->p;
+    const Node *node = &s->node[last];
+    int from = law ? last : 0;
+    IrValue here[MAX_NODES], column[MAX_NODES];
+    for (int k = from; k <= last; k++) here[k - from] = s->node[k].here;
+    for (int j = 0; j < node->size; j++) {
+        int to = node->first + j;
+        IrValue slope = entry_of(b, raw, node->flat, j);
+        score[to] = entry_mul(b, slope, s->spread[to]);
+        if (slope == IR_NONE) continue;
+        /* not `slope`: what reads an entry looks through the spreading of the point */
+        IrValue sum = total(b, node, ir_pick(p, raw, node->flat, j));
+        opt_grad(p, sum, here, last - from + 1, column);
+        for (int k = from; k <= last; k++) {
+            const Node *other = &s->node[k];
+            s->quadratic &= !depends_on_point(s, column[k - from]);
+            for (int i = k == last ? j : 0; i < other->size; i++) {
+                IrValue h = entry_of(b, column[k - from], other->flat, i);
+                if (h != IR_NONE) h = ir_neg(p, h);
+                h = entry_mul(b, entry_mul(b, h, s->spread[to]), s->spread[other->first + i]);
+                *at(s, matrix, other->first + i, to) = *at(s, matrix, to, other->first + i) = h;
+            }
+        }
+    }
 }
 
-/* Score and curvature at v, in units of `spread`: score[i], curvature[i * size + j] for j <= i,
- * over instances. false: not to be had. */
-static bool expand(const Point *at, IrValue v, IrValue spread, IrValue *score, IrValue *curvature,
-                   bool *quadratic) {
-    Build *b = at->b;
+/* How the location of node k's law moves with the nodes after it, at every instance of node k: of
+ * these copies are made there. */
+static void find_slopes(Newton *s, int k) {
+    Build *b = s->b;
     IrProgram *p = b->p;
-    int64_t n = at->size;
-    IrValue from = p->ops.n, g, column;
-    IrValue here = ir_spread(p, v, at->axes, at->n_axes + 1);
-    opt_grad(p, density_at(at, here), &here, 1, &g);
-    if (has_no_second_derivative(p, from)) return false;
-    *quadratic = true;
-    g = ir_mul(p, g, spread);
-    for (int64_t j = 0; j < n; j++) {
-        score[j] = ir_pick(p, g, at->flat, j);
-        IrValue sum = ir_sum(p, along(b, score[j], at->axes, at->n_axes), at->axes, at->n_axes);
-        opt_grad(p, sum, &here, 1, &column);
-        *quadratic &= !depends_on(p, column, here);
-        column = ir_neg(p, ir_mul(p, column, spread));
-        for (int64_t i = j; i < n; i++) curvature[i * n + j] = ir_pick(p, column, at->flat, i);
+    const Node *node = &s->node[k];
+    const Var *var = node->var;
+    if (!component_has_parents(s->c, var)) return;
+    Val *outer = saved_values(b);
+    IrValue copy[MAX_NODES], slope[MAX_NODES];
+    int n = 0;
+    for (int m = k + 1; m < s->c->n; m++, n++) {
+        const Node *parent = &s->node[m];
+        copy[n] = ir_spread(p, parent->here, node->axes, node->n_axes);
+        set_value(b, parent, copy[n]);
     }
+    Val location = lower_expr(b, var->args[location_param(var->dist)]);
+    location.n_dims = var->type.n_dims; /* one number for all entries: repeated */
+    memcpy(location.dims, var->type.dims, sizeof location.dims);
+    IrValue v = flatten(b, to_free(b, var, location), node->flat);
+    for (int i = 0; i < node->size; i++) {
+        opt_grad(p, total(b, node, ir_pick(p, v, node->flat, i)), copy, n, slope);
+        for (int m = k + 1; m < s->c->n; m++)
+            for (int j = 0; j < s->node[m].size; j++) {
+                int from = s->node[m].first + j, to = node->first + i;
+                s->quadratic &= !depends_on_point(s, slope[m - k - 1]);
+                IrValue a = entry_of(b, slope[m - k - 1], s->node[m].flat, j);
+                a = entry_mul(b, a, s->spread[from]);
+                *at(s, s->slopes, to, from) = a == IR_NONE ? a : ir_div(p, a, s->spread[to]);
+            }
+    }
+    restore_values(b, outer);
+}
+
+static void clear(IrValue *x, int n) {
+    for (int i = 0; i < n; i++) x[i] = IR_NONE;
+}
+
+/* Everything at the present point. false: it is not to be had. */
+static bool expand(Newton *s) {
+    Build *b = s->b;
+    IrProgram *p = b->p;
+    IrValue from = p->ops.n, here[MAX_NODES], raw[MAX_NODES];
+    Val *outer = saved_values(b);
+    IrValue *const matrices[] = {s->evidence, s->law, s->slopes, s->factor, s->gain};
+    for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++) clear(matrices[i], s->n * s->n);
+    s->quadratic = true;
+    for (int k = 0; k < s->c->n; k++) here[k] = s->node[k].here;
+    IrValue all = ir_sum(p, log_data(s), (AxisId[]){b->data, s->copies}, 2);
+    opt_grad(p, all, here, s->c->n, raw);
+    for (int k = 0; k < s->c->n; k++) {
+        IrValue own;
+        add_curvature(s, k, raw[k], false, s->score, s->evidence);
+        IrValue law = total(b, &s->node[k], log_law(s, &s->node[k]));
+        opt_grad(p, law, &here[k], 1, &own);
+        add_curvature(s, k, own, true, s->law_score, s->law);
+    }
+    restore_values(b, outer);
+    for (int k = 0; k < s->c->n; k++) find_slopes(s, k);
+    for (IrValue v = from; v < p->ops.n; v++)
+        if (p->ops.data[v].opcode == OP_DIGAMMA) return false;
     return true;
 }
 
-/* ---- small triangles, entry by entry ---- */
+/* ---- elimination ---- */
 
-/* L with L L' = H, its pivots kept positive: exact where H is. */
-static void factor(Build *b, const IrValue *h, int64_t n, IrValue *l) {
-    IrProgram *p = b->p;
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j <= i; j++) {
-            IrValue sum = h[i * n + j];
-            for (int64_t k = 0; k < j; k++)
-                sum = ir_sub(p, sum, ir_mul(p, l[i * n + k], l[j * n + k]));
-            l[i * n + j] = i == j ? ir_sqrt(p, ir_max(p, sum, number(b, LEAST_CURVATURE)))
-                                  : ir_div(p, sum, l[j * n + j]);
+static IrValue dot(Build *b, const IrValue *x, const IrValue *y, int n) {
+    IrValue sum = IR_NONE;
+    for (int i = 0; i < n; i++) sum = entry_add(b, sum, entry_mul(b, x[i], y[i]));
+    return sum;
+}
+
+/* What one node is to a later entry u: columns of A, C, W, V, W - V and J A. */
+typedef struct Column {
+    int u;
+    IrValue a[MAX_NODE], c[MAX_NODE], w[MAX_NODE], v[MAX_NODE], gain[MAX_NODE], ja[MAX_NODE];
+} Column;
+
+/* Block `matrix` of the node times x. */
+static void times_block(const Newton *s, const Node *node, IrValue *matrix, const IrValue *x,
+                        IrValue *out) {
+    for (int i = 0; i < node->size; i++) {
+        out[i] = IR_NONE;
+        for (int k = 0; k < node->size; k++) {
+            IrValue h = *at(s, matrix, node->first + i, node->first + k);
+            out[i] = entry_add(s->b, out[i], entry_mul(s->b, h, x[k]));
         }
-}
-
-/* x becomes L^-1 x. */
-static void solve_lower(Build *b, const IrValue *l, int64_t n, IrValue *x) {
-    IrProgram *p = b->p;
-    for (int64_t i = 0; i < n; i++) {
-        for (int64_t k = 0; k < i; k++) x[i] = ir_sub(p, x[i], ir_mul(p, l[i * n + k], x[k]));
-        x[i] = ir_div(p, x[i], l[i * n + i]);
     }
 }
 
-/* x becomes L'^-1 x. */
-static void solve_upper(Build *b, const IrValue *l, int64_t n, IrValue *x) {
-    IrProgram *p = b->p;
-    for (int64_t i = n - 1; i >= 0; i--) {
-        for (int64_t k = i + 1; k < n; k++) x[i] = ir_sub(p, x[i], ir_mul(p, l[k * n + i], x[k]));
-        x[i] = ir_div(p, x[i], l[i * n + i]);
+static void solve(Build *b, const IrValue *l, int n, IrValue *x) {
+    entries_solve_lower(b, l, n, x);
+    entries_solve_upper(b, l, n, x);
+}
+
+static bool fill_column(Newton *s, const Node *node, const IrValue *l, int u, Column *col) {
+    Build *b = s->b;
+    bool any = false;
+    col->u = u;
+    for (int i = 0; i < node->size; i++) {
+        col->a[i] = *at(s, s->slopes, node->first + i, u);
+        col->c[i] = col->v[i] = *at(s, s->evidence, node->first + i, u);
+        any |= col->a[i] != IR_NONE || col->c[i] != IR_NONE;
+    }
+    if (!any) return false;
+    times_block(s, node, s->law, col->a, col->w);
+    times_block(s, node, s->evidence, col->a, col->ja);
+    solve(b, l, node->size, col->w);
+    solve(b, l, node->size, col->v);
+    for (int i = 0; i < node->size; i++)
+        *at(s, s->gain, node->first + i, u) = col->gain[i] = entry_sub(b, col->w[i], col->v[i]);
+    return true;
+}
+
+/* coefficient * x summed from the instances of `plate` up to those of `outer`; the coefficient
+ * where it has the axis, else outside the sum. */
+static IrValue carried(Build *b, IrValue coefficient, IrValue x, const Plate *plate,
+                       const Plate *outer) {
+    if (coefficient == IR_NONE || x == IR_NONE) return IR_NONE;
+    for (const Plate *q = plate; q != outer; q = q->parent) {
+        if (coefficient != IR_NONE && ir_has_axis(b->p, coefficient, b->plate[q->index])) {
+            x = entry_mul(b, coefficient, x);
+            coefficient = IR_NONE;
+        }
+        x = sum_up_to(b, x, q, q->parent);
+    }
+    return coefficient == IR_NONE ? x : entry_mul(b, coefficient, x);
+}
+
+/* What the node's evidence says of two later entries together. */
+static void add_to_curvature(Newton *s, const Node *node, const Column *x, const Column *y) {
+    Build *b = s->b;
+    IrValue term = dot(b, x->ja, y->w, node->size);
+    term = entry_add(b, term, dot(b, x->w, y->c, node->size));
+    term = entry_add(b, term, dot(b, x->c, y->gain, node->size));
+    if (term == IR_NONE) return;
+    const Plate *px = s->owner[x->u]->var->type.plate, *py = s->owner[y->u]->var->type.plate;
+    term = sum_up_to(b, term, node->var->type.plate, plate_within(px, py) ? px : py);
+    term = entry_add(b, *at(s, s->evidence, x->u, y->u), term);
+    *at(s, s->evidence, x->u, y->u) = *at(s, s->evidence, y->u, x->u) = term;
+}
+
+static void add_to_score(Newton *s, const Node *node, const Column *x, const IrValue *qo) {
+    Build *b = s->b;
+    const Plate *plate = node->var->type.plate, *outer = s->owner[x->u]->var->type.plate;
+    IrValue *score = &s->score[x->u];
+    for (int i = 0; i < node->size; i++) {
+        IrValue g = s->score[node->first + i], h = entry_add(b, x->ja[i], x->c[i]);
+        *score = entry_add(b, *score, carried(b, x->gain[i], g, plate, outer));
+        *score = entry_sub(b, *score, carried(b, h, qo[i], plate, outer));
     }
 }
 
-static IrValue gather(Build *b, AxisId flat, const IrValue *x, int64_t n) {
-    IrValue all = IR_NONE;
-    for (int64_t i = 0; i < n; i++) {
-        IrValue placed = ir_place(b->p, x[i], flat, i);
-        all = all == IR_NONE ? placed : ir_add(b->p, all, placed);
+/* Integrates node k out: what hangs on it becomes evidence of the nodes after it. */
+static void eliminate(Newton *s, int k) {
+    Build *b = s->b;
+    const Node *node = &s->node[k];
+    int size = node->size, n_columns = 0;
+    IrValue h[MAX_NODE * MAX_NODE], qo[MAX_NODE], l[MAX_NODE * MAX_NODE];
+    Column *columns = arena_array(b->arena, Column, s->n);
+    for (int i = 0; i < size; i++)
+        for (int j = 0; j <= i; j++) {
+            int to = node->first + i, from = node->first + j;
+            h[i * size + j] = entry_add(b, *at(s, s->law, to, from), *at(s, s->evidence, to, from));
+            if (i == j && h[i * size + j] == IR_NONE) h[i * size + j] = number(b, 0);
+        }
+    entries_factor(b, h, size, number(b, LEAST_CURVATURE), l);
+    for (int i = 0; i < size; i++) {
+        for (int j = 0; j <= i; j++)
+            *at(s, s->factor, node->first + i, node->first + j) = l[i * size + j];
+        qo[i] = s->law_score[node->first + i];
+        s->offset[node->first + i] = entry_add(b, s->score[node->first + i], qo[i]);
     }
-    return all;
+    solve(b, l, size, qo);
+    solve(b, l, size, &s->offset[node->first]);
+    for (int u = end_of(node); u < s->n; u++)
+        n_columns += fill_column(s, node, l, u, &columns[n_columns]);
+    for (int x = 0; x < n_columns; x++) {
+        add_to_score(s, node, &columns[x], qo);
+        for (int y = 0; y <= x; y++) add_to_curvature(s, node, &columns[x], &columns[y]);
+    }
 }
 
 /* ---- the start ---- */
 
-/* A step from v to where the expansion has its mode. */
-static IrValue step_from(const Point *at, IrValue v, IrValue spread, const IrValue *score,
-                         const IrValue *l, bool bounded) {
-    Build *b = at->b;
-    IrProgram *p = b->p;
-    IrValue x[MAX_NEWTON];
-    memcpy(x, score, sizeof *x * (size_t)at->size);
-    solve_lower(b, l, at->size, x);
-    solve_upper(b, l, at->size, x);
-    for (int64_t i = 0; i < at->size && bounded; i++)
-        x[i] = ir_max(p, ir_min(p, x[i], number(b, STRIDE)), number(b, -STRIDE));
-    return ir_add(p, v, ir_mul(p, spread, gather(b, at->flat, x, at->size)));
+/* (W - V) u of the node's entry i, plus what else moves it. */
+static IrValue moved(const Newton *s, const Node *node, int i, const IrValue *deviation,
+                     IrValue other) {
+    for (int u = end_of(node); u < s->n; u++)
+        other = entry_add(s->b, other,
+                          entry_mul(s->b, *at(s, s->gain, node->first + i, u), deviation[u]));
+    return other;
 }
 
-bool newton_start(Build *b, const Var *z, AxisId flat, const Gaussian *prior, Newton *start) {
-    Type free = model_free_type(z);
-    Point at = {.b = b, .z = z, .flat = flat, .size = event_size(&free)};
-    at.n_axes = instance_axes(b, z->type.plate, true, at.axes);
-    at.axes[at.n_axes] = flat;
-    IrValue v = flatten(b, prior->centre, flat), score[MAX_NEWTON];
-    IrValue curvature[MAX_NEWTON * MAX_NEWTON];
-    start->size = at.size;
-    start->spread = along(b, flatten(b, prior->spread, flat), &flat, 1);
-    start->factor = arena_array(b->arena, IrValue, at.size * at.size);
-    bool quadratic = false;
-    for (int step = 0; step < STEPS && !quadratic; step++) {
-        if (!expand(&at, v, start->spread, score, curvature, &quadratic)) return false;
-        factor(b, curvature, at.size, start->factor);
-        v = step_from(&at, v, start->spread, score, start->factor, !quadratic);
+static IrValue scaled(Build *b, const Newton *s, int entry, IrValue deviation) {
+    return entry_mul(b, s->spread[entry], deviation);
+}
+
+/* A step of the nodes, or of the targets alone, to where the expansion has its mode. */
+static void step(Newton *s, bool targets_alone) {
+    Build *b = s->b;
+    IrProgram *p = b->p;
+    IrValue deviation[MAX_ENTRIES];
+    int last = targets_alone ? s->c->n - s->c->n_targets : 0;
+    for (int k = s->c->n - 1; k >= last; k--) {
+        Node *node = &s->node[k];
+        IrValue by[MAX_NODE];
+        for (int i = 0; i < node->size; i++) {
+            int entry = node->first + i;
+            IrValue d = moved(s, node, i, deviation, s->offset[entry]);
+            if (!s->quadratic && d != IR_NONE)
+                d = ir_max(p, ir_min(p, d, number(b, STRIDE)), number(b, -STRIDE));
+            deviation[entry] = d;
+            by[i] = scaled(b, s, entry, d);
+        }
+        IrValue shift = entries_gather(b, by, node->size, node->flat);
+        if (shift == IR_NONE) shift = number(b, 0);
+        node->here = ir_spread(p, ir_add(p, node->here, shift), node->axes, node->n_axes + 1);
     }
-    start->centre = v;
+}
+
+static Newton *lay_out(Build *b, const Component *c, AxisId copies) {
+    Newton *s = arena_new_of(b->arena, Newton);
+    s->b = b;
+    s->c = c;
+    s->copies = copies;
+    for (int k = 0; k < c->n; k++) {
+        Node *node = &s->node[k];
+        Type free = model_free_type(c->node[k]);
+        node->var = c->node[k];
+        node->first = s->n;
+        node->size = (int)event_size(&free);
+        node->flat = feature_axis(b, node->size);
+        node->n_axes = instance_axes(b, node->var->type.plate, copies == b->draw, node->axes);
+        if (copies != b->draw) node->axes[node->n_axes++] = copies;
+        node->axes[node->n_axes] = node->flat;
+        for (int i = 0; i < node->size; i++) s->owner[s->n++] = node;
+    }
+    IrValue **const all[] = {&s->evidence, &s->law, &s->slopes, &s->factor, &s->gain};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        *all[i] = arena_array(b->arena, IrValue, s->n * s->n);
+    return s;
+}
+
+static bool expand_and_eliminate(Newton *s) {
+    if (!expand(s)) return false;
+    for (int k = 0; k < s->c->n; k++) eliminate(s, k);
     return true;
 }
 
-IrValue newton_apply(Build *b, const Newton *start, AxisId flat, IrValue t, IrValue *log_det) {
-    IrProgram *p = b->p;
-    IrValue x[MAX_NEWTON];
-    for (int64_t i = 0; i < start->size; i++) {
-        x[i] = ir_pick(p, t, flat, i);
-        *log_det = ir_sub(p, *log_det, ir_log(p, start->factor[i * start->size + i]));
+Newton *newton_start(Build *b, const Component *c) {
+    Newton *s = lay_out(b, c, b->draw);
+    start_at_centres(s);
+    for (int k = 0; k < STEPS && !(k && s->quadratic); k++) {
+        if (k) step(s, false);
+        if (!expand_and_eliminate(s)) return NULL;
     }
-    solve_upper(b, start->factor, start->size, x);
-    *log_det = ir_add(p, *log_det, ir_sum(p, ir_log(p, start->spread), &flat, 1));
-    IrValue w = gather(b, flat, x, start->size);
-    return ir_add(p, start->centre, ir_mul(p, start->spread, w));
+    step(s, true);
+    return s;
+}
+
+/* Every node's Gaussian integral about the mode: p there times (2 pi)^(n/2) |Q|^(1/2). (From
+ * anywhere else the same follows from g and Q, but nothing would be left of it in f32 where the
+ * data are many of their standard deviations away.) */
+IrValue newton_log_evidence(Build *b, const Component *c, AxisId trials) {
+    IrProgram *p = b->p;
+    Newton *s = lay_out(b, c, trials);
+    start_at_centres(s);
+    if (!expand_and_eliminate(s) || !s->quadratic) return IR_NONE;
+    step(s, false);
+    Val *outer = saved_values(b);
+    IrValue sum = log_data(s);
+    for (int k = 0; k < c->n; k++) {
+        const Node *node = &s->node[k];
+        IrValue own = ir_add(p, log_law(s, node), number(b, 0.5 * LOG_2PI * node->size));
+        for (int i = node->first; i < end_of(node); i++) {
+            own = ir_add(p, own, ir_log(p, s->spread[i]));
+            own = ir_sub(p, own, ir_log(p, *at(s, s->factor, i, i)));
+        }
+        sum = ir_add(p, sum, sum_over_plates(b, own, node->var->type.plate));
+    }
+    restore_values(b, outer);
+    return sum;
+}
+
+IrValue newton_centre(const Newton *s, AxisId flat) {
+    const Node *first = &s->node[s->c->n - s->c->n_targets];
+    IrValue all[MAX_ENTRIES];
+    for (const Node *node = first; node < s->node + s->c->n; node++)
+        for (int i = 0; i < node->size; i++)
+            all[node->first - first->first + i] = entry_of(s->b, node->here, node->flat, i);
+    return entries_gather(s->b, all, s->n - first->first, flat);
+}
+
+IrValue newton_apply(const Newton *s, AxisId flat, IrValue t, IrValue *log_det) {
+    Build *b = s->b;
+    IrProgram *p = b->p;
+    const int n_first = s->node[s->c->n - s->c->n_targets].first;
+    IrValue deviation[MAX_ENTRIES], v[MAX_ENTRIES];
+    for (int k = s->c->n - 1; k >= s->c->n - s->c->n_targets; k--) {
+        const Node *node = &s->node[k];
+        IrValue x[MAX_NODE], l[MAX_NODE * MAX_NODE];
+        for (int i = 0; i < node->size; i++) {
+            int entry = node->first + i;
+            x[i] = ir_pick(p, t, flat, entry - n_first);
+            for (int j = 0; j <= i; j++)
+                l[i * node->size + j] = *at(s, s->factor, entry, node->first + j);
+            *log_det = ir_sub(p, *log_det, ir_log(p, l[i * node->size + i]));
+            *log_det = ir_add(p, *log_det, ir_log(p, s->spread[entry]));
+        }
+        entries_solve_upper(b, l, node->size, x);
+        for (int i = 0; i < node->size; i++) {
+            int entry = node->first + i;
+            deviation[entry] = moved(s, node, i, deviation, x[i]);
+            v[entry] = ir_add(p, entry_of(b, node->here, node->flat, i),
+                              scaled(b, s, entry, deviation[entry]));
+        }
+    }
+    return entries_gather(b, &v[n_first], s->n - n_first, flat);
+}
+
+/* Targets last to first, as in newton_apply: what lies after a node is known before it. */
+IrValue newton_undo(const Newton *s, AxisId flat, IrValue v, IrValue *log_det) {
+    Build *b = s->b;
+    IrProgram *p = b->p;
+    const int n_first = s->node[s->c->n - s->c->n_targets].first;
+    IrValue deviation[MAX_ENTRIES], t[MAX_ENTRIES];
+    for (int k = s->c->n - 1; k >= s->c->n - s->c->n_targets; k--) {
+        const Node *node = &s->node[k];
+        IrValue x[MAX_NODE];
+        for (int i = 0; i < node->size; i++) {
+            int entry = node->first + i;
+            IrValue from = entry_of(b, node->here, node->flat, i);
+            deviation[entry] = ir_div(p, entry_sub(b, ir_pick(p, v, flat, entry - n_first), from),
+                                      s->spread[entry]);
+        }
+        for (int i = 0; i < node->size; i++) {
+            int entry = node->first + i;
+            IrValue centre = moved(s, node, i, deviation, IR_NONE);
+            x[i] = entry_sub(b, deviation[entry], centre);
+        }
+        for (int i = 0; i < node->size; i++) { /* L' x */
+            int entry = node->first + i;
+            IrValue sum = IR_NONE;
+            for (int j = i; j < node->size; j++)
+                sum = entry_add(b, sum,
+                                entry_mul(b, *at(s, s->factor, node->first + j, entry), x[j]));
+            t[entry] = sum;
+            *log_det = ir_sub(p, *log_det, ir_log(p, *at(s, s->factor, entry, entry)));
+            *log_det = ir_add(p, *log_det, ir_log(p, s->spread[entry]));
+        }
+    }
+    return entries_gather(b, &t[n_first], s->n - n_first, flat);
 }

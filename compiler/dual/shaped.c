@@ -4,7 +4,7 @@
  * Component i of an event lives on axis "d<i>.<extent>", so that a matrix is transposed by
  * renaming. What has no such form (factorisations, sorting) is unrolled over entries; a row of a
  * matrix on the right of solve is one value. A value may lack axes along which it is constant. */
-#include "dual/internal.h"
+#include "dual/entries.h"
 
 enum { MOST_ROWS = 64 };
 
@@ -104,34 +104,29 @@ static IrValue row(Build *b, const Val *a, int64_t i) {
     return ir_has_axis(b->p, a->v, rows) ? ir_pick(b->p, a->v, rows, i) : a->v;
 }
 
-/* rows[i] side by side along axis d<dim>; what is IR_NONE is zero. */
+/* rows[i] side by side along axis d<dim>. */
 static IrValue side_by_side(Build *b, const IrValue *rows, int64_t n, int dim) {
-    IrValue all = IR_NONE;
-    for (int64_t i = 0; i < n; i++) {
-        if (rows[i] == IR_NONE) continue;
-        IrValue placed = ir_place(b->p, rows[i], event_axis(b, dim, n), i);
-        all = all == IR_NONE ? placed : ir_add(b->p, all, placed);
-    }
-    return all;
+    return entries_gather(b, rows, n, event_axis(b, dim, n));
 }
 
 static IrValue less_product(Build *b, IrValue from, IrValue x, IrValue y) {
     return ir_sub(b->p, from, ir_mul(b->p, x, y));
 }
 
-static Val cholesky(Build *b, const Val *a) {
-    IrProgram *p = b->p;
+/* The lower triangle of a matrix, entry by entry. */
+static IrValue *triangle(Build *b, const Val *a) {
     int64_t n = a->dims[0];
-    IrValue *l = arena_array(b->arena, IrValue, n * n), *rows = arena_array(b->arena, IrValue, n);
-    for (int64_t i = 0; i < n; i++) {
-        for (int64_t j = 0; j < n; j++) l[i * n + j] = IR_NONE;
-        for (int64_t j = 0; j <= i; j++) {
-            IrValue sum = entry(b, a, i, j);
-            for (int64_t k = 0; k < j; k++) sum = less_product(b, sum, l[i * n + k], l[j * n + k]);
-            l[i * n + j] = i == j ? ir_sqrt(p, sum) : ir_div(p, sum, l[j * n + j]);
-        }
-        rows[i] = side_by_side(b, l + i * n, n, 1);
-    }
+    IrValue *l = arena_array(b->arena, IrValue, n * n);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < n; j++) l[i * n + j] = j <= i ? entry(b, a, i, j) : IR_NONE;
+    return l;
+}
+
+static Val cholesky(Build *b, const Val *a) {
+    int64_t n = a->dims[0];
+    IrValue *l = triangle(b, a), *rows = arena_array(b->arena, IrValue, n);
+    entries_factor(b, l, n, IR_NONE, l);
+    for (int64_t i = 0; i < n; i++) rows[i] = side_by_side(b, l + i * n, n, 1);
     return (Val){.v = side_by_side(b, rows, n, 0), .n_dims = 2, .dims = {n, n}};
 }
 
@@ -144,11 +139,8 @@ static Val from_rows(Build *b, const IrValue *rows, const Val *like) {
 static Val solve_lower(Build *b, const Val *l, const Val *right) {
     int64_t n = l->dims[0];
     IrValue *x = arena_array(b->arena, IrValue, n);
-    for (int64_t i = 0; i < n; i++) {
-        x[i] = row(b, right, i);
-        for (int64_t k = 0; k < i; k++) x[i] = less_product(b, x[i], entry(b, l, i, k), x[k]);
-        x[i] = ir_div(b->p, x[i], entry(b, l, i, i));
-    }
+    for (int64_t i = 0; i < n; i++) x[i] = row(b, right, i);
+    entries_solve_lower(b, triangle(b, l), n, x);
     return from_rows(b, x, right);
 }
 

@@ -50,8 +50,14 @@ typedef struct GuideState {
 /* ---- affine.c ---- */
 typedef struct Affine {
     IrValue shift, log_scale; /* over the flat axis */
-    Bend bend;
 } Affine;
+
+/* The Gaussians that an affine map starts from, over the flat axis. */
+typedef struct Fusion {
+    IrValue v0, s0, moment, error;
+    double *has; /* by number: is there a moment? */
+    int n_moments;
+} Fusion;
 
 /* Adds latent i's value to *sum (IR_NONE: nothing yet), in its stretch of the flat axis. */
 void add_flat(Build *b, const Template *t, IrValue *sum, int i, Val val);
@@ -59,8 +65,10 @@ void add_flat(Build *b, const Template *t, IrValue *sum, int i, Val val);
  * over the flat axis. */
 void corrections(Build *b, const Template *t, const Blocks *context, IrValue hidden,
                  IrValue out[6]);
-/* The affine map of a template that does not start by Newton steps. */
-Affine affine_of(GuideState *g, const Template *t, const Blocks *context, IrValue hidden);
+/* The affine map of a template that starts by neither Newton steps nor in stages. */
+Affine affine_of(GuideState *g, const Template *t, const IrValue correct[6]);
+Fusion fusion_of(GuideState *g, const Template *t);
+Affine fused_affine(Build *b, const Template *t, const Fusion *f, const IrValue correct[6]);
 
 /* The published affine map: shift + L u, L lower triangular with the exponential of its diagonal,
  * from two small networks of the encoding. */
@@ -73,5 +81,14 @@ PaperAffine paper_affine(GuideState *g, const Template *t, const Blocks *context
 /* Either way, row by row; adds the sum of log-diagonals to *log_det (IR_NONE: 0). */
 IrValue paper_apply(Build *b, const Template *t, const PaperAffine *a, Way way, IrValue from,
                     IrValue *log_det);
+
+/* ---- stages.c ---- */
+/* The last map of a flow, from what the bend leaves to unconstrained values, or back; with its
+ * corrections. Adds log |dv/dy| to *log_det. Drawn in stages the latents get their values here,
+ * and IR_NONE is returned. */
+IrValue last_map(GuideState *g, const Template *t, const IrValue correct[6], Way way, IrValue from,
+                 IrValue *log_det);
+/* Gives the template's latent `i` its value, v being over the flat axis. */
+void settle(GuideState *g, const Template *t, int i, IrValue v);
 
 #endif

@@ -15,6 +15,10 @@ typedef struct GaussianEffects {
 } GaussianEffects;
 double exact_gaussian_effects(const GaussianEffects *model, const double *x);
 
+/* The same with s_mu, s_g and s_x unknown: half-normal, of the scales that `model` holds. A sum
+ * over a grid of their logarithms, to about 1e-4. */
+double exact_unknown_scales(const GaussianEffects *model, const double *x);
+
 /* a_d ~ Gamma(1, rate), b_nd ~ Laplace(a_d, scale). The joint density is piecewise exponential in
  * a, so the evidence is a sum over the intervals between sorted observations. b: [obs][dims]. */
 typedef struct LaplaceShift {

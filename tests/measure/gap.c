@@ -1,18 +1,18 @@
 /* gap.c -- how far ELBOs stay below exact evidences.
  *
  *     gap MODEL DATA.bin ELBO.json...   one file of `elbo --batch --json` per trained model, on the
- *                                       same data; MODEL is gre, gre_wide, nc or many_groups
+ *                                       same data; MODEL is one of those listed below
  *     gap MODEL DATA.bin                prints the evidences alone, one a line
+ *     gap MODEL@S_X,OBS DATA.bin ...    with this noise and number of observations in each group
  *
  * Prints `MEAN SE WORST KHAT SEED-MEANS...`: the gap in nats over data sets (the mean over files
  * first), its standard error over data sets, the largest of one data set, the largest k-hat, and
- * the mean gap of each file. The models are the files of the same names in examples/ as they stand;
- * the number of groups follows from the data, and many_groups has 4 observations in each.
+ * the mean gap of each file. The models are the files of the same names in examples/ and
+ * tests/models/ as they stand; the number of groups follows from the data, and many_groups has 4
+ * observations in each.
  */
 #include "json.h"
 #include "tests/exact/exact.h"
-
-#include <stdbool.h>
 
 enum { MAX_FILES = 64 };
 
@@ -39,34 +39,41 @@ static Elbos read_elbos(const char *path) {
     return e;
 }
 
-static double gre_wide_evidence(const double *x, int groups) {
-    return exact_gaussian_effects(&(GaussianEffects){groups, 50, 128, 0.5, 0.5, 0.1}, x);
+static double effects_evidence(const GaussianEffects *model, const double *x) {
+    return exact_gaussian_effects(model, x);
 }
 
-static double gre_evidence(const double *x, int groups) {
-    return exact_gaussian_effects(&(GaussianEffects){groups, 50, 2, 0.5, 0.5, 0.1}, x);
+static double unknown_scales_evidence(const GaussianEffects *model, const double *x) {
+    return exact_unknown_scales(model, x);
 }
 
-enum { OBS = 4 }; /* of many_groups, in each group */
-
-static double many_groups_evidence(const double *x, int groups) {
-    return exact_gaussian_effects(&(GaussianEffects){groups, OBS, 1, 0.5, 0.5, 0.1}, x);
-}
-
-static double nc_evidence(const double *b, int samples) {
-    return exact_laplace_shift(&(LaplaceShift){samples, 2, 0.5, 0.3}, b);
+static double nc_evidence(const GaussianEffects *model, const double *b) {
+    return exact_laplace_shift(&(LaplaceShift){model->groups, 2, 0.5, 0.3}, b);
 }
 
 typedef struct KnownModel {
     const char *name;
-    int numbers, instances; /* data of one instance of the outermost plate; instances by default */
-    double (*evidence)(const double *x, int instances);
+    GaussianEffects model; /* groups: instances of the outermost plate, by default */
+    double (*evidence)(const GaussianEffects *model, const double *x);
 } KnownModel;
 
-static const KnownModel models[] = {{"gre", 100, 3, gre_evidence},
-                                    {"gre_wide", 6400, 3, gre_wide_evidence},
-                                    {"nc", 2, 10, nc_evidence},
-                                    {"many_groups", OBS, 11, many_groups_evidence}};
+static const KnownModel models[] = {
+    {"gre", {3, 50, 2, 0.5, 0.5, 0.1}, effects_evidence},
+    {"gre_wide", {3, 50, 128, 0.5, 0.5, 0.1}, effects_evidence},
+    {"gre_unknown_scales", {3, 50, 2, 0.5, 0.5, 0.1}, unknown_scales_evidence},
+    {"nc", {.groups = 10, .obs = 1, .dims = 2}, nc_evidence},
+    {"many_groups", {11, 4, 1, 0.5, 0.5, 0.1}, effects_evidence}};
+
+/* MODEL or MODEL@S_X,OBS; fails on what is neither. */
+static KnownModel model_named(const char *text) {
+    size_t n = strcspn(text, "@");
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        KnownModel m = models[i];
+        if (strncmp(text, m.name, n) || m.name[n]) continue;
+        if (!text[n] || sscanf(text + n, "@%lf,%d", &m.model.s_x, &m.model.obs) == 2) return m;
+    }
+    fail("usage: gap MODEL[@S_X,OBS] DATA.bin [ELBO.json ...]; gap.c lists the models");
+}
 
 /* One data set of the file, widened. */
 static void widen(const char *raw, size_t set, size_t numbers, double *x) {
@@ -77,13 +84,14 @@ static void widen(const char *raw, size_t set, size_t numbers, double *x) {
     }
 }
 
-/* Instances of the outermost plate in each of `sets` data sets (0: find out how many sets). */
-static int instances_per_set(const KnownModel *m, size_t total, int *sets) {
-    if (!*sets) *sets = (int)(total / (size_t)(m->numbers * m->instances));
+/* The outermost plate's instances in each of `sets` data sets (0: find out how many sets). */
+static void find_groups(KnownModel *m, size_t total, int *sets) {
+    size_t each = (size_t)(m->model.obs * m->model.dims);
+    if (!*sets) *sets = (int)(total / (each * (size_t)m->model.groups));
     size_t numbers = *sets ? total / (size_t)*sets : 0;
-    if (!numbers || total % (size_t)*sets || numbers % (size_t)m->numbers)
+    if (!numbers || total % (size_t)*sets || numbers % each)
         fail("the data do not divide into data sets of this model");
-    return (int)numbers / m->numbers;
+    m->model.groups = (int)(numbers / each);
 }
 
 static void print_gaps(const Elbos *file, int n_files, const double *log_p, int sets) {
@@ -108,11 +116,8 @@ static void print_gaps(const Elbos *file, int n_files, const double *log_p, int 
 }
 
 int main(int argc, char **argv) {
-    const KnownModel *m = NULL;
-    for (size_t i = 0; argc > 2 && i < sizeof models / sizeof *models; i++)
-        if (!strcmp(argv[1], models[i].name)) m = &models[i];
-    if (!m || argc > 3 + MAX_FILES)
-        fail("usage: gap gre|gre_wide|nc|many_groups DATA.bin [ELBO.json ...]");
+    if (argc < 3 || argc > 3 + MAX_FILES) fail("usage: gap MODEL DATA.bin [ELBO.json ...]");
+    KnownModel m = model_named(argv[1]);
     size_t bytes;
     char *raw = json_read(argv[2], &bytes);
     Elbos file[MAX_FILES];
@@ -122,12 +127,12 @@ int main(int argc, char **argv) {
         if (f && file[f].n != sets) fail("the files have different numbers of data sets");
         sets = file[f].n;
     }
-    int instances = instances_per_set(m, bytes / sizeof(float), &sets);
-    size_t numbers = (size_t)(instances * m->numbers);
+    find_groups(&m, bytes / sizeof(float), &sets);
+    size_t numbers = (size_t)(m.model.groups * m.model.obs * m.model.dims);
     double *x = malloc(sizeof *x * numbers), *log_p = malloc(sizeof *log_p * (size_t)sets);
     for (int i = 0; i < sets; i++) {
         widen(raw, (size_t)i, numbers, x);
-        log_p[i] = m->evidence(x, instances);
+        log_p[i] = m.evidence(&m.model, x);
         if (!n_files) printf("%.10f\n", log_p[i]);
     }
     if (n_files) print_gaps(file, n_files, log_p, sets);

@@ -60,6 +60,25 @@ gap_row() { # NAME MODEL SECONDS TARGET WHAT
         "$mean < $target && $mean > -4 * $se - 1e-3"
 }
 
+# Weak data: gre with 30 groups, noise S_X and OBS observations in each.
+weak_row() { # S_X OBS
+    local s=("--set" "s_x=$1") sizes=(--size group=30 --size obs="$2") files=() mean se worst khat means
+    for kind in npz bin; do
+        "$dir/gre" simulate --count 200 --seed 1000 "${s[@]}" "${sizes[@]}" --quiet --out "$dir/weak.$kind" >/dev/null
+    done
+    for seed in $SEEDS; do
+        "$dir/gre" train --time "$(seconds 60)" --seed "$seed" --threads "$THREADS" --quiet "${s[@]}" "${sizes[@]}" \
+            --weights "$dir/weak.$seed.weights" >/dev/null || say "gre with s_x = $1: training failed"
+        "$dir/gre" elbo "$dir/weak.npz" --draws 1000 --seed 77 --threads "$THREADS" --json \
+            --weights "$dir/weak.$seed.weights" >"$dir/weak.$seed.elbo"
+        files+=("$dir/weak.$seed.elbo")
+    done
+    read -r mean se worst khat means <<<"$("$dir/gap" "gre@$1,$2" "$dir/weak.bin" "${files[@]}")"
+    row "gre, s_x = $1, 30 groups of $2, $(seconds 60), $THREADS threads: gap to the exact evidence" "< 0.1 nat" \
+        "$mean ± $se (by seed: $means); worst data set $worst, worst k-hat $khat" \
+        "$mean < 0.1 && $mean > -4 * $se - 1e-3"
+}
+
 # One training for a range of groups, at sizes inside and beyond it, in nats per group.
 size_row() { # NAME SECONDS GROUPS...
     local name=$1 time=$2 measured="" ok=1 steps=""
@@ -224,6 +243,16 @@ measure_gre_no_exact() {
     compile gre_no_exact gre --no-exact
     gap_row gre_no_exact gre 180 2 "gre, \`--no-exact\`"
 }
+measure_gre_unknown_scales() {
+    compile gre_unknown_scales gre_unknown_scales
+    gap_row gre_unknown_scales gre_unknown_scales 60 0.1 "gre, all three scales unknown"
+}
+measure_weak() {
+    compile gre gre
+    for s_x in 1 0.2 0.5; do
+        for obs in 1 5; do weak_row "$s_x" "$obs"; done
+    done
+}
 measure_nc() { compile nc nc; gap_row nc nc 60 0.15 "nc"; }
 measure_size() { compile many_groups many_groups; size_row many_groups 180 3 30 300; }
 measure_pastes() { compile pastes pastes; posterior_row pastes 120; }
@@ -240,7 +269,7 @@ measure_broken() {
     scripts "broken programs, data and weights files" "a clear error, exit 1, nothing written" \
         tests/diag tests/cli/broken tests/cli/data tests/cli/weights
 }
-all="gradients native paper gre gre_no_exact nc size pastes dyestuff pastes_coverage dyestuff_coverage
+all="gradients native paper gre gre_no_exact gre_unknown_scales weak nc size pastes dyestuff pastes_coverage dyestuff_coverage
     four_plates every_level permutation weights threads compile broken"
 
 for name in $ROWS; do

@@ -102,6 +102,131 @@ static void linear_gaussian_effects_start_exact(void) {
     }
 }
 
+/* What stands above effects that regressions show: messages of one and of two levels, of several
+ * latents that the data tie together, of one that another's law reads, of what is seen at two
+ * levels, and of plates of a single instance. */
+static void latents_above_effects_start_exact(void) {
+    static const char *const texts[] = {
+        "hyper L[2, 2] = [[20, 0], [0.5, 2]]; hyper age[5] = [-14, -7, 0, 7, 14];\n"
+        "latent m[2] ~ normal([240, 6], [20, 2]);\n"
+        "plate rat(6) { latent b[2] ~ multi_normal_cholesky(m, L);\n"
+        "  observed weight[5] ~ normal(b[0] + b[1] * age, 7); }\n",
+        "hyper x[3] = [0, 1, 2]; latent m ~ normal(3, 5); latent k ~ normal(m, 0.3);\n"
+        "latent other ~ normal(0, 1);\n"
+        "plate g(4) { latent d ~ normal(m, 2); plate h(3) { latent a ~ normal(2 * d - 1, 0.7);\n"
+        "    latent b ~ normal(k, 0.01); observed y[3] ~ normal(a + b * x, 0.5); } }\n"
+        "observed z ~ normal(m + k, 2); plate q(2) { observed v ~ normal(other, 1); }\n",
+        "hyper S[3, 3] = [[2, 0.5, 0.3], [0.5, 1, -0.4], [0.3, -0.4, 3]];\n"
+        "latent m[3] ~ multi_normal([1, 2, 3], S);\n"
+        "plate g(1) { latent b[3] ~ multi_normal(m, S); observed p[3] ~ multi_normal(b, S);\n"
+        "  plate h(2) { latent c[3] ~ multi_normal(b, 100 * S);\n"
+        "    plate k(2) { observed y[3] ~ normal(c, [1, 0.5, 2]); } } }\n"
+        "plate other(2) { latent e[2] ~ normal(m[0:2], 1); observed w ~ normal(e[0] - e[1], 1); }",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        Compiled *c = compile_text("above", texts[i], (DualOptions){.family = FAMILY_STRUCTURED});
+        if (!CHECK(c, "model %d is refused", (int)i)) continue;
+        double *w = log_weights(run_untrained(c));
+        CHECK(spread(w) <= 1e-9, "model %d: log weights differ by %g of their size", (int)i,
+              spread(w));
+        free(w);
+        compiled_free(c);
+    }
+}
+
+/* The joint flow draws scales first. Of draws with the same scales all log weights are equal: given
+ * these, locations and all below them start exact. */
+static void locations_start_exact_given_scales(void) {
+    static const struct {
+        const char *file;
+        int n_scales, n_locations;
+    } models[] = {{"examples/pastes.hbm", 3, 1},
+                  {"examples/two_traits.hbm", 5, 2},
+                  {"tests/models/rats.hbm", 4, 2},
+                  {"tests/models/two_level_regression.hbm", 4, 2}};
+    for (size_t k = 0; k < sizeof models / sizeof *models; k++) {
+        Compiled *c = compile_file(models[k].file, (DualOptions){.family = FAMILY_STRUCTURED});
+        Run *run = run_untrained(c);
+        int n = models[k].n_scales + models[k].n_locations;
+        double *u = calloc((size_t)(SETS * DRAWS * n), sizeof *u);
+        fill_normal(u, SETS * DRAWS * n, 5);
+        for (int i = 0; i < SETS * DRAWS; i++)
+            for (int j = 0; j < models[k].n_scales; j++)
+                u[i * n + j] = u[i / DRAWS * DRAWS * n + j];
+        run_give(run, "u:(globals)", u, SETS * DRAWS * n);
+        double *w = log_weights(run);
+        CHECK(spread(w) <= 1e-9, "%s: log weights differ by %g of their size", models[k].file,
+              spread(w));
+        free(w);
+        free(u);
+        compiled_free(c);
+    }
+}
+
+/* The mean log weight of a data set below the evidence that the weights themselves estimate. */
+static double gap_of(const double *w, int set) {
+    double most = -INFINITY, sum = 0, mean = 0;
+    for (int i = 0; i < DRAWS; i++) most = fmax(most, w[set * DRAWS + i]);
+    for (int i = 0; i < DRAWS; i++) {
+        sum += exp(w[set * DRAWS + i] - most) / DRAWS;
+        mean += w[set * DRAWS + i] / DRAWS;
+    }
+    return most + log(sum) - mean;
+}
+
+/* Scales start from their marginal posterior: not from their priors, or variances that regressions
+ * inflate, from where the log weights of these models were thousands of nats below. */
+static void scales_start_near_their_posterior(void) {
+    static const char *const files[] = {
+        "tests/models/rats.hbm", "tests/models/two_level_regression.hbm",
+        "tests/models/gre_unknown_scales.hbm", "examples/pastes.hbm", "examples/two_traits.hbm"};
+    for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
+        Compiled *c = compile_file(files[f], (DualOptions){.family = FAMILY_STRUCTURED});
+        Run *run = run_untrained(c);
+        double *w = log_weights(run);
+        for (int i = 0; i < SETS; i++)
+            CHECK(gap_of(w, i) < 8, "%s: data set %d starts %.3g nats below the evidence", files[f],
+                  i, gap_of(w, i));
+        if (!strcmp(files[f], "tests/models/gre_unknown_scales.hbm")) {
+            const GaussianEffects model = {3, 50, 2, 0.5, 0.5, 0.1};
+            const double *x = run_given(run, "x")->data;
+            double evidence = exact_unknown_scales(&model, x), mean = 0;
+            for (int i = 0; i < DRAWS; i++) mean += w[i] / DRAWS;
+            CHECK(fabs(evidence - mean) < 0.8, "the ELBO is %g, the log evidence %g", mean,
+                  evidence);
+        }
+        free(w);
+        compiled_free(c);
+    }
+}
+
+/* Weak data: noise as large as the effects, and single observations of each group. */
+static void weak_data_start_exact(void) {
+    static const double noise[] = {1, 0.2, 0.5};
+    static const int observations[] = {1, 5};
+    Compiled *c = compile_file("examples/gre.hbm", (DualOptions){.family = FAMILY_STRUCTURED});
+    for (int k = 0; k < 6; k++) {
+        GaussianEffects model = {30, observations[k % 2], 2, 0.5, 0.5, noise[k / 2]};
+        Run *run = run_new(c, SETS, DRAWS);
+        run_size(run, "group", model.groups);
+        run_size(run, "obs", model.obs);
+        run_give(run, "s_x", &model.s_x, 1);
+        double x[SETS * 30 * 5 * 2];
+        int n = model.groups * model.obs * model.dims;
+        fill_normal(x, SETS * n, 3);
+        run_give(run, "x", x, SETS * n);
+        run_start_weights(run, 1, 0);
+        run_statistics(run);
+        double *w = log_weights(run);
+        CHECK(spread(w) <= 1e-9, "log weights differ by %g of their size", spread(w));
+        for (int i = 0; i < SETS; i++)
+            CHECK_NEAR(w[i * DRAWS], exact_gaussian_effects(&model, x + i * n), 1e-8,
+                       "log evidence");
+        free(w);
+    }
+    compiled_free(c);
+}
+
 /* Two observed variables speak of u, one of them through v; each number of v is seen three times at
  * once, with noise of its own for each entry of the second kind of measurement. */
 static void trees_start_exact(void) {
@@ -210,6 +335,10 @@ int main(void) {
     RUN(gaussian_effects_start_exact);
     RUN(deeper_chains_start_exact);
     RUN(linear_gaussian_effects_start_exact);
+    RUN(latents_above_effects_start_exact);
+    RUN(locations_start_exact_given_scales);
+    RUN(scales_start_near_their_posterior);
+    RUN(weak_data_start_exact);
     RUN(trees_start_exact);
     RUN(single_instances_start_proper);
     RUN(wide_chains_start_exact);

@@ -127,9 +127,38 @@ static void laplace_shift_with_a_flat_interval(void) {
     CHECK_NEAR(exact_laplace_shift(&p, b), shift_by_quadrature(&p, b), 1e-9, "log evidence");
 }
 
+/* The scales themselves, not their logarithms, at the middles of equal stretches. */
+static double unknown_scales_by_midpoints(const GaussianEffects *p, const double *x) {
+    enum { POINTS = 120 };
+    double sum = 0, width = 5.0 / POINTS;
+    for (int i = 0; i < POINTS; i++)
+        for (int j = 0; j < POINTS; j++)
+            for (int k = 0; k < POINTS; k++) {
+                double z[] = {width * (i + 0.5), width * (j + 0.5), width * (k + 0.5)}, prior = 1;
+                for (int m = 0; m < 3; m++) prior *= 0.7978845608028654 * exp(-0.5 * z[m] * z[m]);
+                GaussianEffects at = *p;
+                at.s_mu *= z[0];
+                at.s_g *= z[1];
+                at.s_x *= z[2];
+                sum += prior * exp(exact_gaussian_effects(&at, x));
+            }
+    return log(sum * width * width * width);
+}
+
+static void unknown_scales_by_another_quadrature(void) {
+    static const GaussianEffects models[] = {{2, 3, 1, 1, .5, .5}, {3, 2, 2, .5, 1, 1}};
+    for (int m = 0; m < 2; m++) {
+        double x[12];
+        for (int i = 0; i < 12; i++) x[i] = wiggle(i + 20 * m);
+        double exact = exact_unknown_scales(&models[m], x);
+        CHECK_NEAR(exact, unknown_scales_by_midpoints(&models[m], x), 2e-3, "log evidence");
+    }
+}
+
 int main(void) {
     RUN(gaussian_effects_are_a_multivariate_normal);
     RUN(laplace_shift_by_quadrature);
     RUN(laplace_shift_with_a_flat_interval);
+    RUN(unknown_scales_by_another_quadrature);
     return check_done();
 }

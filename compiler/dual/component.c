@@ -1,0 +1,176 @@
+/* component.c -- see component.h. A component is expanded to second order around one point, and its
+ * inner latents are eliminated plate by plate; that takes
+ *   - laws whose arguments are known, data or in the component;
+ *   - of inner latents: support on the whole line, which a Gaussian describes, and within the
+ *     targets' plate, so that an instance of it holds all;
+ *   - of latents below others: a law that these enter as its location alone, so that it is a
+ *     Gaussian about what they say (newton.c);
+ *   - no law that a discrete latent enters: it is a mixture;
+ *   - no reduction over a plate of the component's: it would tie the instances to each other;
+ *   - data alone below: scales that a location governs, and that are drawn before it, are far from
+ *     Gaussian. */
+#include "dual/component.h"
+
+bool component_holds(const Component *c, const Var *var) {
+    for (int i = 0; i < c->n; i++)
+        if (c->node[i] == var) return true;
+    return false;
+}
+
+static bool mentions(const Component *c, const Expr *e) {
+    for (int i = 0; i < c->n; i++)
+        if (expr_mentions(e, c->node[i])) return true;
+    return false;
+}
+
+bool component_has_parents(const Component *c, const Var *var) {
+    for (int i = 0; i < var->dist->n_params; i++)
+        if (mentions(c, var->args[i])) return true;
+    return false;
+}
+
+bool component_enters(const Component *c, const Var *factor) {
+    bool random = factor->kind == VAR_OBSERVED || factor->kind == VAR_LATENT;
+    return random && component_has_parents(c, factor);
+}
+
+/* ---- which latents are joined ---- */
+
+typedef struct Growing {
+    const Build *b;
+    Component *c;
+    bool full;
+} Growing;
+
+static bool is_unknown(const Build *b, const Var *var) {
+    return var->kind == VAR_LATENT && b->value[var->index].v == IR_NONE;
+}
+
+static void join(void *user, Var *var) {
+    Growing *g = user;
+    if (!is_unknown(g->b, var) || component_holds(g->c, var)) return;
+    if (g->c->n == MAX_NODES)
+        g->full = true;
+    else
+        g->c->node[g->c->n++] = var;
+}
+
+/* All that share a law with what is joined already, until there is nothing new. */
+static bool grow(const Build *b, Component *c) {
+    Growing g = {b, c, false};
+    for (int before = 0; before != c->n && !g.full;) {
+        before = c->n;
+        for (int i = 0; i < b->model->vars.n; i++) {
+            Var *var = b->model->vars.data[i];
+            if (!component_holds(c, var) && !component_enters(c, var)) continue;
+            join(&g, var);
+            for (int k = 0; k < var->dist->n_params; k++) expr_visit_vars(var->args[k], join, &g);
+        }
+    }
+    return !g.full;
+}
+
+/* ---- in which order they are eliminated ---- */
+
+static int depth_of(const Var *var) {
+    return var->type.plate ? var->type.plate->depth + 1 : 0;
+}
+
+static int drawn_at(const Build *b, const Var *var) {
+    int i = 0;
+    while (b->analysis->order[i].latent != var) i++;
+    return i;
+}
+
+static bool goes_before(const Build *b, const Var *x, const Var *y) {
+    int dx = depth_of(x), dy = depth_of(y);
+    return dx != dy ? dx > dy : drawn_at(b, x) > drawn_at(b, y);
+}
+
+static void arrange(const Build *b, Component *c) {
+    for (int i = 1; i < c->n; i++)
+        for (int k = i; k > 0 && goes_before(b, c->node[k], c->node[k - 1]); k--) {
+            const Var *other = c->node[k];
+            c->node[k] = c->node[k - 1];
+            c->node[k - 1] = other;
+        }
+}
+
+/* ---- may it be expanded? ---- */
+
+static bool reduces(const Component *c, const Expr *e) {
+    if (e->kind == EXPR_VAR) return e->var->value && reduces(c, e->var->value);
+    if (e->kind == EXPR_OVER && mentions(c, e)) return true;
+    for (int i = 0; i < e->n_args; i++)
+        if (reduces(c, e->args[i])) return true;
+    return false;
+}
+
+static bool ties(const Component *c, const Var *factor) {
+    for (int i = 0; i < factor->dist->n_params; i++)
+        if (reduces(c, factor->args[i])) return true;
+    return false;
+}
+
+/* Do the component's latents enter this one's law as its location alone? */
+static bool is_about_location(const Component *c, const Var *var) {
+    int at = location_param(var->dist);
+    for (int i = 0; i < var->dist->n_params; i++)
+        if (i != at && mentions(c, var->args[i])) return false;
+    return at >= 0;
+}
+
+static bool node_served(const Component *c, const Var *z, const Var *var, bool target) {
+    Type free = model_free_type(var);
+    if (event_size(&free) > MAX_NODE || !plate_within(var->type.plate, z->type.plate)) return false;
+    if (bounded_by_latents(var)) return false;
+    if (var->support.kind != SUPPORT_REAL && (!target || c->n_targets > 1)) return false;
+    return !component_has_parents(c, var) ||
+           (var->support.kind == SUPPORT_REAL && is_about_location(c, var));
+}
+
+bool component_of(const Build *b, const Var *z, Component *c) {
+    int64_t entries = 0;
+    *c = (Component){.n = 1, .n_targets = 1, .node = {z}};
+    if (!is_structured(b) || b->options.no_exact || !grow(b, c)) return false;
+    arrange(b, c);
+    if (!z->type.plate)
+        for (c->n_targets = 0; c->n_targets < c->n; c->n_targets++)
+            if (c->node[c->n - 1 - c->n_targets]->type.plate) break;
+    if (c->n_targets == 1 && c->node[c->n - 1] != z) return false;
+    for (int i = 0; i < c->n; i++) {
+        Type free = model_free_type(c->node[i]);
+        entries += event_size(&free);
+        if (!node_served(c, z, c->node[i], i >= c->n - c->n_targets)) return false;
+    }
+    bool evidence = false;
+    for (int i = 0; i < b->model->vars.n; i++) {
+        const Var *var = b->model->vars.data[i];
+        if (!component_enters(c, var)) continue;
+        if (ties(c, var) || var_reads_summed(var)) return false;
+        if (var->kind == VAR_LATENT && !component_holds(c, var)) return false;
+        evidence |= var->kind == VAR_OBSERVED;
+    }
+    return evidence && entries <= MAX_ENTRIES;
+}
+
+/* ---- do means do? ---- */
+
+static bool is_identity(const Component *c, const Var *factor) {
+    const Var *of = location_of(factor);
+    int read = 0;
+    for (int k = 0; k < c->n; k++)
+        for (int i = 0; i < factor->dist->n_params; i++)
+            read += expr_mentions(factor->args[i], c->node[k]);
+    return read == 1 && !factor->dist->n_dims && of && component_holds(c, of);
+}
+
+bool component_is_chain(const Component *c, const Build *b, const Encoding *enc) {
+    for (int i = 0; i < b->model->vars.n; i++) {
+        const Var *var = b->model->vars.data[i];
+        if (component_enters(c, var) && !is_identity(c, var)) return false;
+    }
+    for (int i = 0; i < c->n; i++)
+        if (c->node[i]->dist->n_dims || !moments_of(enc, c->node[i])) return false;
+    return true;
+}

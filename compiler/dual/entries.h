@@ -1,0 +1,24 @@
+/* entries.h -- small matrices and vectors as arrays of values, one per entry, over whatever
+ * instances they vary with (entries.c). IR_NONE is a zero: what is not there costs nothing. Private
+ * to dual/. */
+#ifndef ADAVIC_DUAL_ENTRIES_H
+#define ADAVIC_DUAL_ENTRIES_H
+
+#include "dual/internal.h"
+
+IrValue entry_add(Build *b, IrValue x, IrValue y);
+IrValue entry_sub(Build *b, IrValue x, IrValue y);
+IrValue entry_mul(Build *b, IrValue x, IrValue y);
+/* Position `i` of `v` along an event axis, which it may lack, with no more axes than it needs. */
+IrValue entry_of(Build *b, IrValue v, AxisId axis, int64_t i);
+/* x[0..n) side by side along `axis`. */
+IrValue entries_gather(Build *b, const IrValue *x, int64_t n, AxisId axis);
+
+/* Row-major [n, n], of which the lower triangle is read and written. */
+/* L with L L' = H. The squares of its diagonal are kept above `least` (IR_NONE: they are not). */
+void entries_factor(Build *b, const IrValue *h, int64_t n, IrValue least, IrValue *l);
+/* x becomes L^-1 x, or L'^-1 x. */
+void entries_solve_lower(Build *b, const IrValue *l, int64_t n, IrValue *x);
+void entries_solve_upper(Build *b, const IrValue *l, int64_t n, IrValue *x);
+
+#endif
