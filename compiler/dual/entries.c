@@ -5,6 +5,8 @@
 
 enum { MAX_READ = 12 }; /* operations that one reading looks through, in depth */
 
+static const double ROUNDING = 1e-6; /* some units in the last place of f32 */
+
 static bool is_number(const IrProgram *p, IrValue v, double x) {
     return p->ops.data[v].opcode == OP_CONST && p->ops.data[v].number == x;
 }
@@ -20,6 +22,11 @@ IrValue entry_sub(Build *b, IrValue x, IrValue y) {
 IrValue entry_mul(Build *b, IrValue x, IrValue y) {
     if (x == IR_NONE || y == IR_NONE) return IR_NONE;
     return is_number(b->p, x, 1) ? y : is_number(b->p, y, 1) ? x : ir_mul(b->p, x, y);
+}
+
+IrValue entry_above_rounding(Build *b, IrValue x, IrValue whole) {
+    if (x == IR_NONE || whole == IR_NONE || x == whole) return x;
+    return ir_max(b->p, x, ir_mul(b->p, number(b, ROUNDING), whole));
 }
 
 static IrValue read(Build *b, IrValue v, AxisId axis, int64_t i, int depth);
@@ -93,9 +100,10 @@ void entries_factor(Build *b, const IrValue *h, int64_t n, IrValue least, IrValu
     IrProgram *p = b->p;
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j <= i; j++) {
-            IrValue sum = h[i * n + j];
+            IrValue whole = h[i * n + j], sum = whole;
             for (int64_t k = 0; k < j; k++) sum = less_product(b, sum, l[i * n + k], l[j * n + k]);
-            if (i == j && least != IR_NONE) sum = ir_max(p, sum, least);
+            if (i == j && least != IR_NONE)
+                sum = ir_max(p, entry_above_rounding(b, sum, whole), least);
             l[i * n + j] = i == j ? ir_sqrt(p, sum) : divided(b, sum, l[j * n + j]);
         }
 }

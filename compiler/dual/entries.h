@@ -14,8 +14,13 @@ IrValue entry_of(Build *b, IrValue v, AxisId axis, int64_t i);
 /* x[0..n) side by side along `axis`. */
 IrValue entries_gather(Build *b, const IrValue *x, int64_t n, AxisId axis);
 
+/* x, but at least what rounding in f32 may have left of `whole`, from which x came by
+ * subtraction. */
+IrValue entry_above_rounding(Build *b, IrValue x, IrValue whole);
+
 /* Row-major [n, n], of which the lower triangle is read and written. */
-/* L with L L' = H. The squares of its diagonal are kept above `least` (IR_NONE: they are not). */
+/* L with L L' = H. The squares of its diagonal are kept above `least`, and above what rounding in
+ * f32 leaves of that of H (least == IR_NONE: they are not). */
 void entries_factor(Build *b, const IrValue *h, int64_t n, IrValue least, IrValue *l);
 /* x becomes L^-1 x, or L'^-1 x. */
 void entries_solve_lower(Build *b, const IrValue *l, int64_t n, IrValue *x);

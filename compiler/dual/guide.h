@@ -70,9 +70,14 @@ typedef struct Component Component; /* component.h */
 typedef struct Newton Newton;
 /* NULL: their density has no second derivative. */
 Newton *newton_start(Build *b, const Component *c);
+enum { MAX_COPIES = 2 };
+typedef struct Axes {
+    int n;
+    AxisId axes[MAX_COPIES];
+} Axes;
 /* log p(data that hang on the component | what is drawn), its latents integrated out, for each of
  * the trials of what is drawn: [data, trials]. IR_NONE: not exact by one step. */
-IrValue newton_log_evidence(Build *b, const Component *c, AxisId trials);
+IrValue newton_log_evidence(Build *b, const Component *c, Axes trials);
 /* The start's centre, and what the flow's t becomes; t and v are over `flat`, the targets' entries
  * side by side. Adds the log-Jacobian. */
 IrValue newton_centre(const Newton *start, AxisId flat);

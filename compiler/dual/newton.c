@@ -53,7 +53,7 @@ typedef struct Node {
 struct Newton {
     Build *b;
     const Component *c;
-    AxisId copies; /* of the data sets: draws, or trials of what is given (log_evidence) */
+    Axes copies; /* of the data sets: draws, or trials of what is given */
     int n;
     Node node[MAX_NODES];
     const Node *owner[MAX_ENTRIES];
@@ -129,6 +129,12 @@ static IrValue total(Build *b, const Node *node, IrValue v) {
     return ir_sum(b->p, along(b, v, node->axes, node->n_axes), node->axes, node->n_axes);
 }
 
+static int set_axes(const Newton *s, AxisId *axes) {
+    axes[0] = s->b->data;
+    memcpy(axes + 1, s->copies.axes, sizeof *axes * (size_t)s->copies.n);
+    return 1 + s->copies.n;
+}
+
 /* log p of the data that hang on the nodes: [data, copies]. */
 static IrValue log_data(const Newton *s) {
     Build *b = s->b;
@@ -142,7 +148,8 @@ static IrValue log_data(const Newton *s) {
         IrValue own = lower_log_prob(b, var, b->value[var->index]);
         sum = ir_add(p, sum, sum_over_plates(b, own, var->type.plate));
     }
-    return along(b, opt_statistics_of(p, first, sum), (AxisId[]){b->data, s->copies}, 2);
+    AxisId axes[1 + MAX_COPIES];
+    return along(b, opt_statistics_of(p, first, sum), axes, set_axes(s, axes));
 }
 
 /* log p(node | those after it) + log |dz/dv|, by instance. */
@@ -253,8 +260,8 @@ static bool expand(Newton *s) {
     for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++) clear(matrices[i], s->n * s->n);
     s->quadratic = true;
     for (int k = 0; k < s->c->n; k++) here[k] = s->node[k].here;
-    IrValue all = ir_sum(p, log_data(s), (AxisId[]){b->data, s->copies}, 2);
-    opt_grad(p, all, here, s->c->n, raw);
+    AxisId axes[1 + MAX_COPIES];
+    opt_grad(p, ir_sum(p, log_data(s), axes, set_axes(s, axes)), here, s->c->n, raw);
     for (int k = 0; k < s->c->n; k++) {
         IrValue own;
         add_curvature(s, k, raw[k], false, s->score, s->evidence);
@@ -343,7 +350,9 @@ static void add_to_curvature(Newton *s, const Node *node, const Column *x, const
     if (term == IR_NONE) return;
     const Plate *px = s->owner[x->u]->var->type.plate, *py = s->owner[y->u]->var->type.plate;
     term = sum_up_to(b, term, node->var->type.plate, plate_within(px, py) ? px : py);
-    term = entry_add(b, *at(s, s->evidence, x->u, y->u), term);
+    IrValue whole = *at(s, s->evidence, x->u, y->u);
+    term = entry_add(b, whole, term);
+    if (x->u == y->u) term = entry_above_rounding(b, term, whole);
     *at(s, s->evidence, x->u, y->u) = *at(s, s->evidence, y->u, x->u) = term;
 }
 
@@ -426,7 +435,7 @@ static void step(Newton *s, bool targets_alone) {
     }
 }
 
-static Newton *lay_out(Build *b, const Component *c, AxisId copies) {
+static Newton *lay_out(Build *b, const Component *c, Axes copies) {
     Newton *s = arena_new_of(b->arena, Newton);
     s->b = b;
     s->c = c;
@@ -438,8 +447,8 @@ static Newton *lay_out(Build *b, const Component *c, AxisId copies) {
         node->first = s->n;
         node->size = (int)event_size(&free);
         node->flat = feature_axis(b, node->size);
-        node->n_axes = instance_axes(b, node->var->type.plate, copies == b->draw, node->axes);
-        if (copies != b->draw) node->axes[node->n_axes++] = copies;
+        node->n_axes = instance_axes(b, node->var->type.plate, false, node->axes);
+        for (int i = 0; i < copies.n; i++) node->axes[node->n_axes++] = copies.axes[i];
         node->axes[node->n_axes] = node->flat;
         for (int i = 0; i < node->size; i++) s->owner[s->n++] = node;
     }
@@ -456,7 +465,7 @@ static bool expand_and_eliminate(Newton *s) {
 }
 
 Newton *newton_start(Build *b, const Component *c) {
-    Newton *s = lay_out(b, c, b->draw);
+    Newton *s = lay_out(b, c, (Axes){1, {b->draw}});
     start_at_centres(s);
     for (int k = 0; k < STEPS && !(k && s->quadratic); k++) {
         if (k) step(s, false);
@@ -469,7 +478,7 @@ Newton *newton_start(Build *b, const Component *c) {
 /* Every node's Gaussian integral about the mode: p there times (2 pi)^(n/2) |Q|^(1/2). (From
  * anywhere else the same follows from g and Q, but nothing would be left of it in f32 where the
  * data are many of their standard deviations away.) */
-IrValue newton_log_evidence(Build *b, const Component *c, AxisId trials) {
+IrValue newton_log_evidence(Build *b, const Component *c, Axes trials) {
     IrProgram *p = b->p;
     Newton *s = lay_out(b, c, trials);
     start_at_centres(s);

@@ -5,29 +5,33 @@
  * along every coordinate, the others at their centres, on a grid; means and standard deviations
  * along the coordinates are the next centre, and the width of the next grid. A grid sees what a
  * Newton step does not: where a scale may be zero the posterior's left tail is e^v, and steps from
- * far off are half a unit long or know no bounds. All grid points are trials on one axis; there are
- * no draws yet, and nothing depends on weights: the cost is one of data sets. */
+ * far off are half a unit long or know no bounds. All grid points of all coordinates are trials
+ * at once, along two axes; there are no draws yet, and nothing depends on weights: the cost is one
+ * of data sets. */
 #include "dual/component.h"
-#include "dual/entries.h"
 
-enum { MAX_SCALES = 8, POINTS = 9, PASSES = 5, MAX_COMPONENTS = 16 };
+enum { MAX_SCALES = 8, PASSES = 4, MAX_POINTS = 17, MAX_COMPONENTS = 16 };
 
-/* Least distance between the points of each pass, in v, from half the prior's breadth down. It is
- * wider where the posterior is, by this share of the standard deviation that the last pass saw; and
- * where the last pass moved the centre, which is then perhaps not yet where it should be. */
-static const double LEAST[PASSES] = {1, 0.35, 0.12, 0.03, 0.01};
-static const double OF_SD = 0.75, OF_MOVE = 0.25;
+/* The passes: points of the grid, and the least distance between them, in v. It is wider where the
+ * posterior is, by a share of the standard deviation that the last pass saw; and where the last
+ * pass moved the centre far, which is then perhaps not yet where it should be. */
+static const struct {
+    int points;
+    double least;
+} PASS[PASSES] = {{MAX_POINTS, 1}, {9, 0.3}, {9, 0.08}, {9, 0.01}};
+static const double OF_SD = 0.75, OF_MOVE = 0.125;
 
 typedef struct Scales {
     Build *b;
     const Var *const *latent;
     int n;
     const int64_t *start;
-    AxisId flat, trials, points;
-    int size;
+    int64_t size;
+    AxisId flat, coordinate; /* of that size both: the numbers, and which of them is moved */
+    AxisId point;            /* how far: the grid of this pass */
     int n_components;
     Component component[MAX_COMPONENTS];
-    IrValue centre[MAX_SCALES], spacing[MAX_SCALES], sd[MAX_SCALES], move[MAX_SCALES];
+    IrValue centre, spacing, sd, move; /* over flat */
 } Scales;
 
 /* ---- what is integrated out ---- */
@@ -93,14 +97,15 @@ static IrValue log_prior(Scales *s, IrValue v) {
     return sum;
 }
 
-/* log p(v, data), over [data, trials]; IR_NONE: it cannot be had. */
+/* log p(v, data), over [data, coordinate, point]; IR_NONE: it cannot be had. */
 static IrValue log_marginal(Scales *s, IrValue v) {
     Build *b = s->b;
     IrProgram *p = b->p;
+    Axes trials = {2, {s->coordinate, s->point}};
     give_values(s, v);
     IrValue sum = log_prior(s, v);
     for (int i = 0; i < s->n_components; i++) {
-        IrValue own = newton_log_evidence(b, &s->component[i], s->trials);
+        IrValue own = newton_log_evidence(b, &s->component[i], trials);
         if (own == IR_NONE) return own;
         sum = ir_add(p, sum, own);
     }
@@ -110,83 +115,84 @@ static IrValue log_marginal(Scales *s, IrValue v) {
         IrValue own = lower_log_prob(b, var, b->value[var->index]);
         sum = ir_add(p, sum, sum_over_plates(b, own, var->type.plate));
     }
-    return along(b, sum, (AxisId[]){b->data, s->trials}, 2);
+    return along(b, sum, (AxisId[]){b->data, s->coordinate, s->point}, 3);
 }
 
 /* ---- passes ---- */
 
-/* The centre with coordinate k moved by the points of a grid, for every k in turn. */
-static IrValue trial_values(Scales *s) {
-    IrProgram *p = s->b->p;
-    IrValue moved[MAX_SCALES];
-    for (int k = 0; k < s->size; k++) {
-        double *steps = arena_array(s->b->arena, double, s->size *POINTS);
-        for (int i = 0; i < POINTS; i++) steps[k * POINTS + i] = i - POINTS / 2;
-        IrValue by = ir_mul(p, s->spacing[k], ir_table(p, steps, &s->trials, 1));
-        moved[k] = ir_add(p, s->centre[k], by);
-    }
-    return entries_gather(s->b, moved, s->size, s->flat);
+/* -n/2 .. n/2, over the points. */
+static IrValue steps_of(const Scales *s, int n) {
+    double steps[MAX_POINTS];
+    for (int i = 0; i < n; i++) steps[i] = i - n / 2;
+    return ir_table(s->b->p, steps, &s->point, 1);
 }
 
-/* Mean and standard deviation along coordinate k become its centre and sd. */
-static void summarise(Scales *s, IrValue density, int k, bool last) {
-    Build *b = s->b;
-    IrProgram *p = b->p;
-    double steps[POINTS];
-    for (int i = 0; i < POINTS; i++) steps[i] = i - POINTS / 2;
-    IrValue at = ir_table(p, steps, &s->points, 1);
-    IrValue own = ir_slice(p, density, s->trials, s->points, (int64_t)k * POINTS);
-    own = ir_exp(p, ir_sub(p, own, ir_max_over(p, own, &s->points, 1)));
-    own = ir_div(p, own, ir_sum(p, own, &s->points, 1));
-    IrValue mean = ir_sum(p, ir_mul(p, own, at), &s->points, 1);
-    IrValue apart = ir_square(p, ir_sub(p, at, mean));
-    IrValue variance = ir_sum(p, ir_mul(p, own, apart), &s->points, 1);
+/* The centre with one coordinate moved by the steps, for every coordinate in turn. */
+static IrValue trial_values(const Scales *s, IrValue steps) {
+    IrProgram *p = s->b->p;
+    double own[MAX_SCALES * MAX_SCALES] = {0};
+    AxisId axes[] = {s->coordinate, s->flat};
+    for (int64_t i = 0; i < s->size; i++) own[i * s->size + i] = 1;
+    ir_axes_sort(p, axes, 2); /* it is symmetric */
+    IrValue by = ir_mul(p, s->spacing, ir_table(p, own, axes, 2));
+    return ir_add(p, s->centre, ir_mul(p, by, steps));
+}
+
+/* Mean and standard deviation along every coordinate become centre and sd. */
+static void summarise(Scales *s, IrValue density, IrValue steps, bool last) {
+    IrProgram *p = s->b->p;
+    AxisId point = s->point;
+    IrValue share = ir_exp(p, ir_sub(p, density, ir_max_over(p, density, &point, 1)));
+    share = ir_div(p, share, ir_sum(p, share, &point, 1));
+    IrValue mean = ir_contract(p, share, steps, &point, 1);
+    IrValue apart = ir_square(p, ir_sub(p, steps, mean));
+    IrValue variance = ir_contract(p, share, apart, &point, 1);
     /* where the mode may lie between two points: the variance of a uniform law on that length */
-    variance = ir_add(p, variance, number(b, last ? 0.01 : 1.0 / 12));
-    s->move[k] = ir_mul(p, s->spacing[k], mean);
-    s->centre[k] = ir_add(p, s->centre[k], s->move[k]);
-    s->sd[k] = ir_mul(p, s->spacing[k], ir_sqrt(p, variance));
+    variance = ir_add(p, variance, number(s->b, last ? 0.01 : 1.0 / 12));
+    IrValue sd = ir_rename(p, ir_sqrt(p, variance), s->coordinate, s->flat);
+    s->move = ir_mul(p, s->spacing, ir_rename(p, mean, s->coordinate, s->flat));
+    s->centre = ir_add(p, s->centre, s->move);
+    s->sd = ir_mul(p, s->spacing, sd);
 }
 
-static IrValue spacing_of(const Scales *s, int pass, int k) {
+static IrValue spacing_of(const Scales *s, int pass) {
     IrProgram *p = s->b->p;
-    IrValue least = number(s->b, LEAST[pass]);
+    IrValue least = number(s->b, PASS[pass].least);
     if (!pass) return least;
-    IrValue wide = ir_mul(p, number(s->b, OF_SD), s->sd[k]);
-    IrValue moved = ir_mul(p, number(s->b, OF_MOVE), ir_abs(p, s->move[k]));
+    IrValue wide = ir_mul(p, number(s->b, OF_SD), s->sd);
+    IrValue moved = ir_mul(p, number(s->b, OF_MOVE), ir_abs(p, s->move));
     return ir_max(p, ir_max(p, wide, moved), least);
 }
 
 static bool run_pass(Scales *s, int pass) {
-    for (int k = 0; k < s->size; k++) s->spacing[k] = spacing_of(s, pass, k);
-    IrValue density = log_marginal(s, trial_values(s));
-    for (int k = 0; k < s->size && density != IR_NONE; k++)
-        summarise(s, density, k, pass == PASSES - 1);
+    s->point = named_axis(s->b, "point", PASS[pass].points);
+    s->spacing = spacing_of(s, pass);
+    IrValue steps = steps_of(s, PASS[pass].points);
+    IrValue density = log_marginal(s, trial_values(s, steps));
+    if (density != IR_NONE) summarise(s, density, steps, pass == PASSES - 1);
     return density != IR_NONE;
 }
 
 bool scales_start(Build *b, const Var *const *latent, int n, const int64_t *start, AxisId flat,
                   IrValue *centre, IrValue *spread) {
     Type last = model_free_type(latent[n - 1]);
-    Scales *s = arena_new_of(b->arena, Scales);
-    *s = (Scales){.b = b, .latent = latent, .n = n, .start = start, .flat = flat};
     int64_t size = start[n - 1] + event_size(&last);
     if (size > MAX_SCALES) return false;
-    s->size = (int)size;
-    s->trials = named_axis(b, "trial", size * POINTS);
-    s->points = named_axis(b, "point", POINTS);
+    Scales *s = arena_new_of(b->arena, Scales);
+    *s = (Scales){.b = b, .latent = latent, .n = n, .start = start, .size = size, .flat = flat};
+    s->coordinate = named_axis(b, "coordinate", size);
+    s->centre = *centre;
     Val *outer = arena_array(b->arena, Val, b->model->vars.n + 1);
     memcpy(outer, b->value, sizeof *outer * (size_t)b->model->vars.n);
     give_values(s, *centre);
     bool served = find_components(s);
-    for (int k = 0; k < s->size; k++) s->centre[k] = ir_pick(b->p, *centre, flat, k);
     for (int pass = 0; pass < PASSES && served; pass++) {
         memcpy(b->value, outer, sizeof *outer * (size_t)b->model->vars.n);
         served = run_pass(s, pass);
     }
     memcpy(b->value, outer, sizeof *outer * (size_t)b->model->vars.n);
     if (!served) return false;
-    *centre = entries_gather(b, s->centre, s->size, flat);
-    *spread = entries_gather(b, s->sd, s->size, flat);
+    *centre = s->centre;
+    *spread = s->sd;
     return true;
 }
