@@ -293,9 +293,19 @@ static bool enough(const char *option, int64_t n, int64_t least) {
     return false;
 }
 
+static bool known_plot(const char *path) {
+    RtError error;
+    size_t n = path ? strlen(path) : 0;
+    if (!path || (n > 4 && !strcmp(path + n - 4, ".svg"))) return true;
+    rt_error(&error, "--plot %s: pictures are written as .svg", path);
+    rt_complain(&error);
+    return false;
+}
+
 int rt_command_check(RtSession *s) {
     RtError error;
     const RtOptions *o = s->options;
+    if (!known_plot(o->plot)) return 2;
     if (!enough("count", o->count, LEAST_COUNT) || !enough("draws", o->draws, LEAST_DRAWS))
         return 2;
     Check c = {.s = s,
@@ -323,6 +333,7 @@ int rt_command_check(RtSession *s) {
     }
     rt_progress_end(c.progress);
     judge(&c.r);
+    if (o->plot && !rt_checked_plot(s, &c.r, o->plot, &error)) return rt_complain(&error);
     if (o->json)
         rt_checked_json(s, &c.r);
     else if (!o->quiet)

@@ -106,4 +106,7 @@ typedef struct RtChecked {
 void rt_checked_show(const RtSession *s, const RtChecked *c);
 void rt_checked_json(const RtSession *s, const RtChecked *c);
 
+/* ---- check_plot.c: as an SVG file ---- */
+bool rt_checked_plot(const RtSession *s, const RtChecked *c, const char *path, RtError *error);
+
 #endif

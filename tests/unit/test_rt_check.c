@@ -102,6 +102,39 @@ static void shifted(void) {
           text_out);
 }
 
+static int occurrences(const char *text, const char *of) {
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, of)); at++) n++;
+    return n;
+}
+
+/* Four rows: two latents, two log densities. Of an exact posterior nothing lies outside a band in
+ * 98 % of rows (seed fixed); of one that is too sure, the outermost ranks do. */
+static void picture(void) {
+    static char svg[1 << 17];
+    Guide g = exact_guide();
+    int status = check_guide(&g, "--count 4000 --plot good.svg");
+    read_back("good.svg", svg, sizeof svg);
+    CHECK(status == 0 && !strncmp(svg, "<svg xmlns=", 11) && strstr(svg, "</svg>"), "%.100s", svg);
+    CHECK(occurrences(svg, "class=\"card\"") == 4 && strstr(svg, ">mu_g<") == NULL &&
+              strstr(svg, ">mu<") && strstr(svg, ">log_prior<"),
+          "%.400s", svg);
+    CHECK(occurrences(svg, "class=\"bar") == 4 * RT_BINS, "%d bars",
+          occurrences(svg, "class=\"bar"));
+    CHECK(occurrences(svg, "class=\"bar out\"") == 0 && occurrences(svg, "class=\"out\"") == 0,
+          "%d bars and %d levels outside", occurrences(svg, "class=\"bar out\""),
+          occurrences(svg, "class=\"out\""));
+    g.scale -= 0.4;
+    status = check_guide(&g, "--plot bad.svg");
+    read_back("bad.svg", svg, sizeof svg);
+    CHECK(status == 3 && occurrences(svg, "class=\"bar out\"") >= 2 &&
+              occurrences(svg, "class=\"out\"") >= 2,
+          "exit %d, %d bars and %d levels outside", status, occurrences(svg, "class=\"bar out\""),
+          occurrences(svg, "class=\"out\""));
+    CHECK(check_guide(&g, "--plot bad.png") == 2 && strstr(text_err, "as .svg"), "%s", text_err);
+    CHECK(check_guide(&g, "--count 100 --plot no/such/folder.svg") == 1, "%s", text_err);
+}
+
 /* Ranks, coverage and z-scores are those of an exact posterior. */
 static void prior_is_found_out(void) {
     Guide g = {{0, 0}, 0, {0, 0, 1}, log(0.5)};
@@ -209,6 +242,7 @@ int main(void) {
     RUN(too_sure);
     RUN(not_sure_enough);
     RUN(shifted);
+    RUN(picture);
     RUN(prior_is_found_out);
     RUN(wrong_derivative);
     RUN(table_and_options);
