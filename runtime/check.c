@@ -23,6 +23,7 @@ enum {
     LEAST_DRAWS = 99,
     LARGEST_BLOCK = 64,
     GRADIENT_SETS = 4,
+    EXACT_SETS = 8,
     GRADIENT_DRAWS = 8
 };
 static const double block_bytes = 32 << 20;
@@ -266,6 +267,7 @@ static void judge(RtChecked *r) {
                               "the guide returns the prior: it has learned nothing of the data");
         if (r->results[i].verdict > r->overall) r->overall = r->results[i].verdict;
     }
+    if (r->exact.applies && r->exact.verdict > r->overall) r->overall = r->exact.verdict;
     bool gradient = r->has_gradient && r->gradient.verdict == RT_BAD;
     if (gradient) r->overall = RT_BAD;
     r->summary =
@@ -329,6 +331,8 @@ int rt_command_check(RtSession *s) {
         run_block(&c, first, n);
         add_block(&c, first, n);
         if (!first) test_gradient(&c, n);
+        if (!first && c.truth)
+            c.r.exact = rt_exact_test(s, &c.data, n < EXACT_SETS ? n : EXACT_SETS);
         rt_progress_count(c.progress, first + n, c.r.n_sets, "data sets");
     }
     rt_progress_end(c.progress);

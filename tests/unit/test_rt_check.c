@@ -135,6 +135,32 @@ static void picture(void) {
     CHECK(check_guide(&g, "--count 100 --plot no/such/folder.svg") == 1, "%s", text_err);
 }
 
+/* The hand-made model is Gaussian. KL of N(m, r s) from N(m, s): -log r + (r^2 - 1) / 2; of N(m + s
+ * d, s): d^2 / 2. */
+static void exact_comparison(void) {
+    Guide g = exact_guide();
+    check_guide(&g, "--count 100");
+    const char *at = strstr(text_out, "\"exact\": {");
+    CHECK(at && strstr(at, "\"verdict\": \"good\""), "%s", text_out);
+    CHECK(json("z_rms", 4) < 0.05 && json("z_rms", 5) < 0.05, "means: %s", text_out);
+    CHECK_NEAR(json("sd_ratio", 0), 1, 0.03, "sd of mu");
+    CHECK_NEAR(json("sd_ratio", 1), 1, 0.03, "sd of a");
+    CHECK_NEAR(json("gap", 0), 0, 1e-4, "gap of the exact posterior");
+    g.scale -= 0.4;
+    check_guide(&g, "--count 100");
+    CHECK_NEAR(json("sd_ratio", 0), exp(-0.4), 0.02, "sd of mu");
+    CHECK_NEAR(json("gap", 0), 0.4 + (exp(-0.8) - 1) / 2, 0.01, "gap of a guide too sure");
+    CHECK(says("\"mu\": {\"z_rms\""), "%s", text_out);
+    g = exact_guide();
+    double sd = exp(g.scale);
+    g.loc[0] += 0.15 * sd;
+    check_guide(&g, "--count 100");
+    CHECK_NEAR(json("z_rms", 4), 0.15, 0.03, "mean of mu");
+    CHECK_NEAR(json("gap", 0), 0.15 * 0.15 / 2, 0.01, "gap of a shifted guide");
+    at = strstr(text_out, "\"exact\": {");
+    CHECK(at && strstr(at, "\"verdict\": \"look\""), "%s", text_out);
+}
+
 /* Ranks, coverage and z-scores are those of an exact posterior. */
 static void prior_is_found_out(void) {
     Guide g = {{0, 0}, 0, {0, 0, 1}, log(0.5)};
@@ -243,6 +269,7 @@ int main(void) {
     RUN(not_sure_enough);
     RUN(shifted);
     RUN(picture);
+    RUN(exact_comparison);
     RUN(prior_is_found_out);
     RUN(wrong_derivative);
     RUN(table_and_options);
