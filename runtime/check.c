@@ -23,6 +23,7 @@ enum {
     LEAST_DRAWS = 99,
     LARGEST_BLOCK = 64,
     GRADIENT_SETS = 4,
+    EXACT_SETS = 8,
     GRADIENT_DRAWS = 8
 };
 static const double block_bytes = 32 << 20;
@@ -266,6 +267,7 @@ static void judge(RtChecked *r) {
                               "the guide returns the prior: it has learned nothing of the data");
         if (r->results[i].verdict > r->overall) r->overall = r->results[i].verdict;
     }
+    if (r->exact.applies && r->exact.verdict > r->overall) r->overall = r->exact.verdict;
     bool gradient = r->has_gradient && r->gradient.verdict == RT_BAD;
     if (gradient) r->overall = RT_BAD;
     r->summary =
@@ -293,9 +295,19 @@ static bool enough(const char *option, int64_t n, int64_t least) {
     return false;
 }
 
+static bool known_plot(const char *path) {
+    RtError error;
+    size_t n = path ? strlen(path) : 0;
+    if (!path || (n > 4 && !strcmp(path + n - 4, ".svg"))) return true;
+    rt_error(&error, "--plot %s: pictures are written as .svg", path);
+    rt_complain(&error);
+    return false;
+}
+
 int rt_command_check(RtSession *s) {
     RtError error;
     const RtOptions *o = s->options;
+    if (!known_plot(o->plot)) return 2;
     if (!enough("count", o->count, LEAST_COUNT) || !enough("draws", o->draws, LEAST_DRAWS))
         return 2;
     Check c = {.s = s,
@@ -319,10 +331,13 @@ int rt_command_check(RtSession *s) {
         run_block(&c, first, n);
         add_block(&c, first, n);
         if (!first) test_gradient(&c, n);
+        if (!first && c.truth)
+            c.r.exact = rt_exact_test(s, &c.data, n < EXACT_SETS ? n : EXACT_SETS);
         rt_progress_count(c.progress, first + n, c.r.n_sets, "data sets");
     }
     rt_progress_end(c.progress);
     judge(&c.r);
+    if (o->plot && !rt_checked_plot(s, &c.r, o->plot, &error)) return rt_complain(&error);
     if (o->json)
         rt_checked_json(s, &c.r);
     else if (!o->quiet)

@@ -89,6 +89,22 @@ typedef struct RtGradient {
 RtGradient rt_gradient_test(RtSession *s, const RtData *d, int64_t n_sets, const void *const *draws,
                             int64_t n_draws);
 
+/* ---- exact.c ---- */
+
+/* The guide beside the exact posterior, where that is Gaussian. */
+typedef struct RtExact {
+    bool applies;        /* it is, in all data sets looked at */
+    RtMoments *z2;       /* by variable, over instances: ((guide's mean - exact) / exact sd)^2 */
+    RtMoments *sd_ratio; /* likewise: guide's sd / exact sd */
+    RtMoments gap;       /* nats: log evidence - ELBO, over data sets */
+    double rounding;     /* of the gap */
+    bool overstated;     /* the ELBO is above the evidence by more than chance and rounding */
+    int worst;           /* variable */
+    RtVerdict verdict;
+} RtExact;
+/* On data sets 0 .. n_sets - 1 of `d`. */
+RtExact rt_exact_test(RtSession *s, const RtData *d, int64_t n_sets);
+
 /* ---- check_report.c ---- */
 
 typedef struct RtChecked {
@@ -98,6 +114,7 @@ typedef struct RtChecked {
     RtCalibrated *results;
     bool has_gradient;
     RtGradient gradient;
+    RtExact exact;
     RtMoments ess, elbo, gap, log_q; /* over data sets; gap: log evidence - ELBO, a lower bound */
     int64_t above;                   /* data sets whose k-hat is above its limit */
     RtVerdict importance, overall;
@@ -105,5 +122,8 @@ typedef struct RtChecked {
 } RtChecked;
 void rt_checked_show(const RtSession *s, const RtChecked *c);
 void rt_checked_json(const RtSession *s, const RtChecked *c);
+
+/* ---- check_plot.c: as an SVG file ---- */
+bool rt_checked_plot(const RtSession *s, const RtChecked *c, const char *path, RtError *error);
 
 #endif

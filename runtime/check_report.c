@@ -84,6 +84,17 @@ static void print_importance(const RtChecked *c, bool colour) {
            c->elbo.mean, rt_moments_se(&c->elbo), c->gap.mean, rt_moments_se(&c->gap));
 }
 
+static void print_exact(const RtModel *m, const RtExact *e, bool colour) {
+    if (!e->applies) return;
+    printf("%-*s Gaussian: means of %.24s off by %.3f sd (rms), sds %.3f of the exact ones: ", NAME,
+           "exact posterior", m->vars[e->worst].name, sqrt(e->z2[e->worst].mean),
+           e->sd_ratio[e->worst].mean);
+    print_verdict(e->verdict, colour);
+    printf("\n%-*s %.4f (%.4f) nats above the ELBO, over %" PRId64 " data sets%s\n", NAME,
+           "exact evidence", e->gap.mean, rt_moments_se(&e->gap), e->gap.n,
+           e->overstated ? ": the ELBO is overstated" : "");
+}
+
 /* All of them, or where that is more than the table itself, the first of each row. */
 static void print_reasons(const RtChecked *c) {
     int all = 0;
@@ -106,6 +117,7 @@ void rt_checked_show(const RtSession *s, const RtChecked *c) {
            "90% coverage", "z mean", "z rms", "contract", "verdict", off);
     for (int i = 0; i < c->n_rows; i++) print_row(c->rows[i], &c->results[i], blocks, colour);
     if (c->has_gradient) print_gradient(s->model, &c->gradient, colour);
+    print_exact(s->model, &c->exact, colour);
     print_importance(c, colour);
     print_reasons(c);
     printf("%soverall: ", on);
@@ -179,6 +191,27 @@ static void add_gradient(RtBytes *out, const RtModel *m, const RtGradient *g) {
     rt_bytes_printf(out, "}");
 }
 
+static void add_exact(RtBytes *out, const RtModel *m, const RtExact *e) {
+    bool first = true;
+    rt_bytes_printf(out, ", \"exact\": {\"sets\": %" PRId64 ", \"latents\": {", e->gap.n);
+    for (int i = 0; i < m->n_vars; i++) {
+        if (!e->z2[i].n) continue;
+        rt_bytes_printf(out, "%s", first ? "" : ", ");
+        rt_json_string(out, m->vars[i].name);
+        rt_bytes_printf(out, ": {\"z_rms\": ");
+        rt_json_number(out, sqrt(e->z2[i].mean));
+        rt_bytes_printf(out, ", \"sd_ratio\": ");
+        rt_json_number(out, e->sd_ratio[i].mean);
+        rt_bytes_printf(out, "}");
+        first = false;
+    }
+    rt_bytes_printf(out, "}, ");
+    add_number(out, "gap", e->gap.mean);
+    add_number(out, "gap_se", rt_moments_se(&e->gap));
+    add_verdict(out, e->verdict);
+    rt_bytes_printf(out, "}");
+}
+
 void rt_checked_json(const RtSession *s, const RtChecked *c) {
     RtBytes out = {0};
     rt_bytes_printf(&out, "{\"sets\": %" PRId64 ", \"draws\": %" PRId64 ", ", c->n_sets,
@@ -189,6 +222,7 @@ void rt_checked_json(const RtSession *s, const RtChecked *c) {
     add_rows(&out, c, "latents", true);
     add_rows(&out, c, "log_densities", false);
     if (c->has_gradient) add_gradient(&out, s->model, &c->gradient);
+    if (c->exact.applies) add_exact(&out, s->model, &c->exact);
     rt_bytes_printf(&out, ", \"importance\": {");
     add_number(&out, "ess", c->ess.mean);
     add_number(&out, "khat_limit", rt_khat_limit(c->n_draws));

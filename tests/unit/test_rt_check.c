@@ -102,6 +102,65 @@ static void shifted(void) {
           text_out);
 }
 
+static int occurrences(const char *text, const char *of) {
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, of)); at++) n++;
+    return n;
+}
+
+/* Four rows: two latents, two log densities. Of an exact posterior nothing lies outside a band in
+ * 98 % of rows (seed fixed); of one that is too sure, the outermost ranks do. */
+static void picture(void) {
+    static char svg[1 << 17];
+    Guide g = exact_guide();
+    int status = check_guide(&g, "--count 4000 --plot good.svg");
+    read_back("good.svg", svg, sizeof svg);
+    CHECK(status == 0 && !strncmp(svg, "<svg xmlns=", 11) && strstr(svg, "</svg>"), "%.100s", svg);
+    CHECK(occurrences(svg, "class=\"card\"") == 4 && strstr(svg, ">mu_g<") == NULL &&
+              strstr(svg, ">mu<") && strstr(svg, ">log_prior<"),
+          "%.400s", svg);
+    CHECK(occurrences(svg, "class=\"bar") == 4 * RT_BINS, "%d bars",
+          occurrences(svg, "class=\"bar"));
+    CHECK(occurrences(svg, "class=\"bar out\"") == 0 && occurrences(svg, "class=\"out\"") == 0,
+          "%d bars and %d levels outside", occurrences(svg, "class=\"bar out\""),
+          occurrences(svg, "class=\"out\""));
+    g.scale -= 0.4;
+    status = check_guide(&g, "--plot bad.svg");
+    read_back("bad.svg", svg, sizeof svg);
+    CHECK(status == 3 && occurrences(svg, "class=\"bar out\"") >= 2 &&
+              occurrences(svg, "class=\"out\"") >= 2,
+          "exit %d, %d bars and %d levels outside", status, occurrences(svg, "class=\"bar out\""),
+          occurrences(svg, "class=\"out\""));
+    CHECK(check_guide(&g, "--plot bad.png") == 2 && strstr(text_err, "as .svg"), "%s", text_err);
+    CHECK(check_guide(&g, "--count 100 --plot no/such/folder.svg") == 1, "%s", text_err);
+}
+
+/* The hand-made model is Gaussian. KL of N(m, r s) from N(m, s): -log r + (r^2 - 1) / 2; of N(m + s
+ * d, s): d^2 / 2. */
+static void exact_comparison(void) {
+    Guide g = exact_guide();
+    check_guide(&g, "--count 100");
+    const char *at = strstr(text_out, "\"exact\": {");
+    CHECK(at && strstr(at, "\"verdict\": \"good\""), "%s", text_out);
+    CHECK(json("z_rms", 4) < 0.05 && json("z_rms", 5) < 0.05, "means: %s", text_out);
+    CHECK_NEAR(json("sd_ratio", 0), 1, 0.03, "sd of mu");
+    CHECK_NEAR(json("sd_ratio", 1), 1, 0.03, "sd of a");
+    CHECK_NEAR(json("gap", 0), 0, 1e-4, "gap of the exact posterior");
+    g.scale -= 0.4;
+    check_guide(&g, "--count 100");
+    CHECK_NEAR(json("sd_ratio", 0), exp(-0.4), 0.02, "sd of mu");
+    CHECK_NEAR(json("gap", 0), 0.4 + (exp(-0.8) - 1) / 2, 0.01, "gap of a guide too sure");
+    CHECK(says("\"mu\": {\"z_rms\""), "%s", text_out);
+    g = exact_guide();
+    double sd = exp(g.scale);
+    g.loc[0] += 0.15 * sd;
+    check_guide(&g, "--count 100");
+    CHECK_NEAR(json("z_rms", 4), 0.15, 0.03, "mean of mu");
+    CHECK_NEAR(json("gap", 0), 0.15 * 0.15 / 2, 0.01, "gap of a shifted guide");
+    at = strstr(text_out, "\"exact\": {");
+    CHECK(at && strstr(at, "\"verdict\": \"look\""), "%s", text_out);
+}
+
 /* Ranks, coverage and z-scores are those of an exact posterior. */
 static void prior_is_found_out(void) {
     Guide g = {{0, 0}, 0, {0, 0, 1}, log(0.5)};
@@ -209,6 +268,8 @@ int main(void) {
     RUN(too_sure);
     RUN(not_sure_enough);
     RUN(shifted);
+    RUN(picture);
+    RUN(exact_comparison);
     RUN(prior_is_found_out);
     RUN(wrong_derivative);
     RUN(table_and_options);
