@@ -389,6 +389,7 @@ Encoding *encode(Build *b) {
         int n_events = event_axes(b, &x, events);
         if (!b->options.paper) add_whole(b, enc, m);
         if (exact_path(b)) add_moments(b, enc, m, x);
+        if (exact_path(b) && !b->preparing) add_components(b, enc, m, x.v);
         Block own = block_of(x.v, n_events, events, var->name);
         if (var->type.plate)
             blocks_add(&raw[var->type.plate->index], own);

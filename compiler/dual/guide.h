@@ -23,9 +23,21 @@ typedef struct Moments {
     IrValue se2[MAX_LEVELS];
 } Moments;
 
+/* The components of a mixture of which an observed variable is: mixture.c. */
+enum { MAX_MIXTURES = 4 };
+typedef struct Components {
+    const Var *observed, *location, *label;
+    /* over the instances of the location's plate: means of what each component is responsible for,
+     * in the shape of the location; how much that is; and of how much in all */
+    IrValue mean, count, total;
+    IrValue variance, between; /* of observations about components, of those about their mean */
+} Components;
+
 typedef struct Encoding {
     int n_observed;
     Moments moments[MAX_OBSERVED];
+    int n_components;
+    Components components[MAX_MIXTURES];
     Blocks root;   /* what is known of the whole data set */
     Blocks *plate; /* by Plate.index: of an instance (n == 0: no data in it) */
     Blocks scale;  /* log rms of the observed variables: every flow needs the unit of its moments */
@@ -48,6 +60,11 @@ const Moments *moments_of(const Encoding *enc, const Var *latent);
  * gets it. Scales outside all plates only. NULL if there is none. */
 const Moments *scale_moments_of(const Encoding *enc, const Var *latent, int *level);
 
+/* ---- mixture.c ---- */
+/* Adds what is said of components, if the observed variable is a mixture of them; `normal`: its
+ * values in units of the data set. */
+void add_components(Build *b, Encoding *enc, const Moments *m, IrValue normal);
+
 /* ---- start.c ---- */
 #define DUAL_TINY 1e-30 /* keeps logarithms finite in float32 */
 typedef struct Gaussian {
@@ -65,15 +82,18 @@ Gaussian start_of(Build *b, const Encoding *enc, const Var *var);
 /* The moment of the data that speaks of `var` most directly; false: there is none. */
 bool moment_of(Build *b, const Encoding *enc, const Var *var, Gaussian *moment);
 
+/* mixture.c: the moment of a latent that components speak of; false: none do. */
+bool mixture_moment(Build *b, const Encoding *enc, const Var *var, Gaussian *moment);
+
 /* ---- newton.c: the mode and curvature of what is known of the targets of a component ---- */
 typedef struct Component Component; /* component.h */
 typedef struct Newton Newton;
 /* NULL: their density has no second derivative. */
 Newton *newton_start(Build *b, const Component *c);
-enum { MAX_COPIES = 2 };
+enum { MAX_TRIAL_AXES = 2 };
 typedef struct Axes {
     int n;
-    AxisId axes[MAX_COPIES];
+    AxisId axes[MAX_TRIAL_AXES];
 } Axes;
 /* log p(data that hang on the component | what is drawn), its latents integrated out, for each of
  * the trials of what is drawn: [data, trials]. IR_NONE: not exact by one step. */

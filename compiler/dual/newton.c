@@ -148,7 +148,7 @@ static IrValue log_data(const Newton *s) {
         IrValue own = lower_log_prob(b, var, b->value[var->index]);
         sum = ir_add(p, sum, sum_over_plates(b, own, var->type.plate));
     }
-    AxisId axes[1 + MAX_COPIES];
+    AxisId axes[1 + MAX_TRIAL_AXES];
     return along(b, opt_statistics_of(p, first, sum), axes, set_axes(s, axes));
 }
 
@@ -260,7 +260,7 @@ static bool expand(Newton *s) {
     for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++) clear(matrices[i], s->n * s->n);
     s->quadratic = true;
     for (int k = 0; k < s->c->n; k++) here[k] = s->node[k].here;
-    AxisId axes[1 + MAX_COPIES];
+    AxisId axes[1 + MAX_TRIAL_AXES];
     opt_grad(p, ir_sum(p, log_data(s), axes, set_axes(s, axes)), here, s->c->n, raw);
     for (int k = 0; k < s->c->n; k++) {
         IrValue own;

@@ -198,7 +198,9 @@ static bool has_moments(const Var *var) {
 
 /* The moment of the data that speaks of `var` most directly; false: there is none. */
 bool moment_of(Build *b, const Encoding *enc, const Var *var, Gaussian *moment) {
-    if (b->options.no_exact || !has_moments(var)) return false;
+    if (b->options.no_exact) return false;
+    if (mixture_moment(b, enc, var, moment)) return true;
+    if (!has_moments(var)) return false;
     int level;
     const Moments *m = moments_of(enc, var);
     if (m) {

@@ -219,6 +219,11 @@ static void reductions(void) {
     check_interpreted("tests/models/reductions.hbm");
 }
 
+/* Components that are found in the data, and sums over labels. */
+static void mixture(void) {
+    check_interpreted("examples/gm.hbm");
+}
+
 /* A permutation of one plate that is not carried over to the base draws must show: the test can
  * fail. */
 static void other_base_draws_show(void) {
@@ -263,6 +268,7 @@ int main(void) {
     RUN(four_plates);
     RUN(every_level);
     RUN(reductions);
+    RUN(mixture);
     RUN(native_gre);
     RUN(native_gre_paper);
     RUN(native_pastes);
