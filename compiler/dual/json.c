@@ -1,15 +1,16 @@
 /* json.c -- all that is known of a model and its dual, for programs (--emit=json): one object
  *
- *   model, hash, structure, family, paper, exact
+ *   model, hash, structure, family, paper, exact, objective
  *   plates         name, parent, size, range, column, hier, exchangeable, reason
  *   variables      name, kind, plates, hier, shape, parents; distribution with arguments and
- * support, link, value, values: where there are such
+ *                  support, link, value, values: where there are such
  *   sums           discrete latents that are summed out together: variables, factors
  *   symmetries     components that may be exchanged: labels, their number, what moves with them
- * along which dimension, in each instance of which plate, what a guide with one mode loses at most
- *   factorisation  of the family in use, in the order of
- * drawing: latent, given, exact, reason encodings      what is known of an instance of each plate,
- * and what pools its instances flows          what each draws, for which plate, and what it reads
+ *                  along which dimension, in each instance of which plate, what a guide with one
+ *                  mode loses at most
+ *   factorisation  of the family in use, in the order of drawing: latent, given, exact, reason
+ *   encodings      what is known of an instance of each plate, and what pools its instances
+ *   flows          what each draws, for which plate, and what it reads
  *   weights        name, shape, start
  *
  * Expressions are as --emit=model prints them. Absent plates and parents are null. */
@@ -318,6 +319,7 @@ void dual_print_json(Text *out, const Dual *dual) {
     put_text(j, "family", family_of(&dual->options)->name);
     put_bool(j, "paper", dual->options.paper);
     put_bool(j, "exact", !dual->options.paper && !dual->options.no_exact);
+    put_text(j, "objective", dual->objective ? dual->objective : "reverse-kl");
     open_item(j, "plates", "[");
     for (int i = 0; i < model->plates.n; i++) put_plate(j, model, model->plates.data[i]);
     close_item(j, "]");
