@@ -56,9 +56,9 @@
  *               loss (reduced), set_loss [data], grad:W per weight (reduced)
  *   posterior   weights, hypers, statistics, data (contexts included); random
  *               latents, quantities [data, draw, ...]; log_q, log_prior, log_likelihood
- *               [data, draw]; encodings "enc:PLATE"; flow parameters "flow:LATENT:..."; features
- * "seen:NAME" (seen.c) logjoint    hypers, data, latents log_prior, log_likelihood [data, draw];
- * d:LATENT, the gradient
+ *               [data, draw]; "local:PLATE" [data, draw, plate] (dual.md); encodings "enc:PLATE";
+ * flow parameters "flow:LATENT:..."; features "seen:NAME" (seen.c) logjoint    hypers, data,
+ * latents log_prior, log_likelihood [data, draw]; d:LATENT, the gradient
  */
 #ifndef ADAVIC_ABI_H
 #define ADAVIC_ABI_H

@@ -431,6 +431,7 @@ static void sample_template(GuideState *g, Template *t) {
         }
         log_q = ir_sub(p, log_q, jacobian.v);
     }
+    add_local(b, ir_neg(p, log_q), t->plate);
     log_q = sum_over_plates(b, log_q, t->plate);
     g->log_q = g->log_q == IR_NONE ? log_q : ir_add(p, g->log_q, log_q);
 }
