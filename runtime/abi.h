@@ -58,8 +58,9 @@
  *   posterior   weights, hypers, statistics, data (contexts included); random
  *               latents, quantities [data, draw, ...]; of discrete ones the probabilities of
  *               their values, given the draw [data, draw, plates, K]; log_q, log_prior,
- *               log_likelihood [data, draw]; encodings "enc:PLATE"; flow parameters
- *               "flow:LATENT:..."; features "seen:NAME" (seen.c)
+ *               log_likelihood [data, draw]; "local:PLATE" [data, draw, plate] (dual.md);
+ *               encodings "enc:PLATE"; flow parameters "flow:LATENT:..."; features "seen:NAME"
+ *               (seen.c)
  *   logjoint    hypers, data, latents
  *               log_prior, log_likelihood [data, draw]; d:LATENT, the gradient
  *   map, path, annealed, forward, consistency

@@ -304,6 +304,7 @@ int rt_main(int argc, char **argv) {
     RtOptions o = {.steps = -1,
                    .sets = -1,
                    .draws = -1,
+                   .inner = -1,
                    .threads = -1,
                    .count = -1,
                    .seed = -1,

@@ -235,9 +235,9 @@ static void show_set(Infer *f, int64_t first, int64_t set, const RtElbo *e) {
         if (f->p.draws[i]) show_variable(f, i, set, width);
     if (f->p.refine) show_refined(&f->p);
     if (f->rows)
-        printf("reweighted to the posterior by Pareto-smoothed importance weights (ess %.0f of "
+        printf("reweighted to the posterior by Pareto-smoothed importance weights%s (ess %.0f of "
                "%" PRId64 " draws)\n",
-               e->ess, f->p.n_draws);
+               f->p.inner ? " of the latents outside all plates" : "", e->ess, f->p.n_draws);
     printf("k-hat %.2f (trust up to %.2f): %s%s%s, %s\n", e->khat, rt_khat_limit(f->p.n_draws), on,
            verdict, off, why);
 }
@@ -269,6 +269,9 @@ static bool known_output(const char *path) {
 static bool sound_options(const RtOptions *o, RtMethod method, RtError *error) {
     if (o->out && !known_output(o->out))
         return rt_error(error, "--out %s: draws are written as .npz or .csv", o->out);
+    if (o->inner > 0 && !o->psis)
+        return rt_error(error, "--inner is of weights\n  expected  --psis --inner %" PRId64,
+                        o->inner);
     const char *steps = o->steps > 0           ? "--steps"
                         : o->seconds > 0       ? "--time"
                         : o->learning_rate > 0 ? "--learning-rate"

@@ -65,6 +65,11 @@ bool rt_posterior_open(RtSession *s, RtMethod method, bool want_draws, RtPosteri
         p->refine = rt_refine_new(s, method, &p->data);
         weights = rt_refine_weights(p->refine);
     }
+    if (o->inner > 0) {
+        p->block = 1;
+        p->inner = rt_inner_new(s, &p->data, weights, p->n_draws, o->inner, error);
+        if (!p->inner) return false;
+    }
     p->call = rt_call_new(s->mem, m, "posterior", s->pool, p->data.sizes, p->block, p->n_draws);
     p->draws = rt_alloc(s->mem, m->n_vars, sizeof *p->draws);
     for (int i = 0; want_draws && i < m->n_vars; i++)
@@ -77,6 +82,7 @@ bool rt_posterior_open(RtSession *s, RtMethod method, bool want_draws, RtPosteri
     if (method != RT_FITTED) p->seen = rt_seen_new(s, p->call);
     p->inputs = rt_bind_state(s->mem, m, s->state, weights, p->call);
     p->feed = rt_feed_new(s->mem, m, p->call, p->data.sizes, p->block);
+    if (p->inner) rt_inner_bind(p->inner, p->call);
     rt_call_ready(p->call);
     return true;
 }
@@ -88,6 +94,7 @@ int64_t rt_posterior_run(RtPosterior *p, int64_t first) {
         p->refined = rt_refine_run(p->refine, first);
         rt_binding_refresh(p->inputs);
     }
+    if (p->inner) rt_inner_run(p->inner, first);
     rt_feed_load(p->feed, &p->data, first, n);
     rt_call_run(p->call, key, 0, (uint32_t)first, n);
     if (p->seen) rt_seen_warn(p->seen, first, n, p->data.n_sets);
@@ -101,7 +108,15 @@ RtElbo rt_posterior_weigh(RtPosterior *p, int64_t set) {
         p->log_weights[j] = rt_real_get(m, p->log_prior, at) +
                             rt_real_get(m, p->log_likelihood, at) - rt_real_get(m, p->log_q, at);
     }
+    if (p->inner)
+        memcpy(p->log_weights, rt_inner_weights(p->inner),
+               (size_t)p->n_draws * sizeof *p->log_weights);
     RtElbo e = rt_elbo(p->log_weights, p->n_draws, p->log_share);
+    if (p->inner) { /* the bound of single draws, as ever */
+        RtElbo plain = rt_elbo(rt_inner_plain(p->inner), p->n_draws, NULL);
+        e.elbo = plain.elbo;
+        e.se = plain.se;
+    }
     double total = e.evidence + log((double)p->n_draws);
     for (int64_t j = 0; j < p->n_draws; j++) p->log_share[j] -= total;
     return e;

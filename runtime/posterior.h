@@ -11,6 +11,7 @@
 #define ADAVIC_POSTERIOR_H
 
 #include "runtime/psis.h"
+#include "runtime/inner.h"
 #include "runtime/refine.h"
 #include "runtime/session.h"
 
@@ -29,6 +30,7 @@ typedef struct RtPosterior {
     RtRefined refined; /* what was done for the last of them */
     RtData data;
     int64_t n_draws, block; /* data sets per run */
+    RtInner *inner;         /* with --inner; data sets come one by one then */
     const void **draws;     /* by variable: latents and quantities; NULL if not wanted */
     const void *log_q, *log_prior, *log_likelihood; /* [n, S] */
     double *log_weights; /* [S] of one data set, see rt_posterior_weigh */

@@ -189,7 +189,8 @@ enum {
     RT_FOR_CHECK,
     RT_FOR_SIZES,
     RT_FOR_REFINING,
-    RT_FOR_JUDGING
+    RT_FOR_JUDGING,
+    RT_FOR_INNER
 };
 
 #endif

@@ -13,8 +13,8 @@ enum { RT_MAX_SETTINGS = 64 };
 typedef struct RtOptions {
     const char *program; /* path of the executable */
     const char *data, *out, *weights, *log, *objective, *plot;
-    int64_t steps, sets, draws, threads, count, seed; /* -1: not given */
-    double seconds, learning_rate;                    /* -1: not given */
+    int64_t steps, sets, draws, inner, threads, count, seed; /* -1: not given */
+    double seconds, learning_rate;                           /* -1: not given */
     bool quiet, json, batch, verbose, psis, refine;
     int n_size, n_set;
     const char *size[RT_MAX_SETTINGS], *set[RT_MAX_SETTINGS]; /* "plate=N", "hyper=value" */

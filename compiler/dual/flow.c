@@ -302,6 +302,7 @@ static void sample_template(GuideState *g, Template *t) {
                                  : derived_flow(g, t, &context, u, &log_det);
     IrValue log_q = base_density(b, t, u, log_det);
     set_latents(g, t, v, &log_q);
+    add_local(b, ir_neg(b->p, log_q), t->plate);
     add_log_q(g, t, log_q);
 }
 

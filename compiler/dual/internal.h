@@ -71,8 +71,10 @@ typedef struct Build {
     bool preparing;       /* program prepare: features leave raw, as outputs */
     IrProgram *p;
     AxisId data, draw;
-    AxisId *plate; /* by Plate.index */
-    Val *value;    /* by Var.index; v == IR_NONE: not computed yet */
+    AxisId *plate;  /* by Plate.index */
+    Val *value;     /* by Var.index; v == IR_NONE: not computed yet */
+    IrValue *local; /* by Plate.index, of plates around nothing else, in program posterior: log
+                       density ratio of what is in an instance; NULL: not wanted */
     /* state of one `sample` body */
     BaseMode base;
     const Var *sampled;
@@ -123,6 +125,8 @@ IrValue along(Build *b, IrValue v, const AxisId *axes, int n);
 IrValue sum_over_plates(Build *b, IrValue v, const Plate *plate);
 /* The same as far as `outer`, which is around `plate` and stays. */
 IrValue sum_up_to(Build *b, IrValue v, const Plate *plate, const Plate *outer);
+/* Adds `v` of an instance of `plate` to b->local of the outermost plate around it. */
+void add_local(Build *b, IrValue v, const Plate *plate);
 /* The latent's event flattened onto `flat` and back (row-major). */
 IrValue flatten(Build *b, Val val, AxisId flat);
 Val unflatten(Build *b, IrValue v, AxisId flat, int64_t start, const Type *type);

@@ -510,6 +510,15 @@ IrValue sum_over_plates(Build *b, IrValue v, const Plate *plate) {
     return sum_up_to(b, v, plate, NULL);
 }
 
+void add_local(Build *b, IrValue v, const Plate *plate) {
+    const Plate *outer = plate;
+    if (!b->local || !plate) return;
+    while (outer->parent) outer = outer->parent;
+    IrValue *sum = &b->local[outer->index];
+    v = sum_up_to(b, v, plate, outer);
+    *sum = *sum == IR_NONE ? v : ir_add(b->p, *sum, v);
+}
+
 /* The typical size of a positive latent; of a half-line's its typical size beyond the end, which
  * the spread of prior draws tells wherever that end is. */
 static Val scale_of_prior(Build *b, const Var *latent) {

@@ -118,6 +118,7 @@ IrValue log_density(Build *b, VarKind kind) {
         const Var *var = b->model->vars.data[i];
         if (var->kind != kind || var_reads_summed(var)) continue;
         IrValue term = lower_log_prob(b, var, b->value[i]);
+        add_local(b, term, var->type.plate);
         term = sum_over_plates(b, term, var->type.plate);
         sum = ir_add(p, sum, term);
     }
@@ -201,8 +202,36 @@ static void output_encoding(Build *b, const Encoding *enc, const Plate *plate) {
     }
 }
 
+/* Given what is outside all plates, are the latents in instances of `plate` independent of each
+ * other, in model and guide? */
+static bool is_independent(const Build *b, const Plate *plate) {
+    bool latents = false;
+    for (int i = 0; i < b->analysis->n_latents; i++) {
+        const Conditioning *c = &b->analysis->order[i];
+        if (!plate_within(c->latent->type.plate, plate)) continue;
+        if (!c->exact) return false;
+        latents = true;
+    }
+    return latents && !plate->parent;
+}
+
+/* "local:PLATE" [data, draw, plate]: log p(data and latents in an instance | what is outside all
+ * plates) - log q of these latents. */
+static void output_local(Build *b, IrValue first) {
+    for (int i = 0; i < b->model->plates.n; i++) {
+        const Plate *plate = b->model->plates.data[i];
+        if (b->local[i] == IR_NONE || !is_independent(b, plate)) continue;
+        AxisId axes[IR_MAX_AXES];
+        int n = instance_axes(b, plate, true, axes);
+        IrValue v = opt_statistics_of(b->p, first, b->local[i]);
+        ir_output(b->p, arena_printf(b->arena, "local:%s", plate->name), along(b, v, axes, n));
+    }
+}
+
 static void build_posterior(Build *b) {
     b->given = true;
+    b->local = arena_array(b->arena, IrValue, b->model->plates.n + 1);
+    for (int i = 0; i < b->model->plates.n; i++) b->local[i] = IR_NONE;
     input_all(b, VAR_CONTEXT, ROLE_DATA);
     input_all(b, VAR_OBSERVED, ROLE_DATA);
     Encoding *enc = encode(b);
@@ -215,8 +244,10 @@ static void build_posterior(Build *b) {
     }
     output_probabilities(b);
     ir_output(b->p, "log_q", along(b, log_q, (AxisId[]){b->data, b->draw}, 2));
+    const IrValue first = b->p->ops.n;
     ir_output(b->p, "log_prior", log_density(b, VAR_LATENT));
     ir_output(b->p, "log_likelihood", log_density(b, VAR_OBSERVED));
+    output_local(b, first);
     output_encoding(b, enc, NULL);
     for (int i = 0; i < b->model->plates.n; i++) output_encoding(b, enc, b->model->plates.data[i]);
 }

@@ -27,6 +27,18 @@ check weights_of_draws_say_so sh -c './blind infer data.bin --refine --steps 5 -
 refuses steps_need_refine 2 "infer DATA --refine --steps" ./blind infer data.bin --steps 5
 refuses fit_needs_data 2 "fit needs a data file" ./blind fit
 
+# Weights on the latents outside all plates: the evidence is the exact one, by any number of inner draws, and draws of
+# instances are chosen with them.
+evidence_of() { ./gre elbo data.bin --weights w "$@" --json | sed -n 's/.*"log_evidence": \([-0-9.e]*\),.*/\1/p'; }
+sd_of() { sed -n 's/.*"mu_g\[2,1\]": {"mean": [-0-9.e]*, "sd": \([0-9.e-]*\),.*/\1/p' "$1"; }
+./gre train --steps 40 --weights w -q
+check inner_evidence within "$(evidence_of --inner 8)" 0.02
+check inner_evidence_of_one_draw within "$(evidence_of --inner 1)" 0.02
+check inner_answers sh -c './gre infer data.bin --weights w --psis --inner 8 --json >inner && ./gre infer data.bin --weights w --json >plain'
+check inner_sd awk "BEGIN {r = $(sd_of inner) / $(sd_of plain); exit !(r > 0.88 && r < 1.14)}"
+check inner_same_for_any_threads sh -c 'for j in 1 3; do ./gre infer data.bin --weights w --psis --inner 3 --json -j$j >t$j; done; cmp t1 t3'
+refuses inner_needs_psis 2 "psis --inner 4" ./gre infer data.bin --weights w --inner 4
+
 # A context of the data set, as stated: fits under different ones differ.
 compile ps "$ROOT/examples/prior_scale.hbm"
 data=$ROOT/examples/data/dyestuff.csv
