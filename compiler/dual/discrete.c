@@ -116,6 +116,7 @@ static IrValue group_density(Build *b, const SumGroup *group, IrValue *own) {
     IrValue sum = IR_NONE;
     for (int i = 0; i < n; i++) {
         if (terms[i].v == IR_NONE) continue;
+        if (!own) add_local(b, terms[i].v, terms[i].plate);
         IrValue over = sum_over_plates(b, terms[i].v, terms[i].plate);
         sum = sum == IR_NONE ? over : ir_add(b->p, sum, over);
     }
