@@ -98,17 +98,23 @@ static void arrange(const Build *b, Component *c) {
 
 /* ---- may it be expanded? ---- */
 
-static bool reduces(const Component *c, const Expr *e) {
-    if (e->kind == EXPR_VAR) return e->var->value && reduces(c, e->var->value);
+/* `seen` (by Var.index): lets that were looked through before, and hold none. */
+static bool reduces(const Component *c, const Expr *e, bool *seen) {
+    if (e->kind == EXPR_VAR) {
+        if (!e->var->value || seen[e->var->index]) return false;
+        seen[e->var->index] = true;
+        return reduces(c, e->var->value, seen);
+    }
     if (e->kind == EXPR_OVER && mentions(c, e)) return true;
     for (int i = 0; i < e->n_args; i++)
-        if (reduces(c, e->args[i])) return true;
+        if (reduces(c, e->args[i], seen)) return true;
     return false;
 }
 
-static bool ties(const Component *c, const Var *factor) {
+static bool ties(const Build *b, const Component *c, const Var *factor) {
+    bool *seen = arena_array(b->arena, bool, b->model->vars.n + 1);
     for (int i = 0; i < factor->dist->n_params; i++)
-        if (reduces(c, factor->args[i])) return true;
+        if (reduces(c, factor->args[i], seen)) return true;
     return false;
 }
 
@@ -147,7 +153,7 @@ bool component_of(const Build *b, const Var *z, Component *c) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (!component_enters(c, var)) continue;
-        if (ties(c, var) || var_reads_summed(var)) return false;
+        if (ties(b, c, var) || var_reads_summed(var)) return false;
         if (var->kind == VAR_LATENT && !component_holds(c, var)) return false;
         evidence |= var->kind == VAR_OBSERVED;
     }

@@ -505,7 +505,8 @@ IrValue newton_centre(const Newton *s, AxisId flat) {
     for (const Node *node = first; node < s->node + s->c->n; node++)
         for (int i = 0; i < node->size; i++)
             all[node->first - first->first + i] = entry_of(s->b, node->here, node->flat, i);
-    return entries_gather(s->b, all, s->n - first->first, flat);
+    IrValue centre = entries_gather(s->b, all, s->n - first->first, flat);
+    return centre == IR_NONE ? number(s->b, 0) : centre;
 }
 
 IrValue newton_apply(const Newton *s, AxisId flat, IrValue t, IrValue *log_det) {
@@ -528,8 +529,8 @@ IrValue newton_apply(const Newton *s, AxisId flat, IrValue t, IrValue *log_det) 
         for (int i = 0; i < node->size; i++) {
             int entry = node->first + i;
             deviation[entry] = moved(s, node, i, deviation, x[i]);
-            v[entry] = ir_add(p, entry_of(b, node->here, node->flat, i),
-                              scaled(b, s, entry, deviation[entry]));
+            v[entry] = entry_add(b, entry_of(b, node->here, node->flat, i),
+                                 scaled(b, s, entry, deviation[entry]));
         }
     }
     return entries_gather(b, &v[n_first], s->n - n_first, flat);

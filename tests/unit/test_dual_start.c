@@ -122,6 +122,10 @@ static void latents_above_effects_start_exact(void) {
         "  plate h(2) { latent c[3] ~ multi_normal(b, 100 * S);\n"
         "    plate k(2) { observed y[3] ~ normal(c, [1, 0.5, 2]); } } }\n"
         "plate other(2) { latent e[2] ~ normal(m[0:2], 1); observed w ~ normal(e[0] - e[1], 1); }",
+        /* numbers that no data see, about zero */
+        "latent m[3] ~ normal(0, 1);\n"
+        "plate g(4) { latent b[3] ~ normal(m, 1); observed y ~ normal(b[0] + 2 * b[1], 1); }\n"
+        "plate h(4) { latent c[3] ~ normal(0, 1); observed z ~ normal(c[0] + 2 * c[1], 1); }\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         Compiled *c = compile_text("above", texts[i], (DualOptions){.family = FAMILY_STRUCTURED});
