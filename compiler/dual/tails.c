@@ -108,26 +108,35 @@ static double value_of(Probe *probe, const Expr *e) {
     return value;
 }
 
-static double sample_at(const Var *var, const double *params, Probe probe, int *n_sites) {
+static double sample_at(const Expr *sample, const double *params, Probe probe, int *n_sites) {
     probe.params = params;
-    double value = value_of(&probe, var->dist->sample);
+    double value = value_of(&probe, sample);
     *n_sites = probe.n_sites;
     return value;
 }
 
-bool has_variance(const Var *var) {
-    double params[MAX_ARGS];
-    LetValues lets = {.arena = arena_new()};
-    Probe constants = {.lets = &lets, .moved = -1}, ordinary = {.moved = -1};
-    for (int i = 0; i < var->dist->n_params; i++) params[i] = value_of(&constants, var->args[i]);
-    arena_free(lets.arena);
+static bool body_has_variance(const Expr *sample, const double *params) {
     int n_sites;
-    double centre = sample_at(var, params, ordinary, &n_sites);
+    double centre = sample_at(sample, params, (Probe){.moved = -1}, &n_sites);
     for (int k = 0; k < 2 * n_sites; k++) {
         Probe near = {.moved = k / 2, .p = 1e-3, .z = 3.0902, .upwards = k % 2},
               far = {.moved = k / 2, .p = 1e-6, .z = 4.7534, .upwards = k % 2};
-        double nearby = fabs(sample_at(var, params, near, &n_sites) - centre);
-        if (fabs(sample_at(var, params, far, &n_sites) - centre) > 31.6 * nearby) return false;
+        double nearby = fabs(sample_at(sample, params, near, &n_sites) - centre);
+        if (fabs(sample_at(sample, params, far, &n_sites) - centre) > 31.6 * nearby) return false;
     }
     return true;
+}
+
+bool has_variance(const Var *var) {
+    double params[MAX_ARGS];
+    const Expr *sample = var->dist->sample;
+    LetValues lets = {.arena = arena_new()};
+    Probe constants = {.lets = &lets, .moved = -1};
+    for (int i = 0; i < var->dist->n_params; i++) params[i] = value_of(&constants, var->args[i]);
+    arena_free(lets.arena);
+    /* a mixture has one if all its components have */
+    for (; var->dist->mixed && sample->kind == EXPR_OP && sample->opcode == OP_SELECT;
+         sample = sample->args[2])
+        if (!body_has_variance(sample->args[1], params)) return false;
+    return body_has_variance(sample, params);
 }

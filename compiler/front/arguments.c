@@ -104,7 +104,7 @@ static const Instance *instance_of_arguments(Checker *ck, Definition *definition
 static Distribution *distribution_for(Checker *ck, const Var *var, Definition *definition,
                                       Expr *const *args, Span span) {
     if (!definition->sized) return definition->distribution;
-    if (sized_by_parameters(definition)) {
+    if (definition->by_arguments) {
         const Instance *instance = instance_of_arguments(ck, definition, args, span);
         return instance ? instance->distribution : NULL;
     }
@@ -137,7 +137,7 @@ bool check_arguments(Checker *ck, Var *var, const Ast *call) {
     const Ast *ordered[MAX_PARAMS] = {0};
     if (good) good = order_arguments(ck, call, definition->distribution, ordered);
     Expr *first[MAX_PARAMS] = {0}; /* resolved beforehand */
-    bool by_arguments = good && sized_by_parameters(definition);
+    bool by_arguments = good && definition->by_arguments;
     for (int k = 0; by_arguments && k < definition->distribution->n_params; k++)
         if (!(first[k] = resolve_value(ck, ordered[k]))) return false;
     if (good) var->dist = distribution_for(ck, var, definition, first, call->span);

@@ -336,15 +336,19 @@ static bool read_support(Checker *ck, const Reading *r, Support *support) {
     return false;
 }
 
-bool sized_by_parameters(const Definition *d) {
-    bool sized = false;
-    for (int i = 0; i < d->ast->args.n; i++) sized |= d->ast->args.data[i]->dims.n > 0;
-    return sized && d->kind == DEFINES_DISTRIBUTION && !d->ast->dims.n;
+/* Does a parameter of a distribution of numbers name a size? */
+static bool names_size(Checker *ck, const Definition *d) {
+    bool named = false;
+    for (int i = 0; i < d->ast->args.n && !d->ast->dims.n; i++) {
+        const AstList *dims = &d->ast->args.data[i]->dims;
+        for (int k = 0; k < dims->n; k++) named |= declares_size(ck, d, &(Sizes){0}, dims->data[k]);
+    }
+    return named && d->kind == DEFINES_DISTRIBUTION;
 }
 
 /* Sizes named by the parameters of a distribution of numbers, from those of its arguments. */
 static bool match_params(Checker *ck, const Definition *d, const Type *shapes, Sizes *sizes) {
-    for (int i = 0; i < d->ast->args.n && sized_by_parameters(d); i++) {
+    for (int i = 0; i < d->ast->args.n && d->by_arguments; i++) {
         int64_t to[MAX_DIMS];
         if (!match_dims(ck, d, &d->ast->args.data[i]->dims, shapes ? shapes[i].dims : NULL, sizes,
                         to))
@@ -353,7 +357,7 @@ static bool match_params(Checker *ck, const Definition *d, const Type *shapes, S
     return true;
 }
 
-/* `shapes`: of one value, or (sized_by_parameters) of the arguments; NULL: only looked through,
+/* `shapes`: of one value, or (by_arguments) of the arguments; NULL: only looked through,
  * unless nothing is sized. */
 static Distribution *build_distribution(Checker *ck, Definition *d, const Type *shapes,
                                         Instance *instance) {
@@ -500,7 +504,8 @@ static Link *build_link(Checker *ck, Definition *d, const int64_t *event, Instan
 
 static bool define_event(Checker *ck, Definition *d) {
     Instance instance = {0};
-    d->sized = d->ast->dims.n > 0 || sized_by_parameters(d);
+    d->by_arguments = names_size(ck, d);
+    d->sized = d->ast->dims.n > 0 || d->by_arguments;
     if (d->kind == DEFINES_DISTRIBUTION)
         d->distribution = build_distribution(ck, d, NULL, &instance);
     else
@@ -583,7 +588,7 @@ static const char *dims_text(Checker *ck, const AstList *dims) {
 /* Does every argument have the dimensions that its parameter declares? */
 static bool check_shapes(Checker *ck, const Definition *d, const Type *shapes, int n, Span use) {
     Sizes sizes = {.n = 0};
-    bool of_params = d->kind == DEFINES_FN || sized_by_parameters(d);
+    bool of_params = d->kind == DEFINES_FN || d->by_arguments;
     for (int i = 0; i < n; i++) {
         const Ast *param = of_params ? d->ast->args.data[i] : d->ast;
         const AstList *dims = &param->dims;

@@ -68,8 +68,9 @@ typedef struct Definition {
     const Ast *ast;
     bool library, broken, used; /* used: by anything */
     DefinitionState state;
-    bool sized;      /* its bodies depend on sizes: there is an instance for each use's */
-    int size, depth; /* of the inlined body of a fn (the largest of a link's) */
+    bool sized;        /* its bodies depend on sizes: there is an instance for each use's */
+    bool by_arguments; /* a distribution of numbers, whose sizes are those of its arguments */
+    int size, depth;   /* of the inlined body of a fn (the largest of a link's) */
     /* of a definition that is not sized */
     Function *function;
     Distribution *distribution;
@@ -141,8 +142,6 @@ bool is_refused(RefusedKind kind, const char *name);
 /* ---- define.c ---- */
 /* Resolves the bodies of `definition` unless that is done; false if it is broken. */
 bool define(Checker *ck, Definition *definition, Span use);
-/* Is it a distribution of numbers whose sizes are those of its arguments? */
-bool sized_by_parameters(const Definition *d);
 /* What `definition`, which must be defined, is for arguments of these shapes (a fn, or a
  * distribution that is sized by its parameters), or for the trailing dimensions of `shapes[0]` (a
  * distribution or link); NULL (reported) if they do not fit. The number of those dimensions is that

@@ -55,6 +55,24 @@ static void variances_are_seen_in_the_sampler(void) {
     }
 }
 
+/* A mixture has no location; it has a variance if all its components have. */
+static void variances_of_mixtures(void) {
+    static const struct {
+        const char *law;
+        bool has;
+    } laws[] = {{"mixture([0.5, 0.5], normal(b, s), laplace(b, s))", true},
+                {"mixture([0.5, 0.5], normal(b, s), cauchy(b, s))", false},
+                {"mixture([0.5, 0.5], cauchy(b, s), normal(b, s))", false}};
+    for (size_t i = 0; i < sizeof laws / sizeof *laws; i++) {
+        Compiled *c = model_with(laws[i].law);
+        if (!CHECK(c, "%s is refused", laws[i].law)) continue;
+        const Var *x = var_named(c, "x");
+        CHECK(has_variance(x) == laws[i].has, "%s", laws[i].law);
+        CHECK(!location_of(x), "%s: its location", laws[i].law);
+        compiled_free(c);
+    }
+}
+
 /* The loss of a data set whose scale comes from base draw u, with the prior's quantiles at 0.01
  * and 3. */
 static double loss_at(Compiled *c, double u) {
@@ -86,5 +104,6 @@ static void training_draws_of_heavy_tails_are_cut(void) {
 int main(void) {
     RUN(training_draws_of_heavy_tails_are_cut);
     RUN(variances_are_seen_in_the_sampler);
+    RUN(variances_of_mixtures);
     return check_done();
 }
