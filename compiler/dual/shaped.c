@@ -12,7 +12,9 @@ IrValue renamed(Build *b, IrValue v, AxisId from, AxisId to) {
     return ir_has_axis(b->p, v, from) && from != to ? ir_rename(b->p, v, from, to) : v;
 }
 
+/* One number may stand for all entries. */
 Val lower_index(Build *b, const Val *whole, int dim, int64_t index) {
+    if (!whole->n_dims) return *whole;
     AxisId axis = event_axis(b, dim, whole->dims[dim]);
     Val rest = {.n_dims = whole->n_dims - 1};
     rest.v = ir_has_axis(b->p, whole->v, axis) ? ir_pick(b->p, whole->v, axis, index) : whole->v;
@@ -27,6 +29,7 @@ Val lower_index(Build *b, const Val *whole, int dim, int64_t index) {
 
 Val lower_slice(Build *b, const Val *whole, int dim, int64_t start, int64_t count) {
     Val part = *whole;
+    if (!whole->n_dims) return part;
     int64_t extent = whole->dims[dim];
     if (count == SLICE_REST) count = extent - start;
     AxisId from = event_axis(b, dim, extent), to = event_axis(b, dim, count);
