@@ -23,6 +23,7 @@ line() { echo "$*" >>"$out"; }
 
 methods='default|||
 no-exact|--no-exact||
+no-exact, annealed|--no-exact --objective=annealed:1,reverse-kl:4|--objective annealed:1,reverse-kl:4|
 published design|--paper||ADAVI
 adavi|--family=adavi||ADAVI
 mean-field|--family=mean-field||MF-VI
