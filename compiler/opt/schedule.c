@@ -483,6 +483,7 @@ static void share_storage(Schedule *s, Node *node, const Node *of) {
     LoopBuffer *buffer = &s->out->buffers.data[of->buffer];
     node->shared = node->rows = true;
     node->buffer = of->buffer;
+    buffer->name = node->op.name;
     if (buffer->last < node->last_nest) buffer->last = node->last_nest;
 }
 
