@@ -3,7 +3,7 @@
  *     gap MODEL DATA.bin ELBO.json...   one file of `elbo --batch --json` per trained model, on the
  *                                       same data; MODEL is one of those listed below
  *     gap MODEL DATA.bin                prints the evidences alone, one a line
- *     gap MODEL@S_X,OBS DATA.bin ...    with this noise and number of observations in each group
+ *     gap MODEL@S_MU,S_G,S_X,OBS DATA.bin ...   with these scales, and observations in each group
  *
  * Prints `MEAN SE WORST KHAT SEED-MEANS...`: the gap in nats over data sets (the mean over files
  * first), its standard error over data sets, the largest of one data set, the largest k-hat, and
@@ -64,15 +64,17 @@ static const KnownModel models[] = {
     {"nc", {.groups = 10, .obs = 1, .dims = 2}, nc_evidence},
     {"many_groups", {11, 4, 1, 0.5, 0.5, 0.1}, effects_evidence}};
 
-/* MODEL or MODEL@S_X,OBS; fails on what is neither. */
+/* MODEL or MODEL@S_MU,S_G,S_X,OBS; fails on what is neither. */
 static KnownModel model_named(const char *text) {
     size_t n = strcspn(text, "@");
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
         KnownModel m = models[i];
         if (strncmp(text, m.name, n) || m.name[n]) continue;
-        if (!text[n] || sscanf(text + n, "@%lf,%d", &m.model.s_x, &m.model.obs) == 2) return m;
+        if (!text[n] || sscanf(text + n, "@%lf,%lf,%lf,%d", &m.model.s_mu, &m.model.s_g,
+                               &m.model.s_x, &m.model.obs) == 4)
+            return m;
     }
-    fail("usage: gap MODEL[@S_X,OBS] DATA.bin [ELBO.json ...]; gap.c lists the models");
+    fail("usage: gap MODEL[@S_MU,S_G,S_X,OBS] DATA.bin [ELBO.json ...]; gap.c lists the models");
 }
 
 /* One data set of the file, widened. */
