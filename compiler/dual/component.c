@@ -5,7 +5,9 @@
  *     targets' plate, so that an instance of it holds all;
  *   - of latents below others: a law that these enter as its location alone, so that it is a
  *     Gaussian about what they say (newton.c);
- *   - no law that a discrete latent enters: it is a mixture;
+ *   - no mixtures, of laws or by a discrete latent: they have several modes;
+ *   - about the component's latents, laws with a variance: a Cauchy's density curves either way, and
+ *     steps on data far out lead anywhere;
  *   - no reduction over a plate of the component's: it would tie the instances to each other;
  *   - data alone below: scales that a location governs, and that are drawn before it, are far from
  *     Gaussian. */
@@ -129,7 +131,7 @@ static bool is_about_location(const Component *c, const Var *var) {
 static bool node_served(const Component *c, const Var *z, const Var *var, bool target) {
     Type free = model_free_type(var);
     if (event_size(&free) > MAX_NODE || !plate_within(var->type.plate, z->type.plate)) return false;
-    if (bounded_by_latents(var)) return false;
+    if (bounded_by_latents(var) || var->dist->mixed) return false;
     if (var->support.kind != SUPPORT_REAL && (!target || c->n_targets > 1)) return false;
     return !component_has_parents(c, var) ||
            (var->support.kind == SUPPORT_REAL && is_about_location(c, var));
@@ -153,7 +155,8 @@ bool component_of(const Build *b, const Var *z, Component *c) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (!component_enters(c, var)) continue;
-        if (ties(b, c, var) || var_reads_summed(var)) return false;
+        if (ties(b, c, var) || var_reads_summed(var) || !has_variance(var)) return false;
+        if (var->dist->mixed) return false;
         if (var->kind == VAR_LATENT && !component_holds(c, var)) return false;
         evidence |= var->kind == VAR_OBSERVED;
     }
