@@ -6,8 +6,8 @@
  *   - of latents below others: a law that these enter as its location alone, so that it is a
  *     Gaussian about what they say (newton.c);
  *   - no mixtures, of laws or by a discrete latent: they have several modes;
- *   - about the component's latents, laws with a variance: a Cauchy's density curves either way, and
- *     steps on data far out lead anywhere;
+ *   - about the component's latents, laws with a variance: a Cauchy's density curves either way,
+ * and steps on data far out lead anywhere;
  *   - no reduction over a plate of the component's: it would tie the instances to each other;
  *   - data alone below: scales that a location governs, and that are drawn before it, are far from
  *     Gaussian. */

@@ -5,7 +5,7 @@ for model in "$ROOT"/examples/*.hbm; do
     name=$(basename "$model" .hbm)
     check "compile_$name" "$ADAVIC" "$model" -o "$name"
     check "run_$name" "./$name" info
-    check "fit_$name" sh -c './$0 simulate --out data.npz -q && ./$0 fit data.npz --steps 3 --draws 100 -q' "$name"
+    check "fit_$name" sh -c './$0 simulate --out data.npz -q && ./$0 fit data.npz --steps 2 --draws 20 -q' "$name"
 done
 gre=$ROOT/examples/gre.hbm
 for options in --family=adavi --paper --no-exact --precision=f64 --target=x86-64-v3 "-D D=3"; do
