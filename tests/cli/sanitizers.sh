@@ -32,5 +32,5 @@ under() {
 
 # The seeds of test_fuzz_front are the models of tests/diag, too.
 under asan address 1 unit/test_front_model unit/test_rt_files fuzz/test_fuzz_front fuzz/test_fuzz_data -- \
-    test_front_model test_rt_files test_fuzz_front test_fuzz_data cli/weights
+    test_front_model test_rt_files test_fuzz_front test_fuzz_data
 under tsan thread thread unit/test_rt_program -- test_rt_program cli/threads

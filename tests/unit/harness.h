@@ -44,6 +44,7 @@ typedef struct Extent {
 typedef struct Run {
     Compiled *c;
     VEC(Given) given;
+    int last; /* of given, that was looked up: programs ask in the order in which it was given */
     VEC(Extent) extents; /* data, draw, plates */
     uint32_t seed;
     /* the last program that ran, and its outputs */

@@ -5,7 +5,7 @@
 #include "check.h"
 #include "ir_values.h"
 
-enum { PROGRAMS = 5, PROGRAMS_LLVM = 15, SIZE = 60 };
+enum { PROGRAMS = 5, PROGRAMS_LLVM = 10, SIZE = 60 };
 
 typedef struct Shape {
     const char *lane;
