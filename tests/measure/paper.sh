@@ -185,15 +185,16 @@ figure() {
     command -v gnuplot >/dev/null || { say "no gnuplot: no figure"; return; }
     grep -q '|gre 30|' "$dir/rows.txt" 2>/dev/null || return
     local method plots="" weights="" n=0
+    local colours=(black gray50 gray75 '#d62728' '#1f77b4' '#17becf' '#2ca02c' '#9467bd' '#ff7f0e')
     while IFS='|' read -r method _; do
         n=$((n + 1))
         awk -F '|' -v m="$method" '$1 == m && $2 ~ /^gre/ { split($2, a, " "); g = $3 < 1e-4 ? 1e-4 : $3; print a[2], g, $4 }' \
             "$dir/rows.txt" >"$dir/figure.$n"
-        plots+="'$dir/figure.$n' using 1:2 with linespoints lw 2 pt 7 ps 0.6 lc $n title '$method', "
-        weights+="'$dir/figure.$n' using 1:3 with linespoints lw 2 pt 7 ps 0.6 lc $n notitle, "
+        plots+="'$dir/figure.$n' using 1:2 with linespoints lw 2 pt 7 ps 0.6 lc rgb '${colours[n - 1]}' title '$method', "
+        weights+="'$dir/figure.$n' using 1:3 with linespoints lw 2 pt 7 ps 0.6 lc rgb '${colours[n - 1]}' notitle, "
     done <<<"$methods"
     gnuplot <<GNUPLOT || say "gnuplot failed"
-set terminal svg size 900,420 font 'sans,12' background 'white'
+set terminal svg size 900,480 font 'sans,12' background 'white'
 set output '$figures/gre.svg'
 set multiplot layout 1,2
 set logscale xy
@@ -202,7 +203,7 @@ set xrange [2:450]
 set xlabel 'groups'
 set ylabel 'gap to the evidence, nats (at least 0.0001)'
 set format y '10^{%T}'
-set key top left font ',9'
+set key outside below maxrows 3 font ',9'
 plot ${plots%, }
 set ylabel 'weights'
 plot ${weights%, }
