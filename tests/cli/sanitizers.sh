@@ -12,7 +12,7 @@ has() { # FLAG
     cc "-fsanitize=$1" try.c -o try 2>/dev/null && ./try 2>/dev/null
 }
 
-make() { env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s -j1 -C "$ROOT" OPTIMISE=-O1 "$@"; }
+make() { env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s -j1 -C "$ROOT" OPTIMISE=-O0 "$@"; }
 export -f make
 
 # under NAME FLAG SANITIZE PROGRAMS... -- WORDS...
