@@ -127,9 +127,7 @@ static void prepare_posterior(Bench *b) {
         if (rt_is_given(&m->vars[i]))
             rt_call_bind(b->posterior, m->vars[i].name, rt_call_want(b->simulate, m->vars[i].name));
     }
-    rt_call_want(b->posterior, "log_q");
-    rt_call_want(b->posterior, "log_prior");
-    rt_call_want(b->posterior, "log_likelihood");
+    rt_logs_want(b->posterior);
     rt_bind_state(s->mem, m, s->state, s->state->iterate, b->posterior);
     rt_call_ready(b->posterior);
 }

@@ -40,7 +40,7 @@ typedef struct Test {
     RtCall *posterior, *logjoint;
     RtFeed *posterior_data, *logjoint_data;
     const void **draws; /* by variable: [draw, ...] */
-    const void *log_q, *prior, *likelihood;
+    RtLogs logs;
     void **latent;                        /* inputs by variable: [point, ...] */
     const void **gradient;                /* by variable: [point, ...] */
     const void *at_prior, *at_likelihood; /* [point] */
@@ -58,9 +58,7 @@ static void prepare_posterior(Test *t) {
     t->draws = rt_alloc(t->mem, m->n_vars, sizeof *t->draws);
     for (int i = 0; i < m->n_vars; i++)
         if (t->at[i] >= 0) t->draws[i] = rt_call_want(t->posterior, m->vars[i].name);
-    t->log_q = rt_call_want(t->posterior, "log_q");
-    t->prior = rt_call_want(t->posterior, "log_prior");
-    t->likelihood = rt_call_want(t->posterior, "log_likelihood");
+    t->logs = rt_logs_want(t->posterior);
     rt_bind_state(t->mem, m, s->state, s->state->average, t->posterior);
     t->posterior_data = rt_feed_new(t->mem, m, t->posterior, s->state->sizes, 1);
     rt_call_ready(t->posterior);
@@ -124,9 +122,7 @@ static double answer(Test *t, const uint32_t key[2], int64_t set) {
             if (!(t->sd[t->at[i] + k] > 0)) return NAN;
         }
     double sum = 0;
-    for (int64_t j = 0; j < DRAWS; j++)
-        sum += rt_real_get(m, t->prior, j) + rt_real_get(m, t->likelihood, j) -
-               rt_real_get(m, t->log_q, j);
+    for (int64_t j = 0; j < DRAWS; j++) sum += rt_log_weight(m, &t->logs, j);
     return sum / DRAWS;
 }
 

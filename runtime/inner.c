@@ -46,7 +46,7 @@ struct RtInner {
     RtCall *call;
     RtBinding *inputs;
     RtFeed *feed;
-    const void *log_q, *prior, *likelihood;
+    RtLogs logs;
     double *weight, *plain;
 };
 
@@ -113,9 +113,7 @@ RtInner *rt_inner_new(RtSession *s, const RtData *data, const float *weights, in
         base->chosen = rt_alloc(s->mem, n_draws * base->size, m->real);
         rt_call_bind(in->call, base->name, base->all);
     }
-    in->log_q = rt_call_want(in->call, "log_q");
-    in->prior = rt_call_want(in->call, "log_prior");
-    in->likelihood = rt_call_want(in->call, "log_likelihood");
+    in->logs = rt_logs_want(in->call);
     in->inputs = rt_bind_state(s->mem, m, s->state, weights, in->call);
     in->feed = rt_feed_new(s->mem, m, in->call, data->sizes, 1);
     in->weight = rt_alloc(s->mem, n_draws, sizeof *in->weight);
@@ -211,9 +209,7 @@ static void weigh(RtInner *in, int64_t set, int64_t draw, int64_t first) {
     const RtModel *m = in->s->model;
     const uint32_t key[2] = {in->s->seed, RT_FOR_INNER};
     double whole = 0, locals = 0, weight = 0;
-    for (int64_t j = first; j < first + in->k; j++)
-        whole += rt_real_get(m, in->prior, j) + rt_real_get(m, in->likelihood, j) -
-                 rt_real_get(m, in->log_q, j);
+    for (int64_t j = first; j < first + in->k; j++) whole += rt_log_weight(m, &in->logs, j);
     choose(in, -1, 0, first, draw);
     for (int i = 0; i < in->n_locals; i++) {
         const Local *local = &in->locals[i];

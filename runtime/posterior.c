@@ -74,9 +74,7 @@ bool rt_posterior_open(RtSession *s, RtMethod method, bool want_draws, RtPosteri
     p->draws = rt_alloc(s->mem, m->n_vars, sizeof *p->draws);
     for (int i = 0; want_draws && i < m->n_vars; i++)
         if (rt_is_inferred(&m->vars[i])) p->draws[i] = rt_call_want(p->call, m->vars[i].name);
-    p->log_q = rt_call_want(p->call, "log_q");
-    p->log_prior = rt_call_want(p->call, "log_prior");
-    p->log_likelihood = rt_call_want(p->call, "log_likelihood");
+    p->logs = rt_logs_want(p->call);
     p->log_weights = rt_alloc(s->mem, p->n_draws, sizeof *p->log_weights);
     p->log_share = rt_alloc(s->mem, p->n_draws, sizeof *p->log_share);
     if (method != RT_FITTED) p->seen = rt_seen_new(s, p->call);
@@ -105,8 +103,7 @@ RtElbo rt_posterior_weigh(RtPosterior *p, int64_t set) {
     const RtModel *m = p->s->model;
     for (int64_t j = 0; j < p->n_draws; j++) {
         int64_t at = set * p->n_draws + j;
-        p->log_weights[j] = rt_real_get(m, p->log_prior, at) +
-                            rt_real_get(m, p->log_likelihood, at) - rt_real_get(m, p->log_q, at);
+        p->log_weights[j] = rt_log_weight(m, &p->logs, at);
     }
     if (p->inner)
         memcpy(p->log_weights, rt_inner_weights(p->inner),
@@ -186,7 +183,7 @@ RtDraws *rt_draws_new(RtPosterior *p, const char *path) {
 void rt_draws_add(RtDraws *d, int64_t first, int64_t n) {
     const RtPosterior *p = d->p;
     const RtModel *m = p->s->model;
-    const void *const logs[LOG_WEIGHT] = {p->log_q, p->log_prior, p->log_likelihood};
+    const void *const logs[LOG_WEIGHT] = {p->logs.q, p->logs.prior, p->logs.likelihood};
     size_t each = (size_t)p->n_draws * m->real;
     for (int i = 0; i < m->n_vars; i++) {
         if (!p->draws[i]) continue;

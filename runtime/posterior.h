@@ -32,9 +32,9 @@ typedef struct RtPosterior {
     int64_t n_draws, block; /* data sets per run */
     RtInner *inner;         /* with --inner; data sets come one by one then */
     const void **draws;     /* by variable: latents and quantities; NULL if not wanted */
-    const void *log_q, *log_prior, *log_likelihood; /* [n, S] */
-    double *log_weights; /* [S] of one data set, see rt_posterior_weigh */
-    double *log_share;   /* [S] of it: Pareto-smoothed log weights whose exp add up to 1 */
+    RtLogs logs;            /* [n, S] */
+    double *log_weights;    /* [S] of one data set, see rt_posterior_weigh */
+    double *log_share;      /* [S] of it: Pareto-smoothed log weights whose exp add up to 1 */
     RtCall *call;
     RtFeed *feed;
     RtBinding *inputs;

@@ -354,3 +354,14 @@ void rt_real_set(const RtModel *m, void *array, int64_t at, double value) {
     else
         ((float *)array)[at] = (float)value;
 }
+
+RtLogs rt_logs_want(RtCall *c) {
+    return (RtLogs){.q = rt_call_want(c, "log_q"),
+                    .prior = rt_call_want(c, "log_prior"),
+                    .likelihood = rt_call_want(c, "log_likelihood")};
+}
+
+double rt_log_weight(const RtModel *m, const RtLogs *logs, int64_t at) {
+    return rt_real_get(m, logs->prior, at) + rt_real_get(m, logs->likelihood, at) -
+           rt_real_get(m, logs->q, at);
+}

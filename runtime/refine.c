@@ -22,18 +22,8 @@ static const struct {
     int64_t copies, draws; /* of the data set in a step; of each copy */
     int64_t judged;        /* draws of the ELBO that start and end are compared by */
     double warm_up;        /* share of the horizon with a rising learning rate, ... */
-    double hold;           /* ... from where on half a cosine ... */
-    double last;           /* ... leads down to this share of the peak */
-    double clip;           /* gradients longer than this many typical norms are scaled back */
     int64_t looks;         /* steps after which the time of a step is known */
-} defaults = {.copies = 16,
-              .draws = 16,
-              .judged = 1000,
-              .warm_up = 0.05,
-              .hold = 0.1,
-              .last = 0.01,
-              .clip = 5,
-              .looks = 4};
+} defaults = {.copies = 16, .draws = 16, .judged = 1000, .warm_up = 0.05, .looks = 4};
 
 /* By method. */
 static const struct {
@@ -52,7 +42,7 @@ struct RtRefine {
     RtData room; /* the copies, on their way to their feed */
     RtCall *posterior;
     RtBinding *judge; /* its inputs */
-    const void *log_q, *log_prior, *log_likelihood;
+    RtLogs logs;
     double *weight_start, *weight_end; /* log p - log q by draw */
     double log_norm;                   /* running, of gradients */
     int64_t updates;
@@ -82,9 +72,7 @@ RtRefine *rt_refine_new(RtSession *s, RtMethod method, const RtData *data) {
     r->step = rt_step_new(s, r->own, "step", defaults.draws);
     r->copies = rt_feed_new(s->mem, m, r->step.call, data->sizes, defaults.copies);
     r->posterior = rt_call_new(s->mem, m, "posterior", s->pool, data->sizes, 1, defaults.judged);
-    r->log_q = rt_call_want(r->posterior, "log_q");
-    r->log_prior = rt_call_want(r->posterior, "log_prior");
-    r->log_likelihood = rt_call_want(r->posterior, "log_likelihood");
+    r->logs = rt_logs_want(r->posterior);
     r->judge = rt_bind_state(s->mem, m, r->own, r->own->average, r->posterior);
     r->one = rt_feed_new(s->mem, m, r->posterior, data->sizes, 1);
     rt_call_ready(r->posterior);
@@ -121,8 +109,7 @@ static double judge(RtRefine *r, double *weight) {
     rt_binding_refresh(r->judge);
     rt_call_run(r->posterior, key, 0, 0, 1);
     for (int64_t j = 0; j < defaults.judged; j++) {
-        weight[j] = rt_real_get(m, r->log_prior, j) + rt_real_get(m, r->log_likelihood, j) -
-                    rt_real_get(m, r->log_q, j);
+        weight[j] = rt_log_weight(m, &r->logs, j);
         sum += weight[j];
     }
     return sum / (double)defaults.judged;
@@ -132,22 +119,9 @@ static double judge(RtRefine *r, double *weight) {
 
 /* The learning rate as a share of the peak; while the horizon is open (0), as in its warm-up. */
 static double rate(int64_t step, int64_t horizon) {
-    double h = (double)(horizon ? horizon : 1000), at = (double)step;
-    double warm = fmin(1, (at + 1) / fmax(defaults.warm_up * h, 1));
-    double along = fmax(0, (at - defaults.hold * h) / fmax((1 - defaults.hold) * h, 1));
-    double down = defaults.last + (1 - defaults.last) * 0.5 * (1 + cos(M_PI * along));
-    return horizon ? warm * down : warm;
-}
-
-/* The factor that shortens an outlying gradient. */
-static double clip(RtRefine *r, double norm) {
-    double log_norm = log(fmax(norm, 1e-300)), scale = 1;
-    if (r->updates > 10 && log_norm > r->log_norm + log(defaults.clip)) {
-        log_norm = r->log_norm + log(defaults.clip);
-        scale = exp(log_norm) / norm;
-    }
-    r->log_norm += fmax(0.02, 1.0 / (double)r->updates) * (log_norm - r->log_norm);
-    return scale;
+    double h = (double)(horizon ? horizon : 1000);
+    double warm = fmin(1, ((double)step + 1) / fmax(defaults.warm_up * h, 1));
+    return horizon ? warm * rt_decay(step, horizon) : warm;
 }
 
 /* False where loss or gradient is not finite: then nothing has changed. */
@@ -160,8 +134,8 @@ static bool one_step(RtRefine *r, int64_t step, int64_t horizon) {
     double norm = rt_adam_norm(r->step.adam);
     if (!isfinite(*r->step.loss) || !isfinite(norm)) return false;
     r->updates++;
-    rt_adam_step(r->step.adam, clip(r, norm), peak * rate(step, horizon), r->updates,
-                 fmin(1, 9.0 / (double)(r->updates + 8)));
+    rt_adam_step(r->step.adam, rt_clip(&r->log_norm, r->updates, norm), peak * rate(step, horizon),
+                 r->updates, fmin(1, 9.0 / (double)(r->updates + 8)));
     return true;
 }
 

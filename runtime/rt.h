@@ -178,6 +178,14 @@ void rt_call_run(RtCall *call, const uint32_t key[2], uint32_t step, uint32_t da
 double rt_real_get(const RtModel *m, const void *array, int64_t at);
 void rt_real_set(const RtModel *m, void *array, int64_t at, double value);
 
+/* What program posterior says of each draw, [data, draw]: log q, log prior, log likelihood. */
+typedef struct RtLogs {
+    const void *q, *prior, *likelihood;
+} RtLogs;
+RtLogs rt_logs_want(RtCall *c);
+/* log p(draw, data) - log q(draw) of the draw at that place. */
+double rt_log_weight(const RtModel *m, const RtLogs *logs, int64_t at);
+
 /* What random numbers are for: the second word of the key. */
 enum {
     RT_FOR_STEP,

@@ -180,6 +180,13 @@ typedef struct RtStep {
 /* For state->sets, at sizes up to state->hi: all memory. `program`: of objectives.def. Moments are
  * the state's, so that steps of several programs go on from each other. */
 RtStep rt_step_new(RtSession *s, RtState *state, const char *program, int64_t draws);
+/* The learning rate as a share of its peak after the warm-up: held for RT_HOLD of the horizon, then
+ * half a cosine down to a hundredth. */
+double rt_decay(int64_t step, int64_t horizon);
+/* The factor that shortens the gradient of update number `updates` >= 1, where it is an outlier.
+ * Typical norms (*log_norm: their running logarithm) are learned in the first steps, never before.
+ */
+double rt_clip(double *log_norm, int64_t updates, double norm);
 
 /* ---- report.c ---- */
 void rt_json_number(RtBytes *out, double x); /* null where not finite */

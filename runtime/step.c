@@ -1,6 +1,12 @@
 /* step.c -- one training step as a call: loss, gradient and what the optimiser keeps. What the
- * loop around it does (schedule, clipping, validation) is train.c's. */
+ * loops around it do (train.c, refine.c) is theirs, but for what both do alike. */
+#include "runtime/objective.h"
 #include "runtime/session.h"
+
+#include <math.h>
+
+static const double LAST = 0.01; /* share of the peak of the learning rate at the end */
+static const double CLIP = 5;    /* gradients longer than so many typical norms are scaled back */
 
 RtStep rt_step_new(RtSession *s, RtState *state, const char *program, int64_t draws) {
     const RtModel *m = s->model;
@@ -19,4 +25,20 @@ RtStep rt_step_new(RtSession *s, RtState *state, const char *program, int64_t dr
     rt_call_ready(step.call);
     step.adam = rt_adam_new(s->mem, m, s->pool, state, step.gradient);
     return step;
+}
+
+double rt_decay(int64_t step, int64_t horizon) {
+    double from = RT_HOLD * (double)horizon, whole = (double)horizon - from;
+    double along = fmax(0, ((double)step - from) / fmax(whole, 1));
+    return LAST + (1 - LAST) * 0.5 * (1 + cos(M_PI * along));
+}
+
+double rt_clip(double *log_norm, int64_t updates, double norm) {
+    double own = log(fmax(norm, 1e-300)), scale = 1;
+    if (updates > 10 && own > *log_norm + log(CLIP)) {
+        own = *log_norm + log(CLIP);
+        scale = exp(own) / norm;
+    }
+    *log_norm += fmax(0.02, 1.0 / (double)updates) * (own - *log_norm);
+    return scale;
 }

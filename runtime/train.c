@@ -22,8 +22,6 @@ static const struct {
     double minutes;       /* at most, unless told otherwise */
     double learning_rate; /* peak */
     int64_t warm_up;      /* steps of linear warm-up */
-    double last;          /* ... down to this share of the peak */
-    double clip;          /* gradients longer than this many typical norms are scaled back */
     double averaging;     /* least weight of a new iterate in the average; early on 9 / t */
     int64_t validation_sets, validation_draws;
     int validations; /* over the horizon */
@@ -36,8 +34,6 @@ static const struct {
               .minutes = 10,
               .learning_rate = 1e-3,
               .warm_up = 50,
-              .last = 0.01,
-              .clip = 5,
               .averaging = 5e-4,
               .validation_sets = 64,
               .validation_draws = 32,
@@ -137,9 +133,7 @@ static bool read_settings(Train *t, RtError *error) {
 static double rate(const Train *t, int64_t step) {
     double warm = fmin(1, (double)(step + 1) / (double)defaults.warm_up);
     if (!t->horizon) return warm;
-    double from = RT_HOLD * (double)t->horizon, whole = (double)t->horizon - from;
-    double along = fmax(0, ((double)step - from) / fmax(whole, 1));
-    return warm * (defaults.last + (1 - defaults.last) * 0.5 * (1 + cos(M_PI * along)));
+    return warm * rt_decay(step, t->horizon);
 }
 
 /* Fixes the horizon of a run by time once 5 % of it are over. */
@@ -260,18 +254,6 @@ static void note_loss(Train *t, double loss) {
     t->loss_variance = (1 - share) * (t->loss_variance + share * d * d);
 }
 
-/* The factor that shortens an outlying gradient. Typical norms are learned in the first steps,
- * never before. */
-static double clip(Train *t, double norm) {
-    double log_norm = log(fmax(norm, 1e-300)), scale = 1;
-    if (t->updates > 10 && log_norm > t->log_norm + log(defaults.clip)) {
-        log_norm = t->log_norm + log(defaults.clip);
-        scale = exp(log_norm) / norm;
-    }
-    t->log_norm += fmax(0.02, 1.0 / (double)t->updates) * (log_norm - t->log_norm);
-    return scale;
-}
-
 /* Blocks of data sets get sizes of their own. Each weighs as much as its share of the data sets
  * would at the default sizes: per latent number all count the same, and the loss stays in nats per
  * data set. */
@@ -301,7 +283,7 @@ static bool train_step(Train *t, int64_t step, RtError *error) {
     note_loss(t, *t->step->loss);
     double averaging = fmax(defaults.averaging, fmin(1, 9.0 / (double)(t->updates + 8)));
     double lr = t->state->learning_rate * rate(t, step);
-    rt_adam_step(t->step->adam, clip(t, norm), lr, t->updates, averaging);
+    rt_adam_step(t->step->adam, rt_clip(&t->log_norm, t->updates, norm), lr, t->updates, averaging);
     double per_second = (double)((step + 1) * t->state->sets) / (rt_seconds() - t->loop_started);
     rt_progress_step(t->progress, step, t->horizon, t->mean_loss, sqrt(t->loss_variance), norm,
                      per_second);

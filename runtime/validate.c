@@ -21,7 +21,7 @@ struct RtValidation {
     const void **simulated; /* outputs of `simulate`, by variable */
     RtData data;            /* of one point, on its way to the feed */
     RtBinding *inputs;
-    const void *log_q, *log_prior, *log_likelihood;
+    RtLogs logs;
 };
 
 static void prepare_simulate(RtValidation *v) {
@@ -46,9 +46,7 @@ RtValidation *rt_validation_new(RtSession *s, int64_t sets, int64_t draws) {
     *v = (RtValidation){.s = s, .sets = sets, .draws = draws, .vary = rt_sizes_vary(m, s->state)};
     prepare_simulate(v);
     v->posterior = rt_call_new(s->mem, m, "posterior", s->pool, s->state->hi, sets, draws);
-    v->log_q = rt_call_want(v->posterior, "log_q");
-    v->log_prior = rt_call_want(v->posterior, "log_prior");
-    v->log_likelihood = rt_call_want(v->posterior, "log_likelihood");
+    v->logs = rt_logs_want(v->posterior);
     v->inputs = rt_bind_state(s->mem, m, s->state, s->state->average, v->posterior);
     int64_t grid[RT_GRID][RT_MAX_PLATES];
     v->n_points = rt_sizes_grid(m, s->state, grid);
@@ -85,9 +83,7 @@ static double elbo(RtValidation *v, int point) {
     rt_call_resize(v->posterior, v->points[point].sizes);
     rt_feed_bind(v->points[point].feed, v->posterior);
     rt_call_run(v->posterior, key, 1, (uint32_t)(point * v->sets), v->sets);
-    for (int64_t i = 0; i < v->sets * v->draws; i++)
-        sum += rt_real_get(m, v->log_prior, i) + rt_real_get(m, v->log_likelihood, i) -
-               rt_real_get(m, v->log_q, i);
+    for (int64_t i = 0; i < v->sets * v->draws; i++) sum += rt_log_weight(m, &v->logs, i);
     return sum / (double)(v->sets * v->draws);
 }
 

@@ -499,8 +499,19 @@ IrValue newton_log_evidence(Build *b, const Component *c, Axes trials) {
     return sum;
 }
 
+static const Node *first_target(const Newton *s) {
+    return &s->node[s->c->n - s->c->n_targets];
+}
+
+/* The slope of v along an entry of t: spread over the entry of L's diagonal. */
+static void add_slope(const Newton *s, int entry, IrValue *log_det) {
+    IrProgram *p = s->b->p;
+    *log_det = ir_sub(p, *log_det, ir_log(p, *at(s, s->factor, entry, entry)));
+    *log_det = ir_add(p, *log_det, ir_log(p, s->spread[entry]));
+}
+
 IrValue newton_centre(const Newton *s, AxisId flat) {
-    const Node *first = &s->node[s->c->n - s->c->n_targets];
+    const Node *first = first_target(s);
     IrValue all[MAX_ENTRIES];
     for (const Node *node = first; node < s->node + s->c->n; node++)
         for (int i = 0; i < node->size; i++)
@@ -512,18 +523,16 @@ IrValue newton_centre(const Newton *s, AxisId flat) {
 IrValue newton_apply(const Newton *s, AxisId flat, IrValue t, IrValue *log_det) {
     Build *b = s->b;
     IrProgram *p = b->p;
-    const int n_first = s->node[s->c->n - s->c->n_targets].first;
+    const int n_first = first_target(s)->first;
     IrValue deviation[MAX_ENTRIES], v[MAX_ENTRIES];
-    for (int k = s->c->n - 1; k >= s->c->n - s->c->n_targets; k--) {
-        const Node *node = &s->node[k];
+    for (const Node *node = &s->node[s->c->n - 1]; node >= first_target(s); node--) {
         IrValue x[MAX_NODE], l[MAX_NODE * MAX_NODE];
         for (int i = 0; i < node->size; i++) {
             int entry = node->first + i;
             x[i] = ir_pick(p, t, flat, entry - n_first);
             for (int j = 0; j <= i; j++)
                 l[i * node->size + j] = *at(s, s->factor, entry, node->first + j);
-            *log_det = ir_sub(p, *log_det, ir_log(p, l[i * node->size + i]));
-            *log_det = ir_add(p, *log_det, ir_log(p, s->spread[entry]));
+            add_slope(s, entry, log_det);
         }
         entries_solve_upper(b, l, node->size, x);
         for (int i = 0; i < node->size; i++) {
@@ -540,10 +549,9 @@ IrValue newton_apply(const Newton *s, AxisId flat, IrValue t, IrValue *log_det) 
 IrValue newton_undo(const Newton *s, AxisId flat, IrValue v, IrValue *log_det) {
     Build *b = s->b;
     IrProgram *p = b->p;
-    const int n_first = s->node[s->c->n - s->c->n_targets].first;
+    const int n_first = first_target(s)->first;
     IrValue deviation[MAX_ENTRIES], t[MAX_ENTRIES];
-    for (int k = s->c->n - 1; k >= s->c->n - s->c->n_targets; k--) {
-        const Node *node = &s->node[k];
+    for (const Node *node = &s->node[s->c->n - 1]; node >= first_target(s); node--) {
         IrValue x[MAX_NODE];
         for (int i = 0; i < node->size; i++) {
             int entry = node->first + i;
@@ -563,8 +571,7 @@ IrValue newton_undo(const Newton *s, AxisId flat, IrValue v, IrValue *log_det) {
                 sum = entry_add(b, sum,
                                 entry_mul(b, *at(s, s->factor, node->first + j, entry), x[j]));
             t[entry] = sum;
-            *log_det = ir_sub(p, *log_det, ir_log(p, *at(s, s->factor, entry, entry)));
-            *log_det = ir_add(p, *log_det, ir_log(p, s->spread[entry]));
+            add_slope(s, entry, log_det);
         }
     }
     return entries_gather(b, &t[n_first], s->n - n_first, flat);

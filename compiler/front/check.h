@@ -82,6 +82,9 @@ Expr *resolve_expr(Checker *ck, const Ast *ast);
 /* Resolved and typed: a value of the model. */
 Expr *resolve_value(Checker *ck, const Ast *ast);
 Expr *new_expr(Checker *ck, ExprKind kind, Span span, int n_args);
+Expr *number_expr(Checker *ck, double number, Span span);
+/* A point-wise operation on as many operands as are not NULL. */
+Expr *op_expr(Checker *ck, IrOpcode opcode, Span span, Expr *a, Expr *b, Expr *c);
 /* The body of a definition with arguments in the place of its parameters. */
 Expr *substitute(Checker *ck, const Expr *body, Expr *const *args);
 /* A whole number known at compile time. */
@@ -120,6 +123,9 @@ void check_sums(Checker *ck); /* after the walk: where discrete latents stand */
 /* ---- type.c ---- */
 /* Fills the types of a tree; params: the types of EXPR_PARAM (NULL: none occur). */
 bool type_expr(Checker *ck, Expr *e, const Type *params);
+/* Types the bodies `sample` and `log_prob` that a combinator made, by the parameters and the event
+ * of `dist`. */
+bool type_bodies(Checker *ck, Distribution *dist);
 /* "scalar", "[2]", "[2, 3]" */
 const char *shape_text(Arena *arena, int n_dims, const int64_t *dims);
 bool same_shape(const Type *a, const Type *b);

@@ -50,17 +50,11 @@ typedef struct Truncation {
 } Truncation;
 
 static Expr *number(const Truncation *t, double number) {
-    Expr *e = new_expr(t->ck, EXPR_NUMBER, t->span, 0);
-    e->number = number;
-    return e;
+    return number_expr(t->ck, number, t->span);
 }
 
 static Expr *point(const Truncation *t, IrOpcode opcode, Expr *a, Expr *b, Expr *c) {
-    Expr *const args[] = {a, b, c};
-    Expr *e = new_expr(t->ck, EXPR_OP, t->span, ir_op_info[opcode].arity);
-    e->opcode = opcode;
-    for (int i = 0; i < e->n_args; i++) e->args[i] = args[i];
-    return e;
+    return op_expr(t->ck, opcode, t->span, a, b, c);
 }
 
 static Expr *of(const Truncation *t, IrOpcode opcode, Expr *a) {

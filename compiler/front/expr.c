@@ -19,13 +19,13 @@ Expr *new_expr(Checker *ck, ExprKind kind, Span span, int n_args) {
     return e;
 }
 
-static Expr *number_expr(Checker *ck, double number, Span span) {
+Expr *number_expr(Checker *ck, double number, Span span) {
     Expr *e = new_expr(ck, EXPR_NUMBER, span, 0);
     e->number = number;
     return e;
 }
 
-static Expr *op_expr(Checker *ck, IrOpcode opcode, Span span, Expr *a, Expr *b, Expr *c) {
+Expr *op_expr(Checker *ck, IrOpcode opcode, Span span, Expr *a, Expr *b, Expr *c) {
     Expr *e = new_expr(ck, EXPR_OP, span, c ? 3 : b ? 2 : 1);
     Expr *args[] = {a, b, c};
     e->opcode = opcode;

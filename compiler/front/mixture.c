@@ -25,11 +25,7 @@ typedef struct Mixture {
 /* ---- bodies ---- */
 
 static Expr *point(const Mixture *m, IrOpcode opcode, Expr *a, Expr *b, Expr *c) {
-    Expr *const args[] = {a, b, c};
-    Expr *e = new_expr(m->ck, EXPR_OP, m->span, ir_op_info[opcode].arity);
-    e->opcode = opcode;
-    for (int i = 0; i < e->n_args; i++) e->args[i] = args[i];
-    return e;
+    return op_expr(m->ck, opcode, m->span, a, b, c);
 }
 
 static Expr *weight(const Mixture *m, int k) {
@@ -94,16 +90,9 @@ static Expr *sample(const Mixture *m) {
 }
 
 static bool make_bodies(const Mixture *m, Distribution *dist) {
-    Type types[MAX_ARGS + 1] = {0};
-    for (int i = 0; i < dist->n_params; i++) {
-        types[i].n_dims = dist->params[i].n_dims;
-        memcpy(types[i].dims, dist->params[i].dims, sizeof types[i].dims);
-    }
-    types[dist->n_params].n_dims = dist->n_dims;
-    memcpy(types[dist->n_params].dims, dist->dims, sizeof dist->dims);
     dist->sample = sample(m);
     dist->log_prob = log_prob(m, m->params[dist->n_params]);
-    return type_expr(m->ck, dist->sample, types) && type_expr(m->ck, dist->log_prob, types);
+    return type_bodies(m->ck, dist);
 }
 
 /* ---- components ---- */

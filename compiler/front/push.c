@@ -109,14 +109,7 @@ static bool make_bodies(const Push *p, Distribution *dist) {
     for (int i = 0; i < dist->n_params; i++) call->args[i] = param(p, i);
     call->args[dist->n_params] = link_part(p, LINK_INVERSE, param(p, dist->n_params));
     dist->log_prob = call;
-    Type types[MAX_PARAMS + 1] = {0};
-    for (int i = 0; i < dist->n_params; i++) {
-        types[i].n_dims = dist->params[i].n_dims;
-        memcpy(types[i].dims, dist->params[i].dims, sizeof types[i].dims);
-    }
-    types[dist->n_params].n_dims = dist->n_dims;
-    memcpy(types[dist->n_params].dims, dist->dims, sizeof dist->dims);
-    return type_expr(p->ck, dist->sample, types) && type_expr(p->ck, dist->log_prob, types);
+    return type_bodies(p->ck, dist);
 }
 
 /* ---- arguments ---- */

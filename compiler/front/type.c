@@ -243,6 +243,17 @@ bool type_expr(Checker *ck, Expr *e, const Type *params) {
     return true;
 }
 
+bool type_bodies(Checker *ck, Distribution *dist) {
+    Type types[MAX_ARGS + 1] = {0};
+    for (int i = 0; i < dist->n_params; i++) {
+        types[i].n_dims = dist->params[i].n_dims;
+        memcpy(types[i].dims, dist->params[i].dims, sizeof types[i].dims);
+    }
+    types[dist->n_params].n_dims = dist->n_dims;
+    memcpy(types[dist->n_params].dims, dist->dims, sizeof dist->dims);
+    return type_expr(ck, dist->sample, types) && type_expr(ck, dist->log_prob, types);
+}
+
 static bool type_kind(Checker *ck, Expr *e, const Type *params) {
     switch (e->kind) {
     case EXPR_NUMBER:

@@ -5,6 +5,7 @@
 #include "graddiff.h"
 #include "harness.h"
 #include "tests/exact/exact.h"
+#include "there_and_back.h"
 
 #include <stdlib.h>
 
@@ -54,25 +55,8 @@ static void density_of_given_values(void) {
         if (!c) continue;
         c->dual->fixed = baselines[f] == FAMILY_TOTAL_FLOW;
         c->dual->densities = true;
-        Build *b = build_start(c->arena, c->dual, "back");
-        simulate_for_training(b);
-        forget_latents(b);
-        Encoding *enc = encode(b);
-        const AxisId axes[] = {b->data, b->draw};
-        IrValue drawn = guide_sample(b, enc, false);
-        Val *given = arena_array(c->arena, Val, c->model->vars.n + 1);
-        memcpy(given, b->value, sizeof *given * (size_t)c->model->vars.n);
-        forget_latents(b);
-        IrValue back = guide_log_density(b, enc, given);
-        ir_output(b->p, "drawn", along(b, drawn, axes, 2));
-        ir_output(b->p, "back", along(b, back, axes, 2));
-        Run *run = start(c, 3, 4, 0.1);
-        const IrTensor *there = run_output(run, b->p, "drawn");
-        const IrTensor *here = run_output(run, b->p, "back");
-        for (int64_t i = 0; i < there->size; i++)
-            CHECK(fabs(here->data[i] - there->data[i]) <= 1e-10 * (1 + fabs(there->data[i])),
-                  "%s: log q is %.17g as drawn, %.17g as given", family_info[baselines[f]].name,
-                  there->data[i], here->data[i]);
+        IrProgram *p = there_and_back(c);
+        check_there_and_back(start(c, 3, 4, 0.1), p, family_info[baselines[f]].name);
         compiled_free(c);
     }
 }

@@ -6,6 +6,7 @@
 #include "graddiff.h"
 #include "harness.h"
 #include "opt/opt.h"
+#include "there_and_back.h"
 
 enum { N_FAMILIES = 4 };
 static const DualOptions families[N_FAMILIES] = {{FAMILY_STRUCTURED, false, false},
@@ -59,34 +60,13 @@ static Run *run_case(Compiled *c, const Case *m) {
     return run;
 }
 
-/* Draws, and asks for log q of what was drawn. */
-static IrProgram *there_and_back(Compiled *c) {
-    Build *b = build_start(c->arena, c->dual, "back");
-    simulate_for_training(b);
-    forget_latents(b);
-    Encoding *enc = encode(b);
-    const AxisId axes[] = {b->data, b->draw};
-    IrValue drawn = guide_sample(b, enc, false);
-    Val *given = arena_array(c->arena, Val, c->model->vars.n + 1);
-    memcpy(given, b->value, sizeof *given * (size_t)c->model->vars.n);
-    forget_latents(b);
-    IrValue back = guide_log_density(b, enc, given);
-    ir_output(b->p, "drawn", along(b, drawn, axes, 2));
-    ir_output(b->p, "back", along(b, back, axes, 2));
-    return b->p;
-}
-
 static void check_density(const Case *m) {
     for (int f = 0; f < N_FAMILIES; f++) {
         Compiled *c = compile_case(m, f);
         if (!c) return;
         Run *run = run_case(c, m);
         IrProgram *p = there_and_back(c);
-        const IrTensor *drawn = run_output(run, p, "drawn"), *back = run_output(run, p, "back");
-        for (int64_t i = 0; i < drawn->size; i++)
-            CHECK(fabs(back->data[i] - drawn->data[i]) <= 1e-10 * (1 + fabs(drawn->data[i])),
-                  "%s, family %d: log q is %.17g as drawn, %.17g as given", m->path, f,
-                  drawn->data[i], back->data[i]);
+        check_there_and_back(run, p, arena_printf(c->arena, "%s, family %d", m->path, f));
         compiled_free(c);
     }
 }

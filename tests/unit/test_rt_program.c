@@ -262,6 +262,17 @@ static void statistics_of_the_prior(void) {
     rt_mem_free(mem);
 }
 
+static void fill_exponential(float *e, int64_t n, uint32_t seed, uint32_t site) {
+    av_random r = {.key = {seed, 1},
+                   .site = site,
+                   .kind = AV_EXPONENTIAL,
+                   .n_data = 1,
+                   .n_draw = 1,
+                   .n_inst = n,
+                   .s_inst = 1};
+    av_fill_f32(&r, e);
+}
+
 /* Largest weights of a Pareto law of shape k: log w = k e, e exponential. The fit's standard error
  * at 3 sqrt(S) = 300 exceedances is about (1 + k) / sqrt(300) = 0.06 .. 0.12; the bound is 5 of
  * them, with the prior's pull to 1/2. */
@@ -272,14 +283,7 @@ static void khat_of_pareto_weights(void) {
     float *e = rt_alloc(mem, N, sizeof *e);
     double *w = rt_alloc(mem, N, sizeof *w), *smoothed = rt_alloc(mem, N, sizeof *w);
     for (int k = 0; k < 4; k++) {
-        av_random r = {.key = {77, 1},
-                       .site = (uint32_t)k,
-                       .kind = AV_EXPONENTIAL,
-                       .n_data = 1,
-                       .n_draw = 1,
-                       .n_inst = N,
-                       .s_inst = 1};
-        av_fill_f32(&r, e);
+        fill_exponential(e, N, 77, (uint32_t)k);
         for (int i = 0; i < N; i++) w[i] = shapes[k] * e[i] - 300;
         CHECK_NEAR(rt_psis(mem, w, N, smoothed), shapes[k], 5 * (1 + shapes[k]) / sqrt(300),
                    "k-hat");
@@ -308,14 +312,7 @@ static void smoothed_tails(void) {
     const double k = 0.65, mean = 1 / (1 - k);
     double raw2 = 0, smooth2 = 0;
     for (int run = 0; run < RUNS; run++) {
-        av_random r = {.key = {78, 1},
-                       .site = (uint32_t)run,
-                       .kind = AV_EXPONENTIAL,
-                       .n_data = 1,
-                       .n_draw = 1,
-                       .n_inst = N,
-                       .s_inst = 1};
-        av_fill_f32(&r, e);
+        fill_exponential(e, N, 78, (uint32_t)run);
         double most = -INFINITY;
         for (int i = 0; i < N; i++) most = fmax(most, w[i] = k * e[i] + 900);
         rt_psis(mem, w, N, smoothed);
