@@ -27,7 +27,7 @@ addition() {
     local page=$1 targets=
     shift
     awk '/^```diff$/ {inside = 1; next} /^```$/ {inside = 0} inside' "$ROOT/docs/howto/$page.md" >page.diff
-    check "${page}_applies" sh -c 'test -s page.diff && patch -p1 -d copy -i "$PWD/page.diff" --no-backup-if-mismatch'
+    check "${page}_applies" sh -c 'test -s page.diff && GIT_CEILING_DIRECTORIES="$PWD" git -C copy apply -C1 "$PWD/page.diff"'
     while [ "$1" != -- ]; do targets="$targets $built/$1"; shift; done
     shift
     # shellcheck disable=SC2086
