@@ -23,7 +23,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { LANES = 16, DRAW_BITS = 24, MAX_RETRIES = 200 };
+/* LANES: counters at a time, two rows of data sets: the rounds of one wait less for each other when
+ * there are others to do. */
+enum { ROW = 16, LANES = 2 * ROW, DRAW_BITS = 24, MAX_RETRIES = 200 };
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -181,12 +183,12 @@ INLINE float exponential(uint32_t w) {
 
 /* ---- normal, uniform, exponential: four instances per counter ---- */
 
-RT_VECTORISED static void four_normals(const uint32_t key[2], Words *c, Floats *out) {
+/* `wanted` of the four: the rest may be left out. */
+RT_VECTORISED static void four_normals(const uint32_t key[2], Words *c, int wanted, Floats *out) {
     philox(key, c);
-    for (int l = 0; l < LANES; l++) {
-        box_muller(c->w[0][l], c->w[1][l], &out->v[0][l], &out->v[1][l]);
-        box_muller(c->w[2][l], c->w[3][l], &out->v[2][l], &out->v[3][l]);
-    }
+    for (int q = 0; q < wanted; q += 2)
+        for (int l = 0; l < LANES; l++)
+            box_muller(c->w[q][l], c->w[q + 1][l], &out->v[q][l], &out->v[q + 1][l]);
 }
 
 RT_VECTORISED static void four_uniforms(const uint32_t key[2], Words *c, Floats *out) {
@@ -261,39 +263,46 @@ INLINE void put(void *out, bool f64, int64_t at, float value) {
 static void four_of(const av_random *r, Words *c, Floats *numbers) {
     const uint32_t key[2] = {r->key[0], r->key[1] ^ r->site};
     if (r->kind == AV_NORMAL)
-        four_normals(key, c, numbers);
+        four_normals(key, c, r->n_inst < 4 ? (int)r->n_inst : 4, numbers);
     else if (r->kind == AV_UNIFORM)
         four_uniforms(key, c, numbers);
     else
         four_exponentials(key, c, numbers);
 }
 
-/* Where data sets are neighbours in memory, as in training: LANES of them at a time, in one row. */
+/* Where data sets are neighbours in memory, as in training: a row of them for each (draw, four
+ * instances). */
 static void fill_rows(const av_random *r, float *out) {
-    for (int64_t i = 0; i < r->n_data; i += LANES)
-        for (int64_t j = 0; j < r->n_draw; j++)
-            for (int64_t k = 0; k < r->n_inst; k += 4) {
-                Words c;
-                Floats numbers;
-                int64_t n = r->n_data - i < LANES ? r->n_data - i : LANES;
-                int64_t quarters = r->n_inst - k < 4 ? r->n_inst - k : 4;
-                for (int l = 0; l < LANES; l++) {
+    int64_t fours = (r->n_inst + 3) / 4, rows = r->n_draw * fours;
+    for (int64_t i = 0; i < r->n_data; i += ROW)
+        for (int64_t row = 0; row < rows; row += LANES / ROW) {
+            Words c;
+            Floats numbers;
+            for (int half = 0; half < LANES / ROW; half++) {
+                int64_t at = row + half < rows ? row + half : row;
+                uint32_t draw = (uint32_t)(at / fours), four = (uint32_t)(at % fours);
+                for (int l = half * ROW; l < (half + 1) * ROW; l++) {
                     c.w[0][l] = r->step;
-                    c.w[1][l] = r->data0 + (uint32_t)i + (uint32_t)l;
-                    c.w[2][l] = (uint32_t)j;
-                    c.w[3][l] = (uint32_t)(k / 4);
+                    c.w[1][l] = r->data0 + (uint32_t)(i + l % ROW);
+                    c.w[2][l] = draw;
+                    c.w[3][l] = four;
                 }
-                four_of(r, &c, &numbers);
-                float *to = out + i + j * r->s_draw + k * r->s_inst;
-                for (int64_t q = 0; q < quarters; q++, to += r->s_inst)
-                    memcpy(to, numbers.v[q], (size_t)n * sizeof *to);
             }
+            four_of(r, &c, &numbers);
+            int64_t n = r->n_data - i < ROW ? r->n_data - i : ROW;
+            for (int64_t at = row; at < rows && at < row + LANES / ROW; at++) {
+                int64_t k = at % fours * 4, quarters = r->n_inst - k < 4 ? r->n_inst - k : 4;
+                float *to = out + i + at / fours * r->s_draw + k * r->s_inst;
+                for (int64_t q = 0; q < quarters; q++, to += r->s_inst)
+                    memcpy(to, &numbers.v[q][(at - row) * ROW], (size_t)n * sizeof *to);
+            }
+        }
 }
 
 static void fill_in_fours(const av_random *r, void *out, bool f64) {
     int64_t at[3] = {0, 0, 0};
     Group g;
-    if (!f64 && r->s_data == 1 && 2 * r->n_data >= LANES) {
+    if (!f64 && r->s_data == 1 && 2 * r->n_data >= ROW) {
         fill_rows(r, out);
         return;
     }
