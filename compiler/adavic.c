@@ -27,6 +27,7 @@ typedef enum {
     OPT_TILE,
     OPT_JAM,
     OPT_KEEP,
+    OPT_LANES,
     OPT_SHARED,
     OPT_EMIT,
     OPT_RUN,
@@ -67,6 +68,9 @@ static const OptionInfo option_info[] = {
      "neighbouring instances that one loop computes at once, 1 to 4 (auto: 2)"},
     {OPT_KEEP, "--keep", "auto|all|small",
      "what training computes early and needs late: kept, or computed again (auto: by size)"},
+    {OPT_LANES, "--lanes", "auto|off",
+     "what is computed once for all draws fills vectors with the instances of a plate (auto), or "
+     "runs one instance at a time"},
     {OPT_SHARED, "--shared", NULL, "a shared library and its header instead of a program"},
     {OPT_EMIT, "--emit", "FORM", "print a stage instead of compiling (forms below)"},
     {OPT_RUN, "--run", "PASS", "run one pass on a file of tensor IR and print the result"},
@@ -430,6 +434,9 @@ static int apply(Arena *arena, Options *options, const OptionInfo *o, const char
         return read_jam(options, value);
     case OPT_KEEP:
         return read_keep(options, value);
+    case OPT_LANES:
+        options->no_plate_lanes = !strcmp(value, "off");
+        return 0;
     case OPT_SHARED:
         options->target.shared = true;
         return 0;

@@ -100,7 +100,8 @@ static bool schedule_all(Compilation *c, int64_t blas) {
                                    .blas = blas,
                                    .keep = o->keep,
                                    .tile = o->tile,
-                                   .copies = o->jam};
+                                   .copies = o->jam,
+                                   .no_plate_lanes = o->no_plate_lanes};
         c->loops[i] = schedule(c->arena, c->programs[i], &options);
         uses_blas |= loop_uses_blas(c->loops[i]);
     }

@@ -22,10 +22,11 @@ typedef struct Options {
     const char *objective; /* instead of the model's; NULL: none */
     bool f64;
     Target target;
-    int64_t blas; /* these three as in ScheduleOptions */
+    int64_t blas; /* these five as in ScheduleOptions */
     int64_t tile;
     int64_t jam;
     ScheduleKeep keep;
+    bool no_plate_lanes;
     const char *emit; /* what to print instead of compiling; may end in ":PROGRAM" */
     const char *run;  /* a pass to run alone on an IR file */
     VEC(const char *) dump_after;

@@ -22,6 +22,7 @@ typedef struct ScheduleOptions {
     bool f64;              /* element type of real */
     int lanes;             /* numbers per vector: 1, 4, 8, 16 */
     const char *lane_axis; /* "data", "draw", a plate, or NULL for scalar code */
+    bool no_plate_lanes;   /* what draws do not enter runs without lanes */
     int64_t blas; /* layers with at least so many inputs and outputs go to the BLAS; 0: none */
     ScheduleKeep keep;
     int64_t tile;   /* numbers of the largest tensor that a tile of a sweep has; 0: TILE_NUMBERS */

@@ -187,9 +187,9 @@ static void size_text(CPrinter *c, LoopSize size) {
     text_printf(c->out, "%lld", (long long)size.coef);
     for (int i = 0; i < size.n; i++) {
         int factor = size.factor[i];
-        if (factor == LOOP_LANE_BLOCKS)
-            text_printf(c->out, " * ((extent[%d] + %d) / %d)", c->p->lane, c->p->lanes - 1,
-                        c->p->lanes);
+        if (factor <= LOOP_BLOCKS)
+            text_printf(c->out, " * ((extent[%d] + %d) / %d)", loop_blocks_axis(factor),
+                        c->p->lanes - 1, c->p->lanes);
         else if (factor >= LOOP_START)
             text_printf(c->out, " * start[%d]", factor - LOOP_START);
         else if (factor >= LOOP_TILE)
@@ -231,7 +231,7 @@ static void address(CPrinter *c, const LoopInst *inst) {
 
 /* Lanes that exist in the block that `inst` names. */
 static void valid_lanes(CPrinter *c, const LoopInst *inst) {
-    text_printf(c->out, "extent[%d]", c->p->lane);
+    text_printf(c->out, "extent[%d]", c->nest->lane);
     if (inst->integer >= 0)
         text_printf(c->out, " - i%lld * %d", (long long)inst->integer, c->p->lanes);
 }
@@ -411,7 +411,7 @@ static void across_lanes(CPrinter *c, const LoopInst *inst) {
     if (inst->whole)
         text_printf(c->out, ", %d);\n", c->p->lanes);
     else
-        text_printf(c->out, ", extent[%d]);\n", c->p->lane);
+        text_printf(c->out, ", extent[%d]);\n", c->nest->lane);
 }
 
 static void gemm_pointer(CPrinter *c, const char *name, int buffer, int64_t first,

@@ -214,7 +214,7 @@ static LLVMValueRef intrinsic(NestEmitter *e, const char *name, LLVMValueRef *ar
 /* Lanes that exist in the block that `inst` names. */
 static LLVMValueRef valid_lanes(NestEmitter *e, const LoopInst *inst) {
     const LoopProgram *p = e->lp->p;
-    LoopSize extent = {.coef = 1, .n = 1, .factor = {(int16_t)p->lane}};
+    LoopSize extent = {.coef = 1, .n = 1, .factor = {(int16_t)e->nest->lane}};
     LLVMValueRef n = size_of(e, extent);
     if (inst->integer < 0) return n;
     LLVMValueRef lanes = LLVMConstInt(e->m->i64, (unsigned long long)p->lanes, false);
@@ -383,7 +383,7 @@ static void clear(NestEmitter *e, const LoopInst *inst) {
 }
 
 static void across_lanes(NestEmitter *e, const LoopInst *inst) {
-    LoopSize valid = {.coef = 1, .n = 1, .factor = {(int16_t)e->lp->p->lane}};
+    LoopSize valid = {.coef = 1, .n = 1, .factor = {(int16_t)e->nest->lane}};
     if (inst->whole) valid = loop_size(e->lp->p->lanes);
     LLVMValueRef f = inst->op == LOOP_sum_lanes ? e->lp->sum_lanes : e->lp->max_lanes;
     LLVMValueRef args[] = {buffer_base(e, inst->buffer), buffer_base(e, inst->buffer2),

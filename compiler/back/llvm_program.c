@@ -64,9 +64,9 @@ static LLVMValueRef factor_of(LlvmProgram *lp, LLVMValueRef extent, int factor) 
     LLVMBuilderRef b = m->builder;
     if (factor >= LOOP_START) return LLVMBuildLoad2(b, m->i64, lp->start[factor - LOOP_START], "");
     if (factor >= LOOP_TILE) return LLVMBuildLoad2(b, m->i64, lp->tile[factor - LOOP_TILE], "");
-    bool blocks = factor == LOOP_LANE_BLOCKS;
-    LLVMValueRef at =
-        LLVMConstInt(m->i64, (unsigned long long)(blocks ? lp->p->lane : factor), false);
+    bool blocks = factor <= LOOP_BLOCKS;
+    LLVMValueRef at = LLVMConstInt(
+        m->i64, (unsigned long long)(blocks ? loop_blocks_axis(factor) : factor), false);
     LLVMValueRef n =
         LLVMBuildLoad2(b, m->i64, LLVMBuildInBoundsGEP2(b, m->i64, extent, &at, 1, ""), "");
     if (!blocks) return n;

@@ -49,6 +49,10 @@ bool loop_size_same_factors(LoopSize a, LoopSize b) {
     return a.n == b.n && !memcmp(a.factor, b.factor, sizeof a.factor[0] * (size_t)a.n);
 }
 
+LoopSize loop_size_blocks(AxisId axis) {
+    return (LoopSize){.coef = 1, .n = 1, .factor = {(int16_t)(LOOP_BLOCKS - axis)}};
+}
+
 LoopSize loop_size_tile(int sweep) {
     return (LoopSize){.coef = 1, .n = 1, .factor = {(int16_t)(LOOP_TILE + sweep)}};
 }
@@ -163,18 +167,27 @@ static bool same_index(const LoopIndex *a, const LoopIndex *b) {
 
 /* Looks back within straight-line code for the same load: register blocks read each operand once.
  */
-int loop_load(LoopCode *code, int buffer, const LoopIndex *index, bool varying) {
+static int load_once(LoopCode *code, LoopInst load, bool varying) {
     const LoopNest *nest = code->nest;
+    int buffer = load.buffer;
     for (int i = nest->code.n - 1, seen = 0; i >= 0 && seen < 96; i--, seen++) {
         const LoopInst *inst = &nest->code.data[i];
         if (inst->op == LOOP_loop || inst->op == LOOP_end) break;
-        if (inst->op == LOOP_store && inst->buffer == buffer) break;
-        if (inst->op == LOOP_load && inst->buffer == buffer &&
-            reg_of(code, inst->dst)->varying == varying && same_index(inst->index, index))
+        if ((inst->op == LOOP_store || inst->op == LOOP_scatter) && inst->buffer == buffer) break;
+        if (inst->op == load.op && inst->buffer == buffer &&
+            reg_of(code, inst->dst)->varying == varying && same_index(inst->index, load.index))
             return inst->dst;
     }
-    LoopInst inst = {.op = LOOP_load, .buffer = buffer, .index = index};
-    return loop_push(code, inst, LOOP_REAL, varying);
+    return loop_push(code, load, LOOP_REAL, varying);
+}
+
+int loop_load(LoopCode *code, int buffer, const LoopIndex *index, bool varying) {
+    return load_once(code, (LoopInst){.op = LOOP_load, .buffer = buffer, .index = index}, varying);
+}
+
+int loop_gather(LoopCode *code, int buffer, int block, const LoopIndex *index) {
+    LoopInst inst = {.op = LOOP_gather, .buffer = buffer, .integer = block, .index = index};
+    return load_once(code, inst, true);
 }
 
 void loop_store(LoopCode *code, int buffer, const LoopIndex *index, int value) {

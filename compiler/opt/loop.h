@@ -35,7 +35,7 @@ enum { LOOP_MAX_FACTORS = 16, LOOP_MAX_DIMS = 12 };
 /* A number known when the program is called, or when a sweep comes to its next tile: coef * product
  * of factors. A factor is the extent of an axis (its id), the number of lane blocks, and of a sweep
  * (its number added) the instances in its present tile or the number of the first of them. */
-enum { LOOP_LANE_BLOCKS = -2, LOOP_TILE = 4096, LOOP_START = 8192 };
+enum { LOOP_BLOCKS = -2, LOOP_TILE = 4096, LOOP_START = 8192 };
 typedef struct LoopSize {
     int64_t coef;
     int n;
@@ -114,6 +114,7 @@ typedef struct LoopFill {
 
 typedef struct LoopNest {
     const char *title;    /* axes and purpose, for people */
+    AxisId lane;          /* that its varying registers run over */
     const LoopFill *fill; /* or NULL: code */
     VEC(LoopInst) code;
     VEC(LoopReg) regs;
@@ -189,6 +190,11 @@ LoopSize loop_size_times(LoopSize a, LoopSize b);
  */
 LoopSize loop_size_extent(const LoopProgram *p, AxisId axis);
 bool loop_size_same_factors(LoopSize a, LoopSize b);
+/* Blocks of lanes along an axis; the axis of such a factor. */
+LoopSize loop_size_blocks(AxisId axis);
+static inline AxisId loop_blocks_axis(int factor) {
+    return (AxisId)(LOOP_BLOCKS - factor);
+}
 LoopSize loop_size_tile(int sweep);
 LoopSize loop_size_start(int sweep);
 /* Whether it changes from tile to tile of `sweep` (-1: of any). */

@@ -21,6 +21,8 @@ int loop_begin(LoopCode *code, LoopSize count); /* the variable */
 void loop_end(LoopCode *code);
 void loop_set(LoopCode *code, int variable, int value);
 int loop_load(LoopCode *code, int buffer, const LoopIndex *index, bool varying);
+/* `block`: the loop variable of the lane block, or -1 */
+int loop_gather(LoopCode *code, int buffer, int block, const LoopIndex *index);
 void loop_store(LoopCode *code, int buffer, const LoopIndex *index, int value);
 int loop_push(LoopCode *code, LoopInst inst, LoopType type, bool varying);
 

@@ -12,8 +12,10 @@ static void print_size(Text *out, const LoopProgram *p, LoopSize size) {
     for (int i = 0; i < size.n; i++) {
         int factor = size.factor[i];
         if (i) text_add(out, "*");
-        if (factor == LOOP_LANE_BLOCKS)
+        if (factor <= LOOP_BLOCKS && loop_blocks_axis(factor) == p->lane)
             text_add(out, "blocks");
+        else if (factor <= LOOP_BLOCKS)
+            text_printf(out, "blocks(%s)", p->ir->axes.data[loop_blocks_axis(factor)].name);
         else if (factor >= LOOP_START)
             text_printf(out, "start%d", factor - LOOP_START);
         else if (factor >= LOOP_TILE)

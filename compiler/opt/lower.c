@@ -4,10 +4,6 @@
 
 #include <math.h>
 
-static LoopSize blocks_size(void) {
-    return (LoopSize){.coef = 1, .n = 1, .factor = {LOOP_LANE_BLOCKS}};
-}
-
 /* ---- groups ---- */
 
 AxisIndex lower_open_stretch(Lower *l, int64_t low, int64_t high) {
@@ -85,9 +81,9 @@ static void loops(Lower *l, uint32_t space, int k, const Env *env) {
 static void nest_loops(Lower *l) {
     const Node *first = &l->s->nodes.data[l->nest->nodes.data[0]];
     bool kernel = l->nest->kind == NEST_KERNEL;
-    bool varying = kernel ? first->varying : l->nest->varying;
+    bool varying = kernel ? first->varying : l->lane != AXIS_NONE;
     bool blocks = varying && l->many_blocks;
-    if (blocks) l->block = loop_begin(&l->code, blocks_size());
+    if (blocks) l->block = loop_begin(&l->code, loop_size_blocks(l->lane));
     loops(l, kernel ? first->loops : l->nest->space, 0, NULL);
     if (blocks) loop_end(&l->code);
     l->block = -1;
@@ -119,7 +115,7 @@ static void sum_lanes(Lower *l, const Node *node) {
                      .dst = -1,
                      .buffer = node->buffer,
                      .buffer2 = node->sums,
-                     .whole = l->many_blocks,
+                     .whole = schedule_many_blocks(l->s, node->lane),
                      .count = l->s->out->buffers.data[node->sums].size};
     inst.count.coef /= l->s->out->lanes;
     vec_push(l->s->arena, &l->code.nest->code, inst);
@@ -141,13 +137,14 @@ static AxisKind kind_of(const Lower *l, AxisId axis) {
 static LoopSize own_stride(const Lower *l, const Node *node, AxisId axis) {
     const Schedule *s = l->s;
     if (!has(&node->op, axis)) return loop_size(0);
-    if (axis == s->out->lane) return loop_size(1);
+    if (axis == l->lane) return loop_size(1);
     LoopSize stride = loop_size(node->varying ? s->out->lanes : 1);
-    if (node->varying && l->many_blocks) stride = loop_size_times(stride, blocks_size());
+    if (node->varying && l->many_blocks)
+        stride = loop_size_times(stride, loop_size_blocks(l->lane));
     bool inside = false;
     for (int i = 0; i < node->op.n_axes; i++) {
         AxisId other = node->op.axes[i];
-        if (inside && other != s->out->lane)
+        if (inside && other != l->lane)
             stride = loop_size_times(stride, loop_size_extent(s->out, other));
         if (other == axis) inside = true;
     }
@@ -166,7 +163,8 @@ static void fill(Lower *l) {
                     .kind = op->random};
     f->n_data = f->n_draw = f->n_inst = loop_size(1);
     f->s_inst = loop_size(node->varying ? s->out->lanes : 1);
-    if (node->varying && l->many_blocks) f->s_inst = loop_size_times(f->s_inst, blocks_size());
+    if (node->varying && l->many_blocks)
+        f->s_inst = loop_size_times(f->s_inst, loop_size_blocks(l->lane));
     const Node *shape = op->n_args ? &s->nodes.data[op->args[0]] : NULL;
     if (shape) f->shape = shape->buffer;
     for (int i = 0; i < op->n_axes; i++) {
@@ -202,7 +200,7 @@ static LoopMatrix matrix(const Lower *l, const GemmSide *side, LoopSize points) 
     LoopSize lanes = loop_size(s->out->lanes);
     if (node->buffer < 0) internal_error("lower", "value %d is nowhere", side->node);
     bool rows = node->rows && l->many_blocks;
-    m.feature = rows ? loop_size_times(lanes, blocks_size()) : lanes;
+    m.feature = rows ? loop_size_times(lanes, loop_size_blocks(l->lane)) : lanes;
     m.point = loop_size_times(m.feature, loop_size(side->whole));
     m.block = rows ? lanes : loop_size_times(m.point, points);
     return m;
@@ -219,7 +217,7 @@ static void gemm(Lower *l) {
                     .room = node->sums,
                     .w_first = plan->w_first,
                     .w_row = plan->w_row,
-                    .blocks = l->many_blocks ? blocks_size() : loop_size(1),
+                    .blocks = l->many_blocks ? loop_size_blocks(l->lane) : loop_size(1),
                     .points = loop_size(plan->x.outer),
                     .exist = loop_size_extent(s->out, s->out->lane)};
     for (int i = 0; i < s->n_loop_axes; i++)
@@ -241,7 +239,7 @@ static const char *title(const Lower *l) {
     for (int i = 0; i < s->n_loop_axes; i++)
         if (l->nest->space >> i & 1)
             text_printf(&text, " %s", s->ir->axes.data[s->loop_axes[i]].name);
-    if (l->nest->varying) text_printf(&text, " lanes(%s)", s->ir->axes.data[s->out->lane].name);
+    if (l->lane != AXIS_NONE) text_printf(&text, " lanes(%s)", s->ir->axes.data[l->lane].name);
     if (l->nest->kind == NEST_POINT)
         text_printf(&text, ", %d operations", l->nest->nodes.n);
     else {
@@ -253,15 +251,17 @@ static const char *title(const Lower *l) {
 
 static Lower start_nest(Schedule *s, int number) {
     LoopNest *out = arena_new_of(s->arena, LoopNest);
-    bool lanes = s->out->lane != AXIS_NONE;
+    AxisId lane = s->nests.data[number].lane;
+    out->lane = lane;
     vec_push(s->arena, &s->out->nests, out);
     return (Lower){.s = s,
                    .nest = &s->nests.data[number],
                    .number = number,
+                   .lane = lane,
                    .block = -1,
                    .iteration = -2,
                    .code = {s->arena, s->out, out},
-                   .many_blocks = lanes && s->ir->axes.data[s->out->lane].kind != AXIS_DATA};
+                   .many_blocks = schedule_many_blocks(s, lane)};
 }
 
 static void lower_nest(Schedule *s, int number) {
@@ -307,6 +307,7 @@ static void around_sweep(Schedule *s, int sweep, bool before) {
                 l->code.nest->title =
                     arena_printf(s->arena, "sums over %s, %s", axis, before ? "start" : "end");
             }
+            l->code.nest->lane = node->lane;
             if (before)
                 clear_sums(l, node);
             else

@@ -57,17 +57,14 @@ static const LoopIndex *finish(Lower *l, const Address *a) {
     return out;
 }
 
-static LoopSize blocks_size(void) {
-    return (LoopSize){.coef = 1, .n = 1, .factor = {LOOP_LANE_BLOCKS}};
-}
-
 /* In a buffer of the node's own: frame buffers lack the loop axes, sums the lane blocks. */
 static const LoopIndex *own_index(Lower *l, const Node *node, bool loops, bool varying, bool blocks,
                                   const Env *env) {
     Schedule *s = l->s;
     Address a = {0};
     LoopSize stride = loop_size(varying ? s->out->lanes : 1);
-    if (varying && node->rows && l->many_blocks) stride = loop_size_times(stride, blocks_size());
+    if (varying && node->rows && l->many_blocks)
+        stride = loop_size_times(stride, loop_size_blocks(l->lane));
     for (int k = node->n_events - 1; k >= 0; k--) {
         add_axis(&a, index_of(env, node->events[k]), stride, -1);
         stride = loop_size_times(stride, loop_size_extent(s->out, node->events[k]));
@@ -83,6 +80,29 @@ static const LoopIndex *own_index(Lower *l, const Node *node, bool loops, bool v
     return finish(l, &a);
 }
 
+/* In a plain buffer of the node's own: [loop axes and that of its lanes][event axes]. */
+static const LoopIndex *plain_index(Lower *l, const Node *node, const Env *env) {
+    Schedule *s = l->s;
+    Address a = {.index.lane_stride = loop_size(0)};
+    LoopSize stride = loop_size(1);
+    for (int k = node->n_events - 1; k >= 0; k--) {
+        add_axis(&a, index_of(env, node->events[k]), stride, -1);
+        stride = loop_size_times(stride, loop_size_extent(s->out, node->events[k]));
+    }
+    for (int k = s->n_loop_axes - 1; k >= 0; k--) {
+        AxisId axis = s->loop_axes[k];
+        if (!(schedule_plain_loops(s, node) >> k & 1)) continue;
+        if (axis == l->lane) {
+            a.index.lane_stride = stride;
+            if (l->block >= 0)
+                add_term(&a, l->block, loop_size_times(stride, loop_size(s->out->lanes)));
+        } else
+            add_axis(&a, index_of(env, axis), stride, sweep_over(s, node->local, axis));
+        stride = loop_size_times(stride, sweep_extent(s, node->local, axis));
+    }
+    return finish(l, &a);
+}
+
 /* In an input or output: row-major over all axes; the lane axis advances by lane_stride. */
 static const LoopIndex *caller_index(Lower *l, const IrOp *op, const Env *env) {
     Schedule *s = l->s;
@@ -90,7 +110,7 @@ static const LoopIndex *caller_index(Lower *l, const IrOp *op, const Env *env) {
     LoopSize stride = loop_size(1);
     for (int k = op->n_axes - 1; k >= 0; k--) {
         AxisId axis = op->axes[k];
-        if (axis == s->out->lane) {
+        if (axis == l->lane) {
             a.index.lane_stride = stride;
             if (l->block >= 0)
                 add_term(&a, l->block, loop_size_times(stride, loop_size(s->out->lanes)));
@@ -211,18 +231,22 @@ static int remembered(const Lower *l, const Node *node, const Env *env) {
 int lower_load_own(Lower *l, int v, const Env *env) {
     const Node *node = &l->s->nodes.data[v];
     if (node->buffer < 0) internal_error("lower", "value %d is nowhere", v);
+    if (schedule_plain(l->s, node)) {
+        const LoopIndex *index = plain_index(l, node, env);
+        if (index->lane_stride.coef) return loop_gather(&l->code, node->buffer, l->block, index);
+        return loop_load(&l->code, node->buffer, index, false);
+    }
     bool frame = l->s->out->buffers.data[node->buffer].kind == BUFFER_FRAME;
     return loop_load(&l->code, node->buffer, own_index(l, node, !frame, node->varying, true, env),
                      node->varying);
 }
 
-static int gather(Lower *l, int v, const Env *env) {
+/* A number of an input that has the axis of some nest's lanes; in another nest, one of it. */
+static int read_input(Lower *l, int v, const Env *env) {
     const Node *node = &l->s->nodes.data[v];
-    LoopInst inst = {.op = LOOP_gather,
-                     .buffer = node->input,
-                     .integer = l->block,
-                     .index = caller_index(l, &node->op, env)};
-    return loop_push(&l->code, inst, LOOP_REAL, true);
+    const LoopIndex *index = caller_index(l, &node->op, env);
+    if (node->lane != l->lane) return loop_load(&l->code, node->input, index, false);
+    return loop_gather(&l->code, node->input, l->block, index);
 }
 
 /* What a zero operand leaves of an operation; false if it must be written out. */
@@ -252,7 +276,7 @@ static bool with_zero(Lower *l, IrOpcode opcode, const int *args, int *out) {
 
 int lower_compute(Lower *l, int v, const Env *env) {
     const IrOp *op = &l->s->nodes.data[v].op;
-    if (op->opcode == OP_INPUT) return gather(l, v, env);
+    if (op->opcode == OP_INPUT) return read_input(l, v, env);
     int args[3] = {0}, out = READ_ZERO;
     for (int i = 0; i < op->n_args; i++) args[i] = lower_value(l, op->args[i], env);
     if (with_zero(l, op->opcode, args, &out)) return out;
@@ -265,7 +289,7 @@ int lower_value(Lower *l, int v, const Env *env) {
     const Node *node = &l->s->nodes.data[v];
     if (node->class == NODE_LEAF) return read_leaf(l, v, env);
     if (node->class == NODE_VIEW) return read_view(l, v, env);
-    if (node->inlined) return lower_compute(l, v, env);
+    if (node->inlined || schedule_elsewhere(node, l->lane)) return lower_compute(l, v, env);
     int reg = remembered(l, node, env);
     return reg >= 0 ? reg : lower_load_own(l, v, env);
 }
@@ -284,9 +308,23 @@ static int to_store(Lower *l, const Node *node, int reg) {
     return node->varying ? loop_varying(&l->code, reg) : reg;
 }
 
+static void scatter(Lower *l, int buffer, const LoopIndex *index, int reg) {
+    vec_push(l->s->arena, &l->code.nest->code,
+             (LoopInst){.op = LOOP_scatter,
+                        .dst = -1,
+                        .arg = {reg},
+                        .buffer = buffer,
+                        .integer = l->block,
+                        .index = index});
+}
+
 void lower_store(Lower *l, int v, const Env *env, int reg) {
     const Node *node = &l->s->nodes.data[v];
     bool frame = l->s->out->buffers.data[node->buffer].kind == BUFFER_FRAME;
+    if (node->plain) {
+        scatter(l, node->buffer, plain_index(l, node, env), to_store(l, node, reg));
+        return;
+    }
     loop_store(&l->code, node->buffer, own_index(l, node, !frame, node->varying, true, env),
                to_store(l, node, reg));
 }
@@ -311,13 +349,7 @@ void lower_output(Lower *l, int v, const Env *env, int reg) {
         loop_store(&l->code, buffer, index, reg);
         return;
     }
-    vec_push(l->s->arena, &l->code.nest->code,
-             (LoopInst){.op = LOOP_scatter,
-                        .dst = -1,
-                        .arg = {reg},
-                        .buffer = buffer,
-                        .integer = l->block,
-                        .index = index});
+    scatter(l, buffer, index, reg);
 }
 
 /* ---- stretches ---- */

@@ -78,7 +78,7 @@ static void choose_blocks(Reduction *r) {
             unrolled *= s->ir->axes.data[r->node->events[i]].extent;
     int64_t room = r->accumulators / unrolled;
     /* uniform numbers: algebra of weights, done once, where small code counts */
-    if (!r->node->space_varying) room = r->node->space ? room / 2 : 0;
+    if (r->node->lane == AXIS_NONE) room = r->node->space ? room / 2 : 0;
     bool swallows = false;
     for (int i = 0; i < r->node->op.n_args; i++) {
         const Node *arg = &s->nodes.data[schedule_base(s, r->node->op.args[i]).node];
@@ -187,8 +187,7 @@ static void inner_loops(Reduction *r, int first, int n) {
     int opened = 0, block = l->block, bound = r->n_inner;
     if (r->kernel) {
         if (lane_reduced(r) && l->many_blocks) {
-            LoopSize blocks = {.coef = 1, .n = 1, .factor = {LOOP_LANE_BLOCKS}};
-            l->block = loop_begin(&l->code, blocks);
+            l->block = loop_begin(&l->code, loop_size_blocks(l->lane));
             opened++;
         }
         uint32_t reduced = r->node->space & ~r->node->loops;
@@ -212,7 +211,7 @@ static int start(Reduction *r, const Env *env) {
         acc = lane_reduced(r) ? lower_load_sums(l, r->v, env) : lower_load_own(l, r->v, env);
     else {
         acc = loop_number(&l->code, neutral(r));
-        if (r->node->space_varying) acc = loop_varying(&l->code, acc);
+        if (r->node->lane != AXIS_NONE) acc = loop_varying(&l->code, acc);
     }
     return r->variable ? loop_emit(&l->code, LOOP_variable, acc, 0, 0) : acc;
 }

@@ -42,7 +42,21 @@ void schedule_reads(Schedule *s, int reader, int v, ScheduleVisit *visit) {
 }
 
 bool schedule_lane_reduced(const Node *node) {
-    return node->class == NODE_REDUCE && node->space_varying && !node->varying;
+    return node->class == NODE_REDUCE && node->lane != AXIS_NONE && !node->varying;
+}
+
+bool schedule_many_blocks(const Schedule *s, AxisId lane) {
+    return lane != AXIS_NONE && s->ir->axes.data[lane].kind != AXIS_DATA;
+}
+
+uint32_t schedule_plain_loops(const Schedule *s, const Node *node) {
+    if (!node->varying || s->loop_bit[node->lane] < 0) return node->loops;
+    return node->loops | UINT32_C(1) << s->loop_bit[node->lane];
+}
+
+bool schedule_plain(const Schedule *s, const Node *node) {
+    if (s->out->buffers.data[node->buffer].kind == BUFFER_FRAME) return false;
+    return node->plain || (!node->varying && s->plate_lane != AXIS_NONE);
 }
 
 int64_t schedule_event_count(const Schedule *s, const AxisId *axes, int n) {
@@ -103,27 +117,46 @@ static bool is_event(const Schedule *s, AxisId axis) {
     return s->ir->axes.data[axis].kind == AXIS_EVENT;
 }
 
-static void add_axes(Schedule *s, const AxisId *axes, int n, uint32_t *loops, bool *varying,
+static bool among(const AxisId *axes, int n, AxisId axis) {
+    for (int i = 0; i < n; i++)
+        if (axes[i] == axis) return axis != AXIS_NONE;
+    return false;
+}
+
+/* All of `axes` but that of the lanes. */
+static void add_axes(Schedule *s, const AxisId *axes, int n, AxisId lane, uint32_t *loops,
                      AxisId *events, int *n_events) {
     for (int i = 0; i < n; i++) {
-        if (axes[i] == s->out->lane)
-            *varying = true;
-        else if (s->loop_bit[axes[i]] >= 0)
+        if (axes[i] == lane || axes[i] == s->out->lane) continue;
+        if (s->loop_bit[axes[i]] >= 0)
             *loops |= UINT32_C(1) << s->loop_bit[axes[i]];
         else if (is_event(s, axes[i]))
             events[(*n_events)++] = axes[i];
     }
 }
 
+static AxisId lane_of(const Schedule *s, const Node *node) {
+    const IrOp *op = &node->op;
+    AxisId lanes[] = {s->out->lane, s->plate_lane};
+    for (int i = 0; i < 2; i++) {
+        bool computes = node->class != NODE_LEAF && node->class != NODE_VIEW;
+        if (i == 1 && (!computes || node->class == NODE_RANDOM)) break;
+        if (among(op->axes, op->n_axes, lanes[i])) return lanes[i];
+        if (node->class == NODE_REDUCE && among(op->over, op->n_over, lanes[i])) return lanes[i];
+    }
+    return AXIS_NONE;
+}
+
 static void set_axes(Schedule *s, Node *node) {
     const IrOp *op = &node->op;
-    add_axes(s, op->axes, op->n_axes, &node->loops, &node->varying, node->events, &node->n_events);
+    node->lane = lane_of(s, node);
+    node->varying = among(op->axes, op->n_axes, node->lane);
+    add_axes(s, op->axes, op->n_axes, node->lane, &node->loops, node->events, &node->n_events);
     node->space = node->loops;
-    node->space_varying = node->varying;
     memcpy(node->space_events, node->events, sizeof node->events);
     node->n_space_events = node->n_events;
     if (node->class == NODE_REDUCE)
-        add_axes(s, op->over, op->n_over, &node->space, &node->space_varying, node->space_events,
+        add_axes(s, op->over, op->n_over, node->lane, &node->space, node->space_events,
                  &node->n_space_events);
 }
 
@@ -132,9 +165,9 @@ static void set_axes(Schedule *s, Node *node) {
 static NodeClass class_of(const Schedule *s, const IrOp *op) {
     switch (ir_op_info[op->opcode].rule) {
     case RULE_LEAF:
-        if (op->opcode == OP_INPUT && s->out->lane != AXIS_NONE)
-            for (int i = 0; i < op->n_axes; i++)
-                if (op->axes[i] == s->out->lane) return NODE_POINT; /* gathered */
+        if (op->opcode == OP_INPUT && (among(op->axes, op->n_axes, s->out->lane) ||
+                                       among(op->axes, op->n_axes, s->plate_lane)))
+            return NODE_POINT; /* gathered */
         return NODE_LEAF;
     case RULE_POINT:
         return op->opcode == OP_STOP_GRADIENT ? NODE_VIEW : NODE_POINT;
@@ -262,8 +295,8 @@ static void choose_unrolled(Schedule *s) {
 static bool pointwise_in_nest(const Schedule *s, const Node *reader, Base read) {
     const Node *b = &s->nodes.data[read.node];
     return b->class != NODE_RANDOM && s->nests.data[b->nest].kind == NEST_POINT &&
-           b->space == reader->space && b->space_varying == reader->space_varying &&
-           b->loops == b->space && b->varying == b->space_varying && read.same_loops;
+           b->space == reader->space && b->lane == reader->lane && b->loops == b->space &&
+           !schedule_lane_reduced(b) && read.same_loops;
 }
 
 static int new_nest(Schedule *s, NestKind kind, const Node *node) {
@@ -271,7 +304,7 @@ static int new_nest(Schedule *s, NestKind kind, const Node *node) {
                  .sweep = node->sweep,
                  .segment = node->segment,
                  .space = node->space,
-                 .varying = node->space_varying};
+                 .lane = node->lane};
     vec_push(s->arena, &s->nests, nest);
     return s->nests.n - 1;
 }
@@ -311,7 +344,7 @@ static void choose_inlined(Schedule *s) {
         bool reduces = user->class == NODE_REDUCE && !user->gemm && !schedule_is_kernel(s, user);
         if (!reduces && !user->inlined) continue;
         if (user->segment != node->segment || user->space != node->space ||
-            user->space_varying != node->space_varying)
+            user->lane != node->lane)
             continue;
         if (schedule_event_count(s, node->events, node->n_events) !=
             schedule_event_count(s, user->space_events, user->n_space_events))
@@ -329,13 +362,14 @@ static void choose_inlined(Schedule *s) {
 
 static void note_bound(Schedule *s, int reader, Base read) {
     const Node *b = &s->nodes.data[read.node];
+    if (schedule_elsewhere(b, s->nodes.data[reader].lane)) return;
     int after = b->nest + !pointwise_in_nest(s, &s->nodes.data[reader], read);
     if (after > s->bound) s->bound = after;
 }
 
 static bool joins(const Nest *nest, const Node *node) {
     return nest->kind == NEST_POINT && nest->segment == node->segment &&
-           nest->space == node->space && nest->varying == node->space_varying;
+           nest->space == node->space && nest->lane == node->lane;
 }
 
 static void place_in_nest(Schedule *s, int v) {
@@ -420,6 +454,8 @@ static void place_in_group(Schedule *s, int v) {
 static void note_read(Schedule *s, int reader, Base read) {
     const Node *r = &s->nodes.data[reader];
     Node *b = &s->nodes.data[read.node];
+    if (schedule_elsewhere(b, r->lane)) return;
+    if (b->varying && b->lane != r->lane) b->plain = true;
     if (b->nest != r->nest)
         b->shared = true;
     else if (b->group != r->group)
@@ -431,6 +467,7 @@ static void note_read(Schedule *s, int reader, Base read) {
 /* Once `local` is known. */
 static void note_life(Schedule *s, int reader, Base read) {
     Node *b = &s->nodes.data[read.node];
+    if (schedule_elsewhere(b, s->nodes.data[reader].lane)) return;
     sweep_lifetime(s, b->local, s->nodes.data[reader].nest, &b->first_nest, &b->last_nest);
 }
 
@@ -442,8 +479,9 @@ static void start_life(Schedule *s, Node *node) {
 
 static LoopSize loops_size(const Schedule *s, const Node *node) {
     LoopSize size = loop_size(1);
+    uint32_t loops = node->plain ? schedule_plain_loops(s, node) : node->loops;
     for (int i = 0; i < s->n_loop_axes; i++) {
-        if (node->loops >> i & 1)
+        if (loops >> i & 1)
             size = loop_size_times(size, sweep_extent(s, node->local, s->loop_axes[i]));
     }
     return size;
@@ -451,12 +489,11 @@ static LoopSize loops_size(const Schedule *s, const Node *node) {
 
 static LoopSize node_size(const Schedule *s, const Node *node, bool with_loops) {
     LoopSize size = loop_size(schedule_event_count(s, node->events, node->n_events));
-    if (node->varying) size.coef *= s->out->lanes;
+    bool lanes = node->varying && !node->plain;
+    if (lanes) size.coef *= s->out->lanes;
     if (!with_loops) return size;
-    if (node->varying && s->ir->axes.data[s->out->lane].kind != AXIS_DATA) {
-        LoopSize blocks = {.coef = 1, .n = 1, .factor = {LOOP_LANE_BLOCKS}};
-        size = loop_size_times(size, blocks);
-    }
+    if (lanes && schedule_many_blocks(s, node->lane))
+        size = loop_size_times(size, loop_size_blocks(node->lane));
     return loop_size_times(size, loops_size(s, node));
 }
 
@@ -573,7 +610,7 @@ static int frame_buffers(const Schedule *s, const Nest *nest, int *list) {
 /* How many instances a nest computes at once: several, where an instance is a chain of groups,
  * there are enough, and the frames of all leave most of the nearest cache to what they read. */
 static int choose_copies(const Schedule *s, const Nest *nest, int64_t frame) {
-    bool chain = nest->kind == NEST_POINT && nest->varying && nest->groups.n > 1;
+    bool chain = nest->kind == NEST_POINT && nest->lane != AXIS_NONE && nest->groups.n > 1;
     int64_t instances = 1;
     for (int i = 0; i < s->n_loop_axes; i++)
         if (nest->space >> i & 1) instances *= sweep_usual(s, s->loop_axes[i]);
@@ -613,6 +650,7 @@ LoopProgram *schedule(Arena *arena, const IrProgram *ir, const ScheduleOptions *
     bool data = out->lane != AXIS_NONE && ir->axes.data[out->lane].kind == AXIS_DATA;
     out->chunk = data ? out->lanes : 1;
     find_loop_axes(s);
+    s->plate_lane = options->no_plate_lanes ? AXIS_NONE : schedule_plate_lanes(s);
     list_inputs(s);
     add_nodes(s);
     choose_unrolled(s);

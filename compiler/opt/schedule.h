@@ -8,6 +8,9 @@
  * Nodes are put into SEGMENTS first, which run one after another: what a sweep computes of a tile,
  * or what is computed between sweeps (sweep.c). Nests, groups and storage follow within them.
  *
+ * LANES run over one axis of the program; and over a plate in nests that have the plate and not
+ * that axis, where it gains (lanes.c): what is computed of one data set, once for all draws.
+ *
  * A NEST iterates over a set of loop axes (draws and plates; and the blocks of the lane axis). A
  * node joins the earliest nest over its axes in which all it reads is there already, computed in an
  * earlier nest or point by point in the same one. Reductions over loop axes or lanes are complete
@@ -48,7 +51,9 @@ typedef struct Node {
     int input, output; /* numbers of the program's, or -1 */
     uint32_t loops;    /* loop axes of the result, */
     uint32_t space;    /* and of the iteration, as sets of bits (Schedule.loop_axes) */
-    bool varying, space_varying;
+    AxisId lane;       /* of the iteration; AXIS_NONE: it has no lanes */
+    bool varying;      /* the result has the lane axis; a plate that is one is not in `loops` */
+    bool plain;        /* read where lanes are others: its buffer is as if it had none */
     int n_events, n_space_events;
     AxisId events[IR_MAX_AXES], space_events[2 * IR_MAX_AXES];
     int n_uses, user;   /* reads by nodes that compute; the last of them */
@@ -81,7 +86,7 @@ typedef struct Nest {
     NestKind kind;
     int sweep, segment;
     uint32_t space;
-    bool varying;
+    AxisId lane;
     int copies; /* neighbouring instances that it computes at once (jam.c) */
     VEC(int) nodes;
     VEC(Group) groups;
@@ -97,6 +102,7 @@ typedef struct Schedule {
     int n_loop_axes;
     AxisId loop_axes[32]; /* canonical order: outermost first */
     int8_t *loop_bit;     /* by axis; -1: not a loop axis */
+    AxisId plate_lane;    /* lanes of nests without the program's lane axis, or AXIS_NONE */
     int64_t blas;         /* features from which on products go to the BLAS; 0: none do */
     ScheduleKeep keep;
     int64_t tile;   /* as in ScheduleOptions, */
@@ -125,6 +131,18 @@ typedef void ScheduleVisit(Schedule *s, int reader, Base read);
 void schedule_reads(Schedule *s, int reader, int v, ScheduleVisit *visit);
 
 bool schedule_lane_reduced(const Node *node);
+/* Whether an axis of lanes may have several blocks of them. */
+bool schedule_many_blocks(const Schedule *s, AxisId lane);
+/* Whether the numbers of a node lie in its buffer without lanes, one by one along the axes that
+ * schedule_plain_loops() gives. */
+bool schedule_plain(const Schedule *s, const Node *node);
+uint32_t schedule_plain_loops(const Schedule *s, const Node *node);
+/* An input with lanes: read afresh where lanes run over another axis, or there are none. */
+static inline bool schedule_elsewhere(const Node *node, AxisId lane) {
+    return node->op.opcode == OP_INPUT && node->class == NODE_POINT && node->lane != lane;
+}
+/* lanes.c: the plate whose instances fill lanes best where the program's own axis is not there. */
+AxisId schedule_plate_lanes(const Schedule *s);
 /* Is it a nest of its own, with its loops inside the event axes? */
 bool schedule_is_kernel(const Schedule *s, const Node *node);
 int64_t schedule_event_count(const Schedule *s, const AxisId *axes, int n);

@@ -73,7 +73,8 @@ static bool activations(const Schedule *s, int v, const Node *result, View *view
     const Node *node = &s->nodes.data[v];
     if (!node->varying || node->loops != result->space || !look_through(s, v, view)) return false;
     const Node *base = &s->nodes.data[view->node];
-    return base->class != NODE_LEAF && base->loops == node->loops && base->varying;
+    return base->class != NODE_LEAF && base->loops == node->loops && base->varying &&
+           base->lane == s->out->lane;
 }
 
 static bool equal_axes(const AxisId *a, const AxisId *b, int n) {
@@ -96,7 +97,7 @@ static bool layer(const Schedule *s, int v, int x, int w, GemmPlan *plan) {
     const Node *node = &s->nodes.data[v];
     const IrOp *op = &node->op;
     View xs, ws;
-    if (!node->varying || node->space != node->loops) return false;
+    if (!node->varying || node->lane != s->out->lane || node->space != node->loops) return false;
     if (!weights(s, w, &ws) || !activations(s, x, node, &xs)) return false;
     int n_in = op->n_over, n_out = ws.n - n_in, n_outer = xs.n - n_in;
     if (n_in < 1 || n_out < 1 || n_outer < 0 || node->n_events != n_outer + n_out) return false;

@@ -275,7 +275,7 @@ static LoopSize numbers_of(const Schedule *s, const Nest *nest, int sweep) {
         int64_t n = schedule_event_count(s, node->events, node->n_events);
         if (node->loops == nest->space && n > events) events = n;
     }
-    LoopSize size = loop_size(events * (nest->varying ? s->out->lanes : 1));
+    LoopSize size = loop_size(events * (nest->lane != AXIS_NONE ? s->out->lanes : 1));
     for (int i = 0; i < s->n_loop_axes; i++) {
         AxisId axis = s->loop_axes[i];
         if (!(nest->space >> i & 1) || axis == of->axis) continue;

@@ -53,6 +53,7 @@ static bool repeatable(const Keep *k, int v) {
     if (sweep < 0 || node->output >= 0 || node->op.opcode == OP_INPUT || node->rows) return false;
     if (node->class != NODE_POINT && node->class != NODE_REDUCE) return false;
     if (node->space != node->loops || schedule_lane_reduced(node)) return false;
+    if (node->lane != s->out->lane && node->lane != AXIS_NONE) return false; /* all tiles at once */
     if (s->out->sweeps.data[sweep].outer >= 0) return true;
     for (int i = 0; i < s->n_loop_axes; i++)
         if (node->loops >> i & 1 && sweep_over(s, sweep, s->loop_axes[i]) < 0) return true;

@@ -30,6 +30,9 @@ static void set_extents(Values *values, const IrProgram *p, const int64_t size[2
     for (int i = 0; i < p->axes.n; i++) {
         if (p->axes.data[i].kind == AXIS_DATA) values->extent[i] = size[0];
         if (p->axes.data[i].kind == AXIS_DRAW) values->extent[i] = size[1];
+        /* where lanes run over the instances of a plate: more than one block of them */
+        bool outermost = p->axes.data[i].kind == AXIS_PLATE && p->axes.data[i].parent == AXIS_NONE;
+        if (size == sizes[3] && outermost && p->axes.data[i].extent == 0) values->extent[i] = 11;
     }
 }
 
