@@ -1,6 +1,7 @@
 /* autoregressive.h -- what stands between base draws and bend: autoregressive flows, written out
  * number by number for small events (maf.c) and in whole layers for wide ones (iaf.c), coupling
- * layers (coupling.c), and the maps of single numbers that they set (spline.c). Private to dual/. */
+ * layers (coupling.c), and the maps of single numbers that they set (spline.c). Private to dual/.
+ */
 #ifndef ADAVIC_AUTOREGRESSIVE_H
 #define ADAVIC_AUTOREGRESSIVE_H
 

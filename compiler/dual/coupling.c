@@ -32,8 +32,8 @@ typedef struct Coupling {
 } Coupling;
 
 /* What a network of the context and `given` (IR_NONE: nothing) says of `n` numbers. */
-static NumberMap parameters(const Coupling *c, int step, IrValue given, int64_t n_given,
-                            int64_t n, Spline *room) {
+static NumberMap parameters(const Coupling *c, int step, IrValue given, int64_t n_given, int64_t n,
+                            Spline *room) {
     Build *b = c->b;
     IrProgram *p = b->p;
     const Maf *shape = c->shape;
@@ -51,8 +51,8 @@ static NumberMap parameters(const Coupling *c, int step, IrValue given, int64_t 
     }
     NumberMap map = {IR_NONE, IR_NONE, NULL};
     if (n_given) {
-        IrValue both = dense(b, arena_printf(b->arena, "%s.affine", name), &blocks, 2 * n,
-                             shape->last_gain);
+        IrValue both =
+            dense(b, arena_printf(b->arena, "%s.affine", name), &blocks, 2 * n, shape->last_gain);
         AxisId twice = feature_axis(b, 2 * n), own = feature_axis(b, n);
         map.shift = ir_slice(p, both, twice, own, 0);
         map.log_scale = clipped(b, ir_slice(p, both, twice, own, n), shape->clip);
@@ -61,8 +61,8 @@ static NumberMap parameters(const Coupling *c, int step, IrValue given, int64_t 
     static const char *const part[] = {"width", "height", "slope"};
     IrValue raw[3];
     for (int i = 0; i < 3; i++) {
-        AxisId out = output_axis(b, n), each = i < 2 ? spline_bins(b, shape->bins)
-                                                     : spline_knots(b, shape->bins);
+        AxisId out = output_axis(b, n),
+               each = i < 2 ? spline_bins(b, shape->bins) : spline_knots(b, shape->bins);
         raw[i] = dense_over(b, arena_printf(b->arena, "%s.%s", name, part[i]), &blocks,
                             (AxisId[]){each, out}, 2, shape->last_gain);
         raw[i] = ir_rename(p, raw[i], out, feature_axis(b, n));

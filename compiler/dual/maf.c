@@ -24,7 +24,7 @@ typedef struct MafHead {
 typedef struct MafNet {
     Build *b;
     const Maf *shape;
-    IrValue w[8], c[8]; /* weights; context term + bias, over the layer's output axis */
+    IrValue w[8], c[8];        /* weights; context term + bias, over the layer's output axis */
     MafHead affine, spline[3]; /* of splines widths, heights and slopes, over bins or knots, too */
     AxisId in, feature, out, last;
     int64_t d;

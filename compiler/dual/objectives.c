@@ -117,12 +117,11 @@ static void print_direction(Text *out, const Asked *asked, const char *name, int
     if (size <= MAX_UNROLLED || kind == FLOW_AFFINE) return;
     text_printf(out, "  %s over %lld numbers: ", name, (long long)size);
     if (kind != FLOW_MAF)
-        text_printf(out, "coupling layers, one pass either way%s%s.\n",
-                    asked->densities ? ":\n      " : "",
-                    asked->densities
-                        ? arena_printf(out->arena, "%s asks for densities of given values",
-                                       asked->densities)
-                        : "");
+        text_printf(
+            out, "coupling layers, one pass either way%s%s.\n", asked->densities ? ":\n      " : "",
+            asked->densities ? arena_printf(out->arena, "%s asks for densities of given values",
+                                            asked->densities)
+                             : "");
     else if (asked->densities)
         text_printf(out,
                     "autoregressive in its values, drawn number by number:\n"
@@ -154,9 +153,8 @@ static void print_directions(Text *out, const Asked *asked, const Analysis *anal
                             flow_setting(model, &latent, 1));
         }
     }
-    print_direction(out, asked,
-                    total ? "all instances of all latents" : "all outside the plates", size,
-                    flow_setting(model, joint, (int)n_joint));
+    print_direction(out, asked, total ? "all instances of all latents" : "all outside the plates",
+                    size, flow_setting(model, joint, (int)n_joint));
 }
 
 void dual_print_objectives(Text *out, const Analysis *analysis, const DualOptions *options) {

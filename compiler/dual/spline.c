@@ -93,8 +93,7 @@ static IrValue root(Build *b, const Bin *bin, IrValue s, IrValue bend, IrValue r
     IrValue a2 = ir_add(p, ir_mul(p, bin->h, ir_sub(p, s, bin->d0)), part);
     IrValue a1 = ir_sub(p, ir_mul(p, bin->h, bin->d0), part);
     IrValue a0 = ir_mul(p, s, rise); /* a2 xi^2 + a1 xi = a0 */
-    IrValue inside =
-        ir_add(p, ir_square(p, a1), ir_mul(p, number(b, 4), ir_mul(p, a2, a0)));
+    IrValue inside = ir_add(p, ir_square(p, a1), ir_mul(p, number(b, 4), ir_mul(p, a2, a0)));
     inside = ir_sqrt(p, ir_max(p, inside, number(b, 1e-30)));
     return ir_div(p, ir_mul(p, number(b, 2), a0), ir_add(p, a1, inside));
 }

@@ -58,7 +58,10 @@ static bool read_whole(Checker *ck, const Ast *value, const Whole *whole, void *
 static bool read_arguments(Checker *ck, const Ast *call, const Whole *table, int n, void *into) {
     Text names;
     text_init(&names, ck->arena);
-    text_printf(&names, "`%s` with %s", call->name.text, n ? "arguments by name:" : "no arguments");
+    if (n)
+        text_printf(&names, "`%s` with arguments by name:", call->name.text);
+    else
+        text_add(&names, "no arguments");
     for (int i = 0; i < n; i++) text_printf(&names, "%s %s", i ? "," : "", table[i].name);
     for (int i = 0; i < call->args.n; i++) {
         const Ast *arg = call->args.data[i];
@@ -106,8 +109,7 @@ static bool agrees(Checker *ck, const FlowSetting *flow, Span span) {
         const FlowSetting *other = &dual->flows.data[i];
         if (other->latent->type.plate || flow->latent->type.plate) continue;
         if (other->kind == flow->kind && other->layers == flow->layers &&
-            other->width == flow->width && other->steps == flow->steps &&
-            other->bins == flow->bins)
+            other->width == flow->width && other->steps == flow->steps && other->bins == flow->bins)
             continue;
         FAIL(ck, DIAG_DUAL_FLOWS, span, other->latent->name, flow->latent->name);
         return false;
@@ -128,10 +130,12 @@ static bool unknown_flow(Checker *ck, const Ast *value) {
     for (int i = 1; i < flow_count; i++) {
         Whole arguments[N_FLOW_ARGUMENTS];
         int n = arguments_of(&flow_info[i], arguments);
-        text_printf(&text, "%s%s(", i == 1 ? "" : i + 1 < flow_count ? ", " : " or ",
+        text_printf(&text, "%s%s(",
+                    i == 1               ? ""
+                    : i + 1 < flow_count ? ", "
+                                         : " or ",
                     flow_info[i].name);
-        for (int k = 0; k < n; k++)
-            text_printf(&text, "%s%s", k ? ", " : "", arguments[k].name);
+        for (int k = 0; k < n; k++) text_printf(&text, "%s%s", k ? ", " : "", arguments[k].name);
         text_add(&text, ")");
     }
     return unexpected(ck, value->span, "flow", text.data);
