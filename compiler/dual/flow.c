@@ -151,6 +151,7 @@ static IrValue residual_flow(Build *b, const Template *t, IrValue hidden, Way wa
     Maf shape = RESIDUAL;
     if (kind == FLOW_COUPLING || kind == FLOW_SPLINE_COUPLING) {
         shape.width = coupling_hidden(t->size);
+        if (t->size == 1) shape.n_layers = 0; /* the context has been through two */
         shape = maf_with_setting(setting_of(b, t), &shape);
         return coupling(b, t->name, &shape, way, from, t->size, &of_hidden, log_det);
     }
