@@ -250,10 +250,8 @@ static IrValue centre_of(GuideState *g, const Template *t, const Blocks *context
 /* For people, once: in the program that shows the flows' parameters. */
 static void describe(GuideState *g, const Template *t, const Blocks *context) {
     Build *b = g->b;
-    DualFlow flow = {.name = t->name,
-                     .map = kind_of(b, t),
-                     .plate = t->plate,
-                     .encoding = encoded_plate(g, t)};
+    DualFlow flow = {
+        .name = t->name, .map = kind_of(b, t), .plate = t->plate, .encoding = encoded_plate(g, t)};
     if (!g->show) return;
     for (int i = 0; i < t->n; i++) vec_push(b->arena, &flow.latents, t->latent[i]);
     for (int i = 0; i < context->n; i++) vec_push(b->arena, &flow.features, context->at[i].tag);
