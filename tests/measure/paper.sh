@@ -146,7 +146,7 @@ fitted_rows() {
     local model=$1 known=$2 sets=$3 fits=$4 time=$5 label=$6 method row bytes
     bytes=$(stat -c %s "$dir/$model.bin")
     head -c $((bytes / sets * fits)) "$dir/$model.bin" >"$dir/$model.few.bin"
-    line; line "Fitted (\`fit\`) to the first $fits of these data sets, one by one, $time s each:"; line
+    line; line "Fitted (\`fit\`) to the first $fits of these data sets, one by one, $time s each (± is over data sets; the draws' own error, about .001, is not in it):"; line
     line "| method | s a data set | steps | ELBO | gap to the evidence | k-hat over its limit | amortised, on these: ELBO | gap | published: ELBO | weights | seconds |"
     line "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
     while IFS='|' read -r method row; do
