@@ -18,6 +18,7 @@ typedef enum {
     OPT_DEFINE,
     OPT_IMPORT_DIR,
     OPT_FAMILY,
+    OPT_FLOW,
     OPT_PAPER,
     OPT_NO_EXACT,
     OPT_OBJECTIVE,
@@ -53,6 +54,8 @@ static const OptionInfo option_info[] = {
     {OPT_DEFINE, "-D", "NAME=N", "replaces the value of a const of the model"},
     {OPT_IMPORT_DIR, "-I", "DIR", "another folder to look into for what the model imports"},
     {OPT_FAMILY, "--family", "NAME", "the variational family (default structured; below)"},
+    {OPT_FLOW, "--flow", "NAME",
+     "what stands between base draws and affine maps (below), where dual { } says nothing else"},
     {OPT_PAPER, "--paper", NULL, "the published ADAVI design, its architecture and start"},
     {OPT_NO_EXACT, "--no-exact", NULL, "attention and flows alone, no exact moments"},
     {OPT_OBJECTIVE, "--objective", "SCHEDULE",
@@ -130,6 +133,9 @@ static void describe(Manual *m) {
     manual_heading(m, "families");
     for (int i = 0; i < family_count; i++)
         manual_item(m, SHORT, family_info[i].name, family_info[i].help);
+    manual_heading(m, "flows");
+    for (int i = 1; i < flow_count; i++)
+        manual_item(m, SHORT, flow_info[i].name, flow_info[i].help);
     manual_heading(m, "objectives");
     for (int i = 0; i < rt_objective_count; i++)
         manual_item(m, SHORT + 4, rt_objectives[i].name,
@@ -336,6 +342,16 @@ static int read_family(Family *family, const char *name) {
     return usage_error("--family=%s: expected %s", name, names);
 }
 
+static int read_flow(FlowKind *flow, const char *name) {
+    char names[200] = "";
+    *flow = flow_named(name);
+    if (*flow) return 0;
+    for (int i = 1, n = 0; i < flow_count && n < (int)sizeof names; i++)
+        n += snprintf(names + n, sizeof names - (size_t)n, "%s%s", i > 1 ? ", " : "",
+                      flow_info[i].name);
+    return usage_error("--flow=%s: expected %s", name, names);
+}
+
 static int read_objective(Options *options, const char *text) {
     RtSchedule unused;
     char why[400];
@@ -410,6 +426,8 @@ static int apply(Arena *arena, Options *options, const OptionInfo *o, const char
         return 0;
     case OPT_FAMILY:
         return read_family(&options->dual.family, value);
+    case OPT_FLOW:
+        return read_flow(&options->flow, value);
     case OPT_PAPER:
         options->dual = (DualOptions){FAMILY_ADAVI, true, true};
         return 0;

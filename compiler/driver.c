@@ -72,6 +72,10 @@ static bool stage_check(Compilation *c) {
     const Options *o = c->options;
     c->model = front_check(c->arena, c->diags, c->ast, o->defines.data, o->defines.n);
     if (c->model && o->objective) c->model->dual.objective = o->objective;
+    if (c->model && o->flow) {
+        c->model->dual.flow.kind = o->flow;
+        c->model->hash = model_hash(c->arena, c->model); /* other weights */
+    }
     return c->model && !diags_errors(c->diags);
 }
 

@@ -19,6 +19,7 @@ typedef struct Options {
     VEC(Define) defines;
     VEC(const char *) import_dirs; /* -I */
     DualOptions dual;
+    FlowKind flow;         /* of latents of which the model says nothing */
     const char *objective; /* instead of the model's; NULL: none */
     bool f64;
     Target target;

@@ -61,6 +61,7 @@ typedef struct DualEncoding {
 
 typedef struct DualFlow {
     const char *name;   /* begins the names of its weights */
+    FlowKind map;       /* what stands between base draws and bend */
     const Plate *plate; /* of whose instances it draws the latents; NULL: outside all plates */
     VEC(const Var *) latents;
     const Plate *encoding;      /* whose encoding it reads; NULL: the whole data set's */

@@ -26,11 +26,20 @@ enum { MAF_HIDDEN = 32 };
 static const double LOG_2PI = 1.8378770664093454836;
 static const double CLIP = 4; /* of the tie */
 
+static const FlowSetting *setting_of(const Build *b, const Template *t) {
+    return flow_setting(b->model, t->latent, t->n);
+}
+
+static FlowKind kind_of(const Build *b, const Template *t) {
+    if (b->options.family == FAMILY_MEAN_FIELD) return FLOW_AFFINE;
+    return flow_kind(setting_of(b, t), t->size, b->dual->densities);
+}
+
 /* Then the flow between base draw and affine map can be drawn in one pass, or its density taken in
  * one, not both: it is drawn, unless an objective asks for densities of latents that the guide did
  * not draw. Such events are written out then, too (and add_latent bounds them). */
 static bool in_layers(const Build *b, const Template *t) {
-    return is_wide(t) && !b->dual->densities;
+    return kind_of(b, t) == FLOW_MAF && is_wide(t) && !b->dual->densities;
 }
 
 /* ------------------------------------------------------------------ conditioning */
@@ -129,11 +138,24 @@ static IrValue hidden_of(Build *b, const Template *t, const Blocks *context) {
 /* The flow between the base draw and the affine map; it starts as the identity. */
 static const Maf RESIDUAL = {.n_layers = 2, .width = MAF_HIDDEN, .clip = 4, .last_gain = 0};
 
-static IrValue residual_flow(Build *b, const Template *t, const FlowSetting *setting,
-                             IrValue hidden, Way way, IrValue from, IrValue *log_det) {
+static bool has_residual(const Build *b, const Template *t) {
+    FlowKind kind = kind_of(b, t);
+    return kind != FLOW_AFFINE && (t->size > 1 || kind == FLOW_SPLINE_COUPLING);
+}
+
+static IrValue residual_flow(Build *b, const Template *t, IrValue hidden, Way way, IrValue from,
+                             IrValue *log_det) {
     AxisId f = feature_axis(b, hidden_width(t));
     Block of_hidden = block_of(hidden, 1, &f, "hidden");
-    Maf shape = maf_with_setting(setting, &RESIDUAL);
+    FlowKind kind = kind_of(b, t);
+    Maf shape = RESIDUAL;
+    if (kind == FLOW_COUPLING || kind == FLOW_SPLINE_COUPLING) {
+        shape.width = coupling_hidden(t->size);
+        if (t->size == 1) shape.n_layers = 0; /* the context has been through two */
+        shape = maf_with_setting(setting_of(b, t), &shape);
+        return coupling(b, t->name, &shape, way, from, t->size, &of_hidden, log_det);
+    }
+    shape = maf_with_setting(setting_of(b, t), &shape);
     if (!in_layers(b, t)) return maf(b, t->name, &shape, way, from, t->size, &of_hidden, log_det);
     shape.width = iaf_hidden(t->size);
     return iaf(b, t->name, &shape, from, t->size, &of_hidden, log_det);
@@ -144,15 +166,17 @@ static IrValue paper_flow(GuideState *g, const Template *t, const Blocks *contex
     static const Maf PAPER_MAF = {
         .n_layers = 3, .width = 32, .clip = 8, .last_gain = 0.1, .relu = true};
     Build *b = g->b;
-    const FlowSetting *setting = flow_setting(b, t->latent, t->n);
-    Maf shape = maf_with_setting(setting, &PAPER_MAF);
-    bool affine = setting && setting->affine;
+    Maf shape = maf_with_setting(setting_of(b, t), &PAPER_MAF);
+    FlowKind kind = kind_of(b, t);
+    bool affine = kind == FLOW_AFFINE;
+    IrValue (*flow)(Build *, const char *, const Maf *, Way, IrValue, int64_t, const Block *,
+                    IrValue *) = kind == FLOW_MAF || kind == FLOW_SPLINE ? maf : coupling;
     PaperAffine a = paper_affine(g, t, context);
     if (way == WAY_DENSITY && !affine)
-        from = maf(b, t->name, &shape, way, from, t->size, &context->at[0], log_det);
+        from = flow(b, t->name, &shape, way, from, t->size, &context->at[0], log_det);
     IrValue z = paper_apply(b, t, &a, way, from, log_det);
     if (way == WAY_DENSITY || affine) return z;
-    return maf(b, t->name, &shape, way, z, t->size, &context->at[0], log_det);
+    return flow(b, t->name, &shape, way, z, t->size, &context->at[0], log_det);
 }
 
 /* Where instances are coupled (a reduction over them is observed, say): u + (exp(c) - 1) mean of u
@@ -181,9 +205,7 @@ static bool is_coupled(const Build *b, const Template *t) {
 }
 
 static bool is_affine(const Build *b, const Template *t) {
-    if (b->options.family == FAMILY_MEAN_FIELD) return true;
-    const FlowSetting *setting = flow_setting(b, t->latent, t->n);
-    return setting && setting->affine;
+    return kind_of(b, t) == FLOW_AFFINE;
 }
 
 /* IR_NONE: the latents have their values. */
@@ -191,11 +213,10 @@ static IrValue derived_flow(GuideState *g, const Template *t, const Blocks *cont
                             IrValue *log_det) {
     Build *b = g->b;
     IrValue hidden = hidden_of(b, t, context), y = u, correct[6];
-    const FlowSetting *setting = flow_setting(b, t->latent, t->n);
     bool affine = is_affine(b, t);
     *log_det = number(b, 0);
     if (is_coupled(b, t)) y = tied(g, t, WAY_DRAW, u, log_det);
-    if (t->size > 1 && !affine) y = residual_flow(b, t, setting, hidden, WAY_DRAW, y, log_det);
+    if (has_residual(b, t)) y = residual_flow(b, t, hidden, WAY_DRAW, y, log_det);
     corrections(b, t, context, hidden, correct);
     Bend bend = {correct[3], correct[4], correct[5]};
     if (!affine) y = bent(b, y, &bend, t->flat, log_det);
@@ -207,13 +228,12 @@ static IrValue derived_inverse(GuideState *g, const Template *t, const Blocks *c
                                IrValue *log_det) {
     Build *b = g->b;
     IrValue hidden = hidden_of(b, t, context), correct[6];
-    const FlowSetting *setting = flow_setting(b, t->latent, t->n);
     bool affine = is_affine(b, t);
     corrections(b, t, context, hidden, correct);
     Bend bend = {correct[3], correct[4], correct[5]};
     IrValue y = last_map(g, t, correct, WAY_DENSITY, v, log_det);
     if (!affine) y = unbent(b, y, &bend, t->flat, log_det);
-    if (t->size > 1 && !affine) y = residual_flow(b, t, setting, hidden, WAY_DENSITY, y, log_det);
+    if (has_residual(b, t)) y = residual_flow(b, t, hidden, WAY_DENSITY, y, log_det);
     if (is_coupled(b, t)) y = tied(g, t, WAY_DENSITY, y, log_det);
     return y;
 }
@@ -230,7 +250,8 @@ static IrValue centre_of(GuideState *g, const Template *t, const Blocks *context
 /* For people, once: in the program that shows the flows' parameters. */
 static void describe(GuideState *g, const Template *t, const Blocks *context) {
     Build *b = g->b;
-    DualFlow flow = {.name = t->name, .plate = t->plate, .encoding = encoded_plate(g, t)};
+    DualFlow flow = {
+        .name = t->name, .map = kind_of(b, t), .plate = t->plate, .encoding = encoded_plate(g, t)};
     if (!g->show) return;
     for (int i = 0; i < t->n; i++) vec_push(b->arena, &flow.latents, t->latent[i]);
     for (int i = 0; i < context->n; i++) vec_push(b->arena, &flow.features, context->at[i].tag);
@@ -322,7 +343,7 @@ static void invert_template(GuideState *g, Template *t) {
         add_flat(b, t, &v, i, g->free[at]);
         if (t->total) b->value[at] = g->given[at]; /* others may be bounded by it */
     }
-    if (in_layers(b, t) && !is_affine(b, t)) {
+    if (in_layers(b, t)) {
         if (!g->drawn) internal_error("dual", "no density of given %s", t->name);
         log_q = g->drawn[t->latent[0]->index];
         g->log_q = g->log_q == IR_NONE ? log_q : ir_add(b->p, g->log_q, log_q);
@@ -339,7 +360,7 @@ static void invert_template(GuideState *g, Template *t) {
         b->value[t->latent[i]->index] = g->given[t->latent[i]->index];
 }
 
-/* Drawing number by number would take as many passes as there are numbers. */
+/* It was asked for by name, and would take as many passes as there are numbers. */
 static _Noreturn void no_density(Build *b, const Var *var, int64_t size) {
     if (!b->diags) internal_error("dual", "no density of given %s", var->name);
     diag_report(b->diags, DIAG_NO_DENSITY, var->span, var->name, (long long)size, MAX_PAPER);
@@ -355,7 +376,7 @@ static void add_latent(Build *b, Template *t, const Var *var) {
     t->latent[t->n++] = var;
     t->size += t->total ? total_size(var) : free_size(var);
     int64_t most = b->options.paper ? MAX_PAPER : MAX_FLOW;
-    if (b->dual->densities && t->size > MAX_PAPER && t->size <= most && !is_affine(b, t))
+    if (b->dual->densities && t->size > MAX_PAPER && t->size <= most && kind_of(b, t) == FLOW_MAF)
         no_density(b, var, t->size);
     if (t->size <= most) return;
     const char *what = joint ? "numbers in all latents outside all plates, which share one flow"

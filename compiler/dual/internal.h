@@ -194,6 +194,9 @@ IrInit glorot(double gain, int64_t in, int64_t out); /* uniform; gain 0: zero */
 IrValue dense(Build *b, const char *name, const Blocks *in, int64_t width, double gain);
 IrValue dense_plain(Build *b, const char *name, IrValue x, int64_t width_in, int64_t width,
                     double gain);
+/* The same on the axes `out` themselves (feature or, behind them, output axes). */
+IrValue dense_over(Build *b, const char *name, const Blocks *in, const AxisId *out, int n_out,
+                   double gain);
 Block block_of(IrValue v, int n_axes, const AxisId *axes, const char *tag);
 void blocks_add(Blocks *blocks, Block block);
 

@@ -10,7 +10,7 @@
  *                  mode loses at most
  *   factorisation  of the family in use, in the order of drawing: latent, given, exact, reason
  *   encodings      what is known of an instance of each plate, and what pools its instances
- *   flows          what each draws, for which plate, and what it reads
+ *   flows          what each draws, for which plate, by which map (flows.def), and what it reads
  *   weights        name, shape, start
  *
  * Expressions are as --emit=model prints them. Absent plates and parents are null. */
@@ -283,6 +283,7 @@ static void put_networks(Json *j, const Dual *dual) {
         const DualFlow *f = &dual->flows.data[i];
         open_item(j, NULL, "{");
         put_text(j, "name", f->name);
+        put_text(j, "map", flow_info[f->map].name);
         put_text(j, "plate", plate_name(f->plate));
         put_latents(j, "latents", f->latents.data, f->latents.n);
         put_text(j, "encoding", plate_name(f->encoding));

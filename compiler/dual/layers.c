@@ -100,6 +100,11 @@ IrValue dense(Build *b, const char *name, const Blocks *in, int64_t width, doubl
     return ir_rename(b->p, affine_to(b, name, in, &o, 1, gain, true), o, f);
 }
 
+IrValue dense_over(Build *b, const char *name, const Blocks *in, const AxisId *out, int n_out,
+                   double gain) {
+    return affine_to(b, name, in, out, n_out, gain, true);
+}
+
 IrValue dense_plain(Build *b, const char *name, IrValue x, int64_t width_in, int64_t width,
                     double gain) {
     AxisId f = feature_axis(b, width_in);

@@ -67,6 +67,7 @@ static Val scalar(IrValue v) {
 static void declare_flow(Build *b, int64_t d) {
     feature_axis(b, d);
     if (d > MAX_UNROLLED) iaf_declare(b, d);
+    declare_set_halves(b, d);
 }
 
 /* Every axis that a weight may have as an input stands before any output axis: see internal.h. Axes

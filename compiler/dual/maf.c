@@ -15,10 +15,17 @@ IrValue clipped(Build *b, IrValue x, double at) {
     return ir_mul(p, ir_const(p, at), ir_tanh(p, ir_mul(p, x, ir_const(p, 1 / at))));
 }
 
+/* A last layer: outputs of every number along `out`, weights and context term + bias. */
+typedef struct MafHead {
+    AxisId out;
+    IrValue w, c;
+} MafHead;
+
 typedef struct MafNet {
     Build *b;
     const Maf *shape;
-    IrValue w[8], c[8]; /* weights; context term + bias, over the layer's output axis */
+    IrValue w[8], c[8];        /* weights; context term + bias, over the layer's output axis */
+    MafHead affine, spline[3]; /* of splines widths, heights and slopes, over bins or knots, too */
     AxisId in, feature, out, last;
     int64_t d;
     int64_t n_blocks, start[64], length[64]; /* hidden units by degree 1, 2, ... */
@@ -38,6 +45,27 @@ static void maf_degrees(MafNet *net) {
         }
         net->length[degree - 1]++;
     }
+}
+
+/* The last layer that says the splines' `part`, of each number over `each`. */
+static MafHead spline_head(const MafNet *net, const char *name, const char *part, AxisId each,
+                           const Block *context, int64_t context_width) {
+    Build *b = net->b;
+    AxisId out = output_axis(b, net->d), axes[MAX_DIMS + 2];
+    double gain = net->shape->last_gain;
+    const char *own = arena_printf(b->arena, "%s.maf.%s", name, part);
+    int n = context->n_axes;
+    memcpy(axes, context->axes, sizeof *axes * (size_t)n);
+    axes[n] = each, axes[n + 1] = out;
+    IrValue from = weight(b, arena_printf(b->arena, "%s.C", own), axes, n + 2,
+                          glorot(gain, context_width, net->d));
+    IrValue bias =
+        weight(b, arena_printf(b->arena, "%s.b", own), axes + n, 2, (IrInit){INIT_CONSTANT, 0});
+    MafHead head = {.out = out, .w = IR_NONE};
+    head.w = weight(b, arena_printf(b->arena, "%s.W", own), (AxisId[]){net->feature, each, out}, 3,
+                    glorot(gain, net->shape->width, net->d));
+    head.c = ir_add(b->p, ir_contract(b->p, context->v, from, axes, n), bias);
+    return head;
 }
 
 static MafNet *maf_net(Build *b, const char *name, const Maf *shape, int64_t d,
@@ -71,6 +99,12 @@ static MafNet *maf_net(Build *b, const char *name, const Maf *shape, int64_t d,
         net->c[l] =
             ir_add(b->p, ir_contract(b->p, context->v, from, context->axes, context->n_axes), bias);
     }
+    net->affine = (MafHead){net->last, net->w[shape->n_layers], net->c[shape->n_layers]};
+    static const char *const part[] = {"width", "height", "slope"};
+    for (int i = 0; i < 3 && shape->bins; i++) {
+        AxisId each = i < 2 ? spline_bins(b, shape->bins) : spline_knots(b, shape->bins);
+        net->spline[i] = spline_head(net, name, part[i], each, context, context_width);
+    }
     return net;
 }
 
@@ -101,12 +135,12 @@ static void maf_hidden(MafNet *net, int64_t degree, const IrValue *y) {
     }
 }
 
-/* Output unit `at` (shifts first, then log scales), which sees hidden degrees up to `degree`. */
-static IrValue maf_output(MafNet *net, int64_t at, int64_t degree) {
+/* Output unit `at`, which sees hidden degrees up to `degree`. */
+static IrValue maf_output(MafNet *net, const MafHead *head, int64_t at, int64_t degree) {
     IrProgram *p = net->b->p;
     int last = net->shape->n_layers;
-    IrValue sum = ir_pick(p, net->c[last], net->last, at);
-    IrValue column = ir_pick(p, net->w[last], net->last, at);
+    IrValue sum = ir_pick(p, head->c, head->out, at);
+    IrValue column = ir_pick(p, head->w, head->out, at);
     for (int64_t k = 0; k < degree && k < net->n_blocks; k++) {
         if (!net->length[k]) continue;
         AxisId in = named_axis(net->b, "u", net->length[k]);
@@ -114,6 +148,19 @@ static IrValue maf_output(MafNet *net, int64_t at, int64_t degree) {
         sum = ir_add(p, sum, ir_contract(p, net->hidden[last - 1][k], w, &in, 1));
     }
     return sum;
+}
+
+/* A number's map through its spline. */
+static IrValue maf_spline(MafNet *net, int64_t i, NumberMap map, Way way, IrValue from,
+                          IrValue *log_det) {
+    Build *b = net->b;
+    IrValue raw[3], log_slope;
+    for (int k = 0; k < 3; k++) raw[k] = maf_output(net, &net->spline[k], i, i);
+    Spline s = spline_of(b, net->shape->bins, raw[0], raw[1], raw[2]);
+    map.spline = &s;
+    IrValue to = number_map(b, &map, way, from, &log_slope);
+    *log_det = ir_add(b->p, *log_det, log_slope);
+    return to;
 }
 
 /* y_i = z_i exp(ls_i(y_<i, context)) + shift_i(y_<i, context): sampled in one pass, since a hidden
@@ -126,8 +173,18 @@ IrValue maf(Build *b, const char *name, const Maf *shape, Way way, IrValue from,
     IrValue *y = arena_array(b->arena, IrValue, d), result = IR_NONE;
     for (int64_t i = 0; i < d; i++) {
         if (i > 0 && i <= net->n_blocks) maf_hidden(net, i, y);
-        IrValue shift = maf_output(net, i, i), entry;
-        IrValue log_scale = clipped(b, maf_output(net, d + i, i), shape->clip);
+        /* shifts come first, then log scales */
+        IrValue shift = maf_output(net, &net->affine, i, i), entry;
+        IrValue log_scale = clipped(b, maf_output(net, &net->affine, d + i, i), shape->clip);
+        if (shape->bins) {
+            NumberMap map = {shift, log_scale, NULL};
+            IrValue own = ir_pick(p, from, net->in, i);
+            entry = maf_spline(net, i, map, way, own, log_det);
+            y[i] = way == WAY_DRAW ? entry : own;
+            IrValue placed = ir_place(p, entry, net->in, i);
+            result = result == IR_NONE ? placed : ir_add(p, result, placed);
+            continue;
+        }
         *log_det = ir_add(p, *log_det, log_scale);
         if (way == WAY_DRAW) {
             entry = y[i] =

@@ -5,6 +5,8 @@
  * the prior that is to have its density maximised must be one, so that forward KL cuts nothing.
  */
 #include "dual/objectives.h"
+#include "dual/settings.h"
+#include "dual/total.h"
 
 /* The mean of `each` over data sets and draws. */
 static void output_loss(Build *b, IrValue each) {
@@ -109,23 +111,50 @@ typedef struct Asked {
     const char *densities, *path; /* the first objective of each kind; NULL: none */
 } Asked;
 
-static void print_direction(Text *out, const Asked *asked, const char *name, int64_t size) {
-    if (size <= MAX_UNROLLED) return;
-    text_printf(out, "  %s over %lld numbers: autoregressive in its ", name, (long long)size);
-    if (asked->densities)
+static void print_direction(Text *out, const Asked *asked, const char *name, int64_t size,
+                            const FlowSetting *setting) {
+    FlowKind kind = flow_kind(setting, size, asked->densities);
+    if (size <= MAX_UNROLLED || kind == FLOW_AFFINE) return;
+    text_printf(out, "  %s over %lld numbers: ", name, (long long)size);
+    if (kind != FLOW_MAF)
         text_printf(
-            out, "values, drawn number by number:\n      %s asks for densities of given values.\n",
-            asked->densities);
+            out, "coupling layers, one pass either way%s%s.\n", asked->densities ? ":\n      " : "",
+            asked->densities ? arena_printf(out->arena, "%s asks for densities of given values",
+                                            asked->densities)
+                             : "");
+    else if (asked->densities)
+        text_printf(out,
+                    "autoregressive in its values, drawn number by number:\n"
+                    "      %s asks for densities of given values.\n",
+                    asked->densities);
     else
-        text_printf(out, "base draws, drawn in one pass%s%s%s.\n", asked->path ? ":\n      " : "",
-                    asked->path ? asked->path : "",
+        text_printf(out, "autoregressive in its base draws, drawn in one pass%s%s%s.\n",
+                    asked->path ? ":\n      " : "", asked->path ? asked->path : "",
                     asked->path ? " leaves its part of the gradient as it is" : "");
 }
 
-static bool is_affine_setting(const Model *model, const Var *latent) {
-    for (int i = 0; i < model->dual.flows.n; i++)
-        if (model->dual.flows.data[i].latent == latent) return model->dual.flows.data[i].affine;
-    return false;
+/* Each flow with its numbers. */
+static void print_directions(Text *out, const Asked *asked, const Analysis *analysis,
+                             const DualOptions *options) {
+    const Model *model = analysis->model;
+    bool structured = options->family == FAMILY_STRUCTURED;
+    bool total = options->family == FAMILY_TOTAL_FLOW;
+    const Var **joint = arena_array(out->arena, const Var *, analysis->n_latents + 1);
+    int64_t n_joint = 0, size = 0;
+    if (options->family == FAMILY_MEAN_FIELD || options->paper) return;
+    for (int i = 0; i < analysis->n_latents; i++) {
+        const Var *latent = analysis->order[i].latent;
+        Type free = model_free_type(latent);
+        if (total || (structured && is_joint(latent))) {
+            joint[n_joint++] = latent;
+            size += total ? total_size(latent) : event_size(&free);
+        } else {
+            print_direction(out, asked, latent->name, event_size(&free),
+                            flow_setting(model, &latent, 1));
+        }
+    }
+    print_direction(out, asked, total ? "all instances of all latents" : "all outside the plates",
+                    size, flow_setting(model, joint, (int)n_joint));
 }
 
 void dual_print_objectives(Text *out, const Analysis *analysis, const DualOptions *options) {
@@ -144,16 +173,5 @@ void dual_print_objectives(Text *out, const Analysis *analysis, const DualOption
     for (int i = 0; i < asked.schedule.n; i++)
         text_printf(out, "  %s\n      %s.\n", asked.schedule.phases[i].objective->name,
                     asked.schedule.phases[i].objective->loss);
-    bool structured = options->family == FAMILY_STRUCTURED && !options->paper;
-    int64_t joint = 0;
-    for (int i = 0; i < analysis->n_latents && !options->paper; i++) {
-        const Var *latent = analysis->order[i].latent;
-        Type free = model_free_type(latent);
-        if (is_affine_setting(model, latent)) continue;
-        if (structured && is_joint(latent))
-            joint += event_size(&free);
-        else
-            print_direction(out, &asked, latent->name, event_size(&free));
-    }
-    print_direction(out, &asked, "all outside the plates", joint);
+    print_directions(out, &asked, analysis, options);
 }

@@ -29,10 +29,14 @@ static const Whole set_transformer[] = {
     {"inducing", offsetof(DualSettings, inducing), 1, 64, 1, 0, "a whole number from 1 to 64"},
     {"seeds", offsetof(DualSettings, seeds), 1, 8, 1, 0, "a whole number from 1 to 8"},
 };
-static const Whole maf[] = {
+/* Of flows; number i is bit i of FlowInfo.takes. */
+static const Whole flow_arguments[] = {
     {"layers", offsetof(FlowSetting, layers), 1, 4, 1, 0, "a whole number from 1 to 4"},
     {"width", offsetof(FlowSetting, width), 4, 64, 4, 0, "a multiple of 4 from 4 to 64"},
+    {"steps", offsetof(FlowSetting, steps), 1, 8, 1, 0, "a whole number from 1 to 8"},
+    {"bins", offsetof(FlowSetting, bins), 2, 16, 1, 0, "a whole number from 2 to 16"},
 };
+enum { N_FLOW_ARGUMENTS = sizeof flow_arguments / sizeof *flow_arguments };
 
 static bool unexpected(Checker *ck, Span span, const char *key, const char *expected) {
     FAIL(ck, DIAG_DUAL_VALUE, span, key, expected);
@@ -54,7 +58,10 @@ static bool read_whole(Checker *ck, const Ast *value, const Whole *whole, void *
 static bool read_arguments(Checker *ck, const Ast *call, const Whole *table, int n, void *into) {
     Text names;
     text_init(&names, ck->arena);
-    text_printf(&names, "`%s` with arguments by name:", call->name.text);
+    if (n)
+        text_printf(&names, "`%s` with arguments by name:", call->name.text);
+    else
+        text_add(&names, "no arguments");
     for (int i = 0; i < n; i++) text_printf(&names, "%s %s", i ? "," : "", table[i].name);
     for (int i = 0; i < call->args.n; i++) {
         const Ast *arg = call->args.data[i];
@@ -101,13 +108,37 @@ static bool agrees(Checker *ck, const FlowSetting *flow, Span span) {
     for (int i = 0; i < dual->flows.n; i++) {
         const FlowSetting *other = &dual->flows.data[i];
         if (other->latent->type.plate || flow->latent->type.plate) continue;
-        if (other->affine == flow->affine && other->layers == flow->layers &&
-            other->width == flow->width)
+        if (other->kind == flow->kind && other->layers == flow->layers &&
+            other->width == flow->width && other->steps == flow->steps && other->bins == flow->bins)
             continue;
         FAIL(ck, DIAG_DUAL_FLOWS, span, other->latent->name, flow->latent->name);
         return false;
     }
     return true;
+}
+
+static int arguments_of(const FlowInfo *flow, Whole *arguments) {
+    int n = 0;
+    for (int i = 0; i < N_FLOW_ARGUMENTS; i++)
+        if (flow->takes & 1 << i) arguments[n++] = flow_arguments[i];
+    return n;
+}
+
+static bool unknown_flow(Checker *ck, const Ast *value) {
+    Text text;
+    text_init(&text, ck->arena);
+    for (int i = 1; i < flow_count; i++) {
+        Whole arguments[N_FLOW_ARGUMENTS];
+        int n = arguments_of(&flow_info[i], arguments);
+        text_printf(&text, "%s%s(",
+                    i == 1               ? ""
+                    : i + 1 < flow_count ? ", "
+                                         : " or ",
+                    flow_info[i].name);
+        for (int k = 0; k < n; k++) text_printf(&text, "%s%s", k ? ", " : "", arguments[k].name);
+        text_add(&text, ")");
+    }
+    return unexpected(ck, value->span, "flow", text.data);
 }
 
 static bool read_flow(Checker *ck, const Ast *member) {
@@ -117,11 +148,12 @@ static bool read_flow(Checker *ck, const Ast *member) {
     if (!symbol || !symbol->var || symbol->var->kind != VAR_LATENT)
         return unexpected(ck, member->word.text ? member->word.span : member->name.span, "flow",
                           "the name of a latent, as in `flow mu = affine();`");
-    FlowSetting flow = {.latent = symbol->var, .affine = is_call(value, "affine")};
-    if (flow.affine ? value->args.n > 0 : !is_call(value, "maf"))
-        return unexpected(ck, value->span, "flow", "affine() or maf(layers = 2, width = 32)");
-    if (!flow.affine && !read_arguments(ck, value, maf, sizeof maf / sizeof *maf, &flow))
-        return false;
+    FlowSetting flow = {.latent = symbol->var};
+    if (value->kind == AST_CALL) flow.kind = flow_named(value->name.text);
+    if (!flow.kind) return unknown_flow(ck, value);
+    Whole arguments[N_FLOW_ARGUMENTS];
+    int n = arguments_of(&flow_info[flow.kind], arguments);
+    if (!read_arguments(ck, value, arguments, n, &flow)) return false;
     if (!agrees(ck, &flow, member->word.span)) return false;
     vec_push(ck->arena, &ck->model->dual.flows, flow);
     return true;

@@ -277,6 +277,16 @@ static void print_setting(Text *out, const char *name, int64_t value, int64_t de
     if (value != derived) text_printf(out, " %s %lld", name, (long long)value);
 }
 
+static void print_flow_setting(Text *out, const FlowSetting *flow) {
+    const char *of = flow->latent ? flow->latent->name : "(others)";
+    text_printf(out, "dual flow %s %s", of, flow_info[flow->kind].name);
+    print_setting(out, "layers", flow->layers, 0);
+    print_setting(out, "width", flow->width, 0);
+    print_setting(out, "steps", flow->steps, 0);
+    print_setting(out, "bins", flow->bins, 0);
+    text_add(out, "\n");
+}
+
 /* What settles the network's shape, and with it which weights fit. */
 static void print_shape_settings(Text *out, const DualSettings *dual) {
     const bool any = dual->embed || dual->isab >= 0 || dual->heads || dual->inducing || dual->seeds;
@@ -289,13 +299,8 @@ static void print_shape_settings(Text *out, const DualSettings *dual) {
         print_setting(out, "seeds", dual->seeds, 0);
         text_add(out, "\n");
     }
-    for (int i = 0; i < dual->flows.n; i++) {
-        const FlowSetting *flow = &dual->flows.data[i];
-        text_printf(out, "dual flow %s %s", flow->latent->name, flow->affine ? "affine" : "maf");
-        print_setting(out, "layers", flow->layers, 0);
-        print_setting(out, "width", flow->width, 0);
-        text_add(out, "\n");
-    }
+    for (int i = 0; i < dual->flows.n; i++) print_flow_setting(out, &dual->flows.data[i]);
+    if (dual->flow.kind) print_flow_setting(out, &dual->flow);
 }
 
 static void print_contents(Text *out, const Model *model) {

@@ -7,17 +7,37 @@
 
 typedef struct Var Var;
 
-/* flow NAME = affine() or maf(...) */
+/* Arguments of flows, bit by bit. */
+enum { TAKES_LAYERS = 1, TAKES_WIDTH = 2, TAKES_STEPS = 4, TAKES_BINS = 8 };
+
+typedef enum {
+    FLOW_DERIVED, /* nothing is said */
+#define FLOW(ENUM, ...) FLOW_##ENUM,
+#include "model/flows.def"
+#undef FLOW
+} FlowKind;
+
+typedef struct FlowInfo {
+    const char *name;
+    int takes;
+    const char *help;
+} FlowInfo;
+extern const FlowInfo flow_info[]; /* by FlowKind; the first is nameless */
+extern const int flow_count;
+FlowKind flow_named(const char *name); /* FLOW_DERIVED: none is called that */
+
+/* flow NAME = maf(...), say */
 typedef struct FlowSetting {
-    const Var *latent;
-    bool affine;
-    int64_t layers, width; /* 0: as derived */
+    const Var *latent; /* NULL: every latent of which nothing else is said */
+    FlowKind kind;
+    int64_t layers, width, steps, bins; /* 0: as derived */
 } FlowSetting;
 
 /* dual { ... }: 0 or NULL (isab: -1) where nothing is said. */
 typedef struct DualSettings {
     int64_t embed, isab, heads, inducing, seeds;
     VEC(FlowSetting) flows;
+    FlowSetting flow; /* of all others: adavic --flow */
     /* defaults of training, which options of `train` override */
     const char *objective;
     int64_t sets, draws;

@@ -40,3 +40,11 @@ M
 sed '/^dual/d' line.hbm >bent.hbm
 signs() { "$ADAVIC" --emit=ir:posterior "$1" | grep -c ' sign '; }
 check affine_does_not_bend test "$(signs line.hbm)" -lt "$(signs bent.hbm)"
+
+# --flow says it of every latent of which dual { } says nothing; other weights do not fit.
+compile spline --flow=spline model.hbm
+check flow_of_all_others sh -c "'$ADAVIC' --emit=json --flow=spline model.hbm >j && grep -q '\"map\": \"spline_coupling\"' j && grep -q '\"map\": \"affine\"' j"
+check their_weights sh -c "grep -q '\"m.coupling.0.width.W' j && ! grep -q '\"a.coupling' j"
+check flow_trains sh -c './spline train --steps 20 -q && ./spline infer s.npz --draws 20'
+refuses weights_of_another_flow 1 "another model" ./spline infer s.npz --weights model.weights
+refuses no_such_flow 2 "expected affine, maf, spline, coupling, spline_coupling" "$ADAVIC" --flow=nice model.hbm

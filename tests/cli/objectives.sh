@@ -31,7 +31,9 @@ echo 'latent m[12] ~ normal(0, 1); plate n(4) { observed x[12] ~ normal(m, 1); }
 check wide_goes_in_layers sh -c "! '$ADAVIC' --emit=analysis wide.hbm | grep 'number by number'"
 check wide_goes_by_numbers sh -c "'$ADAVIC' --emit=analysis --objective=forward-kl wide.hbm | grep 'over 12 numbers.*number by number'"
 sed 's/12/40/g' wide.hbm >wider.hbm
-refuses too_wide 1 "error E0611" "$ADAVIC" --objective=self-consistency wider.hbm -o wider
+refuses too_wide 1 "error E0611" "$ADAVIC" --objective=self-consistency --flow=maf wider.hbm -o wider
+check wider_goes_by_halves sh -c "'$ADAVIC' --emit=analysis --objective=forward-kl wider.hbm | grep 'over 40 numbers: coupling layers'"
+check total_flow_by_halves sh -c "'$ADAVIC' --emit=analysis --family=total-flow --objective=forward-kl wider.hbm | grep 'instances of all latents over 40 numbers: coupling'"
 check affine_has_a_density sh -c "{ cat wider.hbm; echo 'dual { flow m = affine(); }'; } >affine.hbm && '$ADAVIC' --emit=ir --objective=self-consistency affine.hbm"
 
 # A hierarchy's scale goes to 0 where nothing keeps it away: counted, and said.

@@ -159,9 +159,9 @@ static const char *const builtins[] = {
 };
 /* where the language's other words stand as strings: keywords and signs, settings, combinators
  */
-static const char *const sources[] = {"grammar/hbm.l", "compiler/front/dual.c",
-                                      "compiler/front/combine.c", "compiler/front/push.c",
-                                      "runtime/objectives.def"};
+static const char *const sources[] = {
+    "grammar/hbm.l",         "compiler/front/dual.c",  "compiler/front/combine.c",
+    "compiler/front/push.c", "runtime/objectives.def", "compiler/model/flows.def"};
 /* pieces that an input seldom puts together itself */
 static const char *const forms[] = {"plate p(3) {",
                                     "}",

@@ -1,18 +1,22 @@
 #!/bin/bash
 # The comparisons of the ADAVI paper (Rouillard & Wassermann, 2022), run again from the model files: writes docs/paper.md
-# and its figures. See README.md beside this file.
+# and its figures (figures.inc). See README.md beside this file.
 #
 # BUDGET=60       seconds of training per row at 3 groups; larger problems get more (see `budget`)
-# PARTS="gre nc"  these parts alone, printed but not written; all: gre objectives nc gm
+# PARTS="gre nc"  these parts alone, printed but not written; all: gre objectives budgets nc gm
 # SEEDS           of the training; default 1     Other settings: common.inc.
+# FIGURES=DIR     where figures are drawn; only a full run copies them to docs/figures
+# FITS=10         data sets that each method is fitted to one by one (at 30 groups half as many, at 300 a third)
 WHO=paper
 SEEDS=${SEEDS:-1}
 . "$(dirname "$0")/common.inc"
+. tests/measure/figures.inc
 BUDGET=${BUDGET:-60}
 PARTS=${PARTS:-}
-all="gre objectives nc gm"
+FITS=${FITS:-10}
+all="gre objectives budgets nc gm"
 out=$dir/paper.md
-figures=$dir/figures
+figures=${FIGURES:-$dir/figures}
 mkdir -p "$figures"
 : >"$out"
 MODELS=$dir
@@ -26,31 +30,46 @@ no-exact|--no-exact||
 no-exact, annealed|--no-exact --objective=annealed:1,reverse-kl:4|--objective annealed:1,reverse-kl:4|
 published design|--paper||ADAVI
 adavi|--family=adavi||ADAVI
-mean-field|--family=mean-field||MF-VI
+mean-field|--family=mean-field||
 total-flow, reverse KL|--family=total-flow||TLSF-A
 total-flow, forward KL|--family=total-flow --objective=forward-kl|--objective forward-kl|NPE-C
 cascading|--family=cascading||CF-A'
 
-# Rows of the paper's tables 1 and 2: experiment, method, ELBO (nats), weights, seconds.
-published='gre 3|MF-VI|245|10|5 (one data set)
+# The same guides, each fitted to one data set by `fit`: method, as above; row of the published tables.
+fitted='default|
+adavi|
+mean-field|MF-VI
+total-flow, reverse KL|TLSF-NA
+cascading|CF-NA'
+
+# Rows of the paper's tables 1 and 2: experiment, method, ELBO (nats), weights, seconds (-NA and MF-VI: of one data set).
+published='gre 3|MF-VI|245|10|5
+gre 3|TLSF-NA|233|18,000|80
+gre 3|CF-NA|212|15,000|190
 gre 3|NPE-C|233|12,000|920
 gre 3|TLSF-A|237|12,000|9,400
 gre 3|CF-A|236|16,000|7,400
 gre 3|ADAVI|225|12,000|11,000
-gre 30|MF-VI|2440|60|18 (one data set)
+gre 30|MF-VI|2440|60|18
+gre 30|TLSF-NA|2400|63,000|400
+gre 30|CF-NA|2120|150,000|1,800
 gre 30|NPE-C|2360|68,000|6,000
 gre 30|TLSF-A|2270|68,000|130,000
 gre 30|CF-A|2380|490,000|68,000
 gre 30|ADAVI|2320|12,000|140,000
-gre 300|MF-VI|24400|600|240 (one data set)
+gre 300|MF-VI|24400|600|240
+gre 300|TLSF-NA|24300|960,000|5,300
+gre 300|CF-NA|21200|1,500,000|30,000
 gre 300|NPE-C|19500|3,200,000|72,000
 gre 300|TLSF-A|20200|3,200,000|2,800,000
 gre 300|CF-A|23800|4,900,000|580,000
 gre 300|ADAVI|22400|12,000|1,300,000
-nc|MF-VI|-21.0||17 (one data set)
+nc|MF-VI|-21.0||17
 nc|CF-A|-17.5||220
 nc|ADAVI|-17.6||1,000
-gm|MF-VI|171||23 (one data set)
+gm|MF-VI|171||23
+gm|TLSF-NA|181||330
+gm|CF-NA|191||240
 gm|NPE-C|-27,000||1,300
 gm|TLSF-A|-530||360,000
 gm|CF-A|-7,000||23,000
@@ -64,13 +83,21 @@ published_row() { # EXPERIMENT METHOD: the last three cells
 
 field() { sed -n "s/.*\"$1\": \([-0-9.e+]*\).*/\1/p" "$2" | head -n 1; }
 thousands() { sed -E ':a; s/^([0-9]+)([0-9]{3})/\1,\2/; ta' <<<"$1"; }
+# Of files of `elbo --json`: the share of data sets whose k-hat is over the limit of so many draws, min(1 - 1/log10 S, 0.7).
+over_limit() {
+    cat "$@" | grep -o '"draws": [0-9]*, "sets"\|"khat": [^,}]*' | awk '
+        $1 == "\"draws\":" { s = $2 + 0; limit = 1 - log(10) / log(s); if (limit > 0.7) limit = 0.7; next }
+        { n++; high += !($2 + 0 == $2 && $2 <= limit) }
+        END { printf "%.0f %%", 100 * high / n }'
+}
 mean_elbo() { grep -o '"elbo": [-0-9.e+]*' "$@" | awk '{ s += $NF; n++ } END { printf "%.2f", s / n }'; }
 
 # ---- one experiment: all methods on the same fresh data ----
 
-# NAME of a model in $dir, its name for `gap` (or -), data sets, seconds of training, what the tables call it
+# NAME of a model in $dir, its name for `gap` (or -), data sets, seconds of training, what the tables call it, how many data
+# sets are fitted one by one
 experiment() {
-    local model=$1 known=$2 sets=$3 time=$4 label=$5 log_evidence=""
+    local model=$1 known=$2 sets=$3 time=$4 label=$5 fits=$6 log_evidence=""
     line "| method | weights | training, s | steps | ELBO | gap to the evidence | k-hat over its limit | published: ELBO | weights | seconds |"
     line "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
     compile "$model" "$model"
@@ -79,6 +106,8 @@ experiment() {
         method_row "$model" "$known" "$time" "$label" "$method" "$options" "$settings" "${row// /}"
     done <<<"$methods"
     [ -z "$log_evidence" ] || { line; line "Mean log evidence of these data sets: $log_evidence."; }
+    [ "$fits" -gt 0 ] || return
+    fitted_rows "$model" "$known" "$sets" "$fits" "$(awk "BEGIN { t = $time / 12; printf \"%d\", t < 1 ? 1 : t + 0.5 }")" "$label"
 }
 
 method_row() {
@@ -104,7 +133,7 @@ method_row() {
         gap="$mean ± $se"
         log_evidence=$(awk "BEGIN { printf \"%.2f\", $(mean_elbo "${files[@]}") + $mean }")
     fi
-    above=$(grep -oh '"khat": [-0-9.]*' "${files[@]}" | awk '{ n++; high += $2 > 0.667 } END { printf "%.0f %%", 100 * high / n }')
+    above=$(over_limit "${files[@]}")
     local weights
     weights=$("$dir/$name" info --json --weights "$dir/$name.${SEEDS%% *}.weights" | sed -n 's/.*"weights": \([0-9]*\).*/\1/p')
     line "| $method | $(thousands "$weights") |$seconds |$steps | $(mean_elbo "${files[@]}") | $gap | $above | $(published_row "$label" "$row") |"
@@ -112,8 +141,56 @@ method_row() {
     echo "$method|$label|${gap%% *}|$weights|${seconds# }" >>"$dir/rows.txt"
 }
 
+# Every method that `fit` serves, on the first of the data sets, one by one; beside it the same guide amortised.
+fitted_rows() {
+    local model=$1 known=$2 sets=$3 fits=$4 time=$5 label=$6 method row bytes
+    bytes=$(stat -c %s "$dir/$model.bin")
+    head -c $((bytes / sets * fits)) "$dir/$model.bin" >"$dir/$model.few.bin"
+    line; line "Fitted (\`fit\`) to the first $fits of these data sets, one by one, $time s each (± is over data sets; the draws' own error, about .001, is not in it):"; line
+    line "| method | s a data set | steps | ELBO | gap to the evidence | k-hat over its limit | amortised, on these: ELBO | gap | published: ELBO | weights | seconds |"
+    line "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    while IFS='|' read -r method row; do
+        fitted_row "$model" "$known" "$fits" "$time" "$label" "$method" "$row"
+    done <<<"$fitted"
+}
+
+# The first N (or all) data sets of a file of `elbo --json` or `fit --json`, as one of the former.
+as_elbo() { # FILE [N]
+    echo "{\"draws\": $(field draws "$1"), \"sets\": ["
+    paste -d '|' <(grep -o '"elbo": [^,}]*' "$1") <(grep -o '"khat": [^,}]*' "$1") | head -n "${2:-1000000}" | sed 's/\(.*\)|\(.*\)/{\1, \2},/; $s/,$//'
+    echo "]}"
+}
+
+gap_of() { # KNOWN DATA ELBO: MEAN ± SE, or nothing
+    local mean se
+    [ "$1" != - ] || return
+    read -r mean se _ <<<"$("$dir/gap" "$1" "$2" "$3")"
+    echo "$mean ± $se"
+}
+
+fitted_row() {
+    local model=$1 known=$2 fits=$3 time=$4 label=$5 method=$6 row=$7
+    local name=$model.${method//[ ,]/_} began steps each few=$dir/$model.few.bin
+    [ -x "$dir/$name" ] || return
+    began=$(date +%s.%N)
+    if ! "$dir/$name" fit "$few" --batch --time "${time}s" --seed 1 --threads "$THREADS" --json >"$dir/$name.fit" 2>"$dir/error"; then
+        line "| $method | refused: $(sed -n 's/.*error[^:]*: //p' "$dir/error" | head -n 1) | | | | | | | $(published_row "$label" "$row") |"
+        return
+    fi
+    each=$(awk "BEGIN { printf \"%.2f\", ($(date +%s.%N) - $began) / $fits }")
+    as_elbo "$dir/$name.fit" >"$dir/$name.fitted"
+    as_elbo "$dir/$name.${SEEDS%% *}.elbo" "$fits" >"$dir/$name.few"
+    steps=$(grep -o '"fitted": {"steps": [0-9]*' "$dir/$name.fit" | awk '{ s += $NF; n++ } END { printf "%.0f", s / n }')
+    line "| $method | $each | $steps | $(mean_elbo "$dir/$name.fitted") | $(gap_of "$known" "$few" "$dir/$name.fitted") | $(over_limit "$dir/$name.fitted") | $(mean_elbo "$dir/$name.few") | $(gap_of "$known" "$few" "$dir/$name.few") | $(published_row "$label" "$row") |"
+    say "$label, $method fitted: ELBO $(mean_elbo "$dir/$name.fitted"), gap $(gap_of "$known" "$few" "$dir/$name.fitted")"
+    echo "$method|$label|$each" >>"$dir/fits.txt"
+}
+
 # Larger problems have longer steps: time grows with the square root of the size.
 budget() { awk "BEGIN { printf \"%d\", $BUDGET * $1 + 0.5 }"; }
+
+# Data sets to fit one by one, at so many groups.
+few() { echo $(($1 < 30 ? FITS : $1 < 300 ? (FITS + 1) / 2 : (FITS + 2) / 3)); }
 
 # ---- parts ----
 
@@ -125,14 +202,16 @@ part_gre() {
     for g in 3 30 300; do
         sed "s/plate group(3)/plate group($g)/" examples/gre.hbm >"$dir/gre$g.hbm"
         line; line "### G = $g"; line
-        experiment "gre$g" gre "$1" "$(budget "$(awk "BEGIN { print sqrt($g / 3) }")")" "gre $g"
+        experiment "gre$g" gre "$1" "$(budget "$(awk "BEGIN { print sqrt($g / 3) }")")" "gre $g" "$(few $g)"
+        [ "$g" != 3 ] || cumulative_time gre3 "gre 3" "$1"
     done
+    figure_gre
 }
 
 part_nc() {
     line; line "## A non-conjugate model (table 1, NC)"; line
     cp examples/nc.hbm "$dir/nc.hbm"
-    experiment nc nc "$1" "$BUDGET" nc
+    experiment nc nc "$1" "$BUDGET" nc "$FITS"
 }
 
 part_gm() {
@@ -142,7 +221,7 @@ part_gm() {
     line "components."
     line
     cp examples/gm.hbm "$dir/gm.hbm"
-    experiment gm - "$1" "$(budget 2)" gm
+    experiment gm - "$1" "$(budget 2)" gm "$FITS"
 }
 
 # Table 3: what 200 and 1,000 updates bring by each objective, in nats from the posterior (the gap is that divergence).
@@ -179,39 +258,6 @@ part_objectives() {
     done
 }
 
-# ---- the figure: gap and weights against the number of groups ----
-
-figure() {
-    command -v gnuplot >/dev/null || { say "no gnuplot: no figure"; return; }
-    grep -q '|gre 30|' "$dir/rows.txt" 2>/dev/null || return
-    local method plots="" weights="" n=0
-    local colours=(black gray50 gray75 '#d62728' '#1f77b4' '#17becf' '#2ca02c' '#9467bd' '#ff7f0e')
-    while IFS='|' read -r method _; do
-        n=$((n + 1))
-        awk -F '|' -v m="$method" '$1 == m && $2 ~ /^gre/ { split($2, a, " "); g = $3 < 1e-4 ? 1e-4 : $3; print a[2], g, $4 }' \
-            "$dir/rows.txt" >"$dir/figure.$n"
-        plots+="'$dir/figure.$n' using 1:2 with linespoints lw 2 pt 7 ps 0.6 lc rgb '${colours[n - 1]}' title '$method', "
-        weights+="'$dir/figure.$n' using 1:3 with linespoints lw 2 pt 7 ps 0.6 lc rgb '${colours[n - 1]}' notitle, "
-    done <<<"$methods"
-    gnuplot <<GNUPLOT || say "gnuplot failed"
-set terminal svg size 900,480 font 'sans,12' background 'white'
-set output '$figures/gre.svg'
-set multiplot layout 1,2
-set logscale xy
-set xtics (3, 30, 300)
-set xrange [2:450]
-set xlabel 'groups'
-set ylabel 'gap to the evidence, nats (at least 0.0001)'
-set format y '10^{%T}'
-set key outside below maxrows 3 font ',9'
-plot ${plots%, }
-set ylabel 'weights'
-plot ${weights%, }
-unset multiplot
-GNUPLOT
-    [ -s "$figures/gre.svg" ] && { line; line "![Gap to the evidence and number of weights against the number of groups, by method.](figures/gre.svg)"; }
-}
-
 write_out() {
     echo "# The paper's experiments"
     echo
@@ -230,12 +276,11 @@ sets=200
 [ -z "$QUICK" ] || sets=20
 for name in $all; do
     case " ${PARTS:-$name} " in *" $name "*) "part_$name" $sets ;; esac
-    [ "$name" != gre ] || figure
 done
 write_out >"$dir/written"
 cat "$dir/written"
 if [ -z "$PARTS" ]; then
     mkdir -p docs/figures
     cp "$dir/written" docs/paper.md
-    [ ! -s "$figures/gre.svg" ] || cp "$figures/gre.svg" docs/figures/gre.svg
+    for name in "$figures"/*.svg; do [ ! -s "$name" ] || cp "$name" docs/figures/; done
 fi

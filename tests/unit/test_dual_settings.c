@@ -72,6 +72,9 @@ static void the_ends_are_sound(void) {
         "embed = 40; encoder = set_transformer(isab = 2, heads = 1, inducing = 64, seeds = 8);",
         "encoder = set_transformer(heads = 8); flow a = maf(layers = 1, width = 4);",
         "embed = 64; flow a = affine(); flow m = maf(layers = 4, width = 4);",
+        "flow a = spline(bins = 16, layers = 1, width = 4); flow m = coupling(steps = 8);",
+        "flow a = spline_coupling(bins = 2, steps = 1, layers = 4, width = 64); flow m = "
+        "spline(bins = 2);",
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         for (int f = 0; f < 4; f++) {
