@@ -1,5 +1,5 @@
 /* data_csv.c -- long tables: a row per instance of the innermost plate, a column per observed
- * variable, a key column per plate.
+ * variable and covariate, a key column per plate.
  *
  *     batch,cask,assay,strength       plate batch(10) { plate cask(3) { plate assay(2) {
  *     A,a,1,62.8                          observed strength ~ ...; } } }
@@ -218,7 +218,8 @@ static bool value_columns(const Reader *r, const RtVar *v, int *columns) {
         bool ok = columns[e] >= 0 ||
                   missing_column(r, brackets.data,
                                  v->n_dims ? "a column per component: x[0], x[1] or x.1, x.2"
-                                           : "a column per observed variable");
+                                 : v->kind == RT_GIVEN ? "a column per covariate of the model"
+                                                       : "a column per observed variable");
         rt_bytes_free(&brackets);
         rt_bytes_free(&dots);
         if (!ok) return false;
@@ -226,17 +227,17 @@ static bool value_columns(const Reader *r, const RtVar *v, int *columns) {
     return true;
 }
 
-/* The plates that the observed variables stand in: one path, outermost first. */
+/* The plates that the variables of the file stand in: one path, outermost first. */
 static bool find_levels(Reader *r) {
     const RtVar *deepest = NULL;
     for (int i = 0; i < r->m->n_vars; i++) {
         const RtVar *v = &r->m->vars[i];
-        if (v->kind == RT_OBSERVED && (!deepest || v->n_plates > deepest->n_plates)) deepest = v;
+        if (rt_is_data(v) && (!deepest || v->n_plates > deepest->n_plates)) deepest = v;
     }
     if (!deepest) return rt_error(r->error, "the model observes nothing");
     for (int i = 0; i < r->m->n_vars; i++) {
         const RtVar *v = &r->m->vars[i];
-        if (v->kind != RT_OBSERVED) continue;
+        if (!rt_is_data(v)) continue;
         for (int k = 0; k < v->n_plates; k++)
             if (v->plates[k] != deepest->plates[k])
                 return rt_error(
@@ -433,7 +434,10 @@ static bool read_value(const Reader *r, const RtVar *v, int64_t row, int column,
             r->error,
             "%s:%lld:%d: a value of %s is infinite\n  expected  a finite number\n  found     %.*s",
             r->t.name, line, column + 1, v->name, shown, c->text);
-    return true;
+    char why[100];
+    if (rt_given_allowed(v, *out, why)) return true;
+    return rt_error(r->error, "%s:%lld:%d: %s is out of range\n  expected  %s\n  found     %.*s",
+                    r->t.name, line, column + 1, v->name, why, shown, c->text);
 }
 
 static bool read_variable(Reader *r, const RtVar *v) {
@@ -489,7 +493,7 @@ bool rt_data_csv(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
         return false;
     keep_labels(&r);
     for (int i = 0; i < m->n_vars; i++)
-        if ((m->vars[i].kind == RT_OBSERVED ||
+        if ((rt_is_data(&m->vars[i]) ||
              (m->vars[i].kind == RT_CONTEXT && has_context(&r, &m->vars[i]))) &&
             !read_variable(&r, &m->vars[i]))
             return false;

@@ -101,6 +101,7 @@ static void clusters(Text *out, const Side *side, const Plate *around, int depth
 static void model_inside(Text *out, const Side *side, const Plate *plate, int depth) {
     static const char *const looks[] = {[VAR_HYPER] = "shape=plaintext",
                                         [VAR_CONTEXT] = "shape=plaintext",
+                                        [VAR_GIVEN] = "shape=box, style=filled, fillcolor=gray85",
                                         [VAR_LET] = "shape=box, style=rounded, color=gray60",
                                         [VAR_QUANTITY] = "shape=box, style=\"rounded,dashed\"",
                                         [VAR_LATENT] = "shape=ellipse",

@@ -17,6 +17,7 @@
  * moments do neither.
  */
 #include "dual/context.h"
+#include "dual/covariate.h"
 #include "dual/settings.h"
 
 #include <math.h>
@@ -58,7 +59,7 @@ IrValue standardise(Build *b, const char *name, IrValue v, IrValue floor, const 
     return ir_mul(p, ir_sign(p, z), ir_log(p, ir_add(p, size, root)));
 }
 
-static IrValue mean_over(Build *b, IrValue v, const AxisId *axes, int n) {
+IrValue mean_over(Build *b, IrValue v, const AxisId *axes, int n) {
     for (int i = 0; i < n; i++)
         v = ir_mul(b->p, ir_sum(b->p, v, &axes[i], 1), ir_recip(b->p, ir_extent(b->p, axes[i])));
     return v;
@@ -276,9 +277,7 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
     }
 }
 
-/* A raw feature of the whole data set as an output of program posterior, for the runtime to compare
- * with what training saw (runtime/seen.c). */
-static void output_seen(Build *b, const char *tag, IrValue v, const AxisId *events, int n) {
+void output_seen(Build *b, const char *tag, IrValue v, const AxisId *events, int n) {
     AxisId axes[MAX_DIMS + 1] = {b->data};
     memcpy(axes + 1, events, sizeof *events * (size_t)n);
     ir_output(b->p, arena_printf(b->arena, "seen:%s", tag), along(b, v, axes, n + 1));
@@ -303,7 +302,7 @@ static void add_whole(Build *b, Encoding *enc, const Moments *m) {
 
 /* ------------------------------------------------------------------ the learned path */
 
-static bool holds_data(const Build *b, const Plate *plate) {
+bool holds_data(const Build *b, const Plate *plate) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (var->kind != VAR_OBSERVED) continue;
@@ -397,6 +396,10 @@ Encoding *encode(Build *b) {
             blocks_add(&enc->root, own);
     }
     context_features(b, &enc->context);
+    encode_covariates(b, enc);
+    for (int i = 0; i < b->model->plates.n; i++)
+        for (int k = 0; k < enc->given[i].n && holds_data(b, b->model->plates.data[i]); k++)
+            blocks_add(&raw[i], enc->given[i].at[k]);
     if (b->preparing) return enc;
     for (int i = 0; i < enc->context.n; i++) blocks_add(&enc->root, enc->context.at[i]);
     pool_into(b, enc, NULL, raw);

@@ -129,6 +129,7 @@ IrValue sum_up_to(Build *b, IrValue v, const Plate *plate, const Plate *outer);
 void add_local(Build *b, IrValue v, const Plate *plate);
 /* The latent's event flattened onto `flat` and back (row-major). */
 IrValue flatten(Build *b, Val val, AxisId flat);
+IrValue flatten_at(Build *b, Val val, AxisId flat, int64_t start); /* 0 elsewhere */
 Val unflatten(Build *b, IrValue v, AxisId flat, int64_t start, const Type *type);
 int64_t event_size(const Type *type);
 /* Statistic of prior draws of output `name` of program prepare (ROLE_STAT). */

@@ -51,7 +51,7 @@ static bool count_values(Checker *ck, Var *var, const Ast *ast) {
 bool check_discrete(Checker *ck, Var *var, const Ast *ast) {
     if (!check_element(ck, var, ast)) return false;
     if (var->dist->support.kind != SUPPORT_CATEGORY) return true;
-    if (var->kind != VAR_LATENT) return refuse_given(ck, var, ast);
+    if (var->kind != VAR_LATENT && var->kind != VAR_GIVEN) return refuse_given(ck, var, ast);
     if (var->type.n_dims) {
         FAIL(ck, DIAG_DISCRETE_SHAPE, var->span, var->name,
              shape_text(ck->arena, var->type.n_dims, var->type.dims));
@@ -62,7 +62,7 @@ bool check_discrete(Checker *ck, Var *var, const Ast *ast) {
         FAIL(ck, DIAG_LINK_DISCRETE, ast->word.span, var->name);
         return false;
     }
-    var->kind = VAR_SUMMED;
+    if (var->kind == VAR_LATENT) var->kind = VAR_SUMMED;
     var->type.elem = ELEM_INT;
     return count_values(ck, var, ast);
 }

@@ -1,0 +1,69 @@
+# Covariates: part of every data file, whatever its format, and checked as what is observed is.
+. "$ROOT/tests/cli/common.inc"
+cat >m.hbm <<'M'
+latent b ~ normal(0, 1);
+given dose ~ lognormal(0, 1);
+plate group(3) {
+  given w[2] ~ normal(0, 1);
+  latent a ~ normal(b * w[0] + w[1], dose);
+  plate obs(2) {
+    given se ~ uniform(0.5, 2);
+    given t = obs.index;
+    observed x ~ normal(a + b * t, se);
+  }
+}
+M
+compile m m.hbm
+check simulate_shows_them sh -c './m simulate --count 1 --out s.npz >out && grep -q "^t  *0  *1  *1$" out'
+check train ./m train --steps 20 --quiet
+./m simulate --count 1 --out s.bin -q
+check bin_holds_them_behind_the_observed sh -c 'test "$(stat -c %s s.bin)" = $((4 * (6 + 1 + 6 + 6 + 6)))'
+answer() { ./m infer "$1" --draws 50 --json | sed 's/"settings.*//'; }
+answer s.npz >npz
+check same_from_bin sh -c './m infer s.bin --draws 50 --json | sed "s/\"settings.*//" >bin && cmp npz bin'
+check bin_solves_a_size sh -c './m simulate --size group=5 --count 1 --out five.bin -q && ./m infer five.bin --draws 20'
+dd if=s.bin of=short.bin bs=4 count=24 status=none
+refuses bin_of_another_length 1 "then w\[group = 3, 2\]" ./m infer short.bin
+
+printf 'group,x,dose,w[0],w[1],se,t\na,1,1,.5,2,1,0\na,2,1,.5,2,2,1\nb,0,1,1,1,1,0\nb,1,1,1,1,1,1\n' >d.csv
+check csv ./m infer d.csv --draws 20
+sed '3s/,2,2,1$/,3,2,1/' d.csv >varies.csv
+refuses csv_outer_ones_are_constant 1 "varies.csv:3:5: w changes within an instance of group" ./m infer varies.csv
+sed '3s/^a,2,1/a,2,4/' d.csv >dose.csv
+refuses csv_root_ones_are_constant 1 "dose changes within an instance of the data set" ./m infer dose.csv
+cut -d, -f1-5,7 d.csv >lacks.csv
+refuses csv_needs_the_column 1 "no column named se" ./m infer lacks.csv
+refuses csv_says_what_for 1 "a column per covariate" ./m infer lacks.csv
+sed '2s/,1,0$/,NA,0/' d.csv >missing.csv
+refuses csv_none_is_missing 1 "missing.csv:2:6: a value of se is missing" ./m infer missing.csv
+sed '2s/,1,0$/,-1,0/' d.csv >negative.csv
+refuses csv_of_scales_are_positive 1 "negative.csv:2:6: se is out of range" ./m infer negative.csv
+check csv_others_are_free sh -c 'sed "2s/,1,0$/,1,-7/" d.csv >free.csv && ./m infer free.csv --draws 20 2>err && grep -q "the spread of t is" err'
+check designed_like_training sh -c './m simulate --count 3 --seed 5 --out t.npz -q && ./m elbo t.npz --draws 20 2>err; ! grep -q " of t is" err'
+
+check fit_takes_them sh -c './m fit d.csv --steps 30 --draws 50 --quiet'
+check refined ./m infer d.csv --refine --draws 50
+check checked sh -c './m check --count 100 -q; test $? = 0 || test $? = 3'
+check timed ./m bench --steps 2
+check info_lists_them sh -c './m info --json | grep -q "\"given\": {\"dose\": {\"plates\": \[\], \"dims\": \[\]}, \"w\": {\"plates\": \[\"group\"\], \"dims\": \[2\]}"'
+refuses they_are_not_set 2 "no hyper or context se" ./m simulate --set se=1 --count 1
+./m train --steps 10 --threads 1 --quiet --weights one.weights
+./m train --steps 10 --threads 2 --quiet --weights two.weights
+check same_weights_for_any_threads cmp one.weights two.weights
+
+# Real data beside known answers: lme4's 251.4 and 10.47 with errors of 6.8 and 1.5, and the posterior of eight
+# schools (mu 4.4, tau 3.6). A short training is as near as this; Monte Carlo errors are a tenth of the bounds.
+mean_of() { sed -n "s/.*\"$2\": {\"mean\": \([-0-9.]*\),.*/\1/p" "$1"; }
+between() { awk "BEGIN {exit !($1 > $2 && $1 < $3)}"; }
+compile sleepstudy "$ROOT/examples/sleepstudy.hbm"
+./sleepstudy train --steps 50 --quiet
+./sleepstudy infer "$ROOT/examples/data/sleepstudy.csv" --json >sleep.json 2>err
+check sleepstudy_without_a_warning sh -c '! grep -q "in training" err'
+check sleepstudy_intercept between "$(mean_of sleep.json 'm\[0\]')" 249 254
+check sleepstudy_slope between "$(mean_of sleep.json 'm\[1\]')" 9.9 11
+check sleepstudy_noise between "$(mean_of sleep.json sigma)" 25 26.5
+compile eight "$ROOT/examples/eight_schools.hbm"
+./eight train --steps 200 --quiet
+./eight infer "$ROOT/examples/data/eight_schools.csv" --json >eight.json
+check eight_schools_mu between "$(mean_of eight.json mu)" 3.7 5
+check eight_schools_tau between "$(mean_of eight.json tau)" 2.9 4.3
