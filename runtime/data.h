@@ -16,6 +16,8 @@ typedef struct RtData {
                         or a context that the file holds */
     char **labels[RT_MAX_PLATES]; /* of a CSV's keys, by flat instance (row-major over the plate's
                                      path); or NULL */
+    char ***kinds; /* by variable, NULL: no labels. Of a covariate of n_kinds categories that a CSV
+                      names by text: their labels, as far as there are any; or NULL */
 } RtData;
 
 typedef struct RtDataOptions {

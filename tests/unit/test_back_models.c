@@ -113,7 +113,8 @@ static const char *const examples[] = {"examples/gre.hbm",
                                        "tests/models/reductions.hbm",
                                        "examples/prior_scale.hbm",
                                        "tests/models/von_mises_fisher.hbm",
-                                       "tests/models/two_components.hbm"};
+                                       "tests/models/two_components.hbm",
+                                       "tests/models/covariates.hbm"};
 
 /* The first in all shapes, each of the others in one: programs and shapes are all there. */
 static void examples_by_llvm(void) {
@@ -136,6 +137,8 @@ static void no_exact_by_llvm(void) {
 static void examples_by_c(void) {
     compare_model("examples/gre.hbm", (DualOptions){.family = FAMILY_STRUCTURED}, BACKEND_C, 0, 1);
     compare_model("examples/nc.hbm", (DualOptions){.family = FAMILY_STRUCTURED}, BACKEND_C, 1, 1);
+    compare_model("tests/models/covariates.hbm", (DualOptions){.family = FAMILY_STRUCTURED},
+                  BACKEND_C, 0, 1);
 }
 
 /* Events beyond what is unrolled, by our own kernels and by the BLAS. */

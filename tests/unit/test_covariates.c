@@ -138,6 +138,47 @@ static void given_errors_are_weighed(void) {
     compiled_free(c);
 }
 
+/* ---- a factor: the category of an instance says which effect is its ---- */
+
+static void factors_index_effects(void) {
+    Compiled *c = compile_text("factor",
+                               "latent effect[3] ~ normal(0, 2);\n"
+                               "plate k(12) {\n"
+                               "  given arm ~ category(3);\n"
+                               "  given old ~ bernoulli(0.5);\n"
+                               "  observed y ~ normal(effect[arm] + [0, 1][old], 0.5);\n"
+                               "}\n",
+                               (DualOptions){.family = FAMILY_STRUCTURED});
+    if (!CHECK(c, "the model does not compile")) return;
+    double y[SETS * N], arm[SETS * N], old[SETS * N], evidence[SETS];
+    fill_normal(y, SETS * N, 11);
+    for (int i = 0; i < SETS * N; i++) {
+        arm[i] = i % 5 % 3;
+        old[i] = i % 2;
+    }
+    for (int s = 0; s < SETS; s++) {
+        double cov[N * N], x[N];
+        const double *a = arm + s * N;
+        for (int i = 0; i < N * N; i++)
+            cov[i] = (a[i / N] == a[i % N] ? 4 : 0) + (i % (N + 1) ? 0 : 0.25);
+        for (int i = 0; i < N; i++) x[i] = y[s * N + i] - old[s * N + i];
+        evidence[s] = log_normal_density(x, N, cov);
+    }
+    Run *run = start(c);
+    const IrTensor *drawn = run_output(run, c->dual->simulate, "arm");
+    bool seen[3] = {false};
+    for (int i = 0; i < SETS * N; i++)
+        if (CHECK(drawn->data[i] == 0 || drawn->data[i] == 1 || drawn->data[i] == 2, "category %g",
+                  drawn->data[i]))
+            seen[(int)drawn->data[i]] = true;
+    CHECK(seen[0] && seen[1] && seen[2], "a category is never drawn");
+    run_give(run, "y", y, SETS * N);
+    run_give(run, "arm", arm, SETS * N);
+    run_give(run, "old", old, SETS * N);
+    check_exact(run, evidence, 1e-8);
+    compiled_free(c);
+}
+
 /* ---- designs ---- */
 
 static void designs_are_simulated(void) {
@@ -197,6 +238,7 @@ int main(void) {
     RUN(growth_is_exact_given_the_scales);
     RUN(so_it_is_where_effects_are_correlated);
     RUN(given_errors_are_weighed);
+    RUN(factors_index_effects);
     RUN(designs_are_simulated);
     RUN(training_takes_those_given);
     return check_done();
