@@ -109,7 +109,8 @@ static void print_files(Manual *m) {
         "threads.");
     manual_item(m, 0, "DATA.csv",
                 "A header, then a row per instance of the innermost plate. A column per observed "
-                "variable and covariate, of its name (`x[0]`, `x[1]` or `x.1`, `x.2` for vectors), and a key "
+                "variable and covariate, of its name (`x[0]`, `x[1]` or `x.1`, `x.2` for vectors), "
+                "and a key "
                 "column per plate, "
                 "of its name; the innermost key may be absent. A context is a column of one value. "
                 "A covariate that is a category is a number, or text: labels are numbered as they "

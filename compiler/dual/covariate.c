@@ -7,7 +7,12 @@
  * contexts are.
  *
  * All of one plate stand side by side in one block, and so do their means and their units: the
- * number of blocks does not grow with that of covariates. */
+ * number of blocks does not grow with that of covariates.
+ *
+ * The exact path has cross-products: for every level below, how much the means of that level about
+ * those of the level above go with those of each covariate, and these with each other, pooled as
+ * variances are (encoder.c). They are what a regression is inferred from where the start does not
+ * know it. */
 #include "dual/covariate.h"
 
 static const double FLOOR = 1e-3;     /* least scale, of the design's own */
@@ -33,6 +38,36 @@ static bool is_here(const Var *var, const Plate *plate) {
     return var->kind == VAR_GIVEN && var->type.plate == plate;
 }
 
+/* ---- which covariates are crossed with what is observed ---- */
+
+enum { MAX_CROSSED = 8 }; /* numbers: there are as many squares of them */
+
+/* 0: the data set; j: its j-th plate from outside. */
+static int level_of(const Plate *plate) {
+    return plate ? plate->depth + 1 : 0;
+}
+
+/* Does it vary from instance to instance of that level of what is observed? */
+static bool is_crossed(const Var *var, const Var *observed, int level) {
+    return var->kind == VAR_GIVEN && !has_kinds(var) && var->type.n_dims <= 1 &&
+           level_of(var->type.plate) >= level &&
+           plate_within(observed->type.plate, var->type.plate);
+}
+
+/* How many numbers of covariates; 0: none, or too many. */
+static int64_t crossed(const Build *b, const Var *observed, int level) {
+    int64_t n = 0;
+    for (int i = 0; i < b->model->vars.n; i++)
+        if (is_crossed(b->model->vars.data[i], observed, level))
+            n += event_size(&b->model->vars.data[i]->type);
+    return n <= MAX_CROSSED ? n : 0;
+}
+
+static AxisId cross_axis(Build *b, const Var *observed, int64_t n) {
+    int64_t own = repeats_location(observed) ? 1 : event_size(&observed->type);
+    return named_axis(b, "cross", n * own + n * (n + 1) / 2);
+}
+
 static AxisId side_by_side(Build *b, const Plate *plate, int64_t (*size)(const Var *var)) {
     int64_t n = 0;
     for (int i = 0; i < b->model->vars.n; i++)
@@ -53,6 +88,8 @@ void declare_covariates(Build *b) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (var->kind == VAR_GIVEN && has_kinds(var)) kinds(b, var);
+        for (int level = level_of(var->type.plate); var->kind == VAR_OBSERVED && level; level--)
+            if (crossed(b, var, level)) cross_axis(b, var, crossed(b, var, level));
     }
 }
 
@@ -116,7 +153,8 @@ static Val whole(Build *b, const Var *var, const char *what, IrValue v, IrValue 
 }
 
 /* Its centre and scale in the data set; in these units it is a feature of its plate. */
-static void add_in_units(Build *b, Rows3 *rows, const Var *var, const Val *val, IrValue floor) {
+static void add_in_units(Build *b, Encoding *enc, Rows3 *rows, const Var *var, const Val *val,
+                         IrValue floor) {
     IrProgram *p = b->p;
     AxisId over[IR_MAX_AXES];
     int n_over = 0;
@@ -126,7 +164,9 @@ static void add_in_units(Build *b, Rows3 *rows, const Var *var, const Val *val, 
     IrValue scale = ir_sqrt(p, ir_add(p, square, ir_square(p, floor)));
     add_entries(b, &rows->centre, whole(b, var, "centre", centre, floor));
     add_entries(b, &rows->scale, whole(b, var, "logscale", ir_log(p, scale), number(b, LOG_FLOOR)));
-    add_entries(b, &rows->own, val_of(ir_div(p, from, scale), &var->type));
+    IrValue unit = ir_div(p, from, scale);
+    add_entries(b, &rows->own, val_of(unit, &var->type));
+    enc->in_units[var->index] = unit;
 }
 
 static void add_log(Build *b, Row *row, const Var *var, Val val, const AxisId *events, int n) {
@@ -136,7 +176,7 @@ static void add_log(Build *b, Row *row, const Var *var, Val val, const AxisId *e
     add_entries(b, row, val);
 }
 
-static void add_covariate(Build *b, Rows3 *rows, const Var *var) {
+static void add_covariate(Build *b, Encoding *enc, Rows3 *rows, const Var *var) {
     Val val = b->value[var->index];
     AxisId events[MAX_DIMS];
     int n = event_axes(b, &val, events);
@@ -146,7 +186,7 @@ static void add_covariate(Build *b, Rows3 *rows, const Var *var) {
     }
     IrValue floor = floor_of(b, var, events, n);
     if (var->type.plate)
-        add_in_units(b, rows, var, &val, floor);
+        add_in_units(b, enc, rows, var, &val, floor);
     else
         add_entries(b, &rows->own, whole(b, var, "centre", val.v, floor));
     if (var->positive) add_log(b, &rows->own, var, val, events, n);
@@ -154,15 +194,98 @@ static void add_covariate(Build *b, Rows3 *rows, const Var *var) {
 
 void encode_covariates(Build *b, Encoding *enc) {
     enc->given = arena_array(b->arena, Blocks, b->model->plates.n + 1);
+    enc->in_units = arena_array(b->arena, IrValue, b->model->vars.n + 1);
     for (int i = -1; i < b->model->plates.n; i++) {
         const Plate *plate = i < 0 ? NULL : b->model->plates.data[i];
         AxisId units = side_by_side(b, plate, unit_size);
         Rows3 rows = {{.axis = side_by_side(b, plate, own_size)}, {.axis = units}, {.axis = units}};
         for (int k = 0; k < b->model->vars.n; k++)
             if (is_here(b->model->vars.data[k], plate))
-                add_covariate(b, &rows, b->model->vars.data[k]);
+                add_covariate(b, enc, &rows, b->model->vars.data[k]);
         add_block(b, plate ? &enc->given[i] : &enc->context, &rows.own, "covariates", plate);
         add_block(b, &enc->root, &rows.centre, "covariates.centre", plate);
         add_block(b, &enc->scale, &rows.scale, "covariates.logscale", plate);
+    }
+}
+
+/* ---- cross-products ---- */
+
+/* The mean over all that an instance of level `to` holds of what varies down to level `from`. */
+static IrValue mean_up(Build *b, const Moments *m, IrValue v, int from, int to) {
+    for (int level = from; level > to; level--)
+        v = mean_over(b, v, &b->plate[m->plate[level]->index], 1);
+    return v;
+}
+
+/* Means of `level` about those of the level above. */
+static IrValue deviation(Build *b, const Moments *m, IrValue v, int from, int level) {
+    IrValue mean = mean_up(b, m, v, from, level);
+    return ir_sub(b->p, mean, mean_over(b, mean, &b->plate[m->plate[level]->index], 1));
+}
+
+/* Sum of products over the instances of `level`, over their number less one. */
+static IrValue cross(Build *b, const Moments *m, int level, IrValue x, IrValue y) {
+    IrProgram *p = b->p;
+    AxisId axis = b->plate[m->plate[level]->index];
+    IrValue one = number(b, 1);
+    IrValue freedom = ir_max(p, ir_sub(p, ir_extent(p, axis), one), one);
+    return ir_mul(p, ir_contract(p, x, y, &axis, 1), ir_recip(p, freedom));
+}
+
+/* Deviations at `level` of all numbers that are crossed. */
+static void covariate_deviations(Build *b, const Encoding *enc, const Moments *m, int level,
+                                 IrValue *out) {
+    for (int i = 0, n = 0; i < b->model->vars.n; i++) {
+        const Var *var = b->model->vars.data[i];
+        if (!is_crossed(var, m->observed, level)) continue;
+        IrValue v = enc->in_units[i];
+        v = deviation(b, m, v, level_of(var->type.plate), level);
+        for (int64_t k = 0; k < event_size(&var->type); k++)
+            out[n++] =
+                var->type.n_dims ? ir_pick(b->p, v, event_axis(b, 0, var->type.dims[0]), k) : v;
+    }
+}
+
+/* The block of all products of one level, as instances of `at` see them. */
+static void add_products(Build *b, Encoding *enc, const Moments *m, int level, int at,
+                         const Val *products, int64_t n) {
+    const Var *y = m->observed;
+    Row row = {.axis = cross_axis(b, y, crossed(b, y, level))};
+    for (int64_t i = 0; i < n; i++) {
+        Val pooled = products[i];
+        pooled.v = asinh_of(b, mean_up(b, m, pooled.v, level - 1, at));
+        add_entries(b, &row, pooled);
+    }
+    const char *of = m->plate[level]->name, *to = at ? m->plate[at]->name : "root";
+    blocks_add(
+        at ? &enc->plate[m->plate[at]->index] : &enc->root,
+        block_of(row.v, 1, &row.axis, arena_printf(b->arena, "%s.cross.%s.%s", y->name, of, to)));
+}
+
+void add_cross_products(Build *b, Encoding *enc, const Moments *m, Val normal) {
+    const int last = level_of(m->observed->type.plate);
+    if (repeats_location(m->observed)) { /* its entries are one level more */
+        AxisId events[MAX_DIMS];
+        normal.v = mean_over(b, normal.v, events, event_axes(b, &normal, events));
+        normal.n_dims = 0;
+    }
+    for (int level = last; level > 0; level--) {
+        const int64_t n = crossed(b, m->observed, level);
+        IrValue w[MAX_CROSSED];
+        Val products[MAX_CROSSED * (MAX_CROSSED + 3) / 2];
+        int64_t n_products = 0;
+        if (!n) continue;
+        covariate_deviations(b, enc, m, level, w);
+        IrValue y = deviation(b, m, normal.v, last, level);
+        for (int64_t i = 0; i < n; i++) {
+            Val *product = &products[n_products++];
+            *product = normal;
+            product->v = cross(b, m, level, y, w[i]);
+        }
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t k = 0; k <= i; k++)
+                products[n_products++] = (Val){.v = cross(b, m, level, w[i], w[k])};
+        for (int at = level - 1; at >= 0; at--)
+            add_products(b, enc, m, level, at, products, n_products);
     }
 }

@@ -10,8 +10,12 @@ void declare_covariates(Build *b);
 /* Fills enc->given, and adds what is known of whole data sets to enc->context, root and scale; in
  * program prepare, what statistics are taken of leaves as outputs. */
 void encode_covariates(Build *b, Encoding *enc);
+/* The exact path: adds the cross-products of an observed variable, `normal` in units of the data
+ * set, with covariates, after encode_covariates. */
+void add_cross_products(Build *b, Encoding *enc, const Moments *m, Val normal);
 
 /* ---- encoder.c ---- */
+IrValue asinh_of(Build *b, IrValue v);
 IrValue mean_over(Build *b, IrValue v, const AxisId *axes, int n);
 /* Is there an observed variable in the plate, or in one inside it? */
 bool holds_data(const Build *b, const Plate *plate);

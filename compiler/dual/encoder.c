@@ -44,6 +44,13 @@ static bool exact_path(const Build *b) {
     return !b->options.paper && !b->options.no_exact;
 }
 
+IrValue asinh_of(Build *b, IrValue v) {
+    IrProgram *p = b->p;
+    IrValue size = ir_abs(p, v);
+    IrValue root = ir_sqrt(p, ir_add(p, ir_square(p, v), number(b, 1)));
+    return ir_mul(p, ir_sign(p, v), ir_log(p, ir_add(p, size, root)));
+}
+
 IrValue standardise(Build *b, const char *name, IrValue v, IrValue floor, const AxisId *axes,
                     int n) {
     IrProgram *p = b->p;
@@ -53,10 +60,7 @@ IrValue standardise(Build *b, const char *name, IrValue v, IrValue floor, const 
     }
     IrValue median = stat_input(b, name, "median", axes, n);
     IrValue mad = ir_max(p, stat_input(b, name, "mad", axes, n), floor);
-    IrValue z = ir_div(p, ir_sub(p, v, median), mad);
-    IrValue size = ir_abs(p, z);
-    IrValue root = ir_sqrt(p, ir_add(p, ir_square(p, z), number(b, 1)));
-    return ir_mul(p, ir_sign(p, z), ir_log(p, ir_add(p, size, root)));
+    return asinh_of(b, ir_div(p, ir_sub(p, v, median), mad));
 }
 
 IrValue mean_over(Build *b, IrValue v, const AxisId *axes, int n) {
@@ -376,6 +380,7 @@ Encoding *encode(Build *b) {
     Encoding *enc = arena_new_of(b->arena, Encoding);
     enc->plate = arena_array(b->arena, Blocks, b->model->plates.n + 1);
     Blocks *raw = arena_array(b->arena, Blocks, b->model->plates.n + 1);
+    Val normal[MAX_OBSERVED];
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (var->kind != VAR_OBSERVED) continue;
@@ -388,6 +393,7 @@ Encoding *encode(Build *b) {
         int n_events = event_axes(b, &x, events);
         if (!b->options.paper) add_whole(b, enc, m);
         if (exact_path(b)) add_moments(b, enc, m, x);
+        normal[enc->n_observed - 1] = x;
         if (exact_path(b) && !b->preparing) add_components(b, enc, m, x.v);
         Block own = block_of(x.v, n_events, events, var->name);
         if (var->type.plate)
@@ -397,6 +403,8 @@ Encoding *encode(Build *b) {
     }
     context_features(b, &enc->context);
     encode_covariates(b, enc);
+    for (int i = 0; i < enc->n_observed && exact_path(b); i++)
+        add_cross_products(b, enc, &enc->moments[i], normal[i]);
     for (int i = 0; i < b->model->plates.n; i++)
         for (int k = 0; k < enc->given[i].n && holds_data(b, b->model->plates.data[i]); k++)
             blocks_add(&raw[i], enc->given[i].at[k]);

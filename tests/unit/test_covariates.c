@@ -179,6 +179,70 @@ static void factors_index_effects(void) {
     compiled_free(c);
 }
 
+/* ---- cross-products ---- */
+
+/* Output of program posterior that holds a feature of a plate's instances. */
+static const IrTensor *feature(Run *run, const char *plate, const char *tag) {
+    const Dual *dual = run->c->dual;
+    for (int i = 0; i < dual->encodings.n; i++) {
+        const DualEncoding *e = &dual->encodings.data[i];
+        for (int k = 0; e->plate && k < e->features.n; k++)
+            if (!strcmp(e->plate->name, plate) && !strcmp(e->features.data[k], tag))
+                return run_output(run, dual->posterior,
+                                  k ? arena_printf(run->c->arena, "enc:%s.%d", plate, k)
+                                    : arena_printf(run->c->arena, "enc:%s", plate));
+    }
+    return NULL;
+}
+
+static double mean_square(const double *x, int n, double *mean) {
+    double square = 0;
+    *mean = 0;
+    for (int i = 0; i < n; i++) *mean += x[i] / n;
+    for (int i = 0; i < n; i++) square += (x[i] - *mean) * (x[i] - *mean) / n;
+    return square;
+}
+
+static void the_encoder_has_cross_products(void) {
+    Compiled *c = compile_text("cross",
+                               "latent A ~ normal(0, 1);\n"
+                               "plate subject(3) {\n"
+                               "  given w ~ normal(0, 1);\n"
+                               "  latent b ~ normal(A * w, 1);\n"
+                               "  plate day(4) {\n"
+                               "    given t ~ normal(0, 1);\n"
+                               "    observed y ~ laplace(b * t, 1);\n"
+                               "  }\n"
+                               "}\n",
+                               (DualOptions){.family = FAMILY_STRUCTURED});
+    if (!CHECK(c, "the model does not compile")) return;
+    double y[SETS * N], t[SETS * N], w[SETS * S];
+    fill_normal(y, SETS * N, 12);
+    fill_normal(t, SETS * N, 13);
+    fill_normal(w, SETS * S, 14);
+    Run *run = start(c);
+    run_give(run, "y", y, SETS * N);
+    run_give(run, "t", t, SETS * N);
+    run_give(run, "w", w, SETS * S);
+    const IrTensor *f = feature(run, "subject", "y.cross.day.subject");
+    if (!CHECK(f && f->size == SETS * S * 2, "no such feature")) return;
+    for (int i = 0; i < SETS * S; i++) {
+        double unused, my, mt, yt = 0, tt = 0;
+        double sy = sqrt(mean_square(y + i / S * N, N, &unused));
+        double st = sqrt(mean_square(t + i / S * N, N, &unused));
+        mean_square(y + i * T, T, &my);
+        mean_square(t + i * T, T, &mt);
+        for (int k = i * T; k < (i + 1) * T; k++) {
+            yt += (y[k] - my) / sy * (t[k] - mt) / st / (T - 1);
+            tt += (t[k] - mt) / st * (t[k] - mt) / st / (T - 1);
+        }
+        /* units have a floor of a thousandth of the prior's scale */
+        CHECK_NEAR(f->data[2 * i], asinh(yt), 1e-4, "of outcome and covariate");
+        CHECK_NEAR(f->data[2 * i + 1], asinh(tt), 1e-4, "of the covariate");
+    }
+    compiled_free(c);
+}
+
 /* ---- designs ---- */
 
 static void designs_are_simulated(void) {
@@ -239,6 +303,7 @@ int main(void) {
     RUN(so_it_is_where_effects_are_correlated);
     RUN(given_errors_are_weighed);
     RUN(factors_index_effects);
+    RUN(the_encoder_has_cross_products);
     RUN(designs_are_simulated);
     RUN(training_takes_those_given);
     return check_done();
