@@ -380,6 +380,17 @@ bool bounded_by_latents(const Var *var) {
     return found;
 }
 
+static void find_varying(void *user, Var *var) {
+    if (var->kind != VAR_HYPER) *(bool *)user = true;
+}
+
+bool has_varying_ends(const Var *var) {
+    bool found = false;
+    if (var->support.lo) expr_visit_vars(var->support.lo, find_varying, &found);
+    if (var->support.hi) expr_visit_vars(var->support.hi, find_varying, &found);
+    return found;
+}
+
 bool is_joint(const Var *latent) {
     return !latent->type.plate && !bounded_by_latents(latent);
 }

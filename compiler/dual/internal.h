@@ -140,6 +140,8 @@ IrValue lower_spread(Build *b, const Var *var);
 bool has_variance(const Var *var);
 /* flow.c: do the ends of its support depend on other latents? */
 bool bounded_by_latents(const Var *var);
+/* ... or on covariates and contexts: prior draws then lie between ends of their own. */
+bool has_varying_ends(const Var *var);
 /* Position of the location parameter: sample = parameter + f(other parameters). -1: none. */
 int location_param(const Distribution *dist);
 /* The latent that is `var`'s location through identities, of the same event shape; or one number

@@ -51,7 +51,7 @@ void simulate_all(Build *b, bool settable) {
  * other latents set may lie beyond the prior's quantiles. */
 static bool is_simulated_within(const Build *b, const Var *var) {
     return var->kind == VAR_LATENT && !var->dist->n_dims && !b->options.paper &&
-           !bounded_by_latents(var) && !has_variance(var);
+           !has_varying_ends(var) && !has_variance(var);
 }
 
 /* The draw, between the .001 and .999 quantiles of prior draws. */

@@ -64,6 +64,7 @@ refuses they_are_not_set 2 "no hyper or context se" ./m simulate --set se=1 --co
 ./m train --steps 10 --threads 1 --quiet --weights one.weights
 ./m train --steps 10 --threads 2 --quiet --weights two.weights
 check same_weights_for_any_threads cmp one.weights two.weights
+check drawn sh -c '"$ADAVIC" --emit=dot m.hbm >m.dot && grep -q "\"q:w\" -> \"e:group\"" m.dot && grep -q "\"q:dose\" -> \"e:\"" m.dot'
 
 # Real data beside known answers: lme4's 251.4 and 10.47 with errors of 6.8 and 1.5, and the posterior of eight
 # schools (mu 4.4, tau 3.6). A short training is as near as this; Monte Carlo errors are a tenth of the bounds.

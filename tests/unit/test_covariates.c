@@ -298,6 +298,23 @@ static void training_takes_those_given(void) {
     compiled_free(c);
 }
 
+/* Prior draws of such a latent lie between other ends than its own: their median is no start. */
+static void ends_may_be_covariates(void) {
+    for (int no_exact = 0; no_exact < 2; no_exact++) {
+        Compiled *c = compile_text("ends",
+                                   "plate k(4) {\n"
+                                   "  given w ~ lognormal(0, 1);\n"
+                                   "  latent a ~ uniform(0, w);\n"
+                                   "  observed y ~ normal(a, 1);\n"
+                                   "}\n",
+                                   (DualOptions){.family = FAMILY_ADAVI, .no_exact = no_exact});
+        if (!CHECK(c, "the model does not compile")) return;
+        Run *run = start(c);
+        CHECK(isfinite(run_output(run, c->dual->step, "loss")->data[0]), "the loss is not finite");
+        compiled_free(c);
+    }
+}
+
 int main(void) {
     RUN(growth_is_exact_given_the_scales);
     RUN(so_it_is_where_effects_are_correlated);
@@ -306,5 +323,6 @@ int main(void) {
     RUN(the_encoder_has_cross_products);
     RUN(designs_are_simulated);
     RUN(training_takes_those_given);
+    RUN(ends_may_be_covariates);
     return check_done();
 }
