@@ -40,7 +40,9 @@ static bool is_here(const Var *var, const Plate *plate) {
 
 /* ---- which covariates are crossed with what is observed ---- */
 
-enum { MAX_CROSSED = 8 }; /* numbers: there are as many squares of them */
+/* Numbers of covariates, whose products with each other are squares as many; and products in all.
+ */
+enum { MAX_CROSSED = 8, MAX_PRODUCTS = 64 };
 
 /* 0: the data set; j: its j-th plate from outside. */
 static int level_of(const Plate *plate) {
@@ -54,18 +56,22 @@ static bool is_crossed(const Var *var, const Var *observed, int level) {
            plate_within(observed->type.plate, var->type.plate);
 }
 
+static int64_t n_products(const Var *observed, int64_t n) {
+    int64_t own = repeats_location(observed) ? 1 : event_size(&observed->type);
+    return n * own + n * (n + 1) / 2;
+}
+
 /* How many numbers of covariates; 0: none, or too many. */
 static int64_t crossed(const Build *b, const Var *observed, int level) {
     int64_t n = 0;
     for (int i = 0; i < b->model->vars.n; i++)
         if (is_crossed(b->model->vars.data[i], observed, level))
             n += event_size(&b->model->vars.data[i]->type);
-    return n <= MAX_CROSSED ? n : 0;
+    return n <= MAX_CROSSED && n_products(observed, n) <= MAX_PRODUCTS ? n : 0;
 }
 
 static AxisId cross_axis(Build *b, const Var *observed, int64_t n) {
-    int64_t own = repeats_location(observed) ? 1 : event_size(&observed->type);
-    return named_axis(b, "cross", n * own + n * (n + 1) / 2);
+    return named_axis(b, "cross", n_products(observed, n));
 }
 
 static AxisId side_by_side(Build *b, const Plate *plate, int64_t (*size)(const Var *var)) {
@@ -117,9 +123,9 @@ static void add_block(Build *b, Blocks *into, const Row *row, const char *what,
 
 /* ---- what is said of one ---- */
 
-typedef struct Rows3 {
+typedef struct Features {
     Row own, centre, scale;
-} Rows3;
+} Features;
 
 static void add_one_hot(Build *b, Row *row, const Var *var, IrValue v) {
     AxisId axis = kinds(b, var);
@@ -153,7 +159,7 @@ static Val whole(Build *b, const Var *var, const char *what, IrValue v, IrValue 
 }
 
 /* Its centre and scale in the data set; in these units it is a feature of its plate. */
-static void add_in_units(Build *b, Encoding *enc, Rows3 *rows, const Var *var, const Val *val,
+static void add_in_units(Build *b, Encoding *enc, Features *rows, const Var *var, const Val *val,
                          IrValue floor) {
     IrProgram *p = b->p;
     AxisId over[IR_MAX_AXES];
@@ -176,7 +182,7 @@ static void add_log(Build *b, Row *row, const Var *var, Val val, const AxisId *e
     add_entries(b, row, val);
 }
 
-static void add_covariate(Build *b, Encoding *enc, Rows3 *rows, const Var *var) {
+static void add_covariate(Build *b, Encoding *enc, Features *rows, const Var *var) {
     Val val = b->value[var->index];
     AxisId events[MAX_DIMS];
     int n = event_axes(b, &val, events);
@@ -198,7 +204,8 @@ void encode_covariates(Build *b, Encoding *enc) {
     for (int i = -1; i < b->model->plates.n; i++) {
         const Plate *plate = i < 0 ? NULL : b->model->plates.data[i];
         AxisId units = side_by_side(b, plate, unit_size);
-        Rows3 rows = {{.axis = side_by_side(b, plate, own_size)}, {.axis = units}, {.axis = units}};
+        Features rows = {
+            {.axis = side_by_side(b, plate, own_size)}, {.axis = units}, {.axis = units}};
         for (int k = 0; k < b->model->vars.n; k++)
             if (is_here(b->model->vars.data[k], plate))
                 add_covariate(b, enc, &rows, b->model->vars.data[k]);
@@ -273,19 +280,19 @@ void add_cross_products(Build *b, Encoding *enc, const Moments *m, Val normal) {
         const int64_t n = crossed(b, m->observed, level);
         IrValue w[MAX_CROSSED];
         Val products[MAX_CROSSED * (MAX_CROSSED + 3) / 2];
-        int64_t n_products = 0;
+        int64_t n_here = 0;
         if (!n) continue;
         covariate_deviations(b, enc, m, level, w);
         IrValue y = deviation(b, m, normal.v, last, level);
         for (int64_t i = 0; i < n; i++) {
-            Val *product = &products[n_products++];
+            Val *product = &products[n_here++];
             *product = normal;
             product->v = cross(b, m, level, y, w[i]);
         }
         for (int64_t i = 0; i < n; i++)
             for (int64_t k = 0; k <= i; k++)
-                products[n_products++] = (Val){.v = cross(b, m, level, w[i], w[k])};
+                products[n_here++] = (Val){.v = cross(b, m, level, w[i], w[k])};
         for (int at = level - 1; at >= 0; at--)
-            add_products(b, enc, m, level, at, products, n_products);
+            add_products(b, enc, m, level, at, products, n_here);
     }
 }
