@@ -108,7 +108,8 @@ declaration:
                                       $$->value = $6; }
 |   OBSERVED '(' names ')' '~' call { $$ = node(parser, AST_OBSERVED, @$); LIST(&$$->args) = LIST($3); $$->value = $6; }
 |   GIVEN IDENT opt_dims '~' call   { $$ = named(parser, AST_GIVEN, @$, $2); LIST(&$$->dims) = LIST($3); $$->value = $5; }
-|   GIVEN IDENT opt_dims '=' expr   { $$ = named(parser, AST_GIVEN, @$, $2); LIST(&$$->dims) = LIST($3); $$->value = $5; }
+|   GIVEN IDENT opt_dims '=' expr   { $$ = named(parser, AST_GIVEN, @$, $2); LIST(&$$->dims) = LIST($3);
+                                      ast_list(parser, &$$->args, $5); }
 |   LET IDENT '=' expr              { $$ = named(parser, AST_LET, @$, $2); $$->value = $4; }
 |   QUANTITY IDENT '=' expr         { $$ = named(parser, AST_QUANTITY, @$, $2); $$->value = $4; }
 |   FN IDENT '(' opt_params ')' '=' expr

@@ -31,6 +31,8 @@
  *   latent NAME plates P1 P2 ... dims K1 ...   in model order; also `observed`, `quantity` and
  *                                              `context` (which has no plates, and
  *                                              may end with the word `positive`)
+ *   given NAME plates P1 P2 ... dims K1 ... [values K] [positive]
+ *                                              a covariate; with the values 0 .. K - 1 alone
  *   discrete NAME plates P1 P2 ... dims K      a latent with the values 0 .. K - 1, summed out
  *   weight NAME dims ... init constant|uniform|normal SCALE
  *   setting sets|draws N                       defaults of `train`
@@ -48,14 +50,16 @@
  *
  * Programs of a model (dual/programs.c builds them), their inputs and their outputs:
  *
- *   simulate    hypers; "set:NAME" and "set:NAME:on" of contexts (0: drawn); random
- *               latents, contexts, observed [data, plates, dims], discrete ones [data, plates]
- *   prepare     hypers; random
+ *   simulate    hypers; "set:NAME" and "set:NAME:on" of contexts (0: drawn); "index:PLATE"
+ *               [plate], 0, 1, ... along it; random
+ *               latents, contexts, observed, given [data, plates, dims], discrete ones [data,
+ *               plates]
+ *   prepare     hypers, "index:PLATE"; random
  *               those, and what statistics are taken of
- *   step        weights, hypers, statistics, entropy_weight; random, and observed
- *               variables and contexts as random sources: simulated unless given
+ *   step        weights, hypers, statistics, entropy_weight, "index:PLATE"; random, and observed
+ *               variables, covariates and contexts as random sources: simulated unless given
  *               loss (reduced), set_loss [data], grad:W per weight (reduced)
- *   posterior   weights, hypers, statistics, data (contexts included); random
+ *   posterior   weights, hypers, statistics, data (contexts and covariates included); random
  *               latents, quantities [data, draw, ...]; of discrete ones the probabilities of
  *               their values, given the draw [data, draw, plates, K]; log_q, log_prior,
  *               log_likelihood [data, draw]; "local:PLATE" [data, draw, plate] (dual.md);

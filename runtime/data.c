@@ -33,28 +33,44 @@ void rt_element_name(const RtVar *v, const int64_t *sizes, int64_t flat, RtBytes
     if (brackets < n) rt_bytes_printf(out, " = %lld", (long long)index[n - 1]);
 }
 
-/* Every number finite; otherwise an error that names the first one that is not. */
-static bool check_finite(const RtModel *m, const RtVar *v, const char *file, const RtData *d,
-                         RtError *error) {
+/* The first number that is not finite, or of a covariate not allowed, is an error. */
+static bool check_numbers(const RtModel *m, const RtVar *v, const char *file, const RtData *d,
+                          RtError *error) {
     int64_t size = rt_var_size(v, d->sizes);
     const double *values = d->values[v - m->vars];
     for (int64_t i = 0; i < size * d->n_sets; i++) {
-        if (isfinite(values[i])) continue;
+        char why[100];
+        if (isfinite(values[i]) && rt_given_allowed(v, values[i], why)) continue;
         RtBytes name = {0};
         rt_element_name(v, d->sizes, i % size, &name);
         if (d->n_sets > 1) rt_bytes_printf(&name, " of data set %lld", (long long)(i / size));
-        rt_error(error, "%s: %s is %s: this program needs a finite number in every cell", file,
-                 name.data, isnan(values[i]) ? "NaN (missing)" : "infinite");
+        if (isfinite(values[i]))
+            rt_error(error, "%s: %s is %g\n  expected  %s", file, name.data, values[i], why);
+        else
+            rt_error(error, "%s: %s is %s: this program needs a finite number in every cell", file,
+                     name.data, isnan(values[i]) ? "NaN (missing)" : "infinite");
         rt_bytes_free(&name);
         return false;
     }
     return true;
 }
 
-static RtVar *next_observed(const RtModel *m, int *at) {
-    while (*at < m->n_vars)
-        if (m->vars[(*at)++].kind == RT_OBSERVED) return &m->vars[*at - 1];
+const RtVar *rt_next_data(const RtModel *m, int *at) {
+    while (*at < 2 * m->n_vars) {
+        const RtVar *v = &m->vars[*at % m->n_vars];
+        if (v->kind == ((*at)++ < m->n_vars ? RT_OBSERVED : RT_GIVEN)) return v;
+    }
     return NULL;
+}
+
+bool rt_given_allowed(const RtVar *v, double x, char why[100]) {
+    if (v->n_kinds && (x < 0 || x >= (double)v->n_kinds || x != floor(x)))
+        snprintf(why, 100, "a whole number from 0 to %lld", (long long)v->n_kinds - 1);
+    else if (v->positive && !(x > 0))
+        snprintf(why, 100, "a number above 0");
+    else
+        return true;
+    return false;
 }
 
 static void start(RtMem *mem, const RtModel *m, const RtDataOptions *options, RtData *out) {
@@ -63,12 +79,12 @@ static void start(RtMem *mem, const RtModel *m, const RtDataOptions *options, Rt
     out->values = rt_alloc(mem, m->n_vars, sizeof *out->values);
 }
 
-/* ---- .bin: float32, one observed variable after the other ---- */
+/* ---- .bin: float32, one variable after the other ---- */
 
 static int64_t numbers_per_set(const RtModel *m, const int64_t *sizes) {
     int64_t total = 0;
     const RtVar *v;
-    for (int at = 0; (v = next_observed(m, &at));) {
+    for (int at = 0; (v = rt_next_data(m, &at));) {
         int64_t n = rt_var_size(v, sizes);
         if (n < 0) return -1;
         total += n;
@@ -76,11 +92,11 @@ static int64_t numbers_per_set(const RtModel *m, const int64_t *sizes) {
     return total;
 }
 
-/* The outermost plate that --size left free and that something observed depends on, or -1. */
+/* The outermost plate that --size left free and that something in the file depends on, or -1. */
 static int free_plate(const RtModel *m, const RtDataOptions *options) {
     int best = -1;
     const RtVar *v;
-    for (int at = 0; (v = next_observed(m, &at));)
+    for (int at = 0; (v = rt_next_data(m, &at));)
         for (int i = 0; i < v->n_plates; i++) {
             int p = v->plates[i];
             if (options->given[p]) continue;
@@ -99,7 +115,7 @@ static bool wrong_length(const RtModel *m, const char *name, const RtBytes *byte
     memcpy(sizes, options->sizes, sizeof sizes);
     rt_bytes_printf(&text, "%s: %zu bytes do not fit this model\n  expected  ", name, bytes->n);
     const RtVar *v;
-    for (int at = 0; (v = next_observed(m, &at));) {
+    for (int at = 0; (v = rt_next_data(m, &at));) {
         if (shown++) rt_bytes_printf(&text, " then ");
         rt_shape_text(m, v, sizes, &text);
     }
@@ -132,7 +148,7 @@ static bool wrong_length(const RtModel *m, const char *name, const RtBytes *byte
 static bool sizes_known(const RtModel *m, const char *name, const RtDataOptions *options,
                         int solved, RtError *error) {
     const RtVar *v;
-    for (int at = 0; (v = next_observed(m, &at));)
+    for (int at = 0; (v = rt_next_data(m, &at));)
         for (int i = 0; i < v->n_plates; i++) {
             int p = v->plates[i];
             if (p == solved || options->given[p] || !options->ranged[p]) continue;
@@ -178,7 +194,7 @@ bool rt_data_bin(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
     }
     int64_t before = 0;
     const RtVar *v;
-    for (int at = 0; (v = next_observed(m, &at));) {
+    for (int at = 0; (v = rt_next_data(m, &at));) {
         int64_t size = rt_var_size(v, out->sizes);
         double *to = rt_alloc(mem, out->n_sets * size, sizeof *to);
         for (int64_t s = 0; s < out->n_sets; s++)
@@ -186,7 +202,7 @@ bool rt_data_bin(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
                 to[s * size + i] = float_at(bytes, s * per_set + before + i);
         out->values[v - m->vars] = to;
         before += size;
-        if (!check_finite(m, v, name, out, error)) return false;
+        if (!check_numbers(m, v, name, out, error)) return false;
     }
     return true;
 }
@@ -275,7 +291,7 @@ static bool read_contexts(RtMem *mem, const RtModel *m, const char *name, const 
             for (int64_t e = 0; e < out->n_sets * v->event; e++)
                 out->values[i][e] = a.values[e % v->event];
         }
-        if (!check_finite(m, v, name, out, error)) return false;
+        if (!check_numbers(m, v, name, out, error)) return false;
     }
     return true;
 }
@@ -294,19 +310,20 @@ static bool missing_array(const RtVar *v, const char *name, const RtZipFile *fil
 bool rt_data_npz(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes,
                  const RtDataOptions *options, RtData *out, RtError *error) {
     start(mem, m, options, out);
-    int n = 1, observed = 0;
+    int n = 1, wanted = 0;
     RtZipFile single = {.bytes = (const unsigned char *)bytes->data, .n = bytes->n},
               *files = &single;
     bool lone = bytes->n > 6 && !memcmp(bytes->data, "\x93NUMPY", 6);
     bool fixed[RT_MAX_PLATES];
     memcpy(fixed, options->given, sizeof fixed);
     const RtVar *v;
-    for (int at = 0; next_observed(m, &at);) observed++;
-    if (lone && observed != 1)
-        return rt_error(error, "%s: one array, but the model observes %d variables: use .npz", name,
-                        observed);
+    for (int at = 0; rt_next_data(m, &at);) wanted++;
+    if (lone && wanted != 1)
+        return rt_error(error,
+                        "%s: one array, but a data set of this model has %d variables: use .npz",
+                        name, wanted);
     if (!lone && !rt_zip_read(mem, name, bytes, &files, &n, error)) return false;
-    for (int at = 0, first = 1; (v = next_observed(m, &at)); first = 0) {
+    for (int at = 0, first = 1; (v = rt_next_data(m, &at)); first = 0) {
         int k = lone ? 0 : find_array(v, files, n);
         if (k < 0) return missing_array(v, name, files, n, error);
         RtArray a;
@@ -315,8 +332,8 @@ bool rt_data_npz(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
             return false;
         out->values[v - m->vars] = a.values;
     }
-    for (int at = 0; (v = next_observed(m, &at));)
-        if (!check_finite(m, v, name, out, error)) return false;
+    for (int at = 0; (v = rt_next_data(m, &at));)
+        if (!check_numbers(m, v, name, out, error)) return false;
     return lone || read_contexts(mem, m, name, files, n, out, error);
 }
 

@@ -1,9 +1,9 @@
 /* data.h -- data sets in memory, and the files they come from and go to.
  *
- * All readers give the same: plate sizes, and per observed variable (and context, where the file
- * has it) one array [set, plates, dims] in double. They check everything that a program may rely on
- * (finite numbers, consistent sizes) and say what is wrong, where, and what would be right. No
- * reader trusts a length, an offset or a shape that it found in a file. */
+ * All readers give the same: plate sizes, and per observed variable and covariate (and context,
+ * where the file has it) one array [set, plates, dims] in double. They check everything that a
+ * program may rely on (finite numbers, consistent sizes) and say what is wrong, where, and what
+ * would be right. No reader trusts a length, an offset or a shape that it found in a file. */
 #ifndef ADAVIC_DATA_H
 #define ADAVIC_DATA_H
 
@@ -12,10 +12,12 @@
 typedef struct RtData {
     int64_t n_sets;
     int64_t sizes[RT_MAX_PLATES]; /* by plate of the model */
-    double **values; /* by variable of the model: [set, plates, dims]; NULL unless observed, or a
-                        context that the file holds */
+    double **values; /* by variable of the model: [set, plates, dims]; NULL unless observed, given,
+                        or a context that the file holds */
     char **labels[RT_MAX_PLATES]; /* of a CSV's keys, by flat instance (row-major over the plate's
                                      path); or NULL */
+    char ***kinds; /* by variable, NULL: no labels. Of a covariate of n_kinds categories that a CSV
+                      names by text: their labels, as far as there are any; or NULL */
 } RtData;
 
 typedef struct RtDataOptions {
@@ -36,6 +38,11 @@ bool rt_data_npz(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
                  const RtDataOptions *options, RtData *out, RtError *error);
 bool rt_data_csv(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes,
                  const RtDataOptions *options, RtData *out, RtError *error);
+/* The variables of a data file, in its order: what is observed, then what is given. The next one
+ * from *at (first 0) on; NULL after the last. */
+const RtVar *rt_next_data(const RtModel *m, int *at);
+/* Is a value of this covariate what the model can take? False with the reason. */
+bool rt_given_allowed(const RtVar *v, double x, char why[100]);
 /* "x: 3 x 50 x 2 (group, obs, dims)" and the like, for messages. */
 void rt_shape_text(const RtModel *m, const RtVar *v, const int64_t *sizes, RtBytes *out);
 /* "x[2, 0, 1]": plates first, then event. */

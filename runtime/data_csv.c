@@ -1,5 +1,5 @@
 /* data_csv.c -- long tables: a row per instance of the innermost plate, a column per observed
- * variable, a key column per plate.
+ * variable and covariate, a key column per plate.
  *
  *     batch,cask,assay,strength       plate batch(10) { plate cask(3) { plate assay(2) {
  *     A,a,1,62.8                          observed strength ~ ...; } } }
@@ -218,7 +218,8 @@ static bool value_columns(const Reader *r, const RtVar *v, int *columns) {
         bool ok = columns[e] >= 0 ||
                   missing_column(r, brackets.data,
                                  v->n_dims ? "a column per component: x[0], x[1] or x.1, x.2"
-                                           : "a column per observed variable");
+                                 : v->kind == RT_GIVEN ? "a column per covariate of the model"
+                                                       : "a column per observed variable");
         rt_bytes_free(&brackets);
         rt_bytes_free(&dots);
         if (!ok) return false;
@@ -226,17 +227,17 @@ static bool value_columns(const Reader *r, const RtVar *v, int *columns) {
     return true;
 }
 
-/* The plates that the observed variables stand in: one path, outermost first. */
+/* The plates that the variables of the file stand in: one path, outermost first. */
 static bool find_levels(Reader *r) {
     const RtVar *deepest = NULL;
     for (int i = 0; i < r->m->n_vars; i++) {
         const RtVar *v = &r->m->vars[i];
-        if (v->kind == RT_OBSERVED && (!deepest || v->n_plates > deepest->n_plates)) deepest = v;
+        if (rt_is_data(v) && (!deepest || v->n_plates > deepest->n_plates)) deepest = v;
     }
     if (!deepest) return rt_error(r->error, "the model observes nothing");
     for (int i = 0; i < r->m->n_vars; i++) {
         const RtVar *v = &r->m->vars[i];
-        if (v->kind != RT_OBSERVED) continue;
+        if (!rt_is_data(v)) continue;
         for (int k = 0; k < v->n_plates; k++)
             if (v->plates[k] != deepest->plates[k])
                 return rt_error(
@@ -433,7 +434,66 @@ static bool read_value(const Reader *r, const RtVar *v, int64_t row, int column,
             r->error,
             "%s:%lld:%d: a value of %s is infinite\n  expected  a finite number\n  found     %.*s",
             r->t.name, line, column + 1, v->name, shown, c->text);
-    return true;
+    char why[100];
+    if (rt_given_allowed(v, *out, why)) return true;
+    return rt_error(r->error, "%s:%lld:%d: %s is out of range\n  expected  %s\n  found     %.*s",
+                    r->t.name, line, column + 1, v->name, why, shown, c->text);
+}
+
+/* ---- categories by text ---- */
+
+static bool is_text(const Cell *c) {
+    double x;
+    return !is_missing(c) && !rt_parse_number(c->text, c->n, &x);
+}
+
+/* Labels, if some cell of a category is text: then all of them are, and the first to appear in the
+ * file is category 0. */
+static char **find_kinds(const Reader *r, const RtVar *v, int column) {
+    bool text = false;
+    for (int64_t row = 0; v->n_kinds && !text && row < r->t.n_rows; row++)
+        text = is_text(&r->t.cells[row * r->t.n_columns + column]);
+    return text ? rt_alloc(r->t.mem, v->n_kinds, sizeof(char *)) : NULL;
+}
+
+static bool too_many_kinds(const Reader *r, const RtVar *v, int64_t row, int column,
+                           char *const *kinds) {
+    const Cell *c = &r->t.cells[row * r->t.n_columns + column];
+    RtBytes have = {0};
+    for (int64_t k = 0; k < v->n_kinds; k++)
+        rt_bytes_printf(&have, "%s%.40s", k ? ", " : "", kinds[k]);
+    rt_error(r->error,
+             "%s:%lld:%d: one category of %s too many\n  expected  %lld, and there are %.400s\n  "
+             "found     %.*s",
+             r->t.name, (long long)r->t.line[row], column + 1, v->name, (long long)v->n_kinds,
+             have.data, c->n > 40 ? 40 : (int)c->n, c->text);
+    rt_bytes_free(&have);
+    return false;
+}
+
+static bool read_kind(const Reader *r, const RtVar *v, int64_t row, int column, char **kinds,
+                      double *out) {
+    const Cell *c = &r->t.cells[row * r->t.n_columns + column];
+    if (is_missing(c)) return read_value(r, v, row, column, out); /* which says so */
+    for (int64_t k = 0; k < v->n_kinds; k++) {
+        if (!kinds[k]) kinds[k] = rt_copy_text(r->t.mem, c->text, c->n);
+        *out = (double)k;
+        if (strlen(kinds[k]) == c->n && !memcmp(kinds[k], c->text, c->n)) return true;
+    }
+    return too_many_kinds(r, v, row, column, kinds);
+}
+
+static bool changes(const Reader *r, const RtVar *v, int64_t row, int64_t before, int column) {
+    const Cell *old = &r->t.cells[before * r->t.n_columns + column];
+    const Cell *now = &r->t.cells[row * r->t.n_columns + column];
+    const char *within =
+        v->n_plates ? r->m->plates[v->plates[v->n_plates - 1]].name : "the data set";
+    return rt_error(r->error,
+                    "%s:%lld:%d: %s changes within an instance of %s\n  expected  %.*s, as in row "
+                    "%lld\n  found     %.*s",
+                    r->t.name, (long long)r->t.line[row], column + 1, v->name, within,
+                    old->n > 40 ? 40 : (int)old->n, old->text, (long long)r->t.line[before],
+                    now->n > 40 ? 40 : (int)now->n, now->text);
 }
 
 static bool read_variable(Reader *r, const RtVar *v) {
@@ -442,21 +502,17 @@ static bool read_variable(Reader *r, const RtVar *v) {
     int64_t instances = rt_var_size(v, r->out->sizes) / v->event;
     int64_t *seen = rt_alloc(r->t.mem, instances, sizeof *seen); /* row + 1 that gave the value */
     double *values = rt_alloc(r->t.mem, instances * v->event, sizeof *values);
+    char **kinds = r->out->kinds[v - r->m->vars] = find_kinds(r, v, columns[0]);
     for (int64_t row = 0; row < r->t.n_rows; row++) {
         int level = v->n_plates - 1;
         int64_t at = level < 0 ? 0 : flat_position(r, level, r->levels[level].of_row[row]);
         for (int64_t e = 0; e < v->event; e++) {
             double x;
-            if (!read_value(r, v, row, columns[e], &x)) return false;
+            if (kinds ? !read_kind(r, v, row, columns[e], kinds, &x)
+                      : !read_value(r, v, row, columns[e], &x))
+                return false;
             double *to = &values[at * v->event + e];
-            if (seen[at] && *to != x)
-                return rt_error(
-                    r->error,
-                    "%s:%lld:%d: %s changes within an instance of %s\n  expected  %.10g, as in row "
-                    "%lld\n  found     %.10g",
-                    r->t.name, (long long)r->t.line[row], columns[e] + 1, v->name,
-                    level < 0 ? "the data set" : r->m->plates[v->plates[level]].name, *to,
-                    (long long)r->t.line[seen[at] - 1], x);
+            if (seen[at] && *to != x) return changes(r, v, row, seen[at] - 1, columns[e]);
             *to = x;
         }
         if (!seen[at]) seen[at] = row + 1;
@@ -485,11 +541,12 @@ bool rt_data_csv(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
     *out = (RtData){.n_sets = 1};
     memcpy(out->sizes, options->sizes, sizeof out->sizes);
     out->values = rt_alloc(mem, m->n_vars, sizeof *out->values);
+    out->kinds = rt_alloc(mem, m->n_vars, sizeof *out->kinds);
     if (!read_table(&r.t, bytes, error) || !find_levels(&r) || !place_rows(&r) || !take_sizes(&r))
         return false;
     keep_labels(&r);
     for (int i = 0; i < m->n_vars; i++)
-        if ((m->vars[i].kind == RT_OBSERVED ||
+        if ((rt_is_data(&m->vars[i]) ||
              (m->vars[i].kind == RT_CONTEXT && has_context(&r, &m->vars[i]))) &&
             !read_variable(&r, &m->vars[i]))
             return false;

@@ -109,16 +109,19 @@ static void print_files(Manual *m) {
         "threads.");
     manual_item(m, 0, "DATA.csv",
                 "A header, then a row per instance of the innermost plate. A column per observed "
-                "variable, of its name (`x[0]`, `x[1]` or `x.1`, `x.2` for vectors), and a key "
+                "variable and covariate, of its name (`x[0]`, `x[1]` or `x.1`, `x.2` for vectors), "
+                "and a key "
                 "column per plate, "
                 "of its name; the innermost key may be absent. A context is a column of one value. "
-                "Rows in any order; every group has the same number of rows.");
+                "A covariate that is a category is a number, or text: labels are numbered as they "
+                "first appear. Rows in any order; every group has the same number of rows.");
     manual_item(m, 0, "DATA.npz, DATA.npy",
                 "Arrays by variable name, plates outermost to innermost, then the event. One extra "
                 "leading axis is several data sets.");
     manual_item(
         m, 0, "DATA.bin",
-        "float32 numbers, little-endian, without a header, in the same order; the outermost "
+        "float32 numbers, little-endian, without a header, in the same order, first of what is "
+        "observed, then of covariates, as the model declares them; the outermost "
         "plate's size follows from the length.");
 }
 

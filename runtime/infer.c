@@ -124,6 +124,39 @@ static void json_refined(Infer *f) {
     rt_bytes_printf(&f->json, "}");
 }
 
+/* The labels of category `kind` of covariate i; NULL: it has none. */
+static const char *kind_label(const Infer *f, int i, int64_t kind) {
+    char **kinds = f->p.data.kinds ? f->p.data.kinds[i] : NULL;
+    return kinds && kind < f->p.s->model->vars[i].n_kinds ? kinds[kind] : NULL;
+}
+
+/* What the labels of a file stand for as positions of an event: {"arm": ["placebo", "drug"]}. */
+static void json_categories(Infer *f) {
+    const RtModel *m = f->p.s->model;
+    bool any = false;
+    for (int i = 0; i < m->n_vars; i++) {
+        const char *label = kind_label(f, i, 0);
+        if (!label) continue;
+        rt_bytes_printf(&f->json, "%s\"%s\": [", any ? ", " : ", \"categories\": {",
+                        m->vars[i].name);
+        for (int64_t k = 0; label; label = kind_label(f, i, ++k)) {
+            if (k) rt_bytes_printf(&f->json, ", ");
+            rt_json_string(&f->json, label);
+        }
+        rt_bytes_printf(&f->json, "]");
+        any = true;
+    }
+    if (any) rt_bytes_printf(&f->json, "}");
+}
+
+static void show_categories(const Infer *f) {
+    const RtModel *m = f->p.s->model;
+    for (int i = 0; i < m->n_vars; i++)
+        for (int64_t k = 0; kind_label(f, i, k); k++)
+            printf("%s%s%" PRId64 " is %s%s", k ? "" : m->vars[i].name, k ? ", " : ": ", k,
+                   kind_label(f, i, k), kind_label(f, i, k + 1) ? "" : "\n");
+}
+
 static void json_set(Infer *f, int64_t set, const RtElbo *e) {
     rt_bytes_printf(&f->json, "{");
     json_field(&f->json, "khat", e->khat);
@@ -145,6 +178,7 @@ static void json_set(Infer *f, int64_t set, const RtElbo *e) {
         json_kind(f, more[i].kind, set);
         rt_bytes_printf(&f->json, "}");
     }
+    json_categories(f);
     rt_bytes_printf(&f->json, "}");
 }
 
@@ -233,6 +267,7 @@ static void show_set(Infer *f, int64_t first, int64_t set, const RtElbo *e) {
            "mean", "sd", "mcse", "5%", "50%", "95%", "ess", off);
     for (int i = 0; i < m->n_vars; i++)
         if (f->p.draws[i]) show_variable(f, i, set, width);
+    show_categories(f);
     if (f->p.refine) show_refined(&f->p);
     if (f->rows)
         printf("reweighted to the posterior by Pareto-smoothed importance weights%s (ess %.0f of "

@@ -167,6 +167,8 @@ static void show_json(const RtSession *s, const RtCertificate *c, const char *pa
     rt_bytes_printf(&out, ", ");
     json_vars(&out, m, "observed", RT_OBSERVED);
     rt_bytes_printf(&out, ", ");
+    json_vars(&out, m, "given", RT_GIVEN);
+    rt_bytes_printf(&out, ", ");
     json_vars(&out, m, "contexts", RT_CONTEXT);
     rt_bytes_printf(&out, ", \"model\": ");
     rt_json_string(&out, m->name);

@@ -170,7 +170,9 @@ static void read_var(Parser *p, RtVarKind kind) {
         v.values = rt_alloc(p->mem, v.event, sizeof *v.values);
         for (int64_t i = 0; i < v.event && !p->failed; i++) v.values[i] = number(p);
     }
-    v.positive = kind == RT_CONTEXT && next_is(p, "positive");
+    if (kind == RT_GIVEN && next_is(p, "values") && (v.n_kinds = integer(p)) < 1)
+        fail(p, "a number of values");
+    v.positive = (kind == RT_CONTEXT || kind == RT_GIVEN) && next_is(p, "positive");
     m->vars[m->n_vars++] = v;
 }
 
@@ -334,6 +336,8 @@ static void read_line(Parser *p, RtProgram **open) {
         read_var(p, RT_OBSERVED);
     else if (next_is(p, "context"))
         read_var(p, RT_CONTEXT);
+    else if (next_is(p, "given"))
+        read_var(p, RT_GIVEN);
     else if (next_is(p, "quantity"))
         read_var(p, RT_QUANTITY);
     else if (next_is(p, "discrete"))

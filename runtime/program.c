@@ -136,6 +136,19 @@ static void place_sums(RtCall *c) {
     c->sums = rt_alloc(c->mem, c->n_sums, sizeof *c->sums);
 }
 
+/* "index:PLATE": 0, 1, ... as far as there is room; smaller plates read the beginning. */
+static void bind_indices(RtCall *c) {
+    static const char prefix[] = "index:";
+    for (int i = 0; i < c->program->n_inputs; i++) {
+        const RtTensor *t = &c->program->inputs[i];
+        if (strncmp(t->name, prefix, sizeof prefix - 1) || t->n_axes != 1) continue;
+        int64_t n = c->total[t->axes[0]];
+        void *numbers = rt_alloc(c->mem, n, c->model->real);
+        for (int64_t k = 0; k < n; k++) rt_real_set(c->model, numbers, k, (double)k);
+        c->in[i].data = numbers;
+    }
+}
+
 RtCall *rt_call_new(RtMem *mem, const RtModel *m, const char *program, RtPool *pool,
                     const int64_t *sizes, int64_t n_data, int64_t n_draw) {
     RtCall *c = rt_alloc(mem, 1, sizeof *c);
@@ -151,6 +164,7 @@ RtCall *rt_call_new(RtMem *mem, const RtModel *m, const char *program, RtPool *p
     c->in = rt_alloc(mem, p->n_inputs, sizeof *c->in);
     c->out = rt_alloc(mem, p->n_outputs, sizeof *c->out);
     rt_call_resize(c, sizes);
+    bind_indices(c);
     place_sums(c);
     return c;
 }

@@ -32,21 +32,35 @@ typedef struct RtPlate {
 
 /* A discrete latent's dims are the number of its values: what is inferred are their probabilities.
  */
-typedef enum { RT_HYPER, RT_LATENT, RT_OBSERVED, RT_QUANTITY, RT_CONTEXT, RT_DISCRETE } RtVarKind;
+typedef enum {
+    RT_HYPER,
+    RT_LATENT,
+    RT_OBSERVED,
+    RT_QUANTITY,
+    RT_CONTEXT,
+    RT_DISCRETE,
+    RT_GIVEN /* a covariate */
+} RtVarKind;
 typedef struct RtVar {
     RtVarKind kind;
     const char *name;
     int n_plates, plates[RT_MAX_PLATES]; /* outermost first */
     int n_dims;
     int64_t dims[RT_MAX_DIMS];
-    int64_t event;  /* product of dims */
-    double *values; /* hyper */
-    bool positive;  /* context */
+    int64_t event;   /* product of dims */
+    double *values;  /* hyper */
+    bool positive;   /* context, given: numbers above 0 alone */
+    int64_t n_kinds; /* given: 0 .. n_kinds - 1 alone, where it is not 0 */
 } RtVar;
 
 /* Must its values be there before inference? */
 static inline bool rt_is_given(const RtVar *v) {
-    return v->kind == RT_OBSERVED || v->kind == RT_CONTEXT;
+    return v->kind == RT_OBSERVED || v->kind == RT_CONTEXT || v->kind == RT_GIVEN;
+}
+
+/* Is it part of every data file? (Contexts may come with it, or be stated.) */
+static inline bool rt_is_data(const RtVar *v) {
+    return v->kind == RT_OBSERVED || v->kind == RT_GIVEN;
 }
 
 /* Is it part of the answer of inference? */

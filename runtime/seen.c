@@ -14,6 +14,8 @@ static const char PREFIX[] = "seen:";
 /* Beyond a quantile by less than this share of the range is no news: one prior data set in a
  * thousand is. */
 static const double MARGIN = 0.1;
+/* Nor is rounding, where all training data are alike in a feature, as covariates by design are. */
+static const double ROUNDING = 1e-4;
 
 typedef struct Feature {
     const char *name;   /* "x.centre" */
@@ -84,7 +86,7 @@ void rt_seen_warn(RtSeen *seen, int64_t first, int64_t n, int64_t sets) {
             int64_t entry = k % f->low->size;
             double value = rt_real_get(seen->s->model, f->values, k);
             double low = f->low->values[entry], high = f->high->values[entry];
-            double margin = MARGIN * (high - low);
+            double margin = MARGIN * (high - low) + ROUNDING * (1 + fabs(low));
             if (value >= low - margin && value <= high + margin) continue;
             f->said = true;
             say(f, first + k / f->low->size, sets, entry, value);

@@ -75,13 +75,16 @@ static bool write_npz(const Simulated *r, const char *path, RtError *error) {
     return ok;
 }
 
-/* Per data set the whole array of each observed variable, float32; contexts are left to --set. */
+/* Per data set the whole array of each observed variable, then of each covariate, float32; contexts
+ * are left to --set. */
 static bool write_bin(const Simulated *r, const char *path, RtError *error) {
     const RtModel *m = r->s->model;
     RtBytes out = {0};
+    const RtVar *v;
     for (int64_t set = 0; set < r->count; set++)
-        for (int i = 0; i < m->n_vars; i++) {
-            if (m->vars[i].kind != RT_OBSERVED || !r->values[i]) continue;
+        for (int at = 0; (v = rt_next_data(m, &at));) {
+            const int64_t i = v - m->vars;
+            if (!r->values[i]) continue;
             int64_t n = r->bytes[i] / (int64_t)m->real;
             for (int64_t k = 0; k < n; k++) {
                 float x = (float)rt_real_get(m, r->values[i], set * n + k);

@@ -55,11 +55,9 @@ static void add_hyper(Text *out, const Var *var) {
 }
 
 static void add_var(Text *out, const Var *var) {
-    static const char *const kinds[] = {[VAR_LATENT] = "latent",
-                                        [VAR_OBSERVED] = "observed",
-                                        [VAR_QUANTITY] = "quantity",
-                                        [VAR_CONTEXT] = "context",
-                                        [VAR_SUMMED] = "discrete"};
+    static const char *const kinds[] = {
+        [VAR_LATENT] = "latent",   [VAR_OBSERVED] = "observed", [VAR_QUANTITY] = "quantity",
+        [VAR_CONTEXT] = "context", [VAR_SUMMED] = "discrete",   [VAR_GIVEN] = "given"};
     if (var->kind == VAR_HYPER) {
         add_hyper(out, var);
     } else if (var->kind != VAR_LET) {
@@ -69,8 +67,11 @@ static void add_var(Text *out, const Var *var) {
             add_dims(out, &var->n_values, 1);
         else
             add_dims(out, var->type.dims, var->type.n_dims);
-        bool positive = var->support.kind == SUPPORT_POSITIVE;
-        text_add(out, var->kind == VAR_CONTEXT && positive ? " positive\n" : "\n");
+        bool context = var->kind == VAR_CONTEXT;
+        bool positive = context ? var->support.kind == SUPPORT_POSITIVE : var->positive;
+        if (var->kind == VAR_GIVEN && var->n_values)
+            text_printf(out, " values %" PRId64, var->n_values);
+        text_add(out, positive ? " positive\n" : "\n");
     }
 }
 

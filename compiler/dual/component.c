@@ -165,13 +165,34 @@ bool component_of(const Build *b, const Var *z, Component *c) {
 
 /* ---- do means do? ---- */
 
+typedef struct Uneven {
+    const Plate *around;
+    bool found;
+} Uneven;
+
+static void find_uneven(void *user, Var *var) {
+    Uneven *uneven = user;
+    uneven->found |= var->kind == VAR_GIVEN && !plate_within(uneven->around, var->type.plate);
+}
+
+/* Do covariates make the factor's law another one, but for its location, in each of the instances
+ * that an instance of the targets holds? Their plain mean is not all that they say then. */
+static bool is_uneven(const Component *c, const Var *factor) {
+    Uneven uneven = {c->node[c->n - 1]->type.plate, false};
+    int at = location_param(factor->dist);
+    for (int i = 0; i < factor->dist->n_params; i++)
+        if (i != at) expr_visit_vars(factor->args[i], find_uneven, &uneven);
+    return uneven.found;
+}
+
 static bool is_identity(const Component *c, const Var *factor) {
     const Var *of = location_of(factor);
     int read = 0;
     for (int k = 0; k < c->n; k++)
         for (int i = 0; i < factor->dist->n_params; i++)
             read += expr_mentions(factor->args[i], c->node[k]);
-    return read == 1 && !factor->dist->n_dims && of && component_holds(c, of);
+    return read == 1 && !factor->dist->n_dims && of && component_holds(c, of) &&
+           !is_uneven(c, factor);
 }
 
 bool component_is_chain(const Component *c, const Build *b, const Encoding *enc) {

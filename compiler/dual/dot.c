@@ -101,6 +101,7 @@ static void clusters(Text *out, const Side *side, const Plate *around, int depth
 static void model_inside(Text *out, const Side *side, const Plate *plate, int depth) {
     static const char *const looks[] = {[VAR_HYPER] = "shape=plaintext",
                                         [VAR_CONTEXT] = "shape=plaintext",
+                                        [VAR_GIVEN] = "shape=box, style=filled, fillcolor=gray85",
                                         [VAR_LET] = "shape=box, style=rounded, color=gray60",
                                         [VAR_QUANTITY] = "shape=box, style=\"rounded,dashed\"",
                                         [VAR_LATENT] = "shape=ellipse",
@@ -176,10 +177,12 @@ static void dual_inside(Text *out, const Side *side, const Plate *plate, int dep
     const Model *model = dual->analysis->model;
     for (int i = 0; i < model->vars.n; i++) {
         const Var *var = model->vars.data[i];
-        bool observed = var->kind == VAR_OBSERVED;
-        if (var->type.plate == plate && (observed || var->kind == VAR_LATENT))
-            node(out, depth, "q:", var->name, var_label(out->arena, var, false),
-                 observed ? "shape=ellipse, style=filled, fillcolor=gray85" : "shape=ellipse");
+        static const char *const looks[VAR_GIVEN + 1] = {
+            [VAR_LATENT] = "shape=ellipse",
+            [VAR_OBSERVED] = "shape=ellipse, style=filled, fillcolor=gray85",
+            [VAR_GIVEN] = "shape=box, style=filled, fillcolor=gray85"};
+        if (var->type.plate == plate && looks[var->kind])
+            node(out, depth, "q:", var->name, var_label(out->arena, var, false), looks[var->kind]);
     }
     for (int i = 0; i < dual->encodings.n; i++) {
         const DualEncoding *e = &dual->encodings.data[i];
@@ -208,6 +211,13 @@ static bool reads_data(const DualEncoding *e, const char *name) {
     return false;
 }
 
+/* Those of one plate are one feature (covariate.c). */
+static bool reads_covariate(Arena *arena, const DualEncoding *e, const Var *var) {
+    const char *of = var->type.plate ? var->type.plate->name : "root";
+    return reads_feature(e, arena_printf(arena, "covariates.%s", of)) ||
+           reads_feature(e, arena_printf(arena, "covariates.centre.%s", of));
+}
+
 static void encoding_edges(Text *out, const Dual *dual, const DualEncoding *e) {
     const Model *model = dual->analysis->model;
     for (int i = 0; i < model->vars.n; i++) {
@@ -215,6 +225,8 @@ static void encoding_edges(Text *out, const Dual *dual, const DualEncoding *e) {
         if (var->kind == VAR_OBSERVED && reads_data(e, var->name))
             edge(out, "q:", var->name, "e:", name_of(e->plate),
                  reads_feature(e, var->name) ? "" : " [style=dotted]");
+        if (var->kind == VAR_GIVEN && reads_covariate(out->arena, e, var))
+            edge(out, "q:", var->name, "e:", name_of(e->plate), "");
     }
     if (!e->plate) return;
     edge(out, "e:", e->plate->name, "p:", e->plate->name, "");

@@ -17,6 +17,7 @@
  * moments do neither.
  */
 #include "dual/context.h"
+#include "dual/covariate.h"
 #include "dual/settings.h"
 
 #include <math.h>
@@ -43,6 +44,13 @@ static bool exact_path(const Build *b) {
     return !b->options.paper && !b->options.no_exact;
 }
 
+IrValue asinh_of(Build *b, IrValue v) {
+    IrProgram *p = b->p;
+    IrValue size = ir_abs(p, v);
+    IrValue root = ir_sqrt(p, ir_add(p, ir_square(p, v), number(b, 1)));
+    return ir_mul(p, ir_sign(p, v), ir_log(p, ir_add(p, size, root)));
+}
+
 IrValue standardise(Build *b, const char *name, IrValue v, IrValue floor, const AxisId *axes,
                     int n) {
     IrProgram *p = b->p;
@@ -52,13 +60,10 @@ IrValue standardise(Build *b, const char *name, IrValue v, IrValue floor, const 
     }
     IrValue median = stat_input(b, name, "median", axes, n);
     IrValue mad = ir_max(p, stat_input(b, name, "mad", axes, n), floor);
-    IrValue z = ir_div(p, ir_sub(p, v, median), mad);
-    IrValue size = ir_abs(p, z);
-    IrValue root = ir_sqrt(p, ir_add(p, ir_square(p, z), number(b, 1)));
-    return ir_mul(p, ir_sign(p, z), ir_log(p, ir_add(p, size, root)));
+    return asinh_of(b, ir_div(p, ir_sub(p, v, median), mad));
 }
 
-static IrValue mean_over(Build *b, IrValue v, const AxisId *axes, int n) {
+IrValue mean_over(Build *b, IrValue v, const AxisId *axes, int n) {
     for (int i = 0; i < n; i++)
         v = ir_mul(b->p, ir_sum(b->p, v, &axes[i], 1), ir_recip(b->p, ir_extent(b->p, axes[i])));
     return v;
@@ -276,9 +281,7 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
     }
 }
 
-/* A raw feature of the whole data set as an output of program posterior, for the runtime to compare
- * with what training saw (runtime/seen.c). */
-static void output_seen(Build *b, const char *tag, IrValue v, const AxisId *events, int n) {
+void output_seen(Build *b, const char *tag, IrValue v, const AxisId *events, int n) {
     AxisId axes[MAX_DIMS + 1] = {b->data};
     memcpy(axes + 1, events, sizeof *events * (size_t)n);
     ir_output(b->p, arena_printf(b->arena, "seen:%s", tag), along(b, v, axes, n + 1));
@@ -303,7 +306,7 @@ static void add_whole(Build *b, Encoding *enc, const Moments *m) {
 
 /* ------------------------------------------------------------------ the learned path */
 
-static bool holds_data(const Build *b, const Plate *plate) {
+bool holds_data(const Build *b, const Plate *plate) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (var->kind != VAR_OBSERVED) continue;
@@ -377,6 +380,7 @@ Encoding *encode(Build *b) {
     Encoding *enc = arena_new_of(b->arena, Encoding);
     enc->plate = arena_array(b->arena, Blocks, b->model->plates.n + 1);
     Blocks *raw = arena_array(b->arena, Blocks, b->model->plates.n + 1);
+    Val normal[MAX_OBSERVED];
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (var->kind != VAR_OBSERVED) continue;
@@ -389,6 +393,7 @@ Encoding *encode(Build *b) {
         int n_events = event_axes(b, &x, events);
         if (!b->options.paper) add_whole(b, enc, m);
         if (exact_path(b)) add_moments(b, enc, m, x);
+        normal[enc->n_observed - 1] = x;
         if (exact_path(b) && !b->preparing) add_components(b, enc, m, x.v);
         Block own = block_of(x.v, n_events, events, var->name);
         if (var->type.plate)
@@ -397,6 +402,12 @@ Encoding *encode(Build *b) {
             blocks_add(&enc->root, own);
     }
     context_features(b, &enc->context);
+    encode_covariates(b, enc);
+    for (int i = 0; i < enc->n_observed && exact_path(b); i++)
+        add_cross_products(b, enc, &enc->moments[i], normal[i]);
+    for (int i = 0; i < b->model->plates.n; i++)
+        for (int k = 0; k < enc->given[i].n && holds_data(b, b->model->plates.data[i]); k++)
+            blocks_add(&raw[i], enc->given[i].at[k]);
     if (b->preparing) return enc;
     for (int i = 0; i < enc->context.n; i++) blocks_add(&enc->root, enc->context.at[i]);
     pool_into(b, enc, NULL, raw);

@@ -110,6 +110,7 @@ static Blocks context_of(GuideState *g, const Template *t) {
     const Plate *plate = encoded_plate(g, t);
     Blocks blocks = plate ? g->enc->plate[plate->index] : g->enc->root;
     add_all(&blocks, &g->enc->context);
+    for (const Plate *q = t->plate; q; q = q->parent) add_all(&blocks, &g->enc->given[q->index]);
     if (b->options.paper) return blocks;
     add_all(&blocks, &g->enc->scale);
     /* A mean-field guide that is amortised also needs what the whole data set says. */
@@ -191,6 +192,8 @@ static IrValue tied(GuideState *g, const Template *t, Way way, IrValue u, IrValu
     Blocks in = around ? g->enc->plate[around->index] : g->enc->root;
     add_all(&in, &g->enc->scale);
     add_all(&in, &g->enc->context);
+    for (const Plate *q = t->plate->parent; q; q = q->parent)
+        add_all(&in, &g->enc->given[q->index]);
     IrValue c = dense(b, arena_printf(b->arena, "%s.tie", t->name), &in, t->size, 0);
     c = clipped(b, c, CLIP);
     IrValue share = ir_recip(p, ir_extent(p, axis)); /* log_det counts once per instance */
@@ -395,6 +398,17 @@ bool bounded_by_latents(const Var *var) {
     bool found = false;
     if (var->support.lo) expr_visit_vars(var->support.lo, find_latent, &found);
     if (var->support.hi) expr_visit_vars(var->support.hi, find_latent, &found);
+    return found;
+}
+
+static void find_varying(void *user, Var *var) {
+    if (var->kind != VAR_HYPER) *(bool *)user = true;
+}
+
+bool has_varying_ends(const Var *var) {
+    bool found = false;
+    if (var->support.lo) expr_visit_vars(var->support.lo, find_varying, &found);
+    if (var->support.hi) expr_visit_vars(var->support.hi, find_varying, &found);
     return found;
 }
 

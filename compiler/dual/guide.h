@@ -41,7 +41,9 @@ typedef struct Encoding {
     Blocks root;   /* what is known of the whole data set */
     Blocks *plate; /* by Plate.index: of an instance (n == 0: no data in it) */
     Blocks scale;  /* log rms of the observed variables: every flow needs the unit of its moments */
-    Blocks context; /* known inputs: every flow reads them */
+    Blocks context;    /* known inputs: every flow reads them, and covariates outside all plates */
+    Blocks *given;     /* by Plate.index: covariates that stand in it */
+    IrValue *in_units; /* by Var.index: a covariate in plates, in units of the data set */
 } Encoding;
 
 /* Are correlations of this observed variable's entries among its moments? On axis "pair.<n>". */

@@ -129,6 +129,7 @@ IrValue sum_up_to(Build *b, IrValue v, const Plate *plate, const Plate *outer);
 void add_local(Build *b, IrValue v, const Plate *plate);
 /* The latent's event flattened onto `flat` and back (row-major). */
 IrValue flatten(Build *b, Val val, AxisId flat);
+IrValue flatten_at(Build *b, Val val, AxisId flat, int64_t start); /* 0 elsewhere */
 Val unflatten(Build *b, IrValue v, AxisId flat, int64_t start, const Type *type);
 int64_t event_size(const Type *type);
 /* Statistic of prior draws of output `name` of program prepare (ROLE_STAT). */
@@ -139,6 +140,8 @@ IrValue lower_spread(Build *b, const Var *var);
 bool has_variance(const Var *var);
 /* flow.c: do the ends of its support depend on other latents? */
 bool bounded_by_latents(const Var *var);
+/* ... or on covariates and contexts: prior draws then lie between ends of their own. */
+bool has_varying_ends(const Var *var);
 /* Position of the location parameter: sample = parameter + f(other parameters). -1: none. */
 int location_param(const Distribution *dist);
 /* The latent that is `var`'s location through identities, of the same event shape; or one number

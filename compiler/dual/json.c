@@ -156,9 +156,9 @@ static void put_law(Json *j, const Var *var) {
 
 static void put_var(Json *j, const Model *model, const Var *var) {
     static const char *const kinds[] = {
-        [VAR_HYPER] = "hyper",  [VAR_LATENT] = "latent",     [VAR_OBSERVED] = "observed",
-        [VAR_LET] = "let",      [VAR_QUANTITY] = "quantity", [VAR_CONTEXT] = "context",
-        [VAR_SUMMED] = "summed"};
+        [VAR_HYPER] = "hyper",   [VAR_LATENT] = "latent",     [VAR_OBSERVED] = "observed",
+        [VAR_LET] = "let",       [VAR_QUANTITY] = "quantity", [VAR_CONTEXT] = "context",
+        [VAR_SUMMED] = "summed", [VAR_GIVEN] = "given"};
     static const char *const elems[] = {"real", "int", "bool"};
     int64_t n = 1;
     open_item(j, NULL, "{");
@@ -166,7 +166,7 @@ static void put_var(Json *j, const Model *model, const Var *var) {
     put_text(j, "kind", kinds[var->kind]);
     put_text(j, "element", elems[var->type.elem]);
     put_dims(j, "shape", var->type.dims, var->type.n_dims);
-    if (var->kind == VAR_SUMMED) put_int(j, "values", var->n_values);
+    if (var->n_values) put_int(j, "values", var->n_values);
     open_item(j, "plates", "[");
     put_plates_around(j, var->type.plate);
     close_item(j, "]");

@@ -8,6 +8,7 @@
  * told its moments.
  */
 #include "dual/autoregressive.h"
+#include "dual/covariate.h"
 #include "dual/plate.h"
 #include "dual/settings.h"
 #include "dual/total.h"
@@ -134,6 +135,7 @@ Build *build_start(Arena *arena, Dual *dual, const char *name) {
     for (int k = 0; k < MAX_DIMS; k++) declare_events(b, k);
     for (int i = 0; i < model->vars.n; i++)
         if (model->vars.data[i]->kind == VAR_SUMMED) summed_axis(b, model->vars.data[i]);
+    declare_covariates(b);
     b->value = arena_array(arena, Val, model->vars.n + 1);
     for (int i = 0; i < model->vars.n; i++) {
         const Var *var = model->vars.data[i];
@@ -296,6 +298,13 @@ static bool carries_medians(IrOpcode opcode) {
     return opcode == OP_EXP || opcode == OP_SOFTPLUS || opcode == OP_LOGISTIC || opcode == OP_TANH;
 }
 
+/* The number of each instance within its parent's: the runtime counts, since an axis has no extent
+ * here (runtime/abi.h). Covariates alone ask for it, where they are simulated. */
+static IrValue position_of(Build *b, const Plate *plate) {
+    return ir_input(b->p, arena_printf(b->arena, "index:%s", plate->name), ROLE_CONTROL,
+                    &b->plate[plate->index], 1);
+}
+
 static Val lower(Build *b, const Expr *e, const Env *env) {
     Val args[8];
     if (b->p->ops.n > MAX_LOWERED)
@@ -317,6 +326,8 @@ static Val lower(Build *b, const Expr *e, const Env *env) {
         return lower_random(b, e, env);
     case EXPR_OVER:
         return reduce_over(b, e->plate, e->reduce, lower(b, e->args[0], env));
+    case EXPR_POSITION:
+        return scalar(position_of(b, e->plate));
     case EXPR_SIZE:
         return scalar(ir_extent(b->p, b->plate[e->plate->index]));
     default:
@@ -584,11 +595,15 @@ static IrValue flatten_from(Build *b, IrValue v, const Val *val, int dim, AxisId
     return result;
 }
 
-IrValue flatten(Build *b, Val val, AxisId flat) {
+IrValue flatten_at(Build *b, Val val, AxisId flat, int64_t start) {
     IrProgram *p = b->p;
     IrValue v = spread_events(b, &val);
-    if (val.n_dims == 0) return ir_place(p, v, flat, 0);
-    return flatten_from(b, v, &val, 0, flat, 0);
+    if (val.n_dims == 0) return ir_place(p, v, flat, start);
+    return flatten_from(b, v, &val, 0, flat, start);
+}
+
+IrValue flatten(Build *b, Val val, AxisId flat) {
+    return flatten_at(b, val, flat, 0);
 }
 
 /* Entries of `flat` from `start` on, as the dimensions of `type` from `dim` on. */

@@ -1,7 +1,7 @@
 /* programs.c -- the programs of a compiled model (listed in runtime/abi.h), each built from the
  * model's own densities and samplers, the encoder and the guide.
  *
- *   simulate   prior draws of every latent and observed variable
+ *   simulate   prior draws of every latent and observed variable, and of covariates by their design
  *   prepare    simulate, and the raw features of which statistics are taken before training
  *   step       simulate data sets, encode them, draw from the guide, loss and its gradient in every
  *              weight; so do the other programs of objectives.c
@@ -15,7 +15,7 @@
 
 static bool is_random(const Var *var) {
     return var->kind == VAR_LATENT || var->kind == VAR_OBSERVED || var->kind == VAR_CONTEXT ||
-           var->kind == VAR_SUMMED;
+           var->kind == VAR_SUMMED || var->kind == VAR_GIVEN;
 }
 
 static void output_value(Build *b, const char *name, const Val *val, const Plate *plate,
@@ -26,11 +26,22 @@ static void output_value(Build *b, const char *name, const Val *val, const Plate
     ir_output(b->p, name, along(b, val->v, axes, n));
 }
 
+/* A covariate may have fixed numbers instead of a law. */
+static Val simulated(Build *b, const Var *var) {
+    if (var->dist) return lower_sample(b, var, BASE_DRAWS);
+    AxisId axes[IR_MAX_AXES];
+    Val val = val_of(lower_expr(b, var->value).v, &var->type);
+    int n = instance_axes(b, var->type.plate, false, axes);
+    n += event_axes(b, &val, axes + n);
+    val.v = along(b, val.v, axes, n);
+    return val;
+}
+
 void simulate_all(Build *b, bool settable) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (!is_random(var)) continue;
-        b->value[i] = lower_sample(b, var, BASE_DRAWS);
+        b->value[i] = simulated(b, var);
         if (settable && var->kind == VAR_CONTEXT) b->value[i] = given_or(b, var, b->value[i]);
     }
 }
@@ -40,7 +51,7 @@ void simulate_all(Build *b, bool settable) {
  * other latents set may lie beyond the prior's quantiles. */
 static bool is_simulated_within(const Build *b, const Var *var) {
     return var->kind == VAR_LATENT && !var->dist->n_dims && !b->options.paper &&
-           !bounded_by_latents(var) && !has_variance(var);
+           !has_varying_ends(var) && !has_variance(var);
 }
 
 /* The draw, between the .001 and .999 quantiles of prior draws. */
@@ -66,7 +77,7 @@ void simulate_for_training(Build *b) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (!is_random(var)) continue;
-        b->value[i] = lower_sample(b, var, BASE_DRAWS);
+        b->value[i] = simulated(b, var);
         if (is_simulated_within(b, var)) b->value[i] = within_quantiles(b, var, b->value[i]);
         if (var->kind != VAR_LATENT) b->value[i] = replaceable(b, var, b->value[i]);
     }
@@ -92,7 +103,7 @@ static void output_free(Build *b) {
 void forget_latents(Build *b) {
     for (int i = 0; i < b->model->vars.n; i++) {
         VarKind kind = b->model->vars.data[i]->kind;
-        if (kind != VAR_OBSERVED && kind != VAR_HYPER && kind != VAR_CONTEXT)
+        if (kind != VAR_OBSERVED && kind != VAR_HYPER && kind != VAR_CONTEXT && kind != VAR_GIVEN)
             b->value[i].v = IR_NONE;
     }
 }
@@ -234,6 +245,7 @@ static void build_posterior(Build *b) {
     for (int i = 0; i < b->model->plates.n; i++) b->local[i] = IR_NONE;
     input_all(b, VAR_CONTEXT, ROLE_DATA);
     input_all(b, VAR_OBSERVED, ROLE_DATA);
+    input_all(b, VAR_GIVEN, ROLE_DATA);
     Encoding *enc = encode(b);
     IrValue log_q = guide_sample(b, enc, true);
     for (int i = 0; i < b->model->vars.n; i++) {
@@ -256,6 +268,7 @@ static void build_logjoint(Build *b) {
     IrProgram *p = b->p;
     input_all(b, VAR_CONTEXT, ROLE_DATA);
     input_all(b, VAR_OBSERVED, ROLE_DATA);
+    input_all(b, VAR_GIVEN, ROLE_DATA);
     input_all(b, VAR_LATENT, ROLE_LATENT);
     IrValue prior = log_density(b, VAR_LATENT), likelihood = log_density(b, VAR_OBSERVED);
     ir_output(p, "log_prior", prior);

@@ -56,7 +56,7 @@ static Gaussian prior_of(Build *b, const Var *var) {
     }
     AxisId events[MAX_DIMS];
     int n = event_axes(b, &prior.centre, events);
-    if (bounded_by_latents(
+    if (has_varying_ends(
             var)) { /* the median over all prior draws may lie outside of this one's ends */
         prior.centre.v = number(b, 0);
         prior.spread.v = number(b, 1.5);

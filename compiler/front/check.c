@@ -121,7 +121,7 @@ static void set_random_facts(Checker *ck, Var *var) {
     facts->range = (Range){support_info[var->support.kind].lo, support_info[var->support.kind].hi};
     if (var->support.lo) facts->range.lo = range_of(ck, var->support.lo, NULL).lo;
     if (var->support.hi) facts->range.hi = range_of(ck, var->support.hi, NULL).hi;
-    if (var->kind == VAR_SUMMED) facts->range.hi = (double)(var->n_values - 1);
+    if (var->n_values) facts->range.hi = (double)(var->n_values - 1);
 }
 
 static bool check_hyper(Checker *ck, Var *var, const Ast *ast) {
@@ -156,6 +156,26 @@ static bool check_hyper(Checker *ck, Var *var, const Ast *ast) {
         return false;
     }
     return true;
+}
+
+/* The numbers of a covariate in training: an event as declared, or one number for all of it. */
+static bool check_design(Checker *ck, Var *var, const Ast *ast) {
+    const Ast *design = ast->args.data[0];
+    bool good = check_dims(ck, ast, &var->type);
+    var->value = resolve_value(ck, design);
+    if (!var->value || !good) return false;
+    const Type *found = &var->value->type;
+    if (found->elem == ELEM_BOOL) {
+        FAIL(ck, DIAG_NEEDS_NUMBER, design->span);
+        return false;
+    }
+    if (!found->n_dims || same_shape(found, &var->type)) return true;
+    FAIL(ck, DIAG_SHAPE_MISMATCH, design->span,
+         shape_text(ck->arena, var->type.n_dims, var->type.dims),
+         shape_text(ck->arena, found->n_dims, found->dims));
+    diag_note(ck->diags, var->span, "`%s` is declared with shape %s", var->name,
+              shape_text(ck->arena, var->type.n_dims, var->type.dims));
+    return false;
 }
 
 static bool check_elem(Checker *ck, const Ast *ast) {
@@ -208,6 +228,7 @@ static void check_declaration(Checker *ck, const Ast *ast) {
         [AST_HYPER] = {VAR_HYPER, "a hyper"},           [AST_LATENT] = {VAR_LATENT, "a latent"},
         [AST_OBSERVED] = {VAR_OBSERVED, "an observed"}, [AST_LET] = {VAR_LET, "a let"},
         [AST_QUANTITY] = {VAR_QUANTITY, "a quantity"},  [AST_CONTEXT] = {VAR_CONTEXT, "a context"},
+        [AST_GIVEN] = {VAR_GIVEN, "a given"},
     };
     VarKind kind = kinds[ast->kind].kind;
     Symbol *symbol = own_symbol(ck, ast);
@@ -219,7 +240,10 @@ static void check_declaration(Checker *ck, const Ast *ast) {
     else if (kind == VAR_LATENT || kind == VAR_OBSERVED)
         good = check_random(ck, var, ast);
     else if (kind == VAR_CONTEXT)
-        good = check_random(ck, var, ast) && check_context(ck, var);
+        good = check_random(ck, var, ast) && check_known(ck, var);
+    else if (kind == VAR_GIVEN)
+        good = (ast->value ? check_random(ck, var, ast) : check_design(ck, var, ast)) &&
+               check_known(ck, var);
     else
         good = check_deterministic(ck, var, ast);
     if (!good && !ck->failed) internal_error("front", "`%s` failed without a report", var->name);
@@ -231,6 +255,8 @@ static void check_declaration(Checker *ck, const Ast *ast) {
     add_var(ck, var);
     if (var->dist)
         set_random_facts(ck, var);
+    else if (kind == VAR_GIVEN)
+        ck->facts.data[var->index].range = range_of(ck, var->value, NULL);
     else
         set_facts(ck, var, kind == VAR_HYPER);
 }
@@ -351,9 +377,6 @@ static void check_item(Checker *ck, const Ast *ast) {
     if (ck->plate && file_level[ast->kind])
         FAIL(ck, DIAG_MISPLACED, first_word(ast, file_level[ast->kind]), file_level[ast->kind]);
     switch (ast->kind) {
-    case AST_GIVEN:
-        refuse(ck, ast, "given");
-        return;
     case AST_SEQUENCE:
         refuse(ck, ast, "sequence");
         return;
@@ -383,6 +406,7 @@ static void check_item(Checker *ck, const Ast *ast) {
     case AST_HYPER:
     case AST_CONTEXT:
     case AST_LATENT:
+    case AST_GIVEN:
     case AST_LET:
     case AST_QUANTITY:
         check_declaration(ck, ast);
@@ -432,6 +456,8 @@ static void warn_unused(Checker *ck, int file) {
             diag_report(ck->diags, DIAG_UNUSED, symbol->span, "hyper", symbol->name);
         else if (symbol->var && symbol->var->kind == VAR_CONTEXT)
             diag_report(ck->diags, DIAG_UNUSED, symbol->span, "context", symbol->name);
+        else if (symbol->var && symbol->var->kind == VAR_GIVEN)
+            diag_report(ck->diags, DIAG_UNUSED, symbol->span, "given", symbol->name);
         else if (symbol->var && symbol->var->kind == VAR_LET)
             diag_report(ck->diags, DIAG_UNUSED, symbol->span, "let", symbol->name);
     }

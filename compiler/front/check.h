@@ -6,7 +6,7 @@
  *   import.c    what a file imports, read before all of this
  *   expr.c      AST expressions to Expr: names resolved, functions found
  *   plate.c     plates in expressions: reductions over them, their sizes and positions
- *   context.c   known inputs
+ *   context.c   known inputs: contexts and covariates
  *   discrete.c  latents that are summed out
  *   dual.c      dual { ... }
  *   type.c      element types, event shapes and plates of Expr
@@ -108,8 +108,11 @@ void suggest_reduction(Checker *ck, const Symbol *symbol);
 void check_duals(Checker *ck); /* the settings of all dual blocks, into the model */
 
 /* ---- context.c ---- */
-/* A context depends on nothing that is unknown when it is given. */
-bool check_context(Checker *ck, const Var *var);
+/* A context or covariate depends on nothing that is unknown when it is given. */
+bool check_known(Checker *ck, const Var *var);
+/* Some law takes values of `e` above 0 alone: so must the data be of covariates in it that training
+ * keeps there. */
+void keep_positive(Checker *ck, const Expr *e);
 
 /* ---- discrete.c ---- */
 /* Once its distribution is known: whether `var` is discrete, and then whether it may be. */

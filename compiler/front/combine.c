@@ -16,7 +16,8 @@ static bool truncated(Checker *ck, Var *var, const Ast *call);
 static const struct {
     const char *name;
     bool (*combine)(Checker *ck, Var *var, const Ast *call);
-} combinators[] = {{"truncated", truncated}, {"push", push}, {"mixture", mixture}};
+} combinators[] = {
+    {"truncated", truncated}, {"push", push}, {"mixture", mixture}, {"category", category}};
 enum { N_COMBINATORS = sizeof combinators / sizeof *combinators };
 
 static int find_combinator(const Checker *ck, const char *name) {

@@ -1,5 +1,5 @@
-/* discrete.c -- latents of finitely many values, which are summed out: what may be one, which
- * positions they name, and where they may stand. */
+/* discrete.c -- latents of finitely many values, which are summed out, and covariates that are
+ * categories: what may be one, which positions they name, and where they may stand. */
 #include "front/check.h"
 #include "model/graph.h"
 
@@ -14,6 +14,37 @@ static bool check_element(Checker *ck, const Var *var, const Ast *ast) {
     FAIL(ck, DIAG_ELEMENT_TYPE, ast->elem.span, var->name, ast->elem.text, var->dist->name,
          whole ? "whole numbers" : "real numbers");
     return false;
+}
+
+/* category(k), one of 0 .. k - 1 and each as often, is categorical([1 / k, 1 / k, ...]). */
+bool category(Checker *ck, Var *var, const Ast *call) {
+    const Ast *count = call->args.n == 1 ? call->args.data[0] : NULL;
+    int64_t k;
+    if (!count) {
+        FAIL(ck, DIAG_ARGUMENT_COUNT, call->span, call->name.text, "1 argument", call->args.n);
+        return false;
+    }
+    if (count->kind == AST_NAMED && strcmp(count->name.text, "k") == 0) count = count->value;
+    if (count->kind == AST_NAMED) {
+        FAIL(ck, DIAG_UNKNOWN_ARGUMENT, count->span, call->name.text, count->name.text);
+        return false;
+    }
+    if (!constant_integer(ck, count, "the number of categories", &k)) return false;
+    if (k < 1 || k > MAX_TABLE) {
+        const char *what = "the number of categories";
+        if (k < 1)
+            FAIL(ck, DIAG_DIMENSION, count->span, call->name.text, (long long)k);
+        else
+            FAIL(ck, DIAG_NUMBER_TOO_LARGE, count->span, what, (double)k, (double)MAX_TABLE);
+        return false;
+    }
+    Ast share = {.kind = AST_NUMBER, .span = count->span, .number = 1 / (double)k};
+    Ast shares = {.kind = AST_ARRAY, .span = count->span, .depth = 1};
+    for (int64_t i = 0; i < k; i++) vec_push(ck->arena, &shares.args, &share);
+    Ast law = {.kind = AST_CALL, .span = call->span, .name = call->name, .depth = 2};
+    law.name.text = "categorical";
+    vec_push(ck->arena, &law.args, &shares);
+    return check_arguments(ck, var, &law);
 }
 
 /* Observations that are whole numbers, and contexts. */
@@ -51,7 +82,7 @@ static bool count_values(Checker *ck, Var *var, const Ast *ast) {
 bool check_discrete(Checker *ck, Var *var, const Ast *ast) {
     if (!check_element(ck, var, ast)) return false;
     if (var->dist->support.kind != SUPPORT_CATEGORY) return true;
-    if (var->kind != VAR_LATENT) return refuse_given(ck, var, ast);
+    if (var->kind != VAR_LATENT && var->kind != VAR_GIVEN) return refuse_given(ck, var, ast);
     if (var->type.n_dims) {
         FAIL(ck, DIAG_DISCRETE_SHAPE, var->span, var->name,
              shape_text(ck->arena, var->type.n_dims, var->type.dims));
@@ -62,7 +93,7 @@ bool check_discrete(Checker *ck, Var *var, const Ast *ast) {
         FAIL(ck, DIAG_LINK_DISCRETE, ast->word.span, var->name);
         return false;
     }
-    var->kind = VAR_SUMMED;
+    if (var->kind == VAR_LATENT) var->kind = VAR_SUMMED;
     var->type.elem = ELEM_INT;
     return count_values(ck, var, ast);
 }

@@ -82,7 +82,8 @@ void front_print_library(Text *out) {
         "number.\n"
         "\n`push(link, dist(...))` is the law of link(v) for v from `dist`. `mixture(w, dist(...), "
         "dist(...), ...)` and `mixture(w, k in K: dist(...))` yield a draw of one component, each "
-        "with its probability in the simplex `w`.\n");
+        "with its probability in the simplex `w`. `category(k)` is one of 0 .. k - 1, each as "
+        "often.\n");
     text_add(out, "\n## Links\n\nFrom an unconstrained v to a latent's support. "
                   "`latent s ~ gamma(1, 2) via exp;` names one; `exp.inverse(y)` and "
                   "`exp.log_jacobian(v)` are functions.\n\n"

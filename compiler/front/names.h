@@ -166,8 +166,9 @@ const char *combinator_name(int i); /* NULL after the last */
 bool is_combinator(const Checker *ck, const char *name);
 /* check_arguments for the call of a combinator. */
 bool combine(Checker *ck, Var *var, const Ast *call);
-bool push(Checker *ck, Var *var, const Ast *call);    /* push.c */
-bool mixture(Checker *ck, Var *var, const Ast *call); /* mixture.c */
+bool push(Checker *ck, Var *var, const Ast *call);     /* push.c */
+bool mixture(Checker *ck, Var *var, const Ast *call);  /* mixture.c */
+bool category(Checker *ck, Var *var, const Ast *call); /* discrete.c */
 /* Base draws of a body that stands beside others get numbers of their own. */
 void shift_draws(Expr *e, int64_t by);
 

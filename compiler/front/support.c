@@ -151,6 +151,7 @@ static bool check_parameters(Checker *ck, Var *var) {
             good = check_numbers(ck, &arg, &value) && good;
         else if (param->support != SUPPORT_REAL)
             good = check_range(ck, &arg) && good;
+        if (param->support == SUPPORT_POSITIVE) keep_positive(ck, arg.e);
     }
     return good;
 }

@@ -108,13 +108,14 @@ static void print_vertices(Text *out, const Model *model) {
     for (int k = 0; k < model->vars.n; k++) {
         const Var *var = model->vars.data[k];
         bool latent = var->kind == VAR_LATENT, context = var->kind == VAR_CONTEXT;
-        bool summed = var->kind == VAR_SUMMED;
-        if (!latent && !context && !summed && var->kind != VAR_OBSERVED) continue;
+        bool summed = var->kind == VAR_SUMMED, given = var->kind == VAR_GIVEN;
+        if (!latent && !context && !summed && !given && var->kind != VAR_OBSERVED) continue;
         vec_push(arena, &table.cells, var->name);
         vec_push(arena, &table.cells,
                  latent    ? "latent"
                  : context ? "context"
                  : summed  ? "summed"
+                 : given   ? "given"
                            : "observed");
         vec_push(arena, &table.cells,
                  arena_printf(arena, "%d", model_hier(model, var->type.plate)));
@@ -256,12 +257,12 @@ static void print_structured(Text *out, const Analysis *analysis, const Template
     }
 }
 
-static void print_contexts(Text *out, const Model *model) {
+static void print_known(Text *out, const Model *model, VarKind kind, const char *title) {
     bool *mark = arena_array(out->arena, bool, model->vars.n + 1);
-    for (int i = 0; i < model->vars.n; i++) mark[i] = model->vars.data[i]->kind == VAR_CONTEXT;
+    for (int i = 0; i < model->vars.n; i++) mark[i] = model->vars.data[i]->kind == kind;
     const char *names = model_names(out->arena, model->vars.data, mark, model->vars.n);
     if (!*names) return;
-    text_add(out, "Contexts (known inputs; every factor below reads them)\n  ");
+    text_printf(out, "%s\n  ", title);
     paragraph(out, 2, 2, names);
     text_add(out, "\n");
 }
@@ -312,7 +313,10 @@ void model_print_analysis(Text *out, const Analysis *analysis, const char *famil
     TemplateGraph *graph = model_graph(out->arena, analysis->model);
     head(out, analysis, "analysis", family);
     print_certificates(out, analysis->model);
-    print_contexts(out, analysis->model);
+    print_known(out, analysis->model, VAR_CONTEXT,
+                "Contexts (known inputs; every factor below reads them)");
+    print_known(out, analysis->model, VAR_GIVEN,
+                "Covariates (given with the data; a factor reads those of the plates around it)");
     print_sums(out, graph);
     print_symmetries(out, analysis);
     print_order(out, analysis, graph);

@@ -93,8 +93,10 @@ static void check_declaration(Check *check, const Var *var) {
     }
 }
 
-/* p.index tells instances apart wherever it stands, in a reduction outside the plate, too. */
+/* p.index tells instances apart wherever it stands, in a reduction outside the plate, too; but for
+ * covariates, which differ between instances as other data do: with these they make the unit. */
 static void check_position(Check *check, const Plate *plate, const Var *var) {
+    if (var->kind == VAR_GIVEN) return;
     bool reads = var->value && expr_reads_position(var->value, plate);
     for (int i = 0; var->dist && i < var->dist->n_params; i++)
         reads |= expr_reads_position(var->args[i], plate);
@@ -107,7 +109,7 @@ static void check_position(Check *check, const Plate *plate, const Var *var) {
 typedef struct Sides {
     const Plate *plate;
     const Model *model;
-    bool *given, *latent, *observed; /* by Model.vars */
+    bool *given, *latent, *observed, *covariate; /* by Model.vars */
     const Var *tied; /* the first that depends on a reduction over the plate, or NULL */
 } Sides;
 
@@ -131,6 +133,10 @@ static void note_inside(void *user, Var *var) {
 static void note_sides(Sides *sides, const Var *var) {
     if (var->kind == VAR_LATENT || var->kind == VAR_SUMMED) sides->latent[var->index] = true;
     if (var->kind == VAR_OBSERVED) sides->observed[var->index] = true;
+    if (var->kind == VAR_GIVEN) {
+        sides->covariate[var->index] = true;
+        return; /* it is conditioned on, whatever it is made of in training */
+    }
     for (int i = 0; var->dist && i < var->dist->n_params; i++)
         expr_visit_vars(var->args[i], note_given, sides);
     bool tied = false;
@@ -146,6 +152,7 @@ static const char *certificate(Arena *arena, const Check *check, const Sides *si
     const char *given = model_names(arena, vars, sides->given, n);
     const char *latent = model_names(arena, vars, sides->latent, n);
     const char *observed = model_names(arena, vars, sides->observed, n);
+    const char *covariate = model_names(arena, vars, sides->covariate, n);
     Text text;
     text_init(&text, arena);
     text_printf(&text, "no expression inside (%d of them) depends on the instance number; ",
@@ -154,6 +161,7 @@ static const char *certificate(Arena *arena, const Check *check, const Sides *si
     text_add(&text, "copies of ");
     if (*latent) text_printf(&text, "latent %s", latent);
     if (*observed) text_printf(&text, "%sobserved %s", *latent ? ", " : "", observed);
+    if (*covariate) text_printf(&text, ", each with its given %s,", covariate);
     if (sides->tied) {
         text_printf(&text, " are tied by a reduction over them in `%s`", sides->tied->name);
         return text.data;
@@ -168,6 +176,7 @@ static void certify(Arena *arena, const Model *model, Plate *plate) {
     size_t n = (size_t)model->vars.n + 1;
     Sides sides = {plate,
                    model,
+                   arena_array(arena, bool, n),
                    arena_array(arena, bool, n),
                    arena_array(arena, bool, n),
                    arena_array(arena, bool, n),

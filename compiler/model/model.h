@@ -20,6 +20,7 @@ typedef enum {
     VAR_QUANTITY,
     VAR_CONTEXT, /* known to whoever infers: drawn from its distribution in training only */
     VAR_SUMMED,  /* a latent of finitely many values: summed out, never drawn by a guide */
+    VAR_GIVEN,   /* a covariate: part of a data set; what it is made of designs the training data */
 } VarKind;
 
 struct Var {
@@ -29,13 +30,14 @@ struct Var {
     int index; /* in Model.vars: the order of declaration */
     Type type; /* type.plate: where it is declared (latent, observed) or what it varies over (let,
                   quantity) */
-    /* latent, observed, context */
+    /* latent, observed, context, given (or `value`) */
     Distribution *dist;
     Expr **args;      /* dist->n_params of them */
     Support support;  /* the distribution's, with its parameters replaced */
     Link *link;       /* latent: the support's default or the one named by `via` */
-    int64_t n_values; /* summed: it is one of 0 .. n_values - 1 */
-    /* let, quantity, hyper */
+    int64_t n_values; /* summed, discrete given: it is one of 0 .. n_values - 1; else 0 */
+    bool positive;    /* given: some law is one for numbers above 0 alone */
+    /* let, quantity, hyper, given (or `dist`) */
     Expr *value;
     double *numbers; /* hyper: evaluated, row-major over type.dims */
 };

@@ -239,7 +239,7 @@ static void print_definitions(Text *out, const Model *model) {
 
 static void print_var(Text *out, const Var *var) {
     static const char *const words[] = {"hyper",    "latent",  "observed", "let",
-                                        "quantity", "context", "summed"};
+                                        "quantity", "context", "summed",   "given"};
     text_printf(out, "%s %s", words[var->kind], var->name);
     print_dims(out, var->type.dims, var->type.n_dims);
     text_printf(out, " in %s", var->type.plate ? var->type.plate->name : "-");

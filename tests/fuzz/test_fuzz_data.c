@@ -10,25 +10,44 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { CSV, NPZ, BIN, CSV_GZ, FORMATS, GIVEN_GROUP = 8, GIVEN_OBS = 16, BATCH = 32 };
+enum {
+    CSV,
+    NPZ,
+    BIN,
+    CSV_GZ,
+    FORMATS,
+    GIVEN_GROUP = 8,
+    GIVEN_OBS = 16,
+    BATCH = 32,
+    COVARIATES = 64
+};
 
-/* Read once: it is not what is tried here. */
-static const RtModel *fake_model(void) {
+/* The hand-made model, or one with covariates; read once: they are not what is tried here. */
+static const RtModel *fake_model(bool covariates) {
+    static const char with[] = "adavic-manifest 1\n"
+                               "plate group parent - size 4 exchangeable 1 \"\"\n"
+                               "plate obs parent group size 5 exchangeable 1 \"\"\n"
+                               "given arm plates group dims values 3\n"
+                               "given x plates group obs dims 2 positive\n"
+                               "observed y plates group obs dims\n";
     static RtMem *mem;
-    static const RtModel *model;
+    static const RtModel *model[2];
     RtError error;
     if (!mem) mem = rt_mem_new();
-    if (!model) model = rt_model_new(mem, adavic_manifest, &error);
-    return model;
+    if (!model[covariates])
+        model[covariates] = rt_model_new(mem, covariates ? with : adavic_manifest, &error);
+    return model[covariates];
 }
 
 static void must_be_complete(const RtModel *m, const RtData *d) {
     for (int i = 0; i < m->n_vars; i++) {
-        if (m->vars[i].kind != RT_OBSERVED) continue;
+        if (!rt_is_data(&m->vars[i])) continue;
         int64_t n = d->n_sets * rt_var_size(&m->vars[i], d->sizes);
         if (n < 1 || !d->values[i]) abort();
+        char why[100];
         for (int64_t k = 0; k < n; k++)
-            if (!isfinite(d->values[i][k])) abort();
+            if (!isfinite(d->values[i][k]) || !rt_given_allowed(&m->vars[i], d->values[i][k], why))
+                abort();
     }
 }
 
@@ -50,7 +69,7 @@ static void run(const uint8_t *data, size_t n) {
     if (!n) return;
     RtMem *mem = rt_mem_new();
     RtError error = {{0}};
-    const RtModel *model = fake_model();
+    const RtModel *model = fake_model(data[0] & COVARIATES);
     RtDataOptions options = {.sizes = {4, 5}, .batch = data[0] & BATCH};
     options.given[0] = data[0] & GIVEN_GROUP;
     options.given[1] = data[0] & GIVEN_OBS;
@@ -79,6 +98,9 @@ static void add_as(FuzzList *list, int flags, const RtBytes *file) {
 static const char table[] =
     "group,obs,x[0],x[1]\nb,1,1,2\n\"a\"\"\",1,5,6\nb,2,3,4\n\"a\"\"\",2,7,8e0\n";
 
+static const char trial[] = "group,obs,arm,x[0],x[1],y\n1,1,drug,1,2,0\n2,1,placebo,3,4,-1\n"
+                            "1,2,drug,2,2,5\n2,2,placebo,1e-3,4,6\n";
+
 static void seed_csv(FuzzList *list) {
     static const char *const other[] = {"group;obs;x.1;x.2\r\nb;1;1;2\r\na;1;5;6\r\n",
                                         "group\tx[0]\tx[1]\nb\t1\t2\nb\t3\t4\n"};
@@ -86,6 +108,10 @@ static void seed_csv(FuzzList *list) {
     rt_bytes_add(&text, table, sizeof table - 1);
     add_as(list, CSV, &text);
     add_as(list, CSV | GIVEN_GROUP | GIVEN_OBS, &text);
+    RtBytes of_trial = {0};
+    rt_bytes_add(&of_trial, trial, sizeof trial - 1);
+    add_as(list, CSV | COVARIATES, &of_trial);
+    rt_bytes_free(&of_trial);
     unsigned char packed[512];
     z_stream s = {.next_in = (Bytef *)text.data,
                   .avail_in = (uInt)text.n,
@@ -127,6 +153,7 @@ static void seed_arrays(FuzzList *list) {
     RtBytes raw = {0};
     rt_bytes_add(&raw, values, sizeof values);
     add_as(list, BIN, &raw);
+    add_as(list, BIN | COVARIATES, &raw);
     rt_bytes_free(&raw);
 }
 
@@ -166,35 +193,22 @@ static void seeds(FuzzList *list) {
 }
 
 static void words(FuzzList *list) {
-    static const char *const some[] = {"group",
-                                       "obs",
-                                       "x[0]",
-                                       "x[1]",
-                                       "x.1",
-                                       ",",
-                                       ";",
-                                       "\t",
-                                       "\"",
-                                       "\n",
-                                       "\r\n",
-                                       "nan",
-                                       "inf",
-                                       "NA",
-                                       "'descr': ",
-                                       "'<f8'",
-                                       "'>i2'",
-                                       "'|b1'",
-                                       "'fortran_order': ",
-                                       "True",
-                                       "False",
-                                       "'shape': (",
-                                       "\x93NUMPY",
-                                       "PK\3\4",
-                                       "PK\1\2",
-                                       "PK\5\6",
-                                       "PK\6\6",
-                                       "PK\6\7",
-                                       "\x1f\x8b",
+    static const char *const some[] = {"group",      "obs",
+                                       "x[0]",       "x[1]",
+                                       "x.1",        "arm",
+                                       "drug",       "y",
+                                       ",",          ";",
+                                       "\t",         "\"",
+                                       "\n",         "\r\n",
+                                       "nan",        "inf",
+                                       "NA",         "'descr': ",
+                                       "'<f8'",      "'>i2'",
+                                       "'|b1'",      "'fortran_order': ",
+                                       "True",       "False",
+                                       "'shape': (", "\x93NUMPY",
+                                       "PK\3\4",     "PK\1\2",
+                                       "PK\5\6",     "PK\6\6",
+                                       "PK\6\7",     "\x1f\x8b",
                                        "x.npy"};
     for (size_t i = 0; i < sizeof some / sizeof *some; i++) fuzz_add_word(list, some[i]);
 }

@@ -34,7 +34,8 @@ static void check_model(const RtModel *m) {
     for (int i = 0; i < m->n_vars; i++) {
         const RtVar *v = &m->vars[i];
         must_hold(v->event >= 1 && (v->kind != RT_HYPER || v->values));
-        must_hold(v->kind == RT_CONTEXT || !v->positive);
+        must_hold(v->kind == RT_CONTEXT || v->kind == RT_GIVEN || !v->positive);
+        must_hold(v->n_kinds >= 0 && (v->kind == RT_GIVEN || !v->n_kinds));
         for (int k = 0; k < v->n_plates; k++) must_hold(v->plates[k] < m->n_plates);
     }
     must_hold(m->sets >= 0 && m->draws >= 0); /* 0: nothing is said */
@@ -84,6 +85,7 @@ static void words(FuzzList *list) {
                                        "latent ",
                                        "observed ",
                                        "context ",
+                                       "given ",
                                        " positive",
                                        "quantity ",
                                        " plates ",

@@ -72,6 +72,9 @@ Run *run_new(Compiled *c, int64_t data, int64_t draws) {
 
 void run_size(Run *run, const char *axis, int64_t n) {
     run->program = NULL;
+    double *index = arena_array(run->c->arena, double, n); /* as the runtime does (abi.h) */
+    for (int64_t i = 0; i < n; i++) index[i] = (double)i;
+    run_give(run, arena_printf(run->c->arena, "index:%s", axis), index, n);
     for (int i = 0; i < run->extents.n; i++) {
         if (strcmp(run->extents.data[i].axis, axis)) continue;
         run->extents.data[i].n = n;

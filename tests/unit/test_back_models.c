@@ -46,10 +46,10 @@ static void give_rest(Run *run, const IrProgram *p) {
     }
 }
 
-/* In n_shapes shapes from `first` on; by LLVM or C; with products by the BLAS where layers have
- * `blas` inputs and outputs. */
-static void compare(Compiled *c, const char *path, BackendKind kind, int first, int n_shapes,
-                    int64_t blas) {
+/* The first n_programs, in n_shapes shapes from `first` on; by LLVM or C; with products by the BLAS
+ * where layers have `blas` inputs and outputs. */
+static void compare_some(Compiled *c, const char *path, BackendKind kind, int n_programs, int first,
+                         int n_shapes, int64_t blas) {
     if (!CHECK(c, "%s does not compile", path)) return;
     Run *run = run_new(c, 9, 5);
     /* with seed 3 the gradient of one tensor of pastes nearly cancels: f32 keeps fewer digits of it
@@ -60,7 +60,7 @@ static void compare(Compiled *c, const char *path, BackendKind kind, int first, 
                                        c->dual->posterior, c->dual->logjoint};
     IrProgram *programs[PROGRAMS];
     Backends *b = backends_new(c->arena);
-    for (int i = 0; i < PROGRAMS; i++) {
+    for (int i = 0; i < n_programs; i++) {
         programs[i] = opt_dce(opt_cse(opt_fold(from[i])));
         for (int s = first; s < first + n_shapes; s++)
             backends_add(b, programs[i],
@@ -74,7 +74,7 @@ static void compare(Compiled *c, const char *path, BackendKind kind, int first, 
     }
     const char *why = backends_build(b, kind);
     if (CHECK(!why, "%s", why))
-        for (int i = 0; i < PROGRAMS; i++) {
+        for (int i = 0; i < n_programs; i++) {
             give_rest(run, programs[i]);
             IrEvalEnv env = run_env(run, programs[i]);
             for (int s = 0; s < n_shapes; s++) {
@@ -86,6 +86,11 @@ static void compare(Compiled *c, const char *path, BackendKind kind, int first, 
         }
     backends_free(b);
     compiled_free(c);
+}
+
+static void compare(Compiled *c, const char *path, BackendKind kind, int first, int n_shapes,
+                    int64_t blas) {
+    compare_some(c, path, kind, PROGRAMS, first, n_shapes, blas);
 }
 
 static void compare_model(const char *path, DualOptions options, BackendKind kind, int first,
@@ -113,7 +118,8 @@ static const char *const examples[] = {"examples/gre.hbm",
                                        "tests/models/reductions.hbm",
                                        "examples/prior_scale.hbm",
                                        "tests/models/von_mises_fisher.hbm",
-                                       "tests/models/two_components.hbm"};
+                                       "tests/models/two_components.hbm",
+                                       "tests/models/covariates.hbm"};
 
 /* The first in all shapes, each of the others in one: programs and shapes are all there. */
 static void examples_by_llvm(void) {
@@ -136,6 +142,10 @@ static void no_exact_by_llvm(void) {
 static void examples_by_c(void) {
     compare_model("examples/gre.hbm", (DualOptions){.family = FAMILY_STRUCTURED}, BACKEND_C, 0, 1);
     compare_model("examples/nc.hbm", (DualOptions){.family = FAMILY_STRUCTURED}, BACKEND_C, 1, 1);
+    /* what covariates are made of stands in the programs that simulate */
+    compare_some(
+        compile_file("tests/models/covariates.hbm", (DualOptions){.family = FAMILY_STRUCTURED}),
+        "tests/models/covariates.hbm", BACKEND_C, 2, 0, 1, 0);
 }
 
 /* Events beyond what is unrolled, by our own kernels and by the BLAS. */

@@ -195,6 +195,48 @@ static void csv_outer_variables(void) {
           error.text);
 }
 
+/* What is given: behind what is observed in .bin, by name elsewhere; categories by text. */
+static void covariates(void) {
+    static const char manifest[] =
+        "adavic-manifest 1\nplate g parent - size 2 exchangeable 1 \"\"\n"
+        "plate k parent g size 2 exchangeable 1 \"\"\n"
+        "given arm plates g dims values 2\ngiven w plates dims positive\n"
+        "observed y plates g k dims\n";
+    static const char text[] = "g,y,arm,w\na,1,drug,3\nb,2,none,3\na,3,drug,3\nb,4,none,3\n";
+    static const struct {
+        const char *text, *says;
+    } bad[] = {
+        {"g,y,arm,w\na,1,x,3\nb,2,y,3\na,1,z,3\nb,2,y,3\n", "d.csv:4:3: one category of arm"},
+        {"g,y,arm,w\na,1,x,3\nb,2,y,3\na,1,y,3\nb,2,y,3\n", "d.csv:4:3: arm changes"},
+        {"g,y,arm,w\na,1,x,3\nb,2,NA,3\n", "d.csv:3:3: a value of arm is missing"},
+        {"g,y,arm,w\na,1,0,3\nb,2,2,3\n", "expected  a whole number from 0 to 1"},
+        {"g,y,arm,w\na,1,0,0\nb,2,1,0\n", "expected  a number above 0"},
+        {"g,y,arm\na,1,0\nb,2,1\n", "no column named w"}};
+    RtModel *m = rt_model_new(mem, manifest, &error);
+    RtDataOptions o = {.sizes = {2, 2}};
+    RtData d;
+    RtBytes bytes = {(char *)(uintptr_t)text, sizeof text - 1, 0};
+    if (!CHECK(m && rt_data_csv(mem, m, "d.csv", &bytes, &o, &d, &error), "%s", error.text)) return;
+    CHECK(d.values[0][0] == 0 && d.values[0][1] == 1 && d.values[1][0] == 3 && d.values[2][1] == 3,
+          "values");
+    CHECK(!strcmp(d.kinds[0][0], "drug") && !strcmp(d.kinds[0][1], "none"), "labels");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        bytes = (RtBytes){(char *)(uintptr_t)bad[i].text, strlen(bad[i].text), 0};
+        CHECK(!rt_data_csv(mem, m, "d.csv", &bytes, &o, &d, &error) &&
+                  strstr(error.text, bad[i].says),
+              "%zu: %s", i, error.text);
+    }
+    float numbers[] = {1, 2, 3, 4, 1, 0, 5};
+    bytes = (RtBytes){(char *)numbers, sizeof numbers, 0};
+    if (!CHECK(rt_data_bin(mem, m, "d.bin", &bytes, &o, &d, &error), "%s", error.text)) return;
+    CHECK(d.values[0][0] == 1 && d.values[0][1] == 0 && d.values[1][0] == 5 && d.values[2][3] == 4,
+          "in the order of the file");
+    numbers[4] = 0.5;
+    CHECK(!rt_data_bin(mem, m, "d.bin", &bytes, &o, &d, &error) &&
+              strstr(error.text, "arm[0] is 0.5"),
+          "%s", error.text);
+}
+
 /* ---- bin ---- */
 
 static RtBytes floats(int n) {
@@ -636,6 +678,7 @@ int main(void) {
     RUN(csv_refusals);
     RUN(csv_follows_given_sizes);
     RUN(csv_outer_variables);
+    RUN(covariates);
     RUN(bin_is_read);
     RUN(bin_refusals);
     RUN(npz_is_read);
