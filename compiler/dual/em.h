@@ -1,0 +1,33 @@
+/* em.h -- unrolled expectation maximisation: means of what each component of a mixture is
+ * responsible for, for every set of components. Part of mixture.c's subject. */
+#ifndef ADAVIC_DUAL_EM_H
+#define ADAVIC_DUAL_EM_H
+
+#include "dual/internal.h"
+
+typedef struct Em {
+    Build *b;
+    IrValue x;        /* the observations, in units of the data set: mean 0, mean square 1 */
+    AxisId component; /* K of them, */
+    int64_t k;
+    AxisId entries[MAX_DIMS]; /* of locations of this event, which are x's, too */
+    int n_entries;
+    int64_t last;               /* extent of the last of them; 1: there are none */
+    AxisId points[IR_MAX_AXES]; /* plates of x, outermost first; the first n_sets are those of */
+    int n_points, n_sets;       /* sets of components */
+    /* where they are known before anything is drawn, else IR_NONE: variance of observations about
+     * their components, of sets about what they have in common; [entries], the latter [component],
+     * too */
+    IrValue variance, between;
+} Em;
+
+/* What was found. Over the instances of the sets' plates: */
+typedef struct EmFit {
+    IrValue count, sum; /* of the observations of a component: [component], [component, entries] */
+    IrValue mean, log_share;   /* of components, the first drawn to what sets have in common */
+    IrValue variance, between; /* known or estimated */
+} EmFit;
+
+EmFit em_fit(const Em *em);
+
+#endif
