@@ -14,6 +14,7 @@
 enum { MAX_COMPONENT_VALUES = 8 };
 
 static const double VARIANCE_FLOOR = 1e-5; /* in units of the data set */
+static const double NEAR_END = 0.01;       /* of an interval */
 
 /* ---- does it apply? ---- */
 
@@ -88,6 +89,26 @@ static Em problem_of(Build *b, const Components *c, IrValue x, IrValue scale) {
     return em;
 }
 
+/* By level of the sets' plates, how far components' means lie about those of the level above,
+ * pooled over the data set: what scales between sets are inferred from. */
+static void add_level_variances(Build *b, Encoding *enc, const Em *em, const Components *c,
+                                IrValue mean, const AxisId *axes) {
+    IrProgram *p = b->p;
+    for (int level = em->n_sets - 1; level >= 0; level--) {
+        IrValue size = ir_extent(p, em->points[level]), one = number(b, 1);
+        IrValue above = ir_div(p, ir_sum(p, mean, &em->points[level], 1), size), all = one;
+        IrValue v = ir_square(p, ir_sub(p, mean, above));
+        v = ir_sum(p, v, em->points, level + 1);
+        for (int i = 0; i < level; i++) all = ir_mul(p, all, ir_extent(p, em->points[i]));
+        IrValue freedom = ir_mul(p, all, ir_max(p, ir_sub(p, size, one), one));
+        v = ir_add(p, ir_div(p, v, freedom), number(b, VARIANCE_FLOOR));
+        const char *tag =
+            arena_printf(b->arena, "%s.logvar.component.%d", c->observed->name, level);
+        blocks_add(&enc->root, block_of(ir_log(p, v), em->n_entries + 1, axes, tag));
+        mean = above;
+    }
+}
+
 void add_components(Build *b, Encoding *enc, const Moments *m, IrValue normal) {
     IrProgram *p = b->p;
     Components c = {0};
@@ -116,6 +137,7 @@ void add_components(Build *b, Encoding *enc, const Moments *m, IrValue normal) {
     if (em.variance == IR_NONE)
         blocks_add(&enc->root, block_of(ir_log(p, fit.variance), em.n_entries, em.entries,
                                         arena_printf(b->arena, "%s.logspread", name)));
+    if (em.between == IR_NONE) add_level_variances(b, enc, &em, &c, fit.mean, axes);
     enc->components[enc->n_components++] = c;
 }
 
@@ -149,6 +171,26 @@ static bool said_of(Build *b, const Components *c, const Var *var, IrValue *mean
     *mean = ir_div(p, sum, precision);
     *se2 = ir_recip(p, precision);
     return true;
+}
+
+static bool is_between_numbers(const Var *var) {
+    const Support *s = &var->support;
+    bool numbers = s->kind == SUPPORT_INTERVAL && s->lo && s->hi;
+    return numbers && s->lo->kind == EXPR_NUMBER && s->hi->kind == EXPR_NUMBER;
+}
+
+/* A location of components that has ends is not left to the prior: what the data say of it depends
+ * on scales. */
+bool is_located(const Build *b, const Var *latent) {
+    if (latent->support.kind == SUPPORT_REAL) return true;
+    bool found = false;
+    for (int i = 0; i < b->model->vars.n && is_between_numbers(latent); i++) {
+        Components c = {0};
+        const Var *var = b->model->vars.data[i];
+        if (var->kind != VAR_OBSERVED || !find_components(as_inferred(b, var), &c)) continue;
+        for (const Var *at = c.location; at; at = location_of(at)) found |= at == latent;
+    }
+    return found && is_structured(b) && !b->options.no_exact;
 }
 
 /* Is the latent, a simplex, an argument of the label's law, in the plate that counts are of? */
@@ -185,6 +227,14 @@ static void share_moment(Build *b, const Components *c, const Var *var, Gaussian
     }
 }
 
+/* Not so near an end that the link has no slope there. */
+static IrValue inside(Build *b, const Var *var, IrValue mean) {
+    double lo = var->support.lo->number, hi = var->support.hi->number;
+    double margin = NEAR_END * (hi - lo);
+    mean = ir_max(b->p, mean, number(b, lo + margin));
+    return ir_min(b->p, mean, number(b, hi - margin));
+}
+
 bool mixture_moment(Build *b, const Encoding *enc, const Var *var, Gaussian *moment) {
     for (int i = 0; i < enc->n_components; i++) {
         const Components *c = &enc->components[i];
@@ -193,7 +243,10 @@ bool mixture_moment(Build *b, const Encoding *enc, const Var *var, Gaussian *mom
             share_moment(b, c, var, moment);
             return true;
         }
-        if (var->support.kind != SUPPORT_REAL || !said_of(b, c, var, &mean, &se2)) continue;
+        bool ends = is_between_numbers(var);
+        if (var->support.kind != SUPPORT_REAL && !ends) continue;
+        if (!said_of(b, c, var, &mean, &se2)) continue;
+        if (ends) mean = inside(b, var, mean);
         moment->centre = lower_link(b, var, LINK_INVERSE, val_of(mean, &var->type));
         Val log_slope = lower_link(b, var, LINK_LOG_JACOBIAN, moment->centre);
         moment->spread = moment->centre;

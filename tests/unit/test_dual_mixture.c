@@ -109,9 +109,20 @@ static void labels_of_one_set_are_found(void) {
     compiled_free(c);
 }
 
+/* Components behind push, three plates up. */
+static void components_are_seen_through_a_link(void) {
+    enum { SETS = 100 };
+    Compiled *c = compile_file("examples/mshbm.hbm", (DualOptions){.family = FAMILY_STRUCTURED});
+    if (!CHECK(c, "mshbm does not compile")) return;
+    int found = sets_found(c, SETS, 0.97);
+    CHECK(found >= 90, "the labels of %d of %d data sets", found, SETS);
+    compiled_free(c);
+}
+
 int main(void) {
     RUN(labels_of_groups_are_found);
     RUN(scales_may_be_unknown);
     RUN(labels_of_one_set_are_found);
+    RUN(components_are_seen_through_a_link);
     return check_done();
 }
