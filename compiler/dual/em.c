@@ -14,8 +14,9 @@
  *               that is farthest from those before; from several first points, of which the best is
  *               kept for the data set
  *     apart     the same for each set alone; the best for the set
- *     aligned   the sets of `apart` take the labels that fit the set with the largest bound, then
- *               those that fit what all have in common: the best of all K! orders
+ *     aligned   the sets of `apart` take the labels that fit the set with the largest bound, from the
+ *               innermost plate outwards, then those that fit what all have in common: the best of
+ *               all K! orders
  *     improve   from `together` and from `aligned`, for each set the best of: what it has; what it
  *               has in `apart`, relabelled; what it has with one component emptied, relabelled
  *     FINAL     steps from both; the better is kept for the data set
@@ -43,8 +44,9 @@ static const double NEVER = -50;          /* logarithm of the share of what is t
 typedef struct State {
     IrValue mean, error, log_share; /* of components; `error` is the mean's variance */
     IrValue count, sum;             /* of what they are responsible for */
-    IrValue variance, between;      /* as in Em */
-    IrValue common, centre, around; /* what sets have in common; prior of a set's means */
+    IrValue variance;               /* as in Em */
+    IrValue between[IR_MAX_AXES];   /* as in Em */
+    IrValue centre, around;         /* prior of a set's means */
     IrValue bound;                  /* by set, once `expect` was asked for it */
     IrValue responsible;            /* the shares of components in observations */
     bool apart;                     /* the prior stays what it is */
@@ -72,6 +74,14 @@ static IrValue product_of_extents(const Em *em, int from, int to) {
     IrValue n = number(em->b, 1);
     for (int i = from; i < to; i++) n = ir_mul(em->b->p, n, ir_extent(em->b->p, em->points[i]));
     return n;
+}
+
+/* Summed over components and the outermost `n` plates of the sets. */
+static IrValue over_components(const Em *em, IrValue v, int n) {
+    AxisId axes[IR_MAX_AXES];
+    memcpy(axes, em->points, sizeof *axes * (size_t)n);
+    axes[n] = em->component;
+    return ir_sum(em->b->p, along(em->b, v, axes, n + 1), axes, n + 1);
 }
 
 /* ---- steps ---- */
@@ -110,19 +120,58 @@ static void expect(const Em *em, State *s, bool want_bound) {
     if (want_bound) s->bound = bound_of(em, s, ir_add(p, most, ir_log(p, all)));
 }
 
-/* What the other sets say of a set's means. */
-static void prior(const Em *em, State *s) {
+/* What a set's own observations say of its means, and what all instances of a plate below say of
+ * the location they share: level 0 is what all sets have in common, the last level is the sets. */
+typedef struct Said {
+    IrValue mean[IR_MAX_AXES], variance[IR_MAX_AXES];
+    IrValue weight[IR_MAX_AXES]; /* of an instance's mean in the level above: a precision */
+} Said;
+
+static Said said_upwards(const Em *em, const State *s) {
+    IrProgram *p = em->b->p;
+    Said said;
+    int last = em->n_sets;
+    said.mean[last] = ir_div(p, s->sum, s->count);
+    said.variance[last] = ir_div(p, s->variance, s->count);
+    for (int l = last; l > 0; l--) {
+        AxisId plate = em->points[l - 1];
+        said.weight[l] = ir_recip(p, ir_add(p, said.variance[l], s->between[l - 1]));
+        said.variance[l - 1] = ir_recip(p, ir_sum(p, said.weight[l], &plate, 1));
+        IrValue sum = ir_sum(p, ir_mul(p, said.weight[l], said.mean[l]), &plate, 1);
+        said.mean[l - 1] = ir_mul(p, sum, said.variance[l - 1]);
+    }
+    return said;
+}
+
+/* The prior of a set's means is what all the others say of them; of an instance of a plate around
+ * sets in the same way, from outside inwards. Variances of these about what they share follow. */
+static void prior(const Em *em, State *s, bool want_between) {
     Build *b = em->b;
     IrProgram *p = b->p;
     if (s->apart) return;
-    IrValue own = ir_recip(p, ir_add(p, ir_div(p, s->variance, s->count), s->between));
-    IrValue said = ir_mul(p, own, ir_div(p, s->sum, s->count));
-    IrValue precision = ir_add(p, ir_sum(p, own, em->points, em->n_sets), number(b, 1));
-    IrValue all = ir_sum(p, said, em->points, em->n_sets);
-    s->common = ir_div(p, all, precision);
-    IrValue rest = ir_recip(p, ir_sub(p, precision, own));
-    s->centre = ir_mul(p, ir_sub(p, all, said), rest);
-    s->around = ir_add(p, s->between, rest);
+    Said said = said_upwards(em, s);
+    IrValue centre = number(b, 0), precision = number(b, 1); /* of the level above, from outside */
+    for (int l = 1; l <= em->n_sets; l++) {
+        IrValue below = ir_recip(p, said.variance[l - 1]);
+        IrValue all = ir_add(p, precision, below);
+        IrValue sum = ir_add(p, ir_mul(p, precision, centre), ir_mul(p, below, said.mean[l - 1]));
+        IrValue own = ir_mul(p, said.weight[l], said.mean[l]);
+        IrValue rest = ir_recip(p, ir_sub(p, all, said.weight[l]));
+        IrValue shared = ir_div(p, sum, all), between = s->between[l - 1];
+        centre = ir_mul(p, ir_sub(p, sum, own), rest);
+        s->centre = centre;
+        s->around = ir_add(p, between, rest);
+        precision = ir_recip(p, s->around);
+        if (!want_between || em->between[l - 1] != IR_NONE) continue;
+        /* of this level given all: what it says itself, and its prior */
+        IrValue error = ir_recip(p, ir_add(p, precision, ir_recip(p, said.variance[l])));
+        IrValue pull = ir_sub(p, said.mean[l], centre);
+        IrValue mean = ir_sub(p, said.mean[l], ir_mul(p, ir_mul(p, error, precision), pull));
+        IrValue each = ir_add(p, ir_square(p, ir_sub(p, mean, shared)), error);
+        IrValue n = ir_mul(p, product_of_extents(em, 0, l), number(b, (double)em->k));
+        each = ir_div(p, over_components(em, each, l), n);
+        s->between[l - 1] = ir_max(p, each, number(b, FLOOR));
+    }
 }
 
 static void maximise(const Em *em, State *s) {
@@ -138,40 +187,24 @@ static void maximise(const Em *em, State *s) {
     s->log_share = ir_log(p, share);
 }
 
-/* Summed over sets and components. */
-static IrValue over_components(const Em *em, IrValue v) {
-    AxisId axes[IR_MAX_AXES];
-    memcpy(axes, em->points, sizeof *axes * (size_t)em->n_sets);
-    axes[em->n_sets] = em->component;
-    return ir_sum(em->b->p, along(em->b, v, axes, em->n_sets + 1), axes, em->n_sets + 1);
-}
-
-static void estimate_variances(const Em *em, State *s) {
+static void estimate_variance(const Em *em, State *s) {
     Build *b = em->b;
     IrProgram *p = b->p;
-    if (em->variance == IR_NONE) {
-        IrValue far = ir_square(p, ir_sub(p, em->x, s->mean));
-        IrValue rest = ir_mul(p, s->responsible, far);
-        rest = ir_sum(p, rest, &em->component, 1);
-        rest = ir_sum(p, rest, em->points, em->n_points);
-        rest = ir_add(p, rest, over_components(em, ir_mul(p, s->count, s->error)));
-        rest = ir_div(p, rest, product_of_extents(em, 0, em->n_points));
-        s->variance = ir_max(p, rest, number(b, FLOOR));
-    }
-    if (em->between == IR_NONE && !s->apart) {
-        IrValue each = ir_add(p, ir_square(p, ir_sub(p, s->mean, s->common)), s->error);
-        IrValue sets = product_of_extents(em, 0, em->n_sets);
-        sets = ir_mul(p, sets, number(b, (double)em->k));
-        each = ir_div(p, over_components(em, each), sets);
-        s->between = ir_max(p, each, number(b, FLOOR));
-    }
+    if (em->variance != IR_NONE) return;
+    IrValue far = ir_square(p, ir_sub(p, em->x, s->mean));
+    IrValue rest = ir_mul(p, s->responsible, far);
+    rest = ir_sum(p, rest, &em->component, 1);
+    rest = ir_sum(p, rest, em->points, em->n_points);
+    rest = ir_add(p, rest, over_components(em, ir_mul(p, s->count, s->error), em->n_sets));
+    rest = ir_div(p, rest, product_of_extents(em, 0, em->n_points));
+    s->variance = ir_max(p, rest, number(b, FLOOR));
 }
 
 static void step(const Em *em, State *s) {
     expect(em, s, false);
-    prior(em, s);
+    prior(em, s, true);
     maximise(em, s);
-    estimate_variances(em, s);
+    estimate_variance(em, s);
 }
 
 /* ---- alternatives ---- */
@@ -204,16 +237,38 @@ static IrValue best_along(const Em *em, IrValue merit, AxisId axis) {
     return ir_select(p, first, number(em->b, 1), number(em->b, 0));
 }
 
+enum { MAX_NUMBERS = 16 + IR_MAX_AXES };
+
+/* All that a state is, but for the responsibilities; returns how many. */
+static int numbers_of(const Em *em, State *s, IrValue **all) {
+    IrValue *const single[] = {&s->mean, &s->error,    &s->log_share, &s->count, &s->sum,
+                               &s->bound, &s->variance, &s->centre,    &s->around};
+    int n = sizeof single / sizeof *single;
+    memcpy(all, single, sizeof single);
+    for (int l = 0; l < em->n_sets; l++) all[n++] = &s->between[l];
+    return n;
+}
+
 /* The alternative along `axis` that `which` says, of all that differs along it. */
 static void choose(const Em *em, State *s, IrValue which, AxisId axis) {
     IrProgram *p = em->b->p;
-    IrValue *const all[] = {&s->mean,   &s->error,    &s->log_share, &s->count,
-                            &s->sum,    &s->variance, &s->between,   &s->common,
-                            &s->centre, &s->around,   &s->bound};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (*all[i] != IR_NONE && ir_has_axis(p, *all[i], axis))
-            *all[i] = ir_contract(p, *all[i], which, &axis, 1);
+    IrValue *all[MAX_NUMBERS];
+    int n = numbers_of(em, s, all);
+    for (int i = 0; i < n; i++)
+        if (ir_has_axis(p, *all[i], axis)) *all[i] = ir_contract(p, *all[i], which, &axis, 1);
     s->responsible = IR_NONE;
+}
+
+/* What is `a` in the first alternative along `axis`, and `b` in the second. */
+static void join(const Em *em, State *a, State *b, AxisId axis) {
+    IrProgram *p = em->b->p;
+    IrValue *first[MAX_NUMBERS], *second[MAX_NUMBERS];
+    int n = numbers_of(em, a, first);
+    numbers_of(em, b, second);
+    for (int i = 0; i < n; i++)
+        if (*first[i] != *second[i])
+            *first[i] =
+                ir_add(p, ir_place(p, *first[i], axis, 0), ir_place(p, *second[i], axis, 1));
 }
 
 /* ---- first centres ---- */
@@ -248,7 +303,7 @@ static State first_centres(const Em *em, AxisId starts, int64_t n_starts, bool a
     IrProgram *p = b->p;
     int from = apart ? em->n_sets : 0, n = em->n_points - from;
     const AxisId *points = em->points + from;
-    State s = {.bound = IR_NONE, .responsible = IR_NONE, .common = IR_NONE, .apart = apart};
+    State s = {.responsible = IR_NONE, .apart = apart};
     IrValue near = outwards(em, starts, n_starts);
     for (int64_t k = 0; k < em->k; k++) {
         IrValue own = farthest(em, near, points, n);
@@ -260,8 +315,9 @@ static State first_centres(const Em *em, AxisId starts, int64_t n_starts, bool a
     s.error = number(b, FIRST_ERROR);
     s.log_share = number(b, 0);
     s.variance = em->variance == IR_NONE ? number(b, FIRST_VARIANCE) : em->variance;
-    s.between = em->between == IR_NONE ? number(b, FIRST_BETWEEN) : em->between;
-    s.centre = number(b, 0);
+    for (int l = 0; l < em->n_sets; l++)
+        s.between[l] = em->between[l] == IR_NONE ? number(b, FIRST_BETWEEN) : em->between[l];
+    s.count = s.sum = s.bound = s.centre = number(b, 0);
     s.around = number(b, 1);
     return s;
 }
@@ -315,19 +371,23 @@ static IrValue all_orders(const Em *em, AxisId order, AxisId old) {
     return ir_table(em->b->p, table, axes, 3);
 }
 
-/* By set, [new, old]: the order of labels in which what each component holds is likeliest under
- * the prior of `to`. */
-static IrValue best_order(const Em *em, const State *s, const State *to) {
+/* Components' means as far as they are known, or what is expected of them. */
+typedef struct Guess {
+    IrValue mean, variance;
+} Guess;
+
+/* [new, old]: the order of labels in which `means` are likeliest where `expected` is. */
+static IrValue best_order(const Em *em, Guess means, Guess expected) {
     Build *b = em->b;
     IrProgram *p = b->p;
     int64_t n = 1;
     for (int64_t i = 2; i <= em->k; i++) n *= i;
     AxisId old = old_labels(em), order = named_axis(b, "order", n), both[] = {em->component, old};
     IrValue orders = all_orders(em, order, old);
-    IrValue mean = renamed(b, ir_div(p, s->sum, s->count), em->component, old);
-    IrValue error = renamed(b, ir_div(p, to->variance, s->count), em->component, old);
-    error = ir_add(p, error, to->around);
-    IrValue far = ir_square(p, ir_sub(p, mean, to->centre));
+    IrValue error = renamed(b, means.variance, em->component, old);
+    error = ir_add(p, error, expected.variance);
+    IrValue mean = renamed(b, means.mean, em->component, old);
+    IrValue far = ir_square(p, ir_sub(p, mean, expected.mean));
     IrValue loss = sum_entries(em, ir_add(p, ir_div(p, far, error), ir_log(p, error)));
     IrValue merit = ir_contract(p, ir_neg(p, along(b, loss, both, 2)), orders, both, 2);
     return ir_contract(p, best_along(em, merit, order), orders, &order, 1);
@@ -341,39 +401,40 @@ static void take_order(const Em *em, State *s, IrValue order) {
         *all[i] = ir_contract(p, renamed(em->b, *all[i], em->component, old), order, &old, 1);
 }
 
-/* The set with the largest bound gives its labels to all; then what they have in common does. */
+/* What sets say of their own means, and their prior. */
+static IrValue order_of_sets(const Em *em, const State *s) {
+    IrProgram *p = em->b->p;
+    Guess means = {ir_div(p, s->sum, s->count), ir_div(p, s->variance, s->count)};
+    return best_order(em, means, (Guess){s->centre, s->around});
+}
+
+/* From the innermost plate outwards, the instance with the largest bound gives its labels to the
+ * others around it, with all sets in them; then what the others have in common does, set by set. */
 static State aligned(const Em *em, const State *apart) {
     Build *b = em->b;
     IrProgram *p = b->p;
     State s = *apart;
-    IrValue is = at_largest(em, s.bound, em->points, em->n_sets, ROUNDING);
-    is = ir_div(p, is, ir_sum(p, is, em->points, em->n_sets));
-    State to = s;
-    to.centre = ir_contract(p, is, s.mean, em->points, em->n_sets);
-    IrValue count = ir_contract(p, is, s.count, em->points, em->n_sets);
-    to.around = ir_add(p, ir_mul(p, number(b, 2), s.between), ir_div(p, s.variance, count));
+    IrValue bound = s.bound;
     s.apart = false;
-    take_order(em, &s, best_order(em, &s, &to));
-    prior(em, &s);
-    take_order(em, &s, best_order(em, &s, &s));
-    prior(em, &s);
+    for (int l = em->n_sets; l > 0; l--) {
+        AxisId plate = em->points[l - 1];
+        Said said = said_upwards(em, &s);
+        IrValue is = at_largest(em, bound, &plate, 1, ROUNDING);
+        is = ir_div(p, is, ir_sum(p, is, &plate, 1));
+        IrValue error = ir_contract(p, is, said.variance[l], &plate, 1);
+        error = ir_add(p, error, ir_mul(p, number(b, 2), s.between[l - 1]));
+        Guess expected = {ir_contract(p, is, said.mean[l], &plate, 1), error};
+        take_order(em, &s, best_order(em, (Guess){said.mean[l], said.variance[l]}, expected));
+        bound = ir_sum(p, bound, &plate, 1);
+    }
+    prior(em, &s, false);
+    take_order(em, &s, order_of_sets(em, &s));
+    prior(em, &s, false);
     maximise(em, &s);
     return s;
 }
 
 /* ---- improvement ---- */
-
-/* What is `a` in the first alternative along `axis`, and `b` in the second. */
-static void join(const Em *em, State *a, const State *b, AxisId axis) {
-    IrProgram *p = em->b->p;
-    IrValue *const first[] = {&a->mean, &a->error,    &a->log_share, &a->count,
-                              &a->sum,  &a->variance, &a->between};
-    const IrValue second[] = {b->mean, b->error,    b->log_share, b->count,
-                              b->sum,  b->variance, b->between};
-    for (size_t i = 0; i < sizeof first / sizeof *first; i++)
-        if (*first[i] != second[i])
-            *first[i] = ir_add(p, ir_place(p, *first[i], axis, 0), ir_place(p, second[i], axis, 1));
-}
 
 /* By set, the best of what it has, what it has apart from others, and what it has with one of its
  * components emptied. */
@@ -382,7 +443,7 @@ static void improve(const Em *em, State *s, const State *apart) {
     IrProgram *p = b->p;
     AxisId candidates = named_axis(b, "candidate", em->k + 2), old = old_labels(em);
     State c = *s;
-    prior(em, &c);
+    prior(em, &c, false);
     if (em->variance == IR_NONE) c.variance = ir_min(p, c.variance, apart->variance);
     IrValue which = counted(em, candidates, 0); /* 0: as it is; 1: apart; then by component */
     IrValue emptied = ir_eq(p, which, counted(em, em->component, 2));
@@ -395,13 +456,13 @@ static void improve(const Em *em, State *s, const State *apart) {
     IrValue same = ir_eq(p, counted(em, em->component, 0), counted(em, old, 0));
     same = ir_select(p, same, number(b, 1), number(b, 0));
     IrValue as_it_is = ir_eq(p, which, number(b, 0));
-    take_order(em, &c, ir_select(p, as_it_is, same, best_order(em, &c, &c)));
+    take_order(em, &c, ir_select(p, as_it_is, same, order_of_sets(em, &c)));
     maximise(em, &c);
     expect(em, &c, false);
     maximise(em, &c);
     expect(em, &c, true);
     choose(em, &c, best_along(em, c.bound, candidates), candidates);
-    prior(em, &c);
+    prior(em, &c, false);
     maximise(em, &c);
     *s = c;
 }
@@ -424,5 +485,7 @@ EmFit em_fit(const Em *em) {
         IrValue merit = ir_sum(p, s.bound, em->points, em->n_sets);
         choose(em, &s, best_along(em, merit, ways), ways);
     }
-    return (EmFit){s.count, s.sum, s.mean, s.log_share, s.variance, s.between};
+    IrValue between = number(em->b, 0);
+    for (int l = 0; l < em->n_sets; l++) between = ir_add(p, between, s.between[l]);
+    return (EmFit){s.count, s.sum, s.mean, s.log_share, s.variance, between};
 }

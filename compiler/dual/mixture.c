@@ -83,9 +83,17 @@ static Em problem_of(Build *b, const Components *c, IrValue x, IrValue scale) {
     em.n_sets = plates_around(c->location->type.plate);
     for (const Plate *q = type->plate; q; q = q->parent) em.points[q->depth] = b->plate[q->index];
     em.variance = known_variance(b, &em, c->observed, scale);
-    const Var *above = location_of(c->location);
-    bool one_level = above && !above->type.plate;
-    em.between = one_level ? known_variance(b, &em, c->location, scale) : IR_NONE;
+    /* of each plate the spread of the location that stands in it, if that is in turn the location of
+     * what stands below, and its own stands in the plate around or further out */
+    for (int l = 0; l < em.n_sets; l++) em.between[l] = IR_NONE;
+    const Var *below = c->location;
+    for (int l = em.n_sets; l > 0 && below; l--) {
+        const Var *above = location_of(below);
+        if (plates_around(below->type.plate) != l || !above) break;
+        if (plates_around(above->type.plate) != l - 1) break;
+        em.between[l - 1] = known_variance(b, &em, below, scale);
+        below = above;
+    }
     return em;
 }
 
@@ -137,7 +145,9 @@ void add_components(Build *b, Encoding *enc, const Moments *m, IrValue normal) {
     if (em.variance == IR_NONE)
         blocks_add(&enc->root, block_of(ir_log(p, fit.variance), em.n_entries, em.entries,
                                         arena_printf(b->arena, "%s.logspread", name)));
-    if (em.between == IR_NONE) add_level_variances(b, enc, &em, &c, fit.mean, axes);
+    bool known = true;
+    for (int l = 0; l < em.n_sets; l++) known &= em.between[l] != IR_NONE;
+    if (!known) add_level_variances(b, enc, &em, &c, fit.mean, axes);
     enc->components[enc->n_components++] = c;
 }
 
