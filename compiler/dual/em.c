@@ -14,12 +14,11 @@
  *               that is farthest from those before; from several first points, of which the best is
  *               kept for the data set
  *     apart     the same for each set alone; the best for the set
- *     aligned   the sets of `apart` take the labels that fit the set with the largest bound, from the
- *               innermost plate outwards, then those that fit what all have in common: the best of
- *               all K! orders
- *     improve   from `together` and from `aligned`, for each set the best of: what it has; what it
- *               has in `apart`, relabelled; what it has with one component emptied, relabelled
- *     FINAL     steps from both; the better is kept for the data set
+ *     aligned   the sets of `apart` take the labels that fit the set with the largest bound, from
+ * the innermost plate outwards, then those that fit what all have in common: the best of all K!
+ * orders improve   from `together` and from `aligned`, for each set the best of: what it has; what
+ * it has in `apart`, relabelled; what it has with one component emptied, relabelled FINAL     steps
+ * from both; the better is kept for the data set
  *
  * Alternatives stand side by side along event axes ("start", "candidate", "way"), so that the
  * program has each step once. Without plates around sets, `apart` and FINAL are all there is; with
@@ -49,7 +48,8 @@ typedef struct State {
     IrValue centre, around;         /* prior of a set's means */
     IrValue bound;                  /* by set, once `expect` was asked for it */
     IrValue responsible;            /* the shares of components in observations */
-    bool apart;                     /* the prior stays what it is */
+    bool apart;                     /* the prior stays what it is, and shares are a set's own */
+    bool shares_held;
 } State;
 
 static IrValue over_entries(const Em *em, IrValue v) {
@@ -86,12 +86,19 @@ static IrValue over_components(const Em *em, IrValue v, int n) {
 
 /* ---- steps ---- */
 
+/* Has each set shares of its own? */
+static bool own_shares(const Em *em, const State *s) {
+    return s->apart || em->n_shares == em->n_sets;
+}
+
+/* By set; shares that sets have in common are taken as given. */
 static IrValue bound_of(const Em *em, const State *s, IrValue each) {
     IrProgram *p = em->b->p;
     int n;
     const AxisId *inner = inner_points(em, &n);
     IrValue shares = ir_sub(p, ir_lgamma(p, ir_add(p, s->count, number(em->b, 1))),
                             ir_mul(p, s->count, s->log_share));
+    if (!own_shares(em, s)) shares = number(em->b, 0);
     IrValue apart = ir_square(p, ir_sub(p, s->mean, s->centre));
     IrValue kl = ir_div(p, ir_add(p, s->error, apart), s->around);
     kl = ir_sub(p, kl, ir_log(p, ir_div(p, s->error, s->around)));
@@ -181,9 +188,12 @@ static void maximise(const Em *em, State *s) {
     s->error = ir_recip(p, ir_add(p, ir_div(p, s->count, s->variance), prior_precision));
     IrValue pull = ir_mul(p, s->centre, prior_precision);
     s->mean = ir_mul(p, ir_add(p, ir_div(p, s->sum, s->variance), pull), s->error);
-    IrValue all = product_of_extents(em, em->n_sets, em->n_points);
+    if (s->shares_held) return;
+    int from = own_shares(em, s) ? em->n_sets : em->n_shares;
+    IrValue all = product_of_extents(em, from, em->n_points), count = s->count;
+    if (from < em->n_sets) count = ir_sum(p, count, em->points + from, em->n_sets - from);
     all = ir_add(p, all, number(b, 0.5 * (double)em->k));
-    IrValue share = ir_div(p, ir_add(p, s->count, number(b, 0.5)), all);
+    IrValue share = ir_div(p, ir_add(p, count, number(b, 0.5)), all);
     s->log_share = ir_log(p, share);
 }
 
@@ -241,7 +251,7 @@ enum { MAX_NUMBERS = 16 + IR_MAX_AXES };
 
 /* All that a state is, but for the responsibilities; returns how many. */
 static int numbers_of(const Em *em, State *s, IrValue **all) {
-    IrValue *const single[] = {&s->mean, &s->error,    &s->log_share, &s->count, &s->sum,
+    IrValue *const single[] = {&s->mean,  &s->error,    &s->log_share, &s->count, &s->sum,
                                &s->bound, &s->variance, &s->centre,    &s->around};
     int n = sizeof single / sizeof *single;
     memcpy(all, single, sizeof single);
@@ -450,6 +460,8 @@ static void improve(const Em *em, State *s, const State *apart) {
     IrValue never = ir_select(p, emptied, number(b, NEVER), number(b, 0));
     c.log_share = ir_add(p, c.log_share, never);
     expect(em, &c, false);
+    c.log_share = s->log_share; /* where sets share it, it stays; else it follows the counts */
+    c.shares_held = !own_shares(em, s);
     IrValue is_apart = ir_eq(p, which, number(b, 1));
     c.count = ir_select(p, is_apart, apart->count, c.count);
     c.sum = ir_select(p, is_apart, apart->sum, c.sum);
@@ -462,6 +474,7 @@ static void improve(const Em *em, State *s, const State *apart) {
     maximise(em, &c);
     expect(em, &c, true);
     choose(em, &c, best_along(em, c.bound, candidates), candidates);
+    c.shares_held = false;
     prior(em, &c, false);
     maximise(em, &c);
     *s = c;

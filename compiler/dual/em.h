@@ -15,6 +15,7 @@ typedef struct Em {
     int64_t last;               /* extent of the last of them; 1: there are none */
     AxisId points[IR_MAX_AXES]; /* plates of x, outermost first; the first n_sets are those of */
     int n_points, n_sets;       /* sets of components */
+    int n_shares; /* of these as many have shares of their own: the others share theirs */
     /* where they are known before anything is drawn, else IR_NONE: variance of observations about
      * their components, and, by plate of the sets, of its instances about what they have in common;
      * [entries], the latter [component], too */
@@ -24,9 +25,9 @@ typedef struct Em {
 /* What was found. Over the instances of the sets' plates: */
 typedef struct EmFit {
     IrValue count, sum; /* of the observations of a component: [component], [component, entries] */
-    IrValue mean, log_share;   /* of components, the first drawn to what sets have in common */
-    IrValue variance;          /* known or estimated */
-    IrValue between;           /* of a set's means about what is outside all plates */
+    IrValue mean, log_share; /* of components, the first drawn to what sets have in common */
+    IrValue variance;        /* known or estimated */
+    IrValue between;         /* of a set's means about what is outside all plates */
 } EmFit;
 
 EmFit em_fit(const Em *em);

@@ -81,10 +81,15 @@ static Em problem_of(Build *b, const Components *c, IrValue x, IrValue scale) {
     em.last = type->n_dims ? type->dims[type->n_dims - 1] : 1;
     em.n_points = plates_around(type->plate);
     em.n_sets = plates_around(c->location->type.plate);
+    for (int i = 0; i < c->label->dist->n_params; i++) {
+        int around = plates_around(c->label->args[i]->type.plate);
+        if (around > em.n_shares) em.n_shares = around;
+    }
+    if (em.n_shares > em.n_sets) em.n_shares = em.n_sets;
     for (const Plate *q = type->plate; q; q = q->parent) em.points[q->depth] = b->plate[q->index];
     em.variance = known_variance(b, &em, c->observed, scale);
-    /* of each plate the spread of the location that stands in it, if that is in turn the location of
-     * what stands below, and its own stands in the plate around or further out */
+    /* of each plate the spread of the location that stands in it, if that is in turn the location
+     * of what stands below, and its own stands in the plate around or further out */
     for (int l = 0; l < em.n_sets; l++) em.between[l] = IR_NONE;
     const Var *below = c->location;
     for (int l = em.n_sets; l > 0 && below; l--) {
@@ -203,11 +208,13 @@ bool is_located(const Build *b, const Var *latent) {
     return found && is_structured(b) && !b->options.no_exact;
 }
 
-/* Is the latent, a simplex, an argument of the label's law, in the plate that counts are of? */
+/* Is the latent, a simplex, an argument of the label's law, in the plate that counts are of or
+ * around it? */
 static bool is_law_of(const Var *var, const Components *c) {
     const Type *type = &var->type;
     bool fits = var->support.kind == SUPPORT_SIMPLEX && type->n_dims == 1 &&
-                type->dims[0] == c->label->n_values && type->plate == c->location->type.plate &&
+                type->dims[0] == c->label->n_values &&
+                plate_within(c->location->type.plate, type->plate) &&
                 var->link->n_free == type->dims[0] - 1;
     for (int i = 0; fits && i < c->label->dist->n_params; i++)
         if (variable(c->label->args[i], VAR_LATENT) == var) return true;
@@ -220,8 +227,14 @@ static void share_moment(Build *b, const Components *c, const Var *var, Gaussian
     IrProgram *p = b->p;
     int64_t k = c->label->n_values;
     AxisId axis = event_axis(b, 0, k), free = event_axis(b, 0, k - 1);
-    IrValue half = number(b, 0.5), rest = IR_NONE, counts = ir_add(p, c->count, half);
-    IrValue total = ir_add(p, c->total, number(b, 0.5 * (double)k));
+    IrValue half = number(b, 0.5), rest = IR_NONE, counts = c->count, total = c->total;
+    for (const Plate *q = c->location->type.plate; q != var->type.plate; q = q->parent) {
+        AxisId sets = b->plate[q->index];
+        counts = ir_sum(p, counts, &sets, 1);
+        total = ir_mul(p, total, ir_extent(p, sets));
+    }
+    counts = ir_add(p, counts, half);
+    total = ir_add(p, total, number(b, 0.5 * (double)k));
     moment->centre = lower_link(b, var, LINK_INVERSE, val_of(ir_div(p, counts, total), &var->type));
     moment->spread = moment->centre;
     moment->spread.v = IR_NONE;
