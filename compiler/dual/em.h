@@ -5,6 +5,10 @@
 
 #include "dual/internal.h"
 
+/* Plates of the observations and dimensions of their event: alternatives, labels and data sets take
+ * the other axes that a value may have. */
+enum { EM_MAX_AXES = IR_MAX_AXES - 7 };
+
 typedef struct Em {
     Build *b;
     IrValue x;        /* the observations, in units of the data set: mean 0, mean square 1 */

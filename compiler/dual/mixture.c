@@ -130,6 +130,7 @@ void add_components(Build *b, Encoding *enc, const Moments *m, IrValue normal) {
     IrValue scale = behind_component(b, m->scale.v, x);
     IrValue centre = behind_component(b, m->centre.v, x);
     Em em = problem_of(b, &c, normal, scale);
+    if (em.n_points + em.n_entries > EM_MAX_AXES) return;
     EmFit fit = em_fit(&em);
     c.mean = ir_add(p, centre, ir_mul(p, scale, ir_div(p, fit.sum, fit.count)));
     c.count = fit.count;
