@@ -127,10 +127,9 @@ static IrValue scale_floor(Build *b, const Moments *m) {
     return ir_mul(b->p, number(b, SCALE_FLOOR), prior_scale(b, m));
 }
 
-/* The data set's own centre and scale; returns the variable in these units. */
-static Val normalise(Build *b, const Var *var, Moments *m) {
+/* The data set's own centre and scale; returns the variable, of value x, in these units. */
+static Val normalise(Build *b, Val x, Moments *m) {
     IrProgram *p = b->p;
-    Val x = lower_var(b, var);
     AxisId all[MAX_LEVEL_AXES];
     int n = level_axes(b, m, 0, m->n_levels - 1, all);
     m->centre = m->scale = above_event(m, x);
@@ -386,16 +385,17 @@ Encoding *encode(Build *b) {
         if (var->kind != VAR_OBSERVED) continue;
         if (enc->n_observed == MAX_OBSERVED) over_limit(b, var, "observed variables", MAX_OBSERVED);
         Moments *m = &enc->moments[enc->n_observed++];
-        m->observed = var;
-        fill_levels(var, m);
-        Val x = b->options.paper ? lower_var(b, var) : normalise(b, var, m);
+        m->observed = as_inferred(b, var);
+        fill_levels(m->observed, m);
+        Val x = lower_as_inferred(b, var);
+        if (!b->options.paper) x = normalise(b, x, m);
         AxisId events[MAX_DIMS];
         int n_events = event_axes(b, &x, events);
         if (!b->options.paper) add_whole(b, enc, m);
         if (exact_path(b)) add_moments(b, enc, m, x);
         normal[enc->n_observed - 1] = x;
         if (exact_path(b) && !b->preparing) add_components(b, enc, m, x.v);
-        Block own = block_of(x.v, n_events, events, var->name);
+        Block own = block_of(x.v, n_events, events, m->observed->name);
         if (var->type.plate)
             blocks_add(&raw[var->type.plate->index], own);
         else

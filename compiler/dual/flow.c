@@ -449,8 +449,7 @@ static void each_template(GuideState *g, VisitTemplate *visit) {
     for (int bounded = 1; bounded >= 0 && is_structured(b); bounded--)
         for (int i = 0; i < analysis->n_latents; i++) {
             const Var *var = analysis->order[i].latent;
-            if (is_joint(var) && (var->support.kind != SUPPORT_REAL) == bounded)
-                add_latent(b, &joint, var);
+            if (is_joint(var) && !is_located(b, var) == bounded) add_latent(b, &joint, var);
         }
     if (joint.n) {
         if (joint.n == 1) joint.name = joint.latent[0]->name;

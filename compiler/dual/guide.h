@@ -84,6 +84,8 @@ Gaussian start_of(Build *b, const Encoding *enc, const Var *var);
 /* The moment of the data that speaks of `var` most directly; false: there is none. */
 bool moment_of(Build *b, const Encoding *enc, const Var *var, Gaussian *moment);
 
+/* mixture.c: does it stand in the joint flow with the locations, after scales and others? */
+bool is_located(const Build *b, const Var *latent);
 /* mixture.c: the moment of a latent that components speak of; false: none do. */
 bool mixture_moment(Build *b, const Encoding *enc, const Var *var, Gaussian *moment);
 

@@ -110,6 +110,10 @@ IrValue lower_log_prob(Build *b, const Var *var, Val value);
 /* Link of a latent: part applied to `at` (forward: v -> value; inverse; log_jacobian at v: one
  * number per entry, or per event where the link is of events). */
 Val lower_link(Build *b, const Var *latent, LinkPart part, Val at);
+/* The variable as whose observation the encoder and the starts take `observed`: of push(link,
+ * dist(...)) what is inside, so that locations and scales mean what they say; and its value. */
+const Var *as_inferred(const Build *b, const Var *observed);
+Val lower_as_inferred(Build *b, const Var *observed);
 AxisId event_axis(Build *b, int position, int64_t extent);
 /* Event axes of a shape into axes[]; returns how many. */
 int event_axes(Build *b, const Val *val, AxisId *axes);

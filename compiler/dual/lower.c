@@ -570,6 +570,20 @@ Val lower_link(Build *b, const Var *latent, LinkPart part, Val at) {
     return val_of(result.v, &latent->type);
 }
 
+const Var *as_inferred(const Build *b, const Var *observed) {
+    return observed->before && !b->options.paper ? observed->before : observed;
+}
+
+Val lower_as_inferred(Build *b, const Var *observed) {
+    const Var *inside = as_inferred(b, observed);
+    Val x = lower_var(b, observed);
+    if (inside == observed) return x;
+    Var linked = *observed;
+    linked.link = inside->link;
+    Val v = lower_link(b, &linked, LINK_INVERSE, x);
+    return val_of(v.v, &inside->type);
+}
+
 /* ------------------------------------------------------------------ flat events */
 
 static IrValue spread_events(Build *b, Val *val) {

@@ -3,32 +3,18 @@
  *
  * It applies where the location of an observed variable is a latent's entry that a label names,
  * x ~ D(v[z], ...), with a label for each observation: v holds the components' locations, one set
- * for each instance of its plate. In the units of the data set (mean 0, mean square 1 in every
- * dimension):
- *
- *     start   a first point, then K - 1 times the point farthest from those before
- *     TRIAL   steps from each of several starts, whose first points are the farthest from 0 and the
- *             outermost in some directions; the one with the largest likelihood is kept
- *     FINAL   steps from there on
- *
- * A step takes means and shares for each instance of v's plate, means drawn to their mean over the
- * instances as far as their own variance about it says, and one variance of the observations about
- * their components. Number and order of steps are fixed, so that all is unrolled; nothing in it is
- * learned. Instances enter by sums and maxima alone: the result does not depend on their order, and
- * the order of components follows from the data, which is what chooses one of the K! modes.
+ * for each instance of its plate. em.c finds what each component is responsible for, in the units
+ * of the data set; nothing in it is learned.
  *
  * Means and counts by component are features of the encodings, and moments for the fusion of two
  * Gaussians (start.c): of v, of the locations above v, and of the simplex that is the label's law.
  * Where points are assigned wrongly the start is wrong; the densities never are. */
-#include "dual/guide.h"
+#include "dual/em.h"
 
-enum { TRIAL = 8, FINAL = 8, MAX_DIRECTIONS = 4, MAX_COMPONENT_VALUES = 8 };
+enum { MAX_COMPONENT_VALUES = 8 };
 
-static const double FLOOR = 1e-5;        /* of variances, in units of the data set */
-static const double FIRST_SPREAD = 0.5;  /* of observations about their first components */
-static const double FIRST_BETWEEN = 0.2; /* variance of sets of components about their mean */
-static const double FEW = 1e-3;          /* an observation, where there is none */
-static const double NEARLY = 0.9999;     /* of the largest distance counts as it */
+static const double VARIANCE_FLOOR = 1e-5; /* in units of the data set */
+static const double NEAR_END = 0.01;       /* of an interval */
 
 /* ---- does it apply? ---- */
 
@@ -59,161 +45,6 @@ static bool find_components(const Var *observed, Components *c) {
     return fits && x->plate != v->plate && plate_within(x->plate, v->plate);
 }
 
-/* ---- expectation maximisation ---- */
-
-typedef struct Em {
-    Build *b;
-    IrValue x;                /* the observations; entry i of an event on axis i + 1 */
-    AxisId component;         /* of the components, axis 0 of v's event */
-    AxisId entries[MAX_DIMS]; /* of x, and how many there are */
-    int n_entries;
-    double size;
-    AxisId points[IR_MAX_AXES]; /* plates of x, outermost first; the first n_sets are v's */
-    int n_points, n_sets;
-    int64_t k;
-    AxisId starts; /* of several starts, in what follows until one is kept */
-    int64_t n_starts;
-    IrValue mean, share, variance, between, log_likelihood;
-    IrValue count, sum; /* of the last step: observations of a component, their sum */
-} Em;
-
-static IrValue over_entries(const Em *em, IrValue v) {
-    return em->n_entries ? ir_sum(em->b->p, v, em->entries, em->n_entries) : v;
-}
-
-static IrValue distance(const Em *em, IrValue from) {
-    IrProgram *p = em->b->p;
-    return over_entries(em, ir_square(p, ir_sub(p, em->x, from)));
-}
-
-/* The point at which `d` is largest; the mean of several that are all but equal. */
-static IrValue farthest(const Em *em, IrValue d) {
-    IrProgram *p = em->b->p;
-    IrValue most = ir_max_over(p, d, em->points, em->n_points);
-    IrValue is = ir_le(p, ir_mul(p, most, number(em->b, NEARLY)), d);
-    IrValue hot = ir_select(p, is, number(em->b, 1), number(em->b, 0));
-    IrValue sum = ir_contract(p, hot, em->x, em->points, em->n_points);
-    return ir_div(p, sum, ir_sum(p, hot, em->points, em->n_points));
-}
-
-/* How far out each observation is as a first point, by start: its distance from 0, then its entries
- * and their negatives. */
-static IrValue outwards(const Em *em) {
-    Build *b = em->b;
-    IrProgram *p = b->p;
-    IrValue all = ir_place(p, over_entries(em, ir_square(p, em->x)), em->starts, 0);
-    for (int64_t i = 1; i < em->n_starts; i++) {
-        IrValue own = em->x;
-        int64_t entry = (i - 1) / 2; /* along the last dimension */
-        for (int k = 0; k < em->n_entries; k++)
-            own = ir_pick(p, own, em->entries[k], k == em->n_entries - 1 ? entry : 0);
-        if (i % 2 == 0) own = ir_neg(p, own);
-        all = ir_add(p, all, ir_place(p, own, em->starts, i));
-    }
-    return all;
-}
-
-static void start(Em *em) {
-    Build *b = em->b;
-    IrProgram *p = b->p;
-    IrValue near = outwards(em);
-    for (int64_t k = 0; k < em->k; k++) {
-        IrValue own = farthest(em, near), d = distance(em, own);
-        near = k ? ir_min(p, near, d) : d;
-        IrValue placed = ir_place(p, own, em->component, k);
-        em->mean = k ? ir_add(p, em->mean, placed) : placed;
-    }
-    em->share = number(b, 1.0 / (double)em->k);
-    em->variance = number(b, FIRST_SPREAD * FIRST_SPREAD);
-    em->between = number(b, FIRST_BETWEEN);
-}
-
-/* The share of each component in each observation; notes the likelihood that they give. */
-static IrValue responsibilities(Em *em, IrValue d) {
-    IrProgram *p = em->b->p;
-    IrValue half = ir_div(p, number(em->b, -0.5), em->variance);
-    IrValue score = ir_add(p, ir_mul(p, half, d), ir_log(p, em->share));
-    IrValue most = ir_max_over(p, score, &em->component, 1);
-    IrValue mass = ir_exp(p, ir_sub(p, score, most)), sum = ir_sum(p, mass, &em->component, 1);
-    IrValue spread = ir_mul(p, number(em->b, 0.5 * em->size), ir_log(p, em->variance));
-    IrValue each = ir_sub(p, ir_add(p, most, ir_log(p, sum)), spread);
-    em->log_likelihood = ir_sum(p, each, em->points, em->n_points);
-    return ir_div(p, mass, sum);
-}
-
-static IrValue product_of_extents(const Em *em, int from) {
-    IrValue n = number(em->b, 1);
-    for (int i = from; i < em->n_points; i++)
-        n = ir_mul(em->b->p, n, ir_extent(em->b->p, em->points[i]));
-    return n;
-}
-
-/* Means of the sets of components about their common mean. */
-static void draw_together(Em *em) {
-    IrProgram *p = em->b->p;
-    IrValue own = ir_div(p, em->count, em->variance), prior = ir_recip(p, em->between);
-    IrValue sets = product_of_extents(em, 0);
-    sets = ir_div(p, sets, product_of_extents(em, em->n_sets));
-    IrValue precision = ir_add(p, own, prior);
-    IrValue common = em->n_sets ? ir_sum(p, along(em->b, em->mean, em->points, em->n_sets),
-                                         em->points, em->n_sets)
-                                : em->mean;
-    common = ir_div(p, common, sets);
-    IrValue pull = ir_mul(p, common, prior);
-    em->mean = ir_div(p, ir_add(p, ir_div(p, em->sum, em->variance), pull), precision);
-    IrValue apart = over_entries(em, ir_square(p, ir_sub(p, em->mean, common)));
-    IrValue each = ir_div(p, apart, number(em->b, em->size));
-    each = ir_add(p, each, ir_recip(p, precision));
-    AxisId over[IR_MAX_AXES];
-    memcpy(over, em->points, sizeof *over * (size_t)em->n_sets);
-    over[em->n_sets] = em->component;
-    each = ir_sum(p, along(em->b, each, over, em->n_sets + 1), over, em->n_sets + 1);
-    each = ir_div(p, each, ir_mul(p, sets, number(em->b, (double)em->k)));
-    em->between = ir_max(p, each, number(em->b, FLOOR));
-}
-
-static void step(Em *em) {
-    Build *b = em->b;
-    IrProgram *p = b->p;
-    const AxisId *inner = em->points + em->n_sets;
-    int n = em->n_points - em->n_sets;
-    IrValue r = responsibilities(em, distance(em, em->mean)),
-            all = product_of_extents(em, em->n_sets);
-    em->count = ir_max(p, ir_sum(p, r, inner, n), number(b, FEW));
-    em->sum = ir_contract(p, r, em->x, inner, n);
-    if (em->n_sets)
-        draw_together(em);
-    else
-        em->mean = ir_div(p, em->sum, em->count);
-    IrValue total = ir_add(p, all, number(b, (double)em->k));
-    em->share = ir_div(p, ir_add(p, em->count, number(b, 1)), total);
-    IrValue rest = ir_mul(p, r, distance(em, em->mean));
-    rest = ir_sum(p, ir_sum(p, rest, &em->component, 1), em->points, em->n_points);
-    IrValue size = ir_mul(p, product_of_extents(em, 0), number(b, em->size));
-    em->variance = ir_max(p, ir_div(p, rest, size), number(b, FLOOR));
-}
-
-/* Goes on with the start that has led furthest. They are compared one by one: two that are equal
- * but for the order of components must not be mixed. */
-static void keep_best(Em *em) {
-    IrProgram *p = em->b->p;
-    IrValue *const state[] = {&em->mean, &em->share, &em->variance, &em->between};
-    enum { STATE = sizeof state / sizeof *state };
-    IrValue best = ir_pick(p, em->log_likelihood, em->starts, 0), kept[STATE];
-    for (int k = 0; k < STATE; k++)
-        kept[k] = ir_has_axis(p, *state[k], em->starts) ? ir_pick(p, *state[k], em->starts, 0)
-                                                        : *state[k];
-    for (int64_t i = 1; i < em->n_starts; i++) {
-        IrValue own = ir_pick(p, em->log_likelihood, em->starts, i);
-        IrValue better = ir_lt(p, best, own);
-        best = ir_max(p, best, own);
-        for (int k = 0; k < STATE; k++)
-            if (ir_has_axis(p, *state[k], em->starts))
-                kept[k] = ir_select(p, better, ir_pick(p, *state[k], em->starts, i), kept[k]);
-    }
-    for (int k = 0; k < STATE; k++) *state[k] = kept[k];
-}
-
 /* ---- features ---- */
 
 /* Axes of an event of x as those of v's event, behind the component's. */
@@ -227,50 +58,103 @@ static int plates_around(const Plate *plate) {
     return plate ? plate->depth + 1 : 0;
 }
 
-static void set_up(Em *em, Build *b, const Components *c, IrValue x) {
+/* Is the spread known, the same for all instances, and more than nothing? Then its square in units
+ * of the data set; `scale` has the shape of a location. */
+static IrValue known_variance(Build *b, const Em *em, const Var *var, IrValue scale) {
+    IrProgram *p = b->p;
+    int at = location_param(var->dist);
+    if (at < 0 || !arguments_known(b, var, at, NULL)) return IR_NONE;
+    IrValue own = lower_spread(b, var);
+    for (int i = 0; i < em->n_points; i++)
+        if (ir_has_axis(p, own, em->points[i])) return IR_NONE;
+    if (var->kind == VAR_OBSERVED) own = behind_component(b, own, &var->type);
+    IrValue floor = number(b, VARIANCE_FLOOR);
+    return ir_max(p, ir_square(p, ir_div(p, own, scale)), floor);
+}
+
+static Em problem_of(Build *b, const Components *c, IrValue x, IrValue scale) {
     const Type *type = &c->observed->type;
-    *em = (Em){.b = b, .k = c->label->n_values, .component = event_axis(b, 0, c->label->n_values)};
-    em->x = behind_component(b, x, type);
-    em->size = (double)event_size(type);
+    Em em = {.b = b, .k = c->label->n_values, .component = event_axis(b, 0, c->label->n_values)};
+    em.x = behind_component(b, x, type);
     for (int i = 0; i < type->n_dims; i++)
-        em->entries[em->n_entries++] = event_axis(b, i + 1, type->dims[i]);
-    int64_t last = type->n_dims ? type->dims[type->n_dims - 1] : 1;
-    em->n_starts = 1 + (2 * last < MAX_DIRECTIONS ? 2 * last : MAX_DIRECTIONS);
-    em->starts = named_axis(b, "start", em->n_starts);
-    em->n_points = plates_around(type->plate);
-    em->n_sets = plates_around(c->location->type.plate);
-    for (const Plate *q = type->plate; q; q = q->parent) em->points[q->depth] = b->plate[q->index];
+        em.entries[em.n_entries++] = event_axis(b, i + 1, type->dims[i]);
+    em.last = type->n_dims ? type->dims[type->n_dims - 1] : 1;
+    em.n_points = plates_around(type->plate);
+    em.n_sets = plates_around(c->location->type.plate);
+    for (int i = 0; i < c->label->dist->n_params; i++) {
+        int around = plates_around(c->label->args[i]->type.plate);
+        if (around > em.n_shares) em.n_shares = around;
+    }
+    if (em.n_shares > em.n_sets) em.n_shares = em.n_sets;
+    for (const Plate *q = type->plate; q; q = q->parent) em.points[q->depth] = b->plate[q->index];
+    em.variance = known_variance(b, &em, c->observed, scale);
+    /* of each plate the spread of the location that stands in it, if that is in turn the location
+     * of what stands below, and its own stands in the plate around or further out */
+    for (int l = 0; l < em.n_sets; l++) em.between[l] = IR_NONE;
+    const Var *below = c->location;
+    for (int l = em.n_sets; l > 0 && below; l--) {
+        const Var *above = location_of(below);
+        if (plates_around(below->type.plate) != l || !above) break;
+        if (plates_around(above->type.plate) != l - 1) break;
+        em.between[l - 1] = known_variance(b, &em, below, scale);
+        below = above;
+    }
+    return em;
+}
+
+/* By level of the sets' plates, how far components' means lie about those of the level above,
+ * pooled over the data set: what scales between sets are inferred from. */
+static void add_level_variances(Build *b, Encoding *enc, const Em *em, const Components *c,
+                                IrValue mean, const AxisId *axes) {
+    IrProgram *p = b->p;
+    for (int level = em->n_sets - 1; level >= 0; level--) {
+        IrValue size = ir_extent(p, em->points[level]), one = number(b, 1);
+        IrValue above = ir_div(p, ir_sum(p, mean, &em->points[level], 1), size), all = one;
+        IrValue v = ir_square(p, ir_sub(p, mean, above));
+        v = ir_sum(p, v, em->points, level + 1);
+        for (int i = 0; i < level; i++) all = ir_mul(p, all, ir_extent(p, em->points[i]));
+        IrValue freedom = ir_mul(p, all, ir_max(p, ir_sub(p, size, one), one));
+        v = ir_add(p, ir_div(p, v, freedom), number(b, VARIANCE_FLOOR));
+        const char *tag =
+            arena_printf(b->arena, "%s.logvar.component.%d", c->observed->name, level);
+        blocks_add(&enc->root, block_of(ir_log(p, v), em->n_entries + 1, axes, tag));
+        mean = above;
+    }
 }
 
 void add_components(Build *b, Encoding *enc, const Moments *m, IrValue normal) {
     IrProgram *p = b->p;
     Components c = {0};
-    Em em;
     if (!find_components(m->observed, &c) || enc->n_components == MAX_MIXTURES) return;
-    set_up(&em, b, &c, normal);
-    start(&em);
-    for (int i = 0; i < TRIAL; i++) step(&em);
-    keep_best(&em);
-    for (int i = 0; i < FINAL; i++) step(&em);
     const Type *x = &m->observed->type;
     IrValue scale = behind_component(b, m->scale.v, x);
     IrValue centre = behind_component(b, m->centre.v, x);
-    c.mean = ir_add(p, centre, ir_mul(p, scale, ir_div(p, em.sum, em.count)));
-    c.count = em.count;
-    c.variance = ir_mul(p, em.variance, ir_square(p, scale));
-    c.between = ir_mul(p, em.between, ir_square(p, scale));
-    c.total = product_of_extents(&em, em.n_sets);
+    Em em = problem_of(b, &c, normal, scale);
+    if (em.n_points + em.n_entries > EM_MAX_AXES) return;
+    EmFit fit = em_fit(&em);
+    c.mean = ir_add(p, centre, ir_mul(p, scale, ir_div(p, fit.sum, fit.count)));
+    c.count = fit.count;
+    c.variance = ir_mul(p, fit.variance, ir_square(p, scale));
+    c.between = ir_mul(p, fit.between, ir_square(p, scale));
+    c.total = number(b, 1);
+    for (int i = em.n_sets; i < em.n_points; i++)
+        c.total = ir_mul(p, c.total, ir_extent(p, em.points[i]));
     const Plate *plate = c.location->type.plate;
     Blocks *blocks = plate ? &enc->plate[plate->index] : &enc->root;
     AxisId axes[MAX_DIMS + 1] = {em.component};
     memcpy(axes + 1, em.entries, sizeof *axes * (size_t)em.n_entries);
     const char *name = m->observed->name;
-    blocks_add(blocks, block_of(em.mean, em.n_entries + 1, axes,
+    blocks_add(blocks, block_of(fit.mean, em.n_entries + 1, axes,
                                 arena_printf(b->arena, "%s.component", name)));
     blocks_add(blocks,
-               block_of(ir_log(p, em.share), 1, axes, arena_printf(b->arena, "%s.logshare", name)));
-    blocks_add(&enc->root, block_of(ir_log(p, em.variance), 0, NULL,
-                                    arena_printf(b->arena, "%s.logspread", name)));
+               block_of(fit.log_share, 1, axes, arena_printf(b->arena, "%s.logshare", name)));
+    if (em.variance == IR_NONE)
+        blocks_add(&enc->root, block_of(ir_log(p, fit.variance), em.n_entries, em.entries,
+                                        arena_printf(b->arena, "%s.logspread", name)));
+    bool known = true;
+    for (int l = 0; l < em.n_sets; l++) known &= em.between[l] != IR_NONE;
+    bool room = enc->root.n + em.n_sets <= MAX_BLOCKS / 2; /* what else is read needs the rest */
+    if (!known && room) add_level_variances(b, enc, &em, &c, fit.mean, axes);
     enc->components[enc->n_components++] = c;
 }
 
@@ -306,11 +190,33 @@ static bool said_of(Build *b, const Components *c, const Var *var, IrValue *mean
     return true;
 }
 
-/* Is the latent, a simplex, an argument of the label's law, in the plate that counts are of? */
+static bool is_between_numbers(const Var *var) {
+    const Support *s = &var->support;
+    bool numbers = s->kind == SUPPORT_INTERVAL && s->lo && s->hi;
+    return numbers && s->lo->kind == EXPR_NUMBER && s->hi->kind == EXPR_NUMBER;
+}
+
+/* A location of components that has ends is not left to the prior: what the data say of it depends
+ * on scales. */
+bool is_located(const Build *b, const Var *latent) {
+    if (latent->support.kind == SUPPORT_REAL) return true;
+    bool found = false;
+    for (int i = 0; i < b->model->vars.n && is_between_numbers(latent); i++) {
+        Components c = {0};
+        const Var *var = b->model->vars.data[i];
+        if (var->kind != VAR_OBSERVED || !find_components(as_inferred(b, var), &c)) continue;
+        for (const Var *at = c.location; at; at = location_of(at)) found |= at == latent;
+    }
+    return found && is_structured(b) && !b->options.no_exact;
+}
+
+/* Is the latent, a simplex, an argument of the label's law, in the plate that counts are of or
+ * around it? */
 static bool is_law_of(const Var *var, const Components *c) {
     const Type *type = &var->type;
     bool fits = var->support.kind == SUPPORT_SIMPLEX && type->n_dims == 1 &&
-                type->dims[0] == c->label->n_values && type->plate == c->location->type.plate &&
+                type->dims[0] == c->label->n_values &&
+                plate_within(c->location->type.plate, type->plate) &&
                 var->link->n_free == type->dims[0] - 1;
     for (int i = 0; fits && i < c->label->dist->n_params; i++)
         if (variable(c->label->args[i], VAR_LATENT) == var) return true;
@@ -323,8 +229,14 @@ static void share_moment(Build *b, const Components *c, const Var *var, Gaussian
     IrProgram *p = b->p;
     int64_t k = c->label->n_values;
     AxisId axis = event_axis(b, 0, k), free = event_axis(b, 0, k - 1);
-    IrValue half = number(b, 0.5), rest = IR_NONE, counts = ir_add(p, c->count, half);
-    IrValue total = ir_add(p, c->total, number(b, 0.5 * (double)k));
+    IrValue half = number(b, 0.5), rest = IR_NONE, counts = c->count, total = c->total;
+    for (const Plate *q = c->location->type.plate; q != var->type.plate; q = q->parent) {
+        AxisId sets = b->plate[q->index];
+        counts = ir_sum(p, counts, &sets, 1);
+        total = ir_mul(p, total, ir_extent(p, sets));
+    }
+    counts = ir_add(p, counts, half);
+    total = ir_add(p, total, number(b, 0.5 * (double)k));
     moment->centre = lower_link(b, var, LINK_INVERSE, val_of(ir_div(p, counts, total), &var->type));
     moment->spread = moment->centre;
     moment->spread.v = IR_NONE;
@@ -340,6 +252,14 @@ static void share_moment(Build *b, const Components *c, const Var *var, Gaussian
     }
 }
 
+/* Not so near an end that the link has no slope there. */
+static IrValue inside(Build *b, const Var *var, IrValue mean) {
+    double lo = var->support.lo->number, hi = var->support.hi->number;
+    double margin = NEAR_END * (hi - lo);
+    mean = ir_max(b->p, mean, number(b, lo + margin));
+    return ir_min(b->p, mean, number(b, hi - margin));
+}
+
 bool mixture_moment(Build *b, const Encoding *enc, const Var *var, Gaussian *moment) {
     for (int i = 0; i < enc->n_components; i++) {
         const Components *c = &enc->components[i];
@@ -348,7 +268,10 @@ bool mixture_moment(Build *b, const Encoding *enc, const Var *var, Gaussian *mom
             share_moment(b, c, var, moment);
             return true;
         }
-        if (var->support.kind != SUPPORT_REAL || !said_of(b, c, var, &mean, &se2)) continue;
+        bool ends = is_between_numbers(var);
+        if (var->support.kind != SUPPORT_REAL && !ends) continue;
+        if (!said_of(b, c, var, &mean, &se2)) continue;
+        if (ends) mean = inside(b, var, mean);
         moment->centre = lower_link(b, var, LINK_INVERSE, val_of(mean, &var->type));
         Val log_slope = lower_link(b, var, LINK_LOG_JACOBIAN, moment->centre);
         moment->spread = moment->centre;

@@ -94,6 +94,10 @@ static void output_simulated(Build *b, bool labels) {
 static void output_free(Build *b) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
+        if (var->kind == VAR_OBSERVED && as_inferred(b, var) != var) {
+            Val inside = lower_as_inferred(b, var);
+            output_value(b, as_inferred(b, var)->name, &inside, var->type.plate, false);
+        }
         if (var->kind != VAR_LATENT || !var->link->n_dims) continue;
         Val free = lower_link(b, var, LINK_INVERSE, b->value[i]);
         output_value(b, free_name(b, var), &free, var->type.plate, false);

@@ -122,7 +122,7 @@ static void map_part(Staged *s, Template *part, const Newton *start) {
         to = newton_map(g, part, start, correct, s->way, from, s->log_det);
     } else {
         Fusion f = fusion_of(g, part);
-        if (part->latent[0]->support.kind != SUPPORT_REAL) sharpen(g, part, &f);
+        if (!is_located(b, part->latent[0])) sharpen(g, part, &f);
         Affine a = fused_affine(b, part, &f, correct);
         show_affine(g, part, a.shift, a.log_scale);
         to = affine_map(b, part, &a, s->way, from, s->log_det);
@@ -143,7 +143,7 @@ static void map_in_stages(Staged *s) {
     Build *b = s->g->b;
     Template bounded = {.n = 0}, rest = {.n = 0};
     for (int i = 0; i < s->t->n; i++)
-        if (s->t->latent[i]->support.kind != SUPPORT_REAL) add_to_part(&bounded, s->t->latent[i]);
+        if (!is_located(b, s->t->latent[i])) add_to_part(&bounded, s->t->latent[i]);
     map_part(s, &bounded, NULL);
     for (int i = 0; i < s->t->n; i++) {
         const Var *var = s->t->latent[i];
@@ -164,7 +164,7 @@ static bool is_staged(GuideState *g, const Template *t) {
     if (t->conditioning || !is_structured(g->b) || g->b->options.no_exact) return false;
     for (int i = 0; i < t->n; i++) {
         Component c;
-        n_bounded += t->latent[i]->support.kind != SUPPORT_REAL;
+        n_bounded += !is_located(g->b, t->latent[i]);
         n_newton += component_of(g->b, t->latent[i], &c) && !component_is_chain(&c, g->b, g->enc);
     }
     return n_newton || (n_bounded && n_bounded < t->n);

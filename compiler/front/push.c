@@ -142,15 +142,17 @@ bool push(Checker *ck, Var *var, const Ast *call) {
     }
     Push p = {.ck = ck, .span = call->span, .link = find_link(ck, var, call->args.data[0])};
     if (!p.link) return false;
-    Var inner = *var;
-    inner.name = arena_printf(ck->arena, "%s.inverse(%s)", p.link->name, var->name);
+    Var *inner = arena_new_of(ck->arena, Var);
+    *inner = *var;
+    inner->name = arena_printf(ck->arena, "%s.inverse(%s)", p.link->name, var->name);
+    inner->link = (Link *)p.link;
     if (p.link->n_dims) {
-        inner.type.n_dims = var->type.n_dims - p.link->n_dims + 1;
-        inner.type.dims[inner.type.n_dims - 1] = p.link->n_free;
+        inner->type.n_dims = var->type.n_dims - p.link->n_dims + 1;
+        inner->type.dims[inner->type.n_dims - 1] = p.link->n_free;
     }
     ck->by_entry = p.link->n_dims > 0;
-    if (!check_arguments(ck, &inner, call->args.data[1])) return false;
-    p.inner = inner.dist;
+    if (!check_arguments(ck, inner, call->args.data[1])) return false;
+    p.inner = inner->dist;
     if (p.inner->n_params > MAX_PARAMS) {
         FAIL(ck, DIAG_TOO_MANY_PARAMS, call->span,
              arena_printf(ck->arena, "push(%s, %s)", p.link->name, p.inner->name), MAX_PARAMS);
@@ -179,6 +181,8 @@ bool push(Checker *ck, Var *var, const Ast *call) {
         dist->params[i].dims[0] = p.link->n_free;
     }
     var->dist = dist;
-    var->args = inner.args;
+    var->args = inner->args;
+    inner->support = p.inner->support;
+    var->before = inner;
     return make_bodies(&p, dist);
 }

@@ -32,9 +32,12 @@ struct Var {
                   quantity) */
     /* latent, observed, context, given (or `value`) */
     Distribution *dist;
-    Expr **args;      /* dist->n_params of them */
-    Support support;  /* the distribution's, with its parameters replaced */
-    Link *link;       /* latent: the support's default or the one named by `via` */
+    Expr **args;     /* dist->n_params of them */
+    Support support; /* the distribution's, with its parameters replaced */
+    Link *link;      /* latent: the support's default or the one named by `via` */
+    /* latent, observed: of the law push(link, dist(...)), link.inverse of the variable, which is
+     * `dist(...)` and stands in no list; its `link` is that of push. NULL: another law */
+    const Var *before;
     int64_t n_values; /* summed, discrete given: it is one of 0 .. n_values - 1; else 0 */
     bool positive;    /* given: some law is one for numbers above 0 alone */
     /* let, quantity, hyper, given (or `dist`) */

@@ -35,7 +35,8 @@ typedef struct Search {
     bool *label; /* by Model.vars */
     State *let;  /* by Model.vars, of this pass */
     bool *let_known;
-    bool grew; /* a set has: pass again */
+    bool grew;         /* a set has: pass again */
+    const Var *walked; /* within an array: its entry 0 stands for that of every element's number */
 } Search;
 
 static const uint32_t ALL_FLAT = ~UINT32_C(0);
@@ -50,6 +51,7 @@ static State eval(Search *s, const Expr *e, const State *params);
 static bool join(Search *s, const State *state, int dim) {
     const Var *var = state->from;
     if (!var || var->kind != VAR_LATENT || s->moved[var->index] >= 0) return false;
+    if (state->origin[dim] >= var->type.n_dims) return false;
     if (var->type.dims[state->origin[dim]] != s->components) return false;
     s->moved[var->index] = state->origin[dim];
     s->grew = true;
@@ -124,7 +126,10 @@ static State of_hyper(const Var *var) {
 static State of_var(Search *s, const Var *var) {
     if (var->kind == VAR_HYPER) return of_hyper(var);
     if (var->kind == VAR_LET || var->kind == VAR_QUANTITY) {
+        const Var *walked = s->walked;
+        s->walked = NULL;
         if (!s->let_known[var->index]) s->let[var->index] = eval(s, var->value, NULL);
+        s->walked = walked;
         s->let_known[var->index] = true;
         return s->let[var->index];
     }
@@ -137,7 +142,64 @@ static State of_var(Search *s, const Var *var) {
     return state;
 }
 
+/* Is `e` element `i` of an array whose element 0 is `first`, but for the entries of one variable
+ * that are those of the element's own number? *walked gets the variable; NULL: none so far. */
+static bool walks(const Expr *e, const Expr *first, int64_t i, int64_t n, const Var **walked) {
+    if (e->kind != first->kind || e->n_args != first->n_args) return false;
+    const Expr *of = e->kind == EXPR_INDEX ? e->args[0] : NULL;
+    if (of && of->kind == EXPR_VAR && e->index == i && first->index == 0) {
+        const Type *type = &of->var->type;
+        bool fits = first->args[0]->kind == EXPR_VAR && first->args[0]->var == of->var;
+        fits &= type->n_dims == 1 && type->dims[0] == n && (!*walked || *walked == of->var);
+        *walked = of->var;
+        return fits;
+    }
+    if (e == first) return true;
+    bool same = e->number == first->number && e->var == first->var && e->opcode == first->opcode &&
+                e->function == first->function && e->link == first->link &&
+                e->link_part == first->link_part && e->param == first->param &&
+                e->index == first->index && e->dim == first->dim && e->reduce == first->reduce &&
+                e->count == first->count && e->shaped == first->shaped && e->plate == first->plate;
+    for (int k = 0; k < e->n_args && same; k++)
+        same = walks(e->args[k], first->args[k], i, n, walked);
+    return same;
+}
+
+/* Does `e` mention the variable otherwise than as its entry i? */
+static bool strays(const Expr *e, const Var *walked, int64_t i) {
+    if (e->kind == EXPR_INDEX && e->args[0]->kind == EXPR_VAR && e->args[0]->var == walked)
+        return e->index != i;
+    if (e->kind == EXPR_VAR) return e->var == walked;
+    for (int k = 0; k < e->n_args; k++)
+        if (strays(e->args[k], walked, i)) return true;
+    return false;
+}
+
+/* [k in n: f(v[k])]: along its first dimension it moves with v. False: it is no such array. */
+static bool along_variable(Search *s, const Expr *e, const State *params, State *state) {
+    const Var *walked = NULL;
+    for (int i = 1; i < e->n_args; i++)
+        if (!walks(e->args[i], e->args[0], i, e->n_args, &walked)) return false;
+    if (!walked || s->walked) return false;
+    for (int i = 0; i < e->n_args; i++)
+        if (strays(e->args[i], walked, i)) return false;
+    State whole = of_var(s, walked);
+    s->walked = walked;
+    State element = eval(s, e->args[0], params);
+    s->walked = NULL;
+    if (element.action != SAME || element.n_dims >= MAX_DIMS) return false;
+    if (whole.action != SAME && whole.action != MOVED) return false;
+    *state = whole; /* its action, dimension 0, and what it comes from */
+    state->n_dims = element.n_dims + 1;
+    state->flat = element.flat << 1 | (whole.flat & 1);
+    /* only dimension 0 is an entry of the variable */
+    for (int i = 1; i < MAX_DIMS; i++) state->origin[i] = MAX_DIMS;
+    return true;
+}
+
 static State of_array(Search *s, const Expr *e, const State *params) {
+    State walking;
+    if (along_variable(s, e, params, &walking)) return walking;
     State first = eval(s, e->args[0], params);
     bool copies = true, moves = first.action != SAME;
     for (int i = 1; i < e->n_args; i++) {
@@ -174,6 +236,8 @@ static State eval(Search *s, const Expr *e, const State *params) {
     default:
         break;
     }
+    bool own = e->kind == EXPR_INDEX && e->args[0]->kind == EXPR_VAR && !e->index;
+    if (own && s->walked && e->args[0]->var == s->walked) return (State){.action = SAME};
     if (e->n_args > MOST) return broken();
     bool same = true;
     for (int i = 0; i < e->n_args; i++) {

@@ -488,6 +488,10 @@ static const struct {
      "plate o(9) { latent k ~ categorical([0.5, 0.5]); latent z ~ categorical(P[k]);"
      "observed x ~ normal(m[z], 1); }",
      "k / P0 / -; z / P1 m0 / -; "},
+    /* an array that has each component's entry in its place; rows of the same number */
+    {"latent s[2] ~ half_normal(1); latent m[2, 3] ~ normal(0, [k in 2: rep(2 * s[k], 3)]);"
+     "plate o(9) { latent z ~ categorical([0.5, 0.5]); observed x[3] ~ normal(m[z], 1); }",
+     "z / s0 m0 / -; "},
     /* and none: unequal weights or priors, an order, a component named or a label that is a number
      */
     {"latent m[2] ~ normal(0, 1); plate o(9) { latent z ~ categorical([0.4, 0.6]);"
@@ -510,6 +514,16 @@ static const struct {
      ""},
     {"latent m[3] ~ normal(0, 1); plate o(9) { latent z ~ categorical([0.5, 0.5]);"
      "observed x ~ normal(m[z], 1); }",
+     ""},
+    /* an array of other entries than each component's own, written there or by a let */
+    {"latent s[2] ~ half_normal(1); latent m[2] ~ normal(0, [k in 2: s[k] + s[0]]);"
+     "plate o(9) { latent z ~ categorical([0.5, 0.5]); observed x ~ normal(m[z], 1); }",
+     ""},
+    {"latent s[2] ~ half_normal(1); let one = s[0]; latent m[2] ~ normal(0, [k in 2: s[k] + one]);"
+     "plate o(9) { latent z ~ categorical([0.5, 0.5]); observed x ~ normal(m[z], 1); }",
+     ""},
+    {"latent s[2] ~ half_normal(1); latent m[2] ~ normal(0, [s[1], s[0]]);"
+     "plate o(9) { latent z ~ categorical([0.5, 0.5]); observed x ~ normal(m[z], 1); }",
      ""},
 };
 

@@ -80,6 +80,25 @@ static void deeper_chains_start_exact(void) {
     compiled_free(c);
 }
 
+/* Observations through a link are what is inside: effects of its law start exact. */
+static void effects_behind_a_link_start_exact(void) {
+    static const char *const texts[] = {
+        "latent m ~ normal(1, 2); plate g(3) { latent u ~ normal(m, 0.5);\n"
+        "  plate o(4) { observed y ~ push(exp, normal(u, 0.7)); } }\n",
+        "latent m[2] ~ normal(0, 1); plate g(3) { latent u[2] ~ normal(m, 0.5);\n"
+        "  plate o(4) { observed y[3] ~ push(sphere_octant, normal(u, 0.3)); } }\n",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        Compiled *c = compile_text("pushed", texts[i], (DualOptions){.family = FAMILY_STRUCTURED});
+        if (!CHECK(c, "model %d does not compile", (int)i)) continue;
+        double *w = log_weights(run_untrained(c));
+        CHECK(spread(w) <= 1e-9, "model %d: log weights differ by %g of their size", (int)i,
+              spread(w));
+        free(w);
+        compiled_free(c);
+    }
+}
+
 /* Correlated effects, and a regression: the mode and curvature of each instance's density. */
 static void linear_gaussian_effects_start_exact(void) {
     static const char *const texts[] = {
@@ -339,6 +358,7 @@ static void weights_are_counted(void) {
 int main(void) {
     RUN(gaussian_effects_start_exact);
     RUN(deeper_chains_start_exact);
+    RUN(effects_behind_a_link_start_exact);
     RUN(linear_gaussian_effects_start_exact);
     RUN(latents_above_effects_start_exact);
     RUN(locations_start_exact_given_scales);

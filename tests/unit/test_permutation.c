@@ -224,6 +224,10 @@ static void mixture(void) {
     check_interpreted("examples/gm.hbm");
 }
 
+static void mixture_in_nested_plates(void) {
+    check_interpreted("examples/mshbm.hbm");
+}
+
 /* A permutation of one plate that is not carried over to the base draws must show: the test can
  * fail. */
 static void other_base_draws_show(void) {
@@ -269,6 +273,7 @@ int main(void) {
     RUN(every_level);
     RUN(reductions);
     RUN(mixture);
+    RUN(mixture_in_nested_plates);
     RUN(native_gre);
     RUN(native_gre_paper);
     RUN(native_pastes);
