@@ -88,8 +88,9 @@ bool mixture_moment(Build *b, const Encoding *enc, const Var *var, Gaussian *mom
 /* ---- newton.c: the mode and curvature of what is known of the targets of a component ---- */
 typedef struct Component Component; /* component.h */
 typedef struct Newton Newton;
-/* NULL: their density has no second derivative. */
-Newton *newton_start(Build *b, const Component *c);
+/* NULL: their density has no second derivative. `found` (by Var.index, or NULL): the last
+ * expansion of each latent whose data are reweighted; the next begins there. */
+Newton *newton_start(Build *b, const Component *c, Newton **found);
 enum { MAX_TRIAL_AXES = 2 };
 typedef struct Axes {
     int n;

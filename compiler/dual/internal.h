@@ -135,8 +135,14 @@ int64_t event_size(const Type *type);
 IrValue stat_input(Build *b, const char *name, const char *what, const AxisId *axes, int n);
 /* One spread of `var`'s law about its location (which need not be known). */
 IrValue lower_spread(Build *b, const Var *var);
+/* Of a law about a location, entry by entry, of what is left when the location is taken away:
+ * centre and spread; log density. For laws of one number whose bodies are written for one. */
+void lower_residual_law(Build *b, const Var *var, Val *centre, IrValue *spread);
+IrValue lower_residual_log_prob(Build *b, const Var *var, IrValue residual);
 /* tails.c: as far as its `sample` shows; what is unknown before training counts as ordinary. */
 bool has_variance(const Var *var);
+/* tails.c: is the log density of this law of one number quadratic in it? */
+bool is_quadratic(const Var *var);
 /* flow.c: do the ends of its support depend on other latents? */
 bool bounded_by_latents(const Var *var);
 /* Position of the location parameter: sample = parameter + f(other parameters). -1: none. */

@@ -17,7 +17,7 @@ static const double CLIP = 4;
 /* Means of the data are cheaper, and as good where they say all. NULL: they do, or it cannot be. */
 static Newton *newton_of(GuideState *g, const Var *var, Component *c) {
     if (!component_of(g->b, var, c) || component_is_chain(c, g->b, g->enc)) return NULL;
-    return newton_start(g->b, c);
+    return newton_start(g->b, c, g->found);
 }
 
 static void show_affine(GuideState *g, const Template *t, IrValue shift, IrValue log_scale) {
@@ -164,8 +164,11 @@ static bool is_staged(GuideState *g, const Template *t) {
     if (t->conditioning || !is_structured(g->b) || g->b->options.no_exact) return false;
     for (int i = 0; i < t->n; i++) {
         Component c;
-        n_bounded += t->latent[i]->support.kind != SUPPORT_REAL;
-        n_newton += component_of(g->b, t->latent[i], &c) && !component_is_chain(&c, g->b, g->enc);
+        if (t->latent[i]->support.kind != SUPPORT_REAL)
+            n_bounded++;
+        else
+            n_newton +=
+                component_of(g->b, t->latent[i], &c) && !component_is_chain(&c, g->b, g->enc);
     }
     return n_newton || (n_bounded && n_bounded < t->n);
 }
