@@ -97,8 +97,9 @@ typedef struct Axes {
     AxisId axes[MAX_TRIAL_AXES];
 } Axes;
 /* log p(data that hang on the component | what is drawn), its latents integrated out, for each of
- * the trials of what is drawn: [data, trials]. IR_NONE: not exact by one step. */
-IrValue newton_log_evidence(Build *b, const Component *c, Axes trials);
+ * the trials of what is drawn: [data, trials]. Of reweighted data to second order about the mode,
+ * one step from what was found. IR_NONE: it cannot be had by one step. */
+IrValue newton_log_evidence(Build *b, const Component *c, Axes trials, Newton *const *found);
 /* The start's centre, and what the flow's t becomes; t and v are over `flat`, the targets' entries
  * side by side. Adds the log-Jacobian. */
 IrValue newton_centre(const Newton *start, AxisId flat);
@@ -108,9 +109,10 @@ IrValue newton_undo(const Newton *start, AxisId flat, IrValue v, IrValue *log_de
 
 /* ---- scales.c: what the joint flow's bounded latents start from ---- */
 /* Centre and spread of the marginal posterior of `n` latents, side by side over `flat` from
- * `start[i]` on; it is looked for from *centre on. false, and nothing done: it cannot be had. */
+ * `start[i]` on; it is looked for from *centre on. `found` is newton_start's, and gets the other
+ * latents about the centre. false: it cannot be had. */
 bool scales_start(Build *b, const Var *const *latent, int n, const int64_t *start, AxisId flat,
-                  IrValue *centre, IrValue *spread);
+                  Newton **found, IrValue *centre, IrValue *spread);
 
 /* ---- bend.c ---- */
 typedef struct Bend {

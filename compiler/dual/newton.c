@@ -39,6 +39,7 @@
 enum { STEPS = 3, APPROACH = 5 };
 
 static const double STRIDE = 3;            /* longest step, in spreads of the law given K */
+static const double FAR = 20;              /* where one may begin, likewise */
 static const double LEAST_CURVATURE = 0.1; /* of the law's own */
 static const double LOG_2PI = 1.8378770664093454836;
 
@@ -104,27 +105,101 @@ static Val to_free(Build *b, const Var *var, Val value) {
     return lower_link(b, var, LINK_INVERSE, value);
 }
 
-/* Every node at the centre of its law, given K and the nodes after it at theirs. */
-static void start_at_centres(Newton *s) {
+/* (W - V) u of the node's entry i, plus what else moves it. */
+static IrValue moved(const Newton *s, const Node *node, int i, const IrValue *deviation,
+                     IrValue other) {
+    for (int u = end_of(node); u < s->n; u++)
+        other = entry_add(s->b, other,
+                          entry_mul(s->b, *at(s, s->gain, node->first + i, u), deviation[u]));
+    return other;
+}
+
+static IrValue scaled(Build *b, const Newton *s, int entry, IrValue deviation) {
+    return entry_mul(b, s->spread[entry], deviation);
+}
+
+static Node *node_of(Newton *s, const Var *var) {
+    for (int k = 0; k < s->c->n; k++)
+        if (s->node[k].var == var) return &s->node[k];
+    return NULL;
+}
+
+/* Where an earlier expansion has a node, given what has been drawn or found since of those after
+ * it. */
+static IrValue response(Newton *s, Newton *earlier, const Var *var) {
+    Build *b = s->b;
+    IrProgram *p = b->p;
+    const Node *node = node_of(earlier, var);
+    IrValue deviation[MAX_ENTRIES], v[MAX_NODE];
+    for (const Node *after = node + 1; after < earlier->node + earlier->c->n; after++) {
+        const Node *here = node_of(s, after->var);
+        Val known = b->value[after->var->index];
+        for (int i = after->first; i < end_of(after); i++) deviation[i] = IR_NONE;
+        if (!here && known.v == IR_NONE) continue; /* nothing ties them now */
+        IrValue now = here ? here->here : flatten(b, to_free(b, after->var, known), after->flat);
+        IrValue apart = ir_sub(p, now, after->here);
+        for (int i = after->first; i < end_of(after); i++)
+            deviation[i] =
+                ir_div(p, entry_of(b, apart, after->flat, i - after->first), earlier->spread[i]);
+    }
+    for (int i = 0; i < node->size; i++)
+        v[i] = scaled(b, earlier, node->first + i, moved(earlier, node, i, deviation, IR_NONE));
+    IrValue by = entries_gather(b, v, node->size, node->flat);
+    return by == IR_NONE ? node->here : ir_add(p, node->here, by);
+}
+
+/* The law of node k given K and the values of the nodes after it: centre, over flat. Its spread is
+ * kept. */
+static IrValue centre_of_law(Newton *s, int k) {
+    Build *b = s->b;
+    Node *node = &s->node[k];
+    Gaussian law;
+    lower_centre_and_spread(b, node->var, to_free, &law.centre, &law.spread.v);
+    law.spread.n_dims = law.centre.n_dims;
+    memcpy(law.spread.dims, law.centre.dims, sizeof law.spread.dims);
+    law.spread.v = ir_max(b->p, law.spread.v, number(b, 1e-6));
+    IrValue centre = flatten(b, law.centre, node->flat);
+    IrValue spread = along(b, flatten(b, law.spread, node->flat), &node->flat, 1);
+    for (int i = 0; i < node->size; i++)
+        s->spread[node->first + i] = entry_of(b, spread, node->flat, i);
+    return centre;
+}
+
+/* `to`, but no further from the centre of the node's law than FAR spreads: of a law much narrower
+ * than the way rounding would leave nothing. */
+static IrValue not_far(const Newton *s, const Node *node, IrValue centre, IrValue to) {
+    Build *b = s->b;
+    IrProgram *p = b->p;
+    IrValue v[MAX_NODE];
+    for (int i = 0; i < node->size; i++) {
+        IrValue from = ir_pick(p, along(b, centre, &node->flat, 1), node->flat, i);
+        IrValue apart = ir_sub(p, ir_pick(p, to, node->flat, i), from);
+        IrValue far = ir_mul(p, number(b, FAR), s->spread[node->first + i]);
+        apart = ir_max(p, ir_min(p, apart, far), ir_neg(p, far));
+        v[i] = ir_add(p, from, apart);
+    }
+    return entries_gather(b, v, node->size, node->flat);
+}
+
+/* Every node where an earlier expansion has it (found != NULL), or at the centre of its law, given
+ * K and the nodes after it there. */
+static void start_at(Newton *s, Newton *const *found) {
     Build *b = s->b;
     Val *outer = saved_values(b);
-    IrValue centre[MAX_NODES];
     for (int k = s->c->n - 1; k >= 0; k--) {
         Node *node = &s->node[k];
-        Gaussian law;
-        lower_centre_and_spread(b, node->var, to_free, &law.centre, &law.spread.v);
-        law.spread.n_dims = law.centre.n_dims;
-        memcpy(law.spread.dims, law.centre.dims, sizeof law.spread.dims);
-        law.spread.v = ir_max(b->p, law.spread.v, number(b, 1e-6));
-        centre[k] = flatten(b, law.centre, node->flat);
-        IrValue spread = along(b, flatten(b, law.spread, node->flat), &node->flat, 1);
-        for (int i = 0; i < node->size; i++)
-            s->spread[node->first + i] = entry_of(b, spread, node->flat, i);
-        set_value(b, node, centre[k]);
+        node->here = centre_of_law(s, k);
+        if (found) {
+            IrValue to = response(s, found[node->var->index], node->var);
+            node->here = not_far(s, node, node->here, to);
+        }
+        set_value(b, node, node->here);
     }
     restore_values(b, outer);
-    for (int k = 0; k < s->c->n; k++)
-        s->node[k].here = ir_spread(b->p, centre[k], s->node[k].axes, s->node[k].n_axes + 1);
+    for (int k = 0; k < s->c->n; k++) {
+        Node *node = &s->node[k];
+        node->here = ir_spread(b->p, node->here, node->axes, node->n_axes + 1);
+    }
 }
 
 /* ---- derivatives ---- */
@@ -187,12 +262,17 @@ static bool depends_on_point(const Newton *s, IrValue v) {
     return depends[v - from];
 }
 
+/* Nothing is held, and derivatives are of the points themselves. */
+static void hold_nothing(Newton *s) {
+    s->n_pulls = 0;
+    for (int k = 0; k < s->c->n; k++) s->node[k].point = s->node[k].here;
+}
+
 /* Slopes and weights of reweighted data where the nodes are expanded. They are held: what is
  * differentiated from here on knows copies of these points. */
 static void hold_weights(Newton *s, PullKind kind) {
     Build *b = s->b;
-    s->n_pulls = 0;
-    for (int k = 0; k < s->c->n; k++) s->node[k].point = s->node[k].here;
+    hold_nothing(s);
     if (!s->c->reweighted) return;
     Val *outer = saved_values(b);
     for (int k = 0; k < s->c->n; k++) set_value(b, &s->node[k], s->node[k].here);
@@ -457,15 +537,6 @@ static void eliminate(Newton *s, int k) {
 
 /* ---- the start ---- */
 
-/* (W - V) u of the node's entry i, plus what else moves it. */
-static IrValue moved(const Newton *s, const Node *node, int i, const IrValue *deviation,
-                     IrValue other) {
-    for (int u = end_of(node); u < s->n; u++)
-        other = entry_add(s->b, other,
-                          entry_mul(s->b, *at(s, s->gain, node->first + i, u), deviation[u]));
-    return other;
-}
-
 /* A step of entry i of at most so many spreads, beside what brings it to the centre of its law and
  * what the latents after the node carry along. */
 static IrValue bounded(const Newton *s, const Node *node, int i, const IrValue *deviation,
@@ -482,10 +553,6 @@ static IrValue bounded(const Newton *s, const Node *node, int i, const IrValue *
         longest = ir_add(p, longest, ir_abs(p, s->law_score[entry]));
     own = ir_max(p, ir_min(p, own, longest), ir_neg(p, longest));
     return entry_add(b, own, carried);
-}
-
-static IrValue scaled(Build *b, const Newton *s, int entry, IrValue deviation) {
-    return entry_mul(b, s->spread[entry], deviation);
 }
 
 /* A step of the nodes, or of the targets alone, to where the expansion has its mode. */
@@ -558,47 +625,17 @@ static bool varies_by_draw(const Build *b, const Component *c) {
     return false;
 }
 
-static Node *node_of(Newton *s, const Var *var) {
+static bool all_found(const Newton *s, Newton *const *found) {
     for (int k = 0; k < s->c->n; k++)
-        if (s->node[k].var == var) return &s->node[k];
-    return NULL;
-}
-
-/* Where an earlier expansion has a node, given what has been drawn or found since of those after
- * it. */
-static IrValue response(Newton *s, Newton *earlier, const Var *var) {
-    Build *b = s->b;
-    IrProgram *p = b->p;
-    const Node *node = node_of(earlier, var);
-    IrValue deviation[MAX_ENTRIES], v[MAX_NODE];
-    for (const Node *after = node + 1; after < earlier->node + earlier->c->n; after++) {
-        const Node *here = node_of(s, after->var);
-        Val known = b->value[after->var->index];
-        for (int i = after->first; i < end_of(after); i++) deviation[i] = IR_NONE;
-        if (!here && known.v == IR_NONE) continue; /* nothing ties them now */
-        IrValue now = here ? here->here : flatten(b, to_free(b, after->var, known), after->flat);
-        IrValue apart = ir_sub(p, now, after->here);
-        for (int i = after->first; i < end_of(after); i++)
-            deviation[i] =
-                ir_div(p, entry_of(b, apart, after->flat, i - after->first), earlier->spread[i]);
-    }
-    for (int i = 0; i < node->size; i++)
-        v[i] = scaled(b, earlier, node->first + i, moved(earlier, node, i, deviation, IR_NONE));
-    IrValue by = entries_gather(b, v, node->size, node->flat);
-    return by == IR_NONE ? node->here : ir_add(p, node->here, by);
+        if (!found[s->node[k].var->index]) return false;
+    return true;
 }
 
 /* From where earlier expansions have the nodes, or from the centres of their laws by several steps.
  */
 static bool settle_reweighted(Newton *s, Newton **found) {
-    bool near = true;
-    start_at_centres(s);
-    for (int k = 0; k < s->c->n; k++) near &= found[s->node[k].var->index] != NULL;
-    for (int k = s->c->n - 1; k >= 0 && near; k--) {
-        Node *node = &s->node[k];
-        IrValue from = response(s, found[node->var->index], node->var);
-        node->here = ir_spread(s->b->p, from, node->axes, node->n_axes + 1);
-    }
+    const bool near = all_found(s, found);
+    start_at(s, near ? found : NULL);
     for (int k = 0; k < APPROACH && !near; k++) {
         if (!expand_and_eliminate(s, k ? PULL_STEP : PULL_FIRST)) return false;
         step(s, false);
@@ -613,7 +650,7 @@ Newton *newton_start(Build *b, const Component *c, Newton **found) {
     bool draws = !c->reweighted || varies_by_draw(b, c);
     Newton *s = lay_out(b, c, (Axes){draws, {b->draw}});
     if (c->reweighted) return settle_reweighted(s, found) ? s : NULL;
-    start_at_centres(s);
+    start_at(s, NULL);
     for (int k = 0; k < STEPS && !(k && s->quadratic); k++) {
         if (k) step(s, false);
         if (!expand_and_eliminate(s, PULL_SETTLED)) return NULL;
@@ -625,14 +662,15 @@ Newton *newton_start(Build *b, const Component *c, Newton **found) {
 /* Every node's Gaussian integral about the mode: p there times (2 pi)^(n/2) |Q|^(1/2). (From
  * anywhere else the same follows from g and Q, but nothing would be left of it in f32 where the
  * data are many of their standard deviations away.) */
-IrValue newton_log_evidence(Build *b, const Component *c, Axes trials) {
+IrValue newton_log_evidence(Build *b, const Component *c, Axes trials, Newton *const *found) {
     IrProgram *p = b->p;
-    if (c->reweighted) return IR_NONE;
     Newton *s = lay_out(b, c, trials);
-    start_at_centres(s);
-    if (!expand_and_eliminate(s, PULL_SETTLED) || !s->quadratic) return IR_NONE;
+    if (c->reweighted && !all_found(s, found)) return IR_NONE;
+    start_at(s, c->reweighted ? found : NULL);
+    if (!expand_and_eliminate(s, PULL_SETTLED)) return IR_NONE;
+    if (!c->reweighted && !s->quadratic) return IR_NONE;
     step(s, false);
-    hold_weights(s, PULL_SETTLED);
+    hold_nothing(s);
     Val *outer = saved_values(b);
     IrValue sum = log_data(s);
     for (int k = 0; k < c->n; k++) {

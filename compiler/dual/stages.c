@@ -101,7 +101,9 @@ static void sharpen(GuideState *g, const Template *part, Fusion *f) {
     Build *b = g->b;
     IrValue none = number(b, 0);
     Affine a = fused_affine(b, part, f, (IrValue[]){none, none, none, none, none, none});
-    if (!scales_start(b, part->latent, part->n, part->start, part->flat, &a.shift, &f->s0)) return;
+    if (!scales_start(b, part->latent, part->n, part->start, part->flat, g->found, &a.shift,
+                      &f->s0))
+        return;
     f->v0 = a.shift;
     f->n_moments = 0;
 }
