@@ -7,6 +7,13 @@
 
 /* ---- encoder.c ---- */
 enum { MAX_LEVELS = 12, MAX_OBSERVED = 16 };
+/* What one instance, or the whole data set, shows of the variance of a level below: that of its
+ * means about those of the level above, its degrees of freedom, and the squared error of the means
+ * (IR_NONE at the last level, or where it is not known). */
+typedef struct Spread {
+    IrValue variance, freedom, se2;
+} Spread;
+
 /* The moments of one observed variable. Level 0 is the whole data set, level j its j-th plate from
  * outside. */
 typedef struct Moments {
@@ -21,6 +28,8 @@ typedef struct Moments {
     IrValue variance[MAX_LEVELS], freedom[MAX_LEVELS];
     /* squared standard error of `mean` about its location, pooled; IR_NONE at the last level */
     IrValue se2[MAX_LEVELS];
+    /* by level > 0 and level below it: what each instance of the level shows of the other */
+    Spread within[MAX_LEVELS][MAX_LEVELS];
 } Moments;
 
 /* The components of a mixture of which an observed variable is: mixture.c. */
@@ -56,9 +65,11 @@ IrValue standardise(Build *b, const char *name, IrValue v, IrValue floor, const 
                     int n);
 /* The first observed variable whose location `latent` is, through identities alone; or NULL. */
 const Moments *moments_of(const Encoding *enc, const Var *latent);
-/* The observed variable through whose chain of locations `latent` is the scale of one level; *level
- * gets it. Scales outside all plates only. NULL if there is none. */
+/* The observed variable through whose chain of locations `latent` is the scale of one level, of
+ * which each instance of the latent holds several means; *level gets it. NULL: there is none. */
 const Moments *scale_moments_of(const Encoding *enc, const Var *latent, int *level);
+/* What an instance of `latent` shows of that level. */
+Spread spread_within(const Moments *m, const Var *latent, int level);
 
 /* ---- mixture.c ---- */
 /* Adds what is said of components, if the observed variable is a mixture of them; `normal`: its

@@ -16,6 +16,8 @@ static const double CLIP = 4;
 
 /* Means of the data are cheaper, and as good where they say all. NULL: they do, or it cannot be. */
 static Newton *newton_of(GuideState *g, const Var *var, Component *c) {
+    int level;
+    if (scale_moments_of(g->enc, var, &level)) return NULL; /* a scale's density is far from one */
     if (!component_of(g->b, var, c) || component_is_chain(c, g->b, g->enc)) return NULL;
     return newton_start(g->b, c, g->found);
 }

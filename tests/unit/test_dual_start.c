@@ -246,6 +246,34 @@ static void other_noise_starts_near_its_posterior(void) {
     }
 }
 
+/* Each group's own noise starts from its own data; before that, training did not get anywhere. With
+ * levels between, and of a latent's law. */
+static void scales_in_plates_start_near_their_posterior(void) {
+    static const struct {
+        const char *model;
+        double gap; /* at most, in nats: about twice what it is */
+    } cases[] = {
+        {"latent m ~ normal(0, 1); plate group(10) { latent sd ~ half_normal(1);\n"
+         "  latent b ~ normal(m, 1); plate obs(20) { observed x ~ normal(b, sd); } }",
+         2},
+        {"plate group(3) { latent sd[2] ~ gamma(2, 2); latent m[2] ~ normal(0, 1);\n"
+         "  plate part(5) { latent tau[2] ~ half_normal(1); plate obs(9) {\n"
+         "    latent c[2] ~ normal(m, tau); plate k(4) { observed x[2] ~ normal(c, sd); } } } }",
+         50},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const DualOptions options = {.family = FAMILY_STRUCTURED};
+        Compiled *c = compile_text("groups", cases[i].model, options);
+        if (!CHECK(c, "model %d is refused", (int)i)) continue;
+        double *w = log_weights(run_untrained(c));
+        for (int k = 0; k < SETS; k++)
+            CHECK(gap_of(w, k) < cases[i].gap, "model %d: data set %d starts %.3g nats below",
+                  (int)i, k, gap_of(w, k));
+        free(w);
+        compiled_free(c);
+    }
+}
+
 /* Weak data: noise larger than the effects, and single observations of each group. */
 static void weak_data_start_exact(void) {
     static const int observations[] = {1, 5};
@@ -386,6 +414,7 @@ int main(void) {
     RUN(locations_start_exact_given_scales);
     RUN(scales_start_near_their_posterior);
     RUN(other_noise_starts_near_its_posterior);
+    RUN(scales_in_plates_start_near_their_posterior);
     RUN(weak_data_start_exact);
     RUN(trees_start_exact);
     RUN(single_instances_start_proper);
