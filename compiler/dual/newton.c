@@ -610,8 +610,12 @@ static bool expand_and_eliminate(Newton *s, PullKind kind) {
 
 /* Does what the component is expanded with depend on draws? Else it is expanded once per data set.
  */
-static bool varies_by_draw(const Build *b, const Component *c) {
+static bool varies_by_draw(const Build *b, const Component *c, Newton *const *found) {
     const Model *model = b->model;
+    for (int i = 0; i < c->n; i++) {
+        const Newton *earlier = found[c->node[i]->index];
+        if (earlier && earlier->copies.n) return true;
+    }
     for (int i = 0; i < model->vars.n; i++) {
         const Var *var = model->vars.data[i];
         if (!component_holds(c, var) && !component_enters(c, var)) continue;
@@ -647,7 +651,7 @@ static bool settle_reweighted(Newton *s, Newton **found) {
 }
 
 Newton *newton_start(Build *b, const Component *c, Newton **found) {
-    bool draws = !c->reweighted || varies_by_draw(b, c);
+    bool draws = !c->reweighted || varies_by_draw(b, c, found);
     Newton *s = lay_out(b, c, (Axes){draws, {b->draw}});
     if (c->reweighted) return settle_reweighted(s, found) ? s : NULL;
     start_at(s, NULL);
