@@ -69,7 +69,8 @@
  *               log_prior, log_likelihood [data, draw]; d:LATENT, the gradient
  *   map, path, annealed, forward, consistency
  *               as step, for other objectives (objectives.def), where the model was compiled for
- *               them; annealed also reads likelihood_weight. A weight that none of its values
+ *               them; annealed also reads likelihood_weight, and so does step of a model
+ *               without the exact path, in its place. A weight that none of its values
  *               depends on is no input and has no gradient
  */
 #ifndef ADAVIC_ABI_H

@@ -74,13 +74,23 @@ static void on_signal(int number) {
 
 /* ---- objectives ---- */
 
+/* The program that yields the objective: its own, or `step`, where that weighs the likelihood.
+ * NULL: neither was compiled. */
+static const char *program_of(const RtModel *m, const RtObjective *objective) {
+    if (rt_program(m, objective->program)) return objective->program;
+    const RtProgram *step = rt_program(m, "step");
+    for (int i = 0; step && objective->likelihood < 1 && i < step->n_inputs; i++)
+        if (!strcmp(step->inputs[i].name, "likelihood_weight")) return "step";
+    return NULL;
+}
+
 static bool parse_objective(Train *t, const char *text, RtError *error) {
     char why[400];
     if (!rt_schedule_parse(text, &t->schedule, why, sizeof why))
         return rt_error(error, "--objective %s: %s", text, why);
     for (int i = 0; i < t->schedule.n; i++) {
         const RtObjective *objective = t->schedule.phases[i].objective;
-        if (!rt_program(t->s->model, objective->program))
+        if (!program_of(t->s->model, objective))
             return rt_error(error,
                             "--objective %s: this program was compiled without %s\n  compile it "
                             "with  adavic --objective=%s MODEL.hbm",
@@ -95,11 +105,12 @@ static bool parse_objective(Train *t, const char *text, RtError *error) {
 static void prepare_steps(Train *t) {
     for (int i = 0; i < t->schedule.n; i++) {
         const RtObjective *objective = t->schedule.phases[i].objective;
+        const char *program = program_of(t->s->model, objective);
         int same = 0;
-        while (same < i && strcmp(t->steps[same].program, objective->program)) same++;
-        t->steps[i] = same < i ? t->steps[same]
-                               : rt_step_new(t->s, t->state, objective->program,
-                                             objective->draws ? t->state->draws : 1);
+        while (same < i && strcmp(t->steps[same].program, program)) same++;
+        t->steps[i] =
+            same < i ? t->steps[same]
+                     : rt_step_new(t->s, t->state, program, objective->draws ? t->state->draws : 1);
     }
     t->step = &t->steps[0];
     t->latent_numbers = rt_latent_numbers(t->s->model, t->state->sizes);

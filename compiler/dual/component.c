@@ -7,11 +7,12 @@
  *     Gaussian about what they say (newton.c);
  *   - no mixtures, of laws or by a discrete latent: they have several modes;
  *   - about the component's latents, laws with a variance: a Cauchy's density curves either way,
- * and steps on data far out lead anywhere;
+ * and steps on what is far out lead anywhere; but of data about a location (reweighted.c);
  *   - no reduction over a plate of the component's: it would tie the instances to each other;
  *   - data alone below: scales that a location governs, and that are drawn before it, are far from
  *     Gaussian. */
 #include "dual/component.h"
+#include "dual/reweighted.h"
 
 bool component_holds(const Component *c, const Var *var) {
     for (int i = 0; i < c->n; i++)
@@ -120,8 +121,7 @@ static bool ties(const Build *b, const Component *c, const Var *factor) {
     return false;
 }
 
-/* Do the component's latents enter this one's law as its location alone? */
-static bool is_about_location(const Component *c, const Var *var) {
+bool component_is_about_location(const Component *c, const Var *var) {
     int at = location_param(var->dist);
     for (int i = 0; i < var->dist->n_params; i++)
         if (i != at && mentions(c, var->args[i])) return false;
@@ -134,7 +134,7 @@ static bool node_served(const Component *c, const Var *z, const Var *var, bool t
     if (bounded_by_latents(var) || var->dist->mixed) return false;
     if (var->support.kind != SUPPORT_REAL && (!target || c->n_targets > 1)) return false;
     return !component_has_parents(c, var) ||
-           (var->support.kind == SUPPORT_REAL && is_about_location(c, var));
+           (var->support.kind == SUPPORT_REAL && component_is_about_location(c, var));
 }
 
 bool component_of(const Build *b, const Var *z, Component *c) {
@@ -155,8 +155,10 @@ bool component_of(const Build *b, const Var *z, Component *c) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (!component_enters(c, var)) continue;
-        if (ties(b, c, var) || var_reads_summed(var) || !has_variance(var)) return false;
-        if (var->dist->mixed) return false;
+        if (ties(b, c, var) || var_reads_summed(var) || var->dist->mixed) return false;
+        bool reweighted = is_reweighted(c, var);
+        if (!reweighted && !has_variance(var)) return false;
+        c->reweighted |= reweighted;
         if (var->kind == VAR_LATENT && !component_holds(c, var)) return false;
         evidence |= var->kind == VAR_OBSERVED;
     }
@@ -196,6 +198,7 @@ static bool is_identity(const Component *c, const Var *factor) {
 }
 
 bool component_is_chain(const Component *c, const Build *b, const Encoding *enc) {
+    if (c->reweighted) return false;
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (component_enters(c, var) && !is_identity(c, var)) return false;

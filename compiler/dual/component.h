@@ -16,6 +16,7 @@ enum {
  * drawn now. */
 struct Component {
     int n, n_targets;
+    bool reweighted; /* some data hang on it by a law about a location that is not Gaussian */
     const Var *node[MAX_NODES];
 };
 
@@ -27,6 +28,8 @@ bool component_holds(const Component *c, const Var *var);
 bool component_enters(const Component *c, const Var *factor);
 /* Is `var` a node that some argument of its law ties to a later node? */
 bool component_has_parents(const Component *c, const Var *var);
+/* Do the component's latents enter this one's law as its location alone? */
+bool component_is_about_location(const Component *c, const Var *var);
 /* Do means of the data say all that a Newton step would: does every law read one of the component's
  * latents at most, and that as its location, one number at a time? */
 bool component_is_chain(const Component *c, const Build *b, const Encoding *enc);

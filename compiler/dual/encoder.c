@@ -177,6 +177,22 @@ static void pool_variance(Build *b, Moments *m, int level, IrValue variance) {
     m->se2[level - 1] = ir_mul(p, variance, ir_recip(p, size));
 }
 
+/* What an instance of `level` shows of the level `below`; those below that are known already. */
+static void keep_within(Build *b, Moments *m, int level, int below, IrValue variance) {
+    IrProgram *p = b->p;
+    Spread *own = &m->within[level][below];
+    AxisId between[MAX_LEVEL_AXES];
+    IrValue freedom = ir_sub(p, level_size(b, m, below), number(b, 1));
+    own->variance = ir_mul(p, variance, ir_square(p, m->scale.v));
+    own->freedom = ir_max(p, freedom, number(b, NO_FREEDOM));
+    own->se2 = IR_NONE;
+    int n = level_axes(b, m, level, below - 1, between);
+    for (int i = 0; i < n; i++) own->freedom = ir_mul(p, own->freedom, ir_extent(p, between[i]));
+    if (below > level + 1)
+        m->within[level][below - 1].se2 =
+            ir_mul(p, own->variance, ir_recip(p, level_size(b, m, below)));
+}
+
 /* The feature of one variance: its logarithm, of level `below` as seen by an instance of `at`. */
 static void add_variance(Build *b, Blocks *blocks, const Moments *m, int below, const char *at,
                          IrValue variance) {
@@ -266,7 +282,10 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
             IrValue variance = level_variance(b, m, mean, below);
             variance = mean_over(b, variance, axes, level_axes(b, m, level, below - 1, axes));
             variance = ir_add(p, variance, number(b, VARIANCE_FLOOR));
-            if (level == 0) pool_variance(b, m, below, variance);
+            if (level == 0)
+                pool_variance(b, m, below, variance);
+            else
+                keep_within(b, m, level, below, variance);
             /* with one level alone the scaled variance is the same for every data set */
             if (last > 1) add_variance(b, blocks, m, below, at, variance);
             if (!m->plate[below]) continue; /* an event has one size */
@@ -424,17 +443,23 @@ const Moments *moments_of(const Encoding *enc, const Var *latent) {
     return NULL;
 }
 
+Spread spread_within(const Moments *m, const Var *latent, int level) {
+    if (latent->type.plate) return m->within[latent->type.plate->depth + 1][level];
+    return (Spread){m->variance[level], m->freedom[level], m->se2[level]};
+}
+
 const Moments *scale_moments_of(const Encoding *enc, const Var *latent, int *level) {
     const Moments *found = NULL;
-    for (int i = 0; i < enc->n_observed && !latent->type.plate; i++) {
+    const int own = latent->type.plate ? latent->type.plate->depth + 1 : 0;
+    for (int i = 0; i < enc->n_observed; i++) {
         const Moments *m = &enc->moments[i];
         const Var *scaled = scaled_by(latent, m->observed);
-        if (!scaled) continue;
+        if (!scaled || !plate_within(scaled->type.plate, latent->type.plate)) continue;
         int at = scaled == m->observed ? m->n_levels - 1
                  : scaled->type.plate  ? scaled->type.plate->depth + 1
                                        : 0;
         /* the levels below, where they are repeated, tell what is noise */
-        if (!at || (found && m->se2[at] == IR_NONE)) continue;
+        if (at <= own || (found && m->se2[at] == IR_NONE)) continue;
         bool better = !found || found->se2[*level] == IR_NONE;
         if (!better) continue;
         found = m;

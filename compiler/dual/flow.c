@@ -472,7 +472,8 @@ static GuideState guide_state(Build *b, const Encoding *enc) {
                         .enc = enc,
                         .log_q = IR_NONE,
                         .free = arena_array(b->arena, Val, n),
-                        .own = arena_array(b->arena, IrValue, n)};
+                        .own = arena_array(b->arena, IrValue, n),
+                        .found = arena_array(b->arena, Newton *, n)};
 }
 
 IrValue guide_sample(Build *b, const Encoding *enc, bool show) {

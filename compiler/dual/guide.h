@@ -7,6 +7,13 @@
 
 /* ---- encoder.c ---- */
 enum { MAX_LEVELS = 12, MAX_OBSERVED = 16 };
+/* What one instance, or the whole data set, shows of the variance of a level below: that of its
+ * means about those of the level above, its degrees of freedom, and the squared error of the means
+ * (IR_NONE at the last level, or where it is not known). */
+typedef struct Spread {
+    IrValue variance, freedom, se2;
+} Spread;
+
 /* The moments of one observed variable. Level 0 is the whole data set, level j its j-th plate from
  * outside. */
 typedef struct Moments {
@@ -21,6 +28,8 @@ typedef struct Moments {
     IrValue variance[MAX_LEVELS], freedom[MAX_LEVELS];
     /* squared standard error of `mean` about its location, pooled; IR_NONE at the last level */
     IrValue se2[MAX_LEVELS];
+    /* by level > 0 and level below it: what each instance of the level shows of the other */
+    Spread within[MAX_LEVELS][MAX_LEVELS];
 } Moments;
 
 /* The components of a mixture of which an observed variable is: mixture.c. */
@@ -58,9 +67,11 @@ IrValue standardise(Build *b, const char *name, IrValue v, IrValue floor, const 
                     int n);
 /* The first observed variable whose location `latent` is, through identities alone; or NULL. */
 const Moments *moments_of(const Encoding *enc, const Var *latent);
-/* The observed variable through whose chain of locations `latent` is the scale of one level; *level
- * gets it. Scales outside all plates only. NULL if there is none. */
+/* The observed variable through whose chain of locations `latent` is the scale of one level, of
+ * which each instance of the latent holds several means; *level gets it. NULL: there is none. */
 const Moments *scale_moments_of(const Encoding *enc, const Var *latent, int *level);
+/* What an instance of `latent` shows of that level. */
+Spread spread_within(const Moments *m, const Var *latent, int level);
 
 /* ---- mixture.c ---- */
 /* Adds what is said of components, if the observed variable is a mixture of them; `normal`: its
@@ -92,16 +103,18 @@ bool mixture_moment(Build *b, const Encoding *enc, const Var *var, Gaussian *mom
 /* ---- newton.c: the mode and curvature of what is known of the targets of a component ---- */
 typedef struct Component Component; /* component.h */
 typedef struct Newton Newton;
-/* NULL: their density has no second derivative. */
-Newton *newton_start(Build *b, const Component *c);
+/* NULL: their density has no second derivative. `found` (by Var.index, or NULL): the last
+ * expansion of each latent whose data are reweighted; the next begins there. */
+Newton *newton_start(Build *b, const Component *c, Newton **found);
 enum { MAX_TRIAL_AXES = 2 };
 typedef struct Axes {
     int n;
     AxisId axes[MAX_TRIAL_AXES];
 } Axes;
 /* log p(data that hang on the component | what is drawn), its latents integrated out, for each of
- * the trials of what is drawn: [data, trials]. IR_NONE: not exact by one step. */
-IrValue newton_log_evidence(Build *b, const Component *c, Axes trials);
+ * the trials of what is drawn: [data, trials]. Of reweighted data to second order about the mode,
+ * one step from what was found. IR_NONE: it cannot be had by one step. */
+IrValue newton_log_evidence(Build *b, const Component *c, Axes trials, Newton *const *found);
 /* The start's centre, and what the flow's t becomes; t and v are over `flat`, the targets' entries
  * side by side. Adds the log-Jacobian. */
 IrValue newton_centre(const Newton *start, AxisId flat);
@@ -111,9 +124,10 @@ IrValue newton_undo(const Newton *start, AxisId flat, IrValue v, IrValue *log_de
 
 /* ---- scales.c: what the joint flow's bounded latents start from ---- */
 /* Centre and spread of the marginal posterior of `n` latents, side by side over `flat` from
- * `start[i]` on; it is looked for from *centre on. false, and nothing done: it cannot be had. */
+ * `start[i]` on; it is looked for from *centre on. `found` is newton_start's, and gets the other
+ * latents about the centre. false: it cannot be had. */
 bool scales_start(Build *b, const Var *const *latent, int n, const int64_t *start, AxisId flat,
-                  IrValue *centre, IrValue *spread);
+                  Newton **found, IrValue *centre, IrValue *spread);
 
 /* ---- bend.c ---- */
 typedef struct Bend {

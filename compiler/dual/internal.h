@@ -140,22 +140,10 @@ int64_t event_size(const Type *type);
 IrValue stat_input(Build *b, const char *name, const char *what, const AxisId *axes, int n);
 /* One spread of `var`'s law about its location (which need not be known). */
 IrValue lower_spread(Build *b, const Var *var);
-/* tails.c: as far as its `sample` shows; what is unknown before training counts as ordinary. */
-bool has_variance(const Var *var);
-/* flow.c: do the ends of its support depend on other latents? */
-bool bounded_by_latents(const Var *var);
-/* ... or on covariates and contexts: prior draws then lie between ends of their own. */
-bool has_varying_ends(const Var *var);
-/* Position of the location parameter: sample = parameter + f(other parameters). -1: none. */
-int location_param(const Distribution *dist);
-/* The latent that is `var`'s location through identities, of the same event shape; or one number
- * that all entries of the observed `var` share; or NULL. */
-const Var *location_of(const Var *var);
-/* The latter: each entry of the event says the same of the location. */
-bool repeats_location(const Var *var);
-bool is_location_of(const Var *latent, const Var *observed);
-/* The variable whose scale `latent` is: `observed` or one of the latents that are its location. */
-const Var *scaled_by(const Var *latent, const Var *observed);
+/* Of a law about a location, entry by entry, of what is left when the location is taken away:
+ * centre and spread; log density. For laws of one number whose bodies are written for one. */
+void lower_residual_law(Build *b, const Var *var, Val *centre, IrValue *spread);
+IrValue lower_residual_log_prob(Build *b, const Var *var, IrValue residual);
 
 /* ---- shaped.c: positions, stretches, matrices ---- */
 /* `v` along `to` instead of `from`, where it has that axis. */
@@ -218,5 +206,6 @@ IrValue set_transformer(Build *b, const char *name, const SetTransformer *shape,
                         AxisId plate);
 
 #include "dual/guide.h"
+#include "dual/laws.h"
 
 #endif

@@ -712,10 +712,22 @@ const Var *scaled_by(const Var *latent, const Var *observed) {
     return NULL;
 }
 
-IrValue lower_spread(Build *b, const Var *var) {
-    Val args[MAX_ARGS + 1], centre;
-    IrValue spread;
+void lower_residual_law(Build *b, const Var *var, Val *centre, IrValue *spread) {
+    Val args[MAX_ARGS + 1];
     lower_args(b, var, var->dist->sample, false, args);
-    centre_and_spread(b, var, args, false, NULL, &centre, &spread);
+    centre_and_spread(b, var, args, false, NULL, centre, spread);
+}
+
+IrValue lower_spread(Build *b, const Var *var) {
+    Val centre;
+    IrValue spread;
+    lower_residual_law(b, var, &centre, &spread);
     return spread;
+}
+
+IrValue lower_residual_log_prob(Build *b, const Var *var, IrValue residual) {
+    Val args[MAX_ARGS + 1];
+    int n = lower_args(b, var, var->dist->log_prob, false, args);
+    args[n] = val_of(residual, &var->type);
+    return lower_body(b, var->dist->log_prob, args, n + 1).v;
 }

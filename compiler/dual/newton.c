@@ -33,11 +33,13 @@
  * rules it out. */
 #include "dual/component.h"
 #include "dual/entries.h"
+#include "dual/reweighted.h"
 #include "opt/opt.h"
 
-enum { STEPS = 3 };
+enum { STEPS = 3, APPROACH = 5 };
 
 static const double STRIDE = 3;            /* longest step, in spreads of the law given K */
+static const double FAR = 20;              /* where one may begin, likewise */
 static const double LEAST_CURVATURE = 0.1; /* of the law's own */
 static const double LOG_2PI = 1.8378770664093454836;
 
@@ -47,6 +49,7 @@ typedef struct Node {
     int n_axes;                     /* without flat */
     int first, size;                /* its entries among those of the component */
     IrValue here;                   /* over axes and flat: where it is expanded */
+    IrValue point; /* the same, as derivatives know it: a copy where weights are held */
 } Node;
 
 /* Matrices are [n * n] over the entries of all nodes, each over what instances it varies with. */
@@ -63,6 +66,9 @@ struct Newton {
     IrValue *factor, *gain;                             /* L, W - V */
     IrValue offset[MAX_ENTRIES];                        /* Q (g + o) */
     bool quadratic;
+    int n_pulls; /* of reweighted data */
+    const Var **pulled;
+    Pull *pull;
 };
 
 static IrValue *at(const Newton *s, IrValue *matrix, int i, int k) {
@@ -99,27 +105,101 @@ static Val to_free(Build *b, const Var *var, Val value) {
     return lower_link(b, var, LINK_INVERSE, value);
 }
 
-/* Every node at the centre of its law, given K and the nodes after it at theirs. */
-static void start_at_centres(Newton *s) {
+/* (W - V) u of the node's entry i, plus what else moves it. */
+static IrValue moved(const Newton *s, const Node *node, int i, const IrValue *deviation,
+                     IrValue other) {
+    for (int u = end_of(node); u < s->n; u++)
+        other = entry_add(s->b, other,
+                          entry_mul(s->b, *at(s, s->gain, node->first + i, u), deviation[u]));
+    return other;
+}
+
+static IrValue scaled(Build *b, const Newton *s, int entry, IrValue deviation) {
+    return entry_mul(b, s->spread[entry], deviation);
+}
+
+static Node *node_of(Newton *s, const Var *var) {
+    for (int k = 0; k < s->c->n; k++)
+        if (s->node[k].var == var) return &s->node[k];
+    return NULL;
+}
+
+/* Where an earlier expansion has a node, given what has been drawn or found since of those after
+ * it. */
+static IrValue response(Newton *s, Newton *earlier, const Var *var) {
+    Build *b = s->b;
+    IrProgram *p = b->p;
+    const Node *node = node_of(earlier, var);
+    IrValue deviation[MAX_ENTRIES], v[MAX_NODE];
+    for (const Node *after = node + 1; after < earlier->node + earlier->c->n; after++) {
+        const Node *here = node_of(s, after->var);
+        Val known = b->value[after->var->index];
+        for (int i = after->first; i < end_of(after); i++) deviation[i] = IR_NONE;
+        if (!here && known.v == IR_NONE) continue; /* nothing ties them now */
+        IrValue now = here ? here->here : flatten(b, to_free(b, after->var, known), after->flat);
+        IrValue apart = ir_sub(p, now, after->here);
+        for (int i = after->first; i < end_of(after); i++)
+            deviation[i] =
+                ir_div(p, entry_of(b, apart, after->flat, i - after->first), earlier->spread[i]);
+    }
+    for (int i = 0; i < node->size; i++)
+        v[i] = scaled(b, earlier, node->first + i, moved(earlier, node, i, deviation, IR_NONE));
+    IrValue by = entries_gather(b, v, node->size, node->flat);
+    return by == IR_NONE ? node->here : ir_add(p, node->here, by);
+}
+
+/* The law of node k given K and the values of the nodes after it: centre, over flat. Its spread is
+ * kept. */
+static IrValue centre_of_law(Newton *s, int k) {
+    Build *b = s->b;
+    Node *node = &s->node[k];
+    Gaussian law;
+    lower_centre_and_spread(b, node->var, to_free, &law.centre, &law.spread.v);
+    law.spread.n_dims = law.centre.n_dims;
+    memcpy(law.spread.dims, law.centre.dims, sizeof law.spread.dims);
+    law.spread.v = ir_max(b->p, law.spread.v, number(b, 1e-6));
+    IrValue centre = flatten(b, law.centre, node->flat);
+    IrValue spread = along(b, flatten(b, law.spread, node->flat), &node->flat, 1);
+    for (int i = 0; i < node->size; i++)
+        s->spread[node->first + i] = entry_of(b, spread, node->flat, i);
+    return centre;
+}
+
+/* `to`, but no further from the centre of the node's law than FAR spreads: of a law much narrower
+ * than the way rounding would leave nothing. */
+static IrValue not_far(const Newton *s, const Node *node, IrValue centre, IrValue to) {
+    Build *b = s->b;
+    IrProgram *p = b->p;
+    IrValue v[MAX_NODE];
+    for (int i = 0; i < node->size; i++) {
+        IrValue from = ir_pick(p, along(b, centre, &node->flat, 1), node->flat, i);
+        IrValue apart = ir_sub(p, ir_pick(p, to, node->flat, i), from);
+        IrValue far = ir_mul(p, number(b, FAR), s->spread[node->first + i]);
+        apart = ir_max(p, ir_min(p, apart, far), ir_neg(p, far));
+        v[i] = ir_add(p, from, apart);
+    }
+    return entries_gather(b, v, node->size, node->flat);
+}
+
+/* Every node where an earlier expansion has it (found != NULL), or at the centre of its law, given
+ * K and the nodes after it there. */
+static void start_at(Newton *s, Newton *const *found) {
     Build *b = s->b;
     Val *outer = saved_values(b);
-    IrValue centre[MAX_NODES];
     for (int k = s->c->n - 1; k >= 0; k--) {
         Node *node = &s->node[k];
-        Gaussian law;
-        lower_centre_and_spread(b, node->var, to_free, &law.centre, &law.spread.v);
-        law.spread.n_dims = law.centre.n_dims;
-        memcpy(law.spread.dims, law.centre.dims, sizeof law.spread.dims);
-        law.spread.v = ir_max(b->p, law.spread.v, number(b, 1e-6));
-        centre[k] = flatten(b, law.centre, node->flat);
-        IrValue spread = along(b, flatten(b, law.spread, node->flat), &node->flat, 1);
-        for (int i = 0; i < node->size; i++)
-            s->spread[node->first + i] = entry_of(b, spread, node->flat, i);
-        set_value(b, node, centre[k]);
+        node->here = centre_of_law(s, k);
+        if (found) {
+            IrValue to = response(s, found[node->var->index], node->var);
+            node->here = not_far(s, node, node->here, to);
+        }
+        set_value(b, node, node->here);
     }
     restore_values(b, outer);
-    for (int k = 0; k < s->c->n; k++)
-        s->node[k].here = ir_spread(b->p, centre[k], s->node[k].axes, s->node[k].n_axes + 1);
+    for (int k = 0; k < s->c->n; k++) {
+        Node *node = &s->node[k];
+        node->here = ir_spread(b->p, node->here, node->axes, node->n_axes + 1);
+    }
 }
 
 /* ---- derivatives ---- */
@@ -141,10 +221,11 @@ static IrValue log_data(const Newton *s) {
     IrProgram *p = b->p;
     const IrValue first = p->ops.n;
     IrValue sum = number(b, 0);
-    for (int k = 0; k < s->c->n; k++) set_value(b, &s->node[k], s->node[k].here);
+    for (int k = 0; k < s->c->n; k++) set_value(b, &s->node[k], s->node[k].point);
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (component_holds(s->c, var) || !component_enters(s->c, var)) continue;
+        if (s->n_pulls && is_reweighted(s->c, var)) continue;
         IrValue own = lower_log_prob(b, var, b->value[var->index]);
         sum = ir_add(p, sum, sum_over_plates(b, own, var->type.plate));
     }
@@ -156,7 +237,7 @@ static IrValue log_data(const Newton *s) {
 static IrValue log_law(const Newton *s, const Node *node) {
     Build *b = s->b;
     IrProgram *p = b->p;
-    Val jacobian = lower_link(b, node->var, LINK_LOG_JACOBIAN, free_value(b, node, node->here));
+    Val jacobian = lower_link(b, node->var, LINK_LOG_JACOBIAN, free_value(b, node, node->point));
     AxisId events[MAX_DIMS];
     int n = event_axes(b, &jacobian, events);
     IrValue sum = n ? ir_sum(p, along(b, jacobian.v, events, n), events, n) : jacobian.v;
@@ -181,23 +262,72 @@ static bool depends_on_point(const Newton *s, IrValue v) {
     return depends[v - from];
 }
 
+/* Nothing is held, and derivatives are of the points themselves. */
+static void hold_nothing(Newton *s) {
+    s->n_pulls = 0;
+    for (int k = 0; k < s->c->n; k++) s->node[k].point = s->node[k].here;
+}
+
+/* Slopes and weights of reweighted data where the nodes are expanded. They are held: what is
+ * differentiated from here on knows copies of these points. */
+static void hold_weights(Newton *s, PullKind kind) {
+    Build *b = s->b;
+    hold_nothing(s);
+    if (!s->c->reweighted) return;
+    Val *outer = saved_values(b);
+    for (int k = 0; k < s->c->n; k++) set_value(b, &s->node[k], s->node[k].here);
+    for (int i = 0; i < b->model->vars.n; i++) {
+        const Var *var = b->model->vars.data[i];
+        if (!is_reweighted(s->c, var)) continue;
+        s->pulled[s->n_pulls] = var;
+        s->pull[s->n_pulls++] = pull_of(b, var, kind);
+    }
+    restore_values(b, outer);
+    for (int k = 0; k < s->c->n; k++) {
+        Node *node = &s->node[k];
+        node->point = ir_spread(b->p, node->here, node->axes, node->n_axes + 1);
+    }
+}
+
+static IrValue sum_of_all(IrProgram *p, IrValue v) {
+    const IrOp op = p->ops.data[v];
+    return ir_sum(p, v, op.axes, op.n_axes);
+}
+
+/* Adds what has the slopes for its gradient, and what has the weights for its curvature along the
+ * locations. */
+static void add_pulls(Newton *s, IrValue *sloped, IrValue *curved) {
+    IrProgram *p = s->b->p;
+    for (int i = 0; i < s->n_pulls; i++) {
+        const Var *var = s->pulled[i];
+        const Pull *pull = &s->pull[i];
+        IrValue location = lower_expr(s->b, var->args[location_param(var->dist)]).v;
+        IrValue apart = ir_square(p, ir_sub(p, location, pull->location));
+        IrValue along = ir_mul(p, pull->slope, location);
+        IrValue across = ir_mul(p, ir_mul(p, number(s->b, -0.5), pull->weight), apart);
+        *sloped = ir_add(p, *sloped, sum_of_all(p, along));
+        *curved = ir_add(p, *curved, sum_of_all(p, across));
+    }
+}
+
 /* Score and curvature, in units of the spreads, of a log density with respect to nodes [0, last]:
- * those of the last one, its rows and columns with the others. `raw`: its gradient. */
-static void add_curvature(Newton *s, int last, IrValue raw, bool law, IrValue *score,
+ * those of the last one, its rows and columns with the others. `raw`: its gradient; `again`: the
+ * one to be differentiated again. */
+static void add_curvature(Newton *s, int last, IrValue raw, IrValue again, bool law, IrValue *score,
                           IrValue *matrix) {
     Build *b = s->b;
     IrProgram *p = b->p;
     const Node *node = &s->node[last];
     int from = law ? last : 0;
     IrValue here[MAX_NODES], column[MAX_NODES];
-    for (int k = from; k <= last; k++) here[k - from] = s->node[k].here;
+    for (int k = from; k <= last; k++) here[k - from] = s->node[k].point;
     for (int j = 0; j < node->size; j++) {
         int to = node->first + j;
         IrValue slope = entry_of(b, raw, node->flat, j);
         score[to] = entry_mul(b, slope, s->spread[to]);
         if (slope == IR_NONE) continue;
         /* not `slope`: what reads an entry looks through the spreading of the point */
-        IrValue sum = total(b, node, ir_pick(p, raw, node->flat, j));
+        IrValue sum = total(b, node, ir_pick(p, again, node->flat, j));
         opt_grad(p, sum, here, last - from + 1, column);
         for (int k = from; k <= last; k++) {
             const Node *other = &s->node[k];
@@ -250,24 +380,32 @@ static void clear(IrValue *x, int n) {
     for (int i = 0; i < n; i++) x[i] = IR_NONE;
 }
 
-/* Everything at the present point. false: it is not to be had. */
-static bool expand(Newton *s) {
+/* Everything at the present point; `kind`: of what hangs on it by reweighted data. false: it is not
+ * to be had. */
+static bool expand(Newton *s, PullKind kind) {
     Build *b = s->b;
     IrProgram *p = b->p;
-    IrValue from = p->ops.n, here[MAX_NODES], raw[MAX_NODES];
+    IrValue from = p->ops.n, here[MAX_NODES], raw[MAX_NODES], again[MAX_NODES];
     Val *outer = saved_values(b);
     IrValue *const matrices[] = {s->evidence, s->law, s->slopes, s->factor, s->gain};
     for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++) clear(matrices[i], s->n * s->n);
-    s->quadratic = true;
-    for (int k = 0; k < s->c->n; k++) here[k] = s->node[k].here;
+    s->quadratic = !s->c->reweighted;
+    hold_weights(s, kind);
+    for (int k = 0; k < s->c->n; k++) here[k] = s->node[k].point;
     AxisId axes[1 + MAX_TRIAL_AXES];
-    opt_grad(p, ir_sum(p, log_data(s), axes, set_axes(s, axes)), here, s->c->n, raw);
+    IrValue sloped = ir_sum(p, log_data(s), axes, set_axes(s, axes)), curved = sloped;
+    add_pulls(s, &sloped, &curved);
+    opt_grad(p, sloped, here, s->c->n, raw);
+    if (s->n_pulls)
+        opt_grad(p, curved, here, s->c->n, again);
+    else
+        memcpy(again, raw, sizeof again);
     for (int k = 0; k < s->c->n; k++) {
         IrValue own;
-        add_curvature(s, k, raw[k], false, s->score, s->evidence);
+        add_curvature(s, k, raw[k], again[k], false, s->score, s->evidence);
         IrValue law = total(b, &s->node[k], log_law(s, &s->node[k]));
         opt_grad(p, law, &here[k], 1, &own);
-        add_curvature(s, k, own, true, s->law_score, s->law);
+        add_curvature(s, k, own, own, true, s->law_score, s->law);
     }
     restore_values(b, outer);
     for (int k = 0; k < s->c->n; k++) find_slopes(s, k);
@@ -399,17 +537,22 @@ static void eliminate(Newton *s, int k) {
 
 /* ---- the start ---- */
 
-/* (W - V) u of the node's entry i, plus what else moves it. */
-static IrValue moved(const Newton *s, const Node *node, int i, const IrValue *deviation,
-                     IrValue other) {
+/* A step of entry i of at most so many spreads, beside what brings it to the centre of its law and
+ * what the latents after the node carry along. */
+static IrValue bounded(const Newton *s, const Node *node, int i, const IrValue *deviation,
+                       IrValue step) {
+    Build *b = s->b;
+    IrProgram *p = b->p;
+    const int entry = node->first + i;
+    IrValue carried = IR_NONE, longest = number(b, STRIDE);
     for (int u = end_of(node); u < s->n; u++)
-        other = entry_add(s->b, other,
-                          entry_mul(s->b, *at(s, s->gain, node->first + i, u), deviation[u]));
-    return other;
-}
-
-static IrValue scaled(Build *b, const Newton *s, int entry, IrValue deviation) {
-    return entry_mul(b, s->spread[entry], deviation);
+        carried = entry_add(b, carried, entry_mul(b, *at(s, s->slopes, entry, u), deviation[u]));
+    IrValue own = entry_sub(b, step, carried);
+    if (own == IR_NONE) return carried;
+    if (s->n_pulls && s->law_score[entry] != IR_NONE)
+        longest = ir_add(p, longest, ir_abs(p, s->law_score[entry]));
+    own = ir_max(p, ir_min(p, own, longest), ir_neg(p, longest));
+    return entry_add(b, own, carried);
 }
 
 /* A step of the nodes, or of the targets alone, to where the expansion has its mode. */
@@ -424,8 +567,7 @@ static void step(Newton *s, bool targets_alone) {
         for (int i = 0; i < node->size; i++) {
             int entry = node->first + i;
             IrValue d = moved(s, node, i, deviation, s->offset[entry]);
-            if (!s->quadratic && d != IR_NONE)
-                d = ir_max(p, ir_min(p, d, number(b, STRIDE)), number(b, -STRIDE));
+            if (!s->quadratic) d = bounded(s, node, i, deviation, d);
             deviation[entry] = d;
             by[i] = scaled(b, s, entry, d);
         }
@@ -455,21 +597,67 @@ static Newton *lay_out(Build *b, const Component *c, Axes copies) {
     IrValue **const all[] = {&s->evidence, &s->law, &s->slopes, &s->factor, &s->gain};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         *all[i] = arena_array(b->arena, IrValue, s->n * s->n);
+    s->pulled = arena_array(b->arena, const Var *, b->model->vars.n);
+    s->pull = arena_array(b->arena, Pull, b->model->vars.n);
     return s;
 }
 
-static bool expand_and_eliminate(Newton *s) {
-    if (!expand(s)) return false;
+static bool expand_and_eliminate(Newton *s, PullKind kind) {
+    if (!expand(s, kind)) return false;
     for (int k = 0; k < s->c->n; k++) eliminate(s, k);
     return true;
 }
 
-Newton *newton_start(Build *b, const Component *c) {
-    Newton *s = lay_out(b, c, (Axes){1, {b->draw}});
-    start_at_centres(s);
+/* Does what the component is expanded with depend on draws? Else it is expanded once per data set.
+ */
+static bool varies_by_draw(const Build *b, const Component *c, Newton *const *found) {
+    const Model *model = b->model;
+    for (int i = 0; i < c->n; i++) {
+        const Newton *earlier = found[c->node[i]->index];
+        if (earlier && earlier->copies.n) return true;
+    }
+    for (int i = 0; i < model->vars.n; i++) {
+        const Var *var = model->vars.data[i];
+        if (!component_holds(c, var) && !component_enters(c, var)) continue;
+        for (int k = 0; k < model->vars.n; k++) {
+            IrValue known = b->value[k].v;
+            if (known == IR_NONE || !ir_has_axis(b->p, known, b->draw)) continue;
+            for (int j = 0; j < var->dist->n_params; j++)
+                if (expr_mentions(var->args[j], model->vars.data[k])) return true;
+        }
+    }
+    return false;
+}
+
+static bool all_found(const Newton *s, Newton *const *found) {
+    for (int k = 0; k < s->c->n; k++)
+        if (!found[s->node[k].var->index]) return false;
+    return true;
+}
+
+/* From where earlier expansions have the nodes, or from the centres of their laws by several steps.
+ */
+static bool settle_reweighted(Newton *s, Newton **found) {
+    const bool near = all_found(s, found);
+    start_at(s, near ? found : NULL);
+    for (int k = 0; k < APPROACH && !near; k++) {
+        if (!expand_and_eliminate(s, k ? PULL_STEP : PULL_FIRST)) return false;
+        step(s, false);
+    }
+    if (!expand_and_eliminate(s, PULL_SETTLED)) return false;
+    step(s, false);
+    for (int k = 0; k < s->c->n; k++) found[s->node[k].var->index] = s;
+    return true;
+}
+
+Newton *newton_start(Build *b, const Component *c, Newton **found) {
+    bool draws = !c->reweighted || varies_by_draw(b, c, found);
+    Newton *s = lay_out(b, c, (Axes){draws, {b->draw}});
+    if (c->reweighted) return settle_reweighted(s, found) ? s : NULL;
+    start_at(s, NULL);
     for (int k = 0; k < STEPS && !(k && s->quadratic); k++) {
         if (k) step(s, false);
-        if (!expand_and_eliminate(s)) return NULL;
+        if (!expand_and_eliminate(s, PULL_SETTLED)) return NULL;
     }
     step(s, true);
     return s;
@@ -478,12 +666,15 @@ Newton *newton_start(Build *b, const Component *c) {
 /* Every node's Gaussian integral about the mode: p there times (2 pi)^(n/2) |Q|^(1/2). (From
  * anywhere else the same follows from g and Q, but nothing would be left of it in f32 where the
  * data are many of their standard deviations away.) */
-IrValue newton_log_evidence(Build *b, const Component *c, Axes trials) {
+IrValue newton_log_evidence(Build *b, const Component *c, Axes trials, Newton *const *found) {
     IrProgram *p = b->p;
     Newton *s = lay_out(b, c, trials);
-    start_at_centres(s);
-    if (!expand_and_eliminate(s) || !s->quadratic) return IR_NONE;
+    if (c->reweighted && !all_found(s, found)) return IR_NONE;
+    start_at(s, c->reweighted ? found : NULL);
+    if (!expand_and_eliminate(s, PULL_SETTLED)) return IR_NONE;
+    if (!c->reweighted && !s->quadratic) return IR_NONE;
     step(s, false);
+    hold_nothing(s);
     Val *outer = saved_values(b);
     IrValue sum = log_data(s);
     for (int k = 0; k < c->n; k++) {

@@ -36,7 +36,15 @@ static IrValue log_joint(Build *b) {
     return ir_add(b->p, log_density(b, VAR_LATENT), log_density(b, VAR_OBSERVED));
 }
 
+bool step_anneals(const DualOptions *options) {
+    return options->family == FAMILY_STRUCTURED && options->no_exact && !options->paper;
+}
+
 void build_step(Build *b) {
+    if (step_anneals(&b->options)) {
+        build_annealed(b);
+        return;
+    }
     Encoding *enc = training_data(b);
     IrValue log_q = guide_sample(b, enc, false);
     IrValue log_p = log_joint(b);

@@ -15,6 +15,9 @@ void simulate_for_training(Build *b);
 IrValue log_density(Build *b, VarKind kind);
 
 /* ---- objectives.c: outputs loss, set_loss ---- */
+/* Is the loss of `step` that of `annealed`, so that training may begin with it? Where the guide
+ * starts far from the posterior, without the exact path. */
+bool step_anneals(const DualOptions *options);
 void build_step(Build *b);
 void build_map(Build *b);
 void build_path(Build *b);

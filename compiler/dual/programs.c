@@ -362,13 +362,16 @@ static void read_schedule(Dual *dual, RtSchedule *schedule) {
     dual->objective = dual->analysis->model->dual.objective;
     /* The published schedule: without the entropy for the first half, then reverse KL. */
     if (!dual->objective && dual->options.paper) dual->objective = "unregularised:1,reverse-kl:1";
+    if (!dual->objective && step_anneals(&dual->options))
+        dual->objective = "annealed:1,reverse-kl:4";
     if (dual->objective && !rt_schedule_parse(dual->objective, schedule, why, sizeof why))
         internal_error("dual", "objective %s: %s", dual->objective, why);
     for (int i = 0; i < schedule->n; i++)
         dual->densities |= schedule->phases[i].objective->densities;
 }
 
-static bool is_needed(const RtSchedule *schedule, const char *program) {
+static bool is_needed(const Dual *dual, const RtSchedule *schedule, const char *program) {
+    if (!strcmp(program, "annealed") && step_anneals(&dual->options)) return false;
     for (int i = 0; i < schedule->n; i++)
         if (!strcmp(schedule->phases[i].objective->program, program)) return true;
     return false;
@@ -405,7 +408,7 @@ Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis,
     jmp_buf too_large;
     if (setjmp(too_large)) return NULL;
     for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
-        if (!recipes[i].always && !is_needed(&schedule, recipes[i].name)) continue;
+        if (!recipes[i].always && !is_needed(dual, &schedule, recipes[i].name)) continue;
         dual->fixed = total && recipes[i].guided;
         Build *b = build_start(arena, dual, recipes[i].name);
         b->diags = diags;

@@ -32,6 +32,7 @@ typedef struct Scales {
     int n_components;
     Component component[MAX_COMPONENTS];
     IrValue centre, spacing, sd, move; /* over flat */
+    Newton **found;                    /* what is integrated out, about the centre */
 } Scales;
 
 /* ---- what is integrated out ---- */
@@ -105,7 +106,7 @@ static IrValue log_marginal(Scales *s, IrValue v) {
     give_values(s, v);
     IrValue sum = log_prior(s, v);
     for (int i = 0; i < s->n_components; i++) {
-        IrValue own = newton_log_evidence(b, &s->component[i], trials);
+        IrValue own = newton_log_evidence(b, &s->component[i], trials, s->found);
         if (own == IR_NONE) return own;
         sum = ir_add(p, sum, own);
     }
@@ -164,6 +165,17 @@ static IrValue spacing_of(const Scales *s, int pass) {
     return ir_max(p, ir_max(p, wide, moved), least);
 }
 
+/* What is reweighted is found about the centre, once per data set: trials take a step from there.
+ */
+static bool look_about(Scales *s) {
+    give_values(s, s->centre);
+    for (int i = 0; i < s->n_components; i++) {
+        const Component *c = &s->component[i];
+        if (c->reweighted && !newton_start(s->b, c, s->found)) return false;
+    }
+    return true;
+}
+
 static bool run_pass(Scales *s, int pass) {
     s->point = named_axis(s->b, "point", PASS[pass].points);
     s->spacing = spacing_of(s, pass);
@@ -174,21 +186,29 @@ static bool run_pass(Scales *s, int pass) {
 }
 
 bool scales_start(Build *b, const Var *const *latent, int n, const int64_t *start, AxisId flat,
-                  IrValue *centre, IrValue *spread) {
+                  Newton **found, IrValue *centre, IrValue *spread) {
     Type last = model_free_type(latent[n - 1]);
     int64_t size = start[n - 1] + event_size(&last);
     if (size > MAX_SCALES) return false;
     Scales *s = arena_new_of(b->arena, Scales);
-    *s = (Scales){.b = b, .latent = latent, .n = n, .start = start, .size = size, .flat = flat};
+    *s = (Scales){.b = b,
+                  .latent = latent,
+                  .n = n,
+                  .start = start,
+                  .size = size,
+                  .flat = flat,
+                  .found = found};
     s->coordinate = named_axis(b, "coordinate", size);
     s->centre = *centre;
     Val *outer = arena_array(b->arena, Val, b->model->vars.n + 1);
     memcpy(outer, b->value, sizeof *outer * (size_t)b->model->vars.n);
     give_values(s, *centre);
-    bool served = find_components(s);
+    bool served = find_components(s) && look_about(s);
     for (int pass = 0; pass < PASSES && served; pass++) {
         memcpy(b->value, outer, sizeof *outer * (size_t)b->model->vars.n);
         served = run_pass(s, pass);
+        memcpy(b->value, outer, sizeof *outer * (size_t)b->model->vars.n);
+        served = served && look_about(s);
     }
     memcpy(b->value, outer, sizeof *outer * (size_t)b->model->vars.n);
     if (!served) return false;

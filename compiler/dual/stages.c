@@ -16,8 +16,10 @@ static const double CLIP = 4;
 
 /* Means of the data are cheaper, and as good where they say all. NULL: they do, or it cannot be. */
 static Newton *newton_of(GuideState *g, const Var *var, Component *c) {
+    int level;
+    if (scale_moments_of(g->enc, var, &level)) return NULL; /* a scale's density is far from one */
     if (!component_of(g->b, var, c) || component_is_chain(c, g->b, g->enc)) return NULL;
-    return newton_start(g->b, c);
+    return newton_start(g->b, c, g->found);
 }
 
 static void show_affine(GuideState *g, const Template *t, IrValue shift, IrValue log_scale) {
@@ -101,7 +103,9 @@ static void sharpen(GuideState *g, const Template *part, Fusion *f) {
     Build *b = g->b;
     IrValue none = number(b, 0);
     Affine a = fused_affine(b, part, f, (IrValue[]){none, none, none, none, none, none});
-    if (!scales_start(b, part->latent, part->n, part->start, part->flat, &a.shift, &f->s0)) return;
+    if (!scales_start(b, part->latent, part->n, part->start, part->flat, g->found, &a.shift,
+                      &f->s0))
+        return;
     f->v0 = a.shift;
     f->n_moments = 0;
 }
@@ -164,8 +168,11 @@ static bool is_staged(GuideState *g, const Template *t) {
     if (t->conditioning || !is_structured(g->b) || g->b->options.no_exact) return false;
     for (int i = 0; i < t->n; i++) {
         Component c;
-        n_bounded += !is_located(g->b, t->latent[i]);
-        n_newton += component_of(g->b, t->latent[i], &c) && !component_is_chain(&c, g->b, g->enc);
+        if (!is_located(g->b, t->latent[i]))
+            n_bounded++;
+        else
+            n_newton +=
+                component_of(g->b, t->latent[i], &c) && !component_is_chain(&c, g->b, g->enc);
     }
     return n_newton || (n_bounded && n_bounded < t->n);
 }

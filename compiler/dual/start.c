@@ -183,11 +183,12 @@ static Gaussian location_moment(Build *b, const Encoding *enc, const Var *var, c
  * error of a sample variance V with f degrees of freedom is V sqrt(2 / f). */
 static Gaussian scale_moment(Build *b, const Var *var, const Moments *m, int level) {
     IrProgram *p = b->p;
-    IrValue total = m->variance[level], own = total;
-    if (m->se2[level] != IR_NONE)
-        own = ir_max(p, ir_sub(p, total, m->se2[level]), ir_mul(p, number(b, 0.05), total));
+    const Spread seen = spread_within(m, var, level);
+    IrValue total = seen.variance, own = total;
+    if (seen.se2 != IR_NONE)
+        own = ir_max(p, ir_sub(p, total, seen.se2), ir_mul(p, number(b, 0.05), total));
     Val scale = val_of(ir_sqrt(p, own), &var->type);
-    IrValue halved = ir_sqrt(p, ir_mul(p, number(b, 2), m->freedom[level]));
+    IrValue halved = ir_sqrt(p, ir_mul(p, number(b, 2), seen.freedom));
     return through_link(b, var, scale, ir_div(p, total, ir_mul(p, scale.v, halved)));
 }
 

@@ -5,6 +5,8 @@
  * the body's value by about p^(-1/k), where k is the order of the first moment that does not exist.
  * Each base draw is tried at p = 1e-3 and 1e-6, in both directions; there is a variance where the
  * second goes less than 1000^(1/2) times as far as the first.
+ *
+ * And is it Gaussian in shape? Read off `log_prob`, evaluated likewise.
  */
 #include "ir/eval.h"
 #include "dual/internal.h"
@@ -139,4 +141,31 @@ bool has_variance(const Var *var) {
          sample = sample->args[2])
         if (!body_has_variance(sample->args[1], params)) return false;
     return body_has_variance(sample, params);
+}
+
+/* Quadratic functions have one second difference everywhere. It is looked at about several points,
+ * in units of the law's spread. */
+bool is_quadratic(const Var *var) {
+    enum { POINTS = 4 };
+    static const double FROM[POINTS] = {0, -3, 1.5, 8};
+    double params[MAX_ARGS + 1], curve[POINTS];
+    LetValues lets = {.arena = arena_new()};
+    Probe probe = {.lets = &lets, .moved = -1};
+    int n = var->dist->n_params, n_sites;
+    for (int i = 0; i < n; i++) params[i] = value_of(&probe, var->args[i]);
+    arena_free(lets.arena);
+    double centre = sample_at(var->dist->sample, params, (Probe){.moved = -1}, &n_sites);
+    Probe upper = {.moved = 0, .p = 0.05, .z = 2, .upwards = true}; /* ordinary: 1 */
+    double step = fabs(sample_at(var->dist->sample, params, upper, &n_sites) - centre);
+    bool same = true;
+    probe.params = params;
+    for (int i = 0; i < POINTS; i++) {
+        curve[i] = 0;
+        for (int k = -1; k <= 1; k++) {
+            params[n] = centre + step * (FROM[i] + k);
+            curve[i] += (k ? 1 : -2) * value_of(&probe, var->dist->log_prob);
+        }
+        same &= fabs(curve[i] - curve[0]) <= 1e-6 * fabs(curve[0]);
+    }
+    return same;
 }

@@ -45,6 +45,7 @@ typedef struct GuideState {
      * templates that have no way back, as `own`, or NULL */
     const Val *given, *given_free;
     const IrValue *drawn;
+    Newton **found; /* by Var.index: of newton_start */
 } GuideState;
 
 /* ---- affine.c ---- */

@@ -26,6 +26,13 @@ cmp -s <("$ADAVIC" --emit=ir:step model.hbm) <("$ADAVIC" --emit=ir:step --object
     echo "ok others_leave_step_alone" || echo "not ok others_leave_step_alone: program step differs"
 check its_program_is_there sh -c "'$ADAVIC' --emit=ir:forward --objective=forward-kl model.hbm | grep -q 'output \"loss\"'"
 
+# Without the exact path training begins annealed, by the same program.
+compile blind --no-exact model.hbm
+check blind_begins_annealed sh -c './blind train --steps 20 -q --json | grep -q "\"objective\": \"annealed:1,reverse-kl:4\""'
+check blind_as_asked sh -c './blind train --steps 20 -q --json --objective reverse-kl | grep -q "\"objective\": \"reverse-kl\""'
+check by_one_program sh -c "! '$ADAVIC' --emit=ir --no-exact --objective=annealed:1,map:4 model.hbm | grep -q '^program annealed'"
+check elsewhere_it_has_its_own sh -c "'$ADAVIC' --emit=ir --objective=annealed:1,map:4 model.hbm | grep -q '^program annealed'"
+
 # Densities of given values: flows of more than 8 numbers go the other way, and the analysis says so.
 echo 'latent m[12] ~ normal(0, 1); plate n(4) { observed x[12] ~ normal(m, 1); }' >wide.hbm
 check wide_goes_in_layers sh -c "! '$ADAVIC' --emit=analysis wide.hbm | grep 'number by number'"

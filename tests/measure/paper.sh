@@ -26,7 +26,7 @@ line() { echo "$*" >>"$out"; }
 # ---- the methods: name, options of adavic, options of train, row of the published tables ----
 
 methods='default|||
-no-exact|--no-exact||
+no-exact|--no-exact|--objective reverse-kl|
 no-exact, annealed|--no-exact --objective=annealed:1,reverse-kl:4|--objective annealed:1,reverse-kl:4|
 published design|--paper||ADAVI
 adavi|--family=adavi||ADAVI

@@ -105,6 +105,44 @@ size_row() { # NAME SECONDS GROUPS...
         "< 0.05 nat" "${measured# } steps:$steps" "$ok"
 }
 
+# Sizes far beyond those of training, in nats per latent number.
+beyond_row() { # NAME SECONDS GROUPS OBS
+    local name=$1 time=$2 sizes=(--size group="$3" --size obs="$4") files=() mean se worst khat means
+    local numbers=$((2 + 2 * $3))
+    "$dir/$name" simulate --count 20 --seed 1000 "${sizes[@]}" --quiet --out "$dir/beyond.bin" >/dev/null
+    for seed in $SEEDS; do
+        train "$name" "$time" "$seed"
+        "$dir/$name" elbo "$dir/beyond.bin" --batch "${sizes[@]}" --draws 200 --seed 77 --threads "$THREADS" --json \
+            --weights "$dir/$name.$seed.weights" >"$dir/beyond.$seed.elbo" 2>"$dir/beyond.err"
+        files+=("$dir/beyond.$seed.elbo")
+    done
+    read -r mean se worst khat means <<<"$("$dir/gap" "gre@0.5,0.5,0.1,$4" "$dir/beyond.bin" "${files[@]}")"
+    mean=$(awk "BEGIN { printf \"%.6f\", $mean / $numbers }") se=$(awk "BEGIN { printf \"%.6f\", $se / $numbers }")
+    row "$name (group 2..30, obs 2..100), $(seconds "$time"), $THREADS threads: gap per latent number at $3 groups of $4" \
+        "< 0.005 nat" "$mean ± $se; worst data set $worst in all, worst k-hat $khat" \
+        "$mean < 0.005 && $mean > -4 * $se - 1e-3"
+}
+
+# Where no evidence is known: that of the guide's own draws by importance weights, and the k-hat that says whether
+# these can be trusted.
+weighted_row() { # NAME SECONDS NUMBERS WHAT
+    local name=$1 time=$2 numbers=$3 what=$4 measured="" ok=1
+    "$dir/$name" simulate --count 200 --seed 1000 --quiet --out "$dir/$name.bin" >/dev/null
+    for seed in $SEEDS; do
+        local mean se khat
+        train "$name" "$time" "$seed"
+        read -r mean se khat <<<"$("$dir/$name" elbo "$dir/$name.bin" --batch --draws 10000 --seed 77 \
+            --threads "$THREADS" --json --weights "$dir/$name.$seed.weights" | tr '{' '\n' |
+            sed -n 's/.*"elbo": \([^,]*\),.*"log_evidence": \([^,]*\),.*"khat": \([^,}]*\).*/\2 \1 \3/p' |
+            awk '{ g = $1 - $2; n++; s += g; q += g * g; large += !($3 < 0.7) }
+                 END { m = s / n; printf "%.4f %.4f %.1f", m, sqrt((q / n - m * m) / n), 100 * large / n }')"
+        measured+=" $mean ± $se, k-hat above 0.7 in $khat %;"
+        ok+=" && $mean / $numbers < 0.01 && $khat < 5"
+    done
+    row "$what, $(seconds "$time"), $THREADS threads: gap to the evidence by 10,000 importance weights, $numbers latent numbers" \
+        "< 0.01 nat per number" "${measured# }" "$ok"
+}
+
 # ---- simulated data: coverage, and contraction beside quadrature ----
 
 coverage_row() { # NAME SECONDS
@@ -127,6 +165,26 @@ coverage_row() { # NAME SECONDS
     row "$name, $(seconds "$2"): coverage of 90 % intervals, 2,000 simulated data sets (lowest and highest latent, by seed)" \
         ".87 to .93" "${measured# }" "$cover_ok"
     row "$name: contraction less the exact posterior's (worst, by seed)" "within .05" "${off# }" "$off_ok"
+}
+
+# Without an exact posterior beside it: coverage and z-scores of the truth, over all latents.
+scores_row() { # NAME SECONDS
+    local name=$1 measured="" ok=1
+    for seed in $SEEDS; do
+        local low high rms_low rms_high
+        train "$name" "$2" "$seed"
+        "$dir/$name" check --count 2000 --seed 99 --threads "$THREADS" --json \
+            --weights "$dir/$name.$seed.weights" >"$dir/$name.$seed.check"
+        read -r low high rms_low rms_high <<<"$(sed 's/"log_densities".*//' "$dir/$name.$seed.check" | tr '{' '\n' |
+            sed -n 's/.*"coverage": \([^,]*\),.*"z_rms": \([^,]*\),.*/\1 \2/p' |
+            awk 'NR == 1 { a = b = $1; c = d = $2 }
+                 { if ($1 < a) a = $1; if ($1 > b) b = $1; if ($2 < c) c = $2; if ($2 > d) d = $2 }
+                 END { printf "%.3f %.3f %.3f %.3f", a, b, c, d }')"
+        measured+=" coverage $low to $high, rms of z $rms_low to $rms_high;"
+        ok+=" && $low > 0.87 && $high < 0.93 && $rms_low > 0.9 && $rms_high < 1.1"
+    done
+    row "$name, $(seconds "$2"): coverage of 90 % intervals and z-scores, 2,000 simulated data sets (lowest and highest latent, by seed)" \
+        ".87 to .93; .9 to 1.1" "${measured# }" "$ok"
 }
 
 # ---- real data beside quadrature ----
@@ -248,6 +306,11 @@ measure_gre_unknown_scales() {
     compile gre_unknown_scales gre_unknown_scales
     gap_row gre_unknown_scales gre_unknown_scales 60 0.1 "gre, all three scales unknown"
 }
+measure_gre_t() { compile gre_student gre_student; weighted_row gre_student 60 8 "gre, noise of Student's t"; }
+measure_robust() { compile robust robust; weighted_row robust 120 10 "robust"; }
+measure_beyond() { compile gre_sizes gre_sizes; beyond_row gre_sizes 120 300 400; }
+measure_gre_scores() { compile gre gre; scores_row gre 60; }
+measure_nc_scores() { compile nc nc; scores_row nc 60; }
 measure_weak() {
     compile gre gre
     for obs in 1 5; do weak_row "$obs"; done
@@ -268,8 +331,8 @@ measure_broken() {
     scripts "broken programs, data and weights files" "a clear error, exit 1, nothing written" \
         tests/diag tests/cli/broken tests/cli/data tests/cli/weights
 }
-all="gradients native paper gre gre_no_exact gre_unknown_scales weak nc size pastes dyestuff pastes_coverage dyestuff_coverage
-    four_plates every_level permutation weights threads compile broken"
+all="gradients native paper gre gre_no_exact gre_unknown_scales gre_t robust weak nc size beyond pastes dyestuff pastes_coverage
+    dyestuff_coverage gre_scores nc_scores four_plates every_level permutation weights threads compile broken"
 
 for name in $ROWS; do
     case " $(echo $all) " in

@@ -67,6 +67,7 @@ Run *run_new(Compiled *c, int64_t data, int64_t draws) {
     }
     double one = 1;
     run_give(run, "entropy_weight", &one, 1);
+    run_give(run, "likelihood_weight", &one, 1);
     return run;
 }
 

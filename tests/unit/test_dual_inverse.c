@@ -39,6 +39,7 @@ static const Case cases[] = {
     {"examples/two_traits.hbm", NULL, 2, {{"school", 2}, {"pupil", 3}}},
     {"tests/models/two_level_regression.hbm", NULL, 2, {{"district", 2}, {"school", 2}}},
     {"examples/prior_scale.hbm", NULL, 2, {{"batch", 2}, {"sample", 2}}},
+    {"examples/robust.hbm", NULL, 2, {{"batch", 2}, {"sample", 3}}},
     {"tests/models/reductions.hbm", NULL, 3, {{"class", 2}, {"pupil", 3}, {"school", 2}}},
     {"tests/models/von_mises_fisher.hbm", NULL, 1, {{"obs", 3}}},
     {"wide", wide, 0, {{NULL, 0}}},

@@ -223,6 +223,76 @@ static void scales_start_near_their_posterior(void) {
     }
 }
 
+/* Noise that is not Gaussian: the mode and curvature of what the data say, from far outside of it,
+ * and scales by what is left when locations are integrated out about their modes. From means of the
+ * data they started from one nat below the evidence, the first, to thousands, or nowhere. */
+static void other_noise_starts_near_its_posterior(void) {
+    static const char regression[] =
+        "hyper t[6] = [-2, -1, 0, 0.5, 1, 2]; latent mu[2] ~ normal(0, 3);\n"
+        "plate group(8) { latent b[2] ~ normal(mu, 1); observed x[6] ~ %s(b[0] + b[1] * t, 0.5); }";
+    static const struct {
+        const char *law, *model;
+        double gap; /* at most, in nats: about twice what it is */
+    } cases[] = {
+        {"student_t", NULL, 0.02},
+        {"student_t",
+         "latent tau ~ half_normal(0.5); latent s ~ half_normal(0.1); latent m[2] ~ normal(0, 1);\n"
+         "plate group(3) { latent b[2] ~ normal(m, tau);\n"
+         "  plate k(50) { observed x[2] ~ %s(4, b, s); } }",
+         0.4},
+        {"logistic", regression, 0.4},
+        {"cauchy",
+         "latent m ~ normal(0, 3); plate group(8) { latent b ~ normal(m, 0.2);\n"
+         "  plate k(9) { observed x ~ %s(b, 0.5); } }",
+         0.4},
+        {"gumbel", regression, 3},
+        {"laplace", regression, 6},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[400];
+        if (cases[i].model) snprintf(text, sizeof text, cases[i].model, cases[i].law);
+        const DualOptions options = {.family = FAMILY_STRUCTURED};
+        Compiled *c = cases[i].model ? compile_text("noise", text, options)
+                                     : compile_file("tests/models/gre_student.hbm", options);
+        if (!CHECK(c, "%s is refused", cases[i].law)) continue;
+        double *w = log_weights(run_untrained(c));
+        for (int k = 0; k < SETS; k++)
+            CHECK(gap_of(w, k) < cases[i].gap,
+                  "%s: data set %d starts %.3g nats below the evidence", cases[i].law, k,
+                  gap_of(w, k));
+        free(w);
+        compiled_free(c);
+    }
+}
+
+/* Each group's own noise starts from its own data; before that, training did not get anywhere. With
+ * levels between, and of a latent's law. */
+static void scales_in_plates_start_near_their_posterior(void) {
+    static const struct {
+        const char *model;
+        double gap; /* at most, in nats: about twice what it is */
+    } cases[] = {
+        {"latent m ~ normal(0, 1); plate group(10) { latent sd ~ half_normal(1);\n"
+         "  latent b ~ normal(m, 1); plate obs(20) { observed x ~ normal(b, sd); } }",
+         2},
+        {"plate group(3) { latent sd[2] ~ gamma(2, 2); latent m[2] ~ normal(0, 1);\n"
+         "  plate part(5) { latent tau[2] ~ half_normal(1); plate obs(9) {\n"
+         "    latent c[2] ~ normal(m, tau); plate k(4) { observed x[2] ~ normal(c, sd); } } } }",
+         50},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const DualOptions options = {.family = FAMILY_STRUCTURED};
+        Compiled *c = compile_text("groups", cases[i].model, options);
+        if (!CHECK(c, "model %d is refused", (int)i)) continue;
+        double *w = log_weights(run_untrained(c));
+        for (int k = 0; k < SETS; k++)
+            CHECK(gap_of(w, k) < cases[i].gap, "model %d: data set %d starts %.3g nats below",
+                  (int)i, k, gap_of(w, k));
+        free(w);
+        compiled_free(c);
+    }
+}
+
 /* Weak data: noise larger than the effects, and single observations of each group. */
 static void weak_data_start_exact(void) {
     static const int observations[] = {1, 5};
@@ -363,6 +433,8 @@ int main(void) {
     RUN(latents_above_effects_start_exact);
     RUN(locations_start_exact_given_scales);
     RUN(scales_start_near_their_posterior);
+    RUN(other_noise_starts_near_its_posterior);
+    RUN(scales_in_plates_start_near_their_posterior);
     RUN(weak_data_start_exact);
     RUN(trees_start_exact);
     RUN(single_instances_start_proper);

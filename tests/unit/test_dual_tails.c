@@ -28,27 +28,28 @@ static const Var *var_named(const Compiled *c, const char *name) {
 static void variances_are_seen_in_the_sampler(void) {
     static const struct {
         const char *law;
-        bool has;
+        bool has, quadratic; /* a variance; log density */
     } laws[] = {
-        {"normal(b, s)", true},
-        {"laplace(b, s)", true},
-        {"logistic(b, s)", true},
-        {"gumbel(b, s)", true},
-        {"student_t(5, b, s)", true},
-        {"student_t(2.1, b, s)", true},
-        {"student_t(more, b, s)", true},
-        {"cubic(b, s)", true},
-        {"student_t(2, b, s)", false},
-        {"student_t(1, b, s)", false},
-        {"student_t(small, b, s)", false},
-        {"cauchy(b, s)", false},
-        {"ratio(b, s)", false},
+        {"normal(b, s)", true, true},
+        {"laplace(b, s)", true, false},
+        {"logistic(b, s)", true, false},
+        {"gumbel(b, s)", true, false},
+        {"student_t(5, b, s)", true, false},
+        {"student_t(2.1, b, s)", true, false},
+        {"student_t(more, b, s)", true, false},
+        {"cubic(b, s)", true, true},
+        {"student_t(2, b, s)", false, false},
+        {"student_t(1, b, s)", false, false},
+        {"student_t(small, b, s)", false, false},
+        {"cauchy(b, s)", false, false},
+        {"ratio(b, s)", false, true},
     };
     for (size_t i = 0; i < sizeof laws / sizeof *laws; i++) {
         Compiled *c = model_with(laws[i].law);
         if (!CHECK(c, "%s is refused", laws[i].law)) continue;
         const Var *x = var_named(c, "x"), *b = var_named(c, "b"), *s = var_named(c, "s");
         CHECK(has_variance(x) == laws[i].has, "%s", laws[i].law);
+        CHECK(is_quadratic(x) == laws[i].quadratic, "%s: quadratic", laws[i].law);
         CHECK((location_of(x) == b) == laws[i].has, "%s: its location", laws[i].law);
         CHECK((scaled_by(s, x) == x) == laws[i].has, "%s: its scale", laws[i].law);
         compiled_free(c);

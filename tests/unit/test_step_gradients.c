@@ -100,6 +100,11 @@ static void contexts(void) {
     check_model("examples/prior_scale.hbm", NULL, (Size[]){{"batch", 2}, {"sample", 2}}, 2, ENDS);
 }
 
+/* Reweighted data, whose modes are looked for given drawn scales and degrees of freedom. */
+static void robust(void) {
+    check_model("examples/robust.hbm", NULL, (Size[]){{"batch", 2}, {"sample", 3}}, 2, ENDS);
+}
+
 static void bessel(void) {
     check_model("tests/models/von_mises_fisher.hbm", NULL, (Size[]){{"obs", 3}}, 1, ENDS);
 }
@@ -112,6 +117,7 @@ int main(void) {
     RUN(two_traits);
     RUN(reductions);
     RUN(contexts);
+    RUN(robust);
     RUN(bessel);
     RUN(wide);
     return check_done();
