@@ -1,5 +1,5 @@
-/* laws.h -- what the law of a variable shows of itself, before any number is known: its location and
- * scale, its tails, its ends. Included by internal.h. */
+/* laws.h -- what the law of a variable shows of itself, before any number is known: its location
+ * and scale, its tails, its ends. Included by internal.h. */
 #ifndef ADAVIC_DUAL_LAWS_H
 #define ADAVIC_DUAL_LAWS_H
 
