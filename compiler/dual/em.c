@@ -10,15 +10,16 @@
  *
  * One start rarely suffices: components may be few, near each other, or empty in some sets. So
  *
- *     together  TRIAL steps from centres that all sets share, each centre the point of the data set
- *               that is farthest from those before; from several first points, of which the best is
- *               kept for the data set
- *     apart     the same for each set alone; the best for the set
- *     aligned   the sets of `apart` take the labels that fit the set with the largest bound, from
- * the innermost plate outwards, then those that fit what all have in common: the best of all K!
- * orders improve   from `together` and from `aligned`, for each set the best of: what it has; what
- * it has in `apart`, relabelled; what it has with one component emptied, relabelled FINAL     steps
- * from both; the better is kept for the data set
+ * - together: TRIAL steps from centres that all sets share, each centre the point of the data set
+ *   that is farthest from those before; from several first points, of which the best is kept for
+ *   the data set.
+ * - apart: the same for each set alone; the best for the set.
+ * - aligned: the sets of `apart` take the labels that fit the set with the largest bound, from the
+ *   innermost plate outwards, then those that fit what all have in common: the best of all K!
+ *   orders.
+ * - improve: from `together` and from `aligned`, for each set the best of: what it has; what it has
+ *   in `apart`, relabelled; what it has with one component emptied, relabelled.
+ * - end: FINAL steps from both; the better is kept for the data set.
  *
  * Alternatives stand side by side along event axes ("start", "candidate", "way"), so that the
  * program has each step once. Without plates around sets, `apart` and FINAL are all there is; with

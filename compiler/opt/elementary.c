@@ -8,12 +8,13 @@
  * Denormal results and operands may count as zero. No instruction here raises a flag that matters,
  * calls a library, or branches.
  *
- * Tools used throughout
- *   rounding to integers   adding 1.5 * 2^p puts the integer into the low bits of the sum
- *   2^n                    by shifting n + bias into the exponent
- *   log(1 + f)             = f - s (f - R), s = f / (2 + f), R = s^2 (2/3 + 2/5 s^2 + ...), from 2
- * atanh(s) products of constants  split in a high and a low part, both applied by fma Coefficients
- * are Taylor's or exact rationals, but for exp in f32 (interpolated at Chebyshev nodes).
+ * Tools used throughout:
+ * - rounding to integers: adding 1.5 * 2^p puts the integer into the low bits of the sum;
+ * - 2^n: by shifting n + bias into the exponent;
+ * - log(1 + f) = f - s (f - R), s = f / (2 + f), R = s^2 (2/3 + 2/5 s^2 + ...), from 2 atanh(s);
+ * - products of constants: split in a high and a low part, both applied by fma.
+ * Coefficients are Taylor's or exact rationals, but for exp in f32 (interpolated at Chebyshev
+ * nodes).
  */
 #include "opt/expand.h"
 

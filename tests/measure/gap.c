@@ -4,6 +4,8 @@
  *                                       same data; MODEL is one of those listed below
  *     gap MODEL DATA.bin                prints the evidences alone, one a line
  *     gap MODEL@S_MU,S_G,S_X,OBS DATA.bin ...   with these scales, and observations in each group
+ *     gap evidences:FILE DATA.bin ELBO.json...  log evidences from elsewhere: of the first data
+ *                                               sets, one a line, # before a remark
  *
  * Prints `MEAN SE WORST KHAT SEED-MEANS...`: the gap in nats over data sets (the mean over files
  * first), its standard error over data sets, the largest of one data set, the largest k-hat, and
@@ -13,6 +15,8 @@
  */
 #include "json.h"
 #include "tests/exact/exact.h"
+
+#include <stdbool.h>
 
 enum { MAX_FILES = 64 };
 
@@ -117,11 +121,34 @@ static void print_gaps(const Elbos *file, int n_files, const double *log_p, int 
     printf("\n");
 }
 
+/* The first `sets` log evidences of a file. */
+static double *read_evidences(const char *path, int sets) {
+    double *log_p = malloc(sizeof *log_p * (size_t)(sets + 1));
+    int found = 0;
+    char *text = json_read(path, NULL);
+    for (char *line = strtok(text, "\n"); line && found < sets; line = strtok(NULL, "\n"))
+        if (*line != '#') log_p[found++] = strtod(line, NULL);
+    if (found < sets) fail("fewer evidences than data sets");
+    free(text);
+    return log_p;
+}
+
+static double *evidences_of(KnownModel m, const char *raw, size_t bytes, int *sets, bool print) {
+    find_groups(&m, bytes / sizeof(float), sets);
+    size_t numbers = (size_t)(m.model.groups * m.model.obs * m.model.dims);
+    double *x = malloc(sizeof *x * numbers), *log_p = malloc(sizeof *log_p * (size_t)*sets);
+    for (int i = 0; i < *sets; i++) {
+        widen(raw, (size_t)i, numbers, x);
+        log_p[i] = m.evidence(&m.model, x);
+        if (print) printf("%.10f\n", log_p[i]);
+    }
+    free(x);
+    return log_p;
+}
+
 int main(int argc, char **argv) {
+    static const char listed[] = "evidences:";
     if (argc < 3 || argc > 3 + MAX_FILES) fail("usage: gap MODEL DATA.bin [ELBO.json ...]");
-    KnownModel m = model_named(argv[1]);
-    size_t bytes;
-    char *raw = json_read(argv[2], &bytes);
     Elbos file[MAX_FILES];
     int n_files = argc - 3, sets = 0;
     for (int f = 0; f < n_files; f++) {
@@ -129,13 +156,13 @@ int main(int argc, char **argv) {
         if (f && file[f].n != sets) fail("the files have different numbers of data sets");
         sets = file[f].n;
     }
-    find_groups(&m, bytes / sizeof(float), &sets);
-    size_t numbers = (size_t)(m.model.groups * m.model.obs * m.model.dims);
-    double *x = malloc(sizeof *x * numbers), *log_p = malloc(sizeof *log_p * (size_t)sets);
-    for (int i = 0; i < sets; i++) {
-        widen(raw, (size_t)i, numbers, x);
-        log_p[i] = m.evidence(&m.model, x);
-        if (!n_files) printf("%.10f\n", log_p[i]);
+    double *log_p;
+    if (!strncmp(argv[1], listed, sizeof listed - 1)) {
+        log_p = read_evidences(argv[1] + sizeof listed - 1, sets);
+    } else {
+        size_t bytes;
+        char *raw = json_read(argv[2], &bytes);
+        log_p = evidences_of(model_named(argv[1]), raw, bytes, &sets, !n_files);
     }
     if (n_files) print_gaps(file, n_files, log_p, sets);
     return 0;
