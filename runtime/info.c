@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const kinds[] = {"hyper",    "latent",  "observed",
-                                    "quantity", "context", "discrete"};
+static const char *const kinds[] = {"hyper",   "latent",   "observed", "quantity",
+                                    "context", "discrete", "given"};
 
 /* The weights beside the program, if they are there and sound; otherwise why not. */
 static RtState *find_weights(RtSession *s, const char *path, RtError *error) {

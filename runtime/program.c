@@ -169,6 +169,10 @@ RtCall *rt_call_new(RtMem *mem, const RtModel *m, const char *program, RtPool *p
     return c;
 }
 
+int64_t rt_call_sets(const RtCall *c) {
+    return c->capacity;
+}
+
 void rt_call_blocks(RtCall *c, int64_t block) {
     int64_t n = (c->capacity + block - 1) / block;
     c->block = block;

@@ -175,6 +175,7 @@ bool rt_call_bind(RtCall *call, const char *input, const void *data);
 void *rt_call_want(RtCall *call, const char *output);
 int64_t rt_call_size(const RtCall *call,
                      const char *output); /* elements, per data set where it has a data axis */
+int64_t rt_call_sets(const RtCall *call); /* data sets at most: rt_call_new's */
 /* Other plate sizes from the next run on, none larger than rt_call_new's: results then are arrays
  * of these sizes. */
 void rt_call_resize(RtCall *call, const int64_t *sizes);

@@ -12,7 +12,7 @@ enum { RT_MAX_SETTINGS = 64 };
 
 typedef struct RtOptions {
     const char *program; /* path of the executable */
-    const char *data, *out, *weights, *log, *objective, *plot;
+    const char *data, *out, *weights, *log, *objective, *plot, *design;
     int64_t steps, sets, draws, inner, threads, count, seed; /* -1: not given */
     double seconds, learning_rate;                           /* -1: not given */
     bool quiet, json, batch, verbose, psis, refine;
@@ -36,6 +36,8 @@ typedef struct RtState {
     double **contexts; /* by variable: its entries as set, and behind them 1 if they are */
     int64_t sizes[RT_MAX_PLATES];                 /* where nothing else is said */
     int64_t lo[RT_MAX_PLATES], hi[RT_MAX_PLATES]; /* that training covers */
+    const RtData
+        *design; /* train --for: its covariates take the place of simulated ones; or NULL */
     uint32_t seed;
     int64_t steps, skipped, sets, draws;
     double learning_rate;

@@ -183,6 +183,17 @@ static void bind(RtMem *mem, RtBinding *b, RtCall *call, const char *name, const
 
 static const double one = 1;
 
+/* The covariates of one data set, for each that the call simulates. */
+static void bind_design(RtMem *mem, const RtModel *m, const RtData *design, RtCall *call) {
+    for (int i = 0; i < m->n_vars; i++) {
+        if (m->vars[i].kind != RT_GIVEN) continue;
+        int64_t size = rt_var_size(&m->vars[i], design->sizes), n = size * rt_call_sets(call);
+        void *real = rt_alloc(mem, n, m->real);
+        if (!rt_call_bind(call, m->vars[i].name, real)) continue;
+        for (int64_t k = 0; k < n; k++) rt_real_set(m, real, k, design->values[i][k % size]);
+    }
+}
+
 RtBinding *rt_bind_state(RtMem *mem, const RtModel *m, const RtState *state, const float *weights,
                          RtCall *call) {
     RtBinding *b = rt_alloc(mem, 1, sizeof *b);
@@ -204,6 +215,7 @@ RtBinding *rt_bind_state(RtMem *mem, const RtModel *m, const RtState *state, con
     for (int i = 0; i < state->n_stats; i++)
         bind(mem, b, call, state->stats[i].name, state->stats[i].values, NULL,
              state->stats[i].size);
+    if (state->design) bind_design(mem, m, state->design, call);
     bind(mem, b, call, "entropy_weight", NULL, &one, 1);
     bind(mem, b, call, "likelihood_weight", NULL, &one, 1);
     rt_binding_refresh(b);

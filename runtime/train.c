@@ -380,9 +380,31 @@ static void certify(const Train *t) {
     rt_bytes_free(&text);
 }
 
+/* --for: the one data set of a file, whose sizes and covariates are what training is for. */
+static bool take_design(RtSession *s, RtError *error) {
+    const RtModel *m = s->model;
+    RtState *state = s->state;
+    RtData *design = rt_alloc(s->mem, 1, sizeof *design);
+    RtDataOptions options = {.batch = false};
+    memcpy(options.sizes, state->sizes, sizeof options.sizes);
+    for (int i = 0; i < m->n_plates; i++) options.ranged[i] = state->lo[i] < state->hi[i];
+    if (!rt_state_apply_sizes(m, s->options, options.sizes, options.given, error) ||
+        !rt_data_read(s->mem, m, s->options->design, &options, design, error))
+        return false;
+    if (design->n_sets != 1)
+        return rt_error(error, "--for %s: expected one data set, found %" PRId64,
+                        s->options->design, design->n_sets);
+    memcpy(state->sizes, design->sizes, sizeof state->sizes);
+    memcpy(state->lo, design->sizes, sizeof state->lo);
+    memcpy(state->hi, design->sizes, sizeof state->hi);
+    state->design = design;
+    return true;
+}
+
 static bool prepare(Train *t, RtError *error) {
     RtSession *s = t->s;
     if (!read_settings(t, error)) return false;
+    if (s->options->design && !take_design(s, error)) return false;
     if (s->options->verbose) certify(t);
     if (!rt_stats(s, error)) return false;
     if (!s->options->quiet && !s->options->json) rt_preview(s, t->progress);

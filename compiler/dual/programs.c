@@ -37,12 +37,23 @@ static Val simulated(Build *b, const Var *var) {
     return val;
 }
 
+/* What is simulated, unless the caller has a data set of its own (step) or covariates: input NAME.
+ */
+static Val replaceable(Build *b, const Var *var, Val draw) {
+    AxisId axes[IR_MAX_AXES];
+    int n = instance_axes(b, var->type.plate, false, axes);
+    n += event_axes(b, &draw, axes + n);
+    draw.v = ir_given(b->p, along(b, draw.v, axes, n), var->name);
+    return draw;
+}
+
 void simulate_all(Build *b, bool settable) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (!is_random(var)) continue;
         b->value[i] = simulated(b, var);
         if (settable && var->kind == VAR_CONTEXT) b->value[i] = given_or(b, var, b->value[i]);
+        if (var->kind == VAR_GIVEN) b->value[i] = replaceable(b, var, b->value[i]);
     }
 }
 
@@ -61,15 +72,6 @@ static Val within_quantiles(Build *b, const Var *var, Val draw) {
     IrValue low = stat_input(b, var->name, "low", events, n);
     IrValue high = stat_input(b, var->name, "high", events, n);
     draw.v = ir_max(b->p, ir_min(b->p, draw.v, high), low);
-    return draw;
-}
-
-/* What is simulated, unless the caller has a data set of its own: input NAME of program step. */
-static Val replaceable(Build *b, const Var *var, Val draw) {
-    AxisId axes[IR_MAX_AXES];
-    int n = instance_axes(b, var->type.plate, false, axes);
-    n += event_axes(b, &draw, axes + n);
-    draw.v = ir_given(b->p, along(b, draw.v, axes, n), var->name);
     return draw;
 }
 

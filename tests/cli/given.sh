@@ -82,3 +82,14 @@ compile eight "$ROOT/examples/eight_schools.hbm"
 ./eight infer "$ROOT/examples/data/eight_schools.csv" --json >eight.json
 check eight_schools_mu between "$(mean_of eight.json mu)" 3.7 5
 check eight_schools_tau between "$(mean_of eight.json tau)" 2.9 4.3
+
+# train --for: sizes and covariates of the file instead of the design's. Covariates that are the same in all data sets leave
+# validation sets alike in them; other data are warned about.
+sed 's/^\([ab]\),\([0-9]\),1,/\1,\2,9,/' d.csv >far.csv
+check train_for_a_file ./m train --steps 20 --quiet --for d.csv --weights for.weights
+check sizes_of_the_file sh -c './m info --weights for.weights | grep -Eq "group( =)? *2"'
+check info_names_them sh -c './m info | grep -q "^given  *se"'
+check its_own_data_are_known sh -c '! ./m infer d.csv --weights for.weights --draws 20 2>&1 >/dev/null | grep -q "dose"'
+check other_covariates_are_not sh -c './m infer far.csv --weights for.weights --draws 20 2>&1 >/dev/null | grep -q "dose"'
+refuses for_what_is_no_file 1 "cannot" ./m train --for none.csv
+refuses for_data_that_do_not_fit 1 "no column named se" ./m train --for lacks.csv
