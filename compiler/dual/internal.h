@@ -144,6 +144,8 @@ IrValue lower_spread(Build *b, const Var *var);
  * centre and spread; log density. For laws of one number whose bodies are written for one. */
 void lower_residual_law(Build *b, const Var *var, Val *centre, IrValue *spread);
 IrValue lower_residual_log_prob(Build *b, const Var *var, IrValue residual);
+/* Log density of such a law at the variable's value, with the numbers `arg` for one parameter. */
+IrValue lower_log_prob_for(Build *b, const Var *var, int param, IrValue arg);
 
 /* ---- shaped.c: positions, stretches, matrices ---- */
 /* `v` along `to` instead of `from`, where it has that axis. */

@@ -751,3 +751,11 @@ IrValue lower_residual_log_prob(Build *b, const Var *var, IrValue residual) {
     args[n] = val_of(residual, &var->type);
     return lower_body(b, var->dist->log_prob, args, n + 1).v;
 }
+
+IrValue lower_log_prob_for(Build *b, const Var *var, int param, IrValue arg) {
+    Val args[MAX_ARGS + 1];
+    int n = lower_args(b, var, var->dist->log_prob, true, args);
+    args[param] = val_of(arg, &var->type);
+    args[n] = b->value[var->index];
+    return lower_body(b, var->dist->log_prob, args, n + 1).v;
+}
