@@ -32,7 +32,7 @@ typedef struct Block {
 
 /* Limits of this version; a model beyond them is refused (over_limit). */
 enum {
-    MAX_BLOCKS = 24,     /* that a layer reads */
+    MAX_BLOCKS = 36,     /* that a layer reads */
     MAX_UNROLLED = 8,    /* numbers in a flow written out number by number (maf.c); wider ones are
                             layers (iaf.c). Two flows of 8 compile in 1.8 s, of 16 in 6 s */
     MAX_FLOW = 1024,     /* numbers in one flow: GRE of 1024 has 2.5 million weights and trains in
