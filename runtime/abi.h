@@ -31,7 +31,10 @@
  *   latent NAME plates P1 P2 ... dims K1 ...   in model order; also `observed`, `quantity` and
  *                                              `context` (which has no plates, and
  *                                              may end with the word `positive`)
- *   given NAME plates P1 P2 ... dims K1 ... [values K] [positive]
+ *                                              `observed` may end with `whole`: whole numbers from
+ *                                              0 on; `whole upto N`, `whole to NAME`: up to a
+ *                                              number, a covariate
+ *   given NAME plates P1 P2 ... dims K1 ... [values K] [whole ...] [positive]
  *                                              a covariate; with the values 0 .. K - 1 alone
  *   discrete NAME plates P1 P2 ... dims K      a latent with the values 0 .. K - 1, summed out
  *   weight NAME dims ... init constant|uniform|normal SCALE

@@ -40,7 +40,7 @@ static bool check_numbers(const RtModel *m, const RtVar *v, const char *file, co
     const double *values = d->values[v - m->vars];
     for (int64_t i = 0; i < size * d->n_sets; i++) {
         char why[100];
-        if (isfinite(values[i]) && rt_given_allowed(v, values[i], why)) continue;
+        if (isfinite(values[i]) && rt_value_allowed(v, values[i], why)) continue;
         RtBytes name = {0};
         rt_element_name(v, d->sizes, i % size, &name);
         if (d->n_sets > 1) rt_bytes_printf(&name, " of data set %lld", (long long)(i / size));
@@ -63,14 +63,50 @@ const RtVar *rt_next_data(const RtModel *m, int *at) {
     return NULL;
 }
 
-bool rt_given_allowed(const RtVar *v, double x, char why[100]) {
+bool rt_value_allowed(const RtVar *v, double x, char why[100]) {
     if (v->n_kinds && (x < 0 || x >= (double)v->n_kinds || x != floor(x)))
         snprintf(why, 100, "a whole number from 0 to %lld", (long long)v->n_kinds - 1);
+    else if (v->whole && v->most >= 0 && (x < 0 || x > (double)v->most || x != floor(x)))
+        snprintf(why, 100, "a whole number from 0 to %lld", (long long)v->most);
+    else if (v->whole && (x < 0 || x != floor(x)))
+        snprintf(why, 100, "a whole number from 0 on");
     else if (v->positive && !(x > 0))
         snprintf(why, 100, "a number above 0");
     else
         return true;
     return false;
+}
+
+bool rt_find_above_end(const RtVar *v, const RtModel *m, const RtData *d, int64_t *at,
+                       int64_t *end) {
+    if (!v->whole || v->most_of < 0) return false;
+    const RtVar *other = &m->vars[v->most_of];
+    const double *values = d->values[v - m->vars], *ends = d->values[v->most_of];
+    int64_t size = rt_var_size(v, d->sizes), own = 1; /* instances that share one end */
+    for (int i = other->n_plates; i < v->n_plates; i++) own *= d->sizes[v->plates[i]];
+    for (*at = 0; *at < size * d->n_sets; ++*at) {
+        int64_t instance = *at / v->event / own;
+        *end = instance * other->event + (other->event > 1 ? *at % v->event : 0);
+        if (values[*at] > ends[*end]) return true;
+    }
+    return false;
+}
+
+static bool check_ends(const RtModel *m, const char *file, const RtData *d, RtError *error) {
+    int64_t at, end;
+    for (int i = 0; i < m->n_vars; i++) {
+        const RtVar *v = &m->vars[i];
+        if (!rt_is_data(v) || !rt_find_above_end(v, m, d, &at, &end)) continue;
+        RtBytes name = {0};
+        rt_element_name(v, d->sizes, at % rt_var_size(v, d->sizes), &name);
+        if (d->n_sets > 1)
+            rt_bytes_printf(&name, " of data set %lld", (long long)(at / rt_var_size(v, d->sizes)));
+        rt_error(error, "%s: %s is %g\n  expected  at most %g, which is %s there", file, name.data,
+                 d->values[i][at], d->values[v->most_of][end], m->vars[v->most_of].name);
+        rt_bytes_free(&name);
+        return false;
+    }
+    return true;
 }
 
 static void start(RtMem *mem, const RtModel *m, const RtDataOptions *options, RtData *out) {
@@ -204,7 +240,7 @@ bool rt_data_bin(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
         before += size;
         if (!check_numbers(m, v, name, out, error)) return false;
     }
-    return true;
+    return check_ends(m, name, out, error);
 }
 
 /* ---- .npz, .npy: arrays by name ---- */
@@ -334,6 +370,7 @@ bool rt_data_npz(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
     }
     for (int at = 0; (v = rt_next_data(m, &at));)
         if (!check_numbers(m, v, name, out, error)) return false;
+    if (!check_ends(m, name, out, error)) return false;
     return lone || read_contexts(mem, m, name, files, n, out, error);
 }
 

@@ -435,7 +435,7 @@ static bool read_value(const Reader *r, const RtVar *v, int64_t row, int column,
             "%s:%lld:%d: a value of %s is infinite\n  expected  a finite number\n  found     %.*s",
             r->t.name, line, column + 1, v->name, shown, c->text);
     char why[100];
-    if (rt_given_allowed(v, *out, why)) return true;
+    if (rt_value_allowed(v, *out, why)) return true;
     return rt_error(r->error, "%s:%lld:%d: %s is out of range\n  expected  %s\n  found     %.*s",
                     r->t.name, line, column + 1, v->name, why, shown, c->text);
 }
@@ -521,6 +521,24 @@ static bool read_variable(Reader *r, const RtVar *v) {
     return true;
 }
 
+/* Is no whole number above the covariate that it ends at? */
+static bool check_end(Reader *r, const RtVar *v) {
+    int64_t at, end;
+    if (!rt_find_above_end(v, r->m, r->out, &at, &end)) return true;
+    int *columns = rt_alloc(r->t.mem, v->event, sizeof *columns);
+    int level = v->n_plates - 1;
+    int64_t row = 0;
+    if (!value_columns(r, v, columns)) return false;
+    while (level >= 0 && flat_position(r, level, r->levels[level].of_row[row]) != at / v->event)
+        row++;
+    return rt_error(r->error,
+                    "%s:%lld:%d: %s is out of range\n  expected  at most %g, which is %s "
+                    "there\n  found     %g",
+                    r->t.name, (long long)r->t.line[row], columns[at % v->event] + 1, v->name,
+                    r->out->values[v->most_of][end], r->m->vars[v->most_of].name,
+                    r->out->values[v - r->m->vars][at]);
+}
+
 /* Has the table any column of this context? */
 static bool has_context(const Reader *r, const RtVar *v) {
     static const int64_t no_sizes[RT_MAX_PLATES];
@@ -550,5 +568,7 @@ bool rt_data_csv(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
              (m->vars[i].kind == RT_CONTEXT && has_context(&r, &m->vars[i]))) &&
             !read_variable(&r, &m->vars[i]))
             return false;
+    for (int i = 0; i < m->n_vars; i++)
+        if (rt_is_data(&m->vars[i]) && !check_end(&r, &m->vars[i])) return false;
     return true;
 }

@@ -142,6 +142,20 @@ static void read_plate(Parser *p) {
     m->plates[m->n_plates++] = plate;
 }
 
+/* The covariate that a variable's whole numbers end at: in the plates around it, of one number or
+ * as many. */
+static void read_end(Parser *p, RtVar *v) {
+    const char *name = word(p);
+    for (int i = 0; i < p->model->n_vars; i++) {
+        const RtVar *end = &p->model->vars[i];
+        if (end->kind != RT_GIVEN || strcmp(end->name, name)) continue;
+        bool around = end->n_plates <= v->n_plates && (end->event == 1 || end->event == v->event);
+        for (int k = 0; around && k < end->n_plates; k++) around = end->plates[k] == v->plates[k];
+        if (around) v->most_of = i;
+    }
+    if (v->most_of < 0) fail(p, "not a covariate around it");
+}
+
 static void read_var(Parser *p, RtVarKind kind) {
     RtModel *m = p->model;
     m->vars = grow(p->mem, m->vars, m->n_vars, sizeof *m->vars);
@@ -172,6 +186,10 @@ static void read_var(Parser *p, RtVarKind kind) {
     }
     if (kind == RT_GIVEN && next_is(p, "values") && (v.n_kinds = integer(p)) < 1)
         fail(p, "a number of values");
+    v.most = v.most_of = -1;
+    v.whole = rt_is_data(&v) && next_is(p, "whole");
+    if (v.whole && next_is(p, "upto") && (v.most = integer(p)) < 0) fail(p, "a largest number");
+    if (v.whole && next_is(p, "to")) read_end(p, &v);
     v.positive = (kind == RT_CONTEXT || kind == RT_GIVEN) && next_is(p, "positive");
     m->vars[m->n_vars++] = v;
 }

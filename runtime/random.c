@@ -9,8 +9,8 @@
  *
  * Counters. Key word 1 is purpose ^ site (the hash of the site's name). Normal, uniform and
  * exponential sites take four consecutive instances from one counter (step, data set, draw,
- * instance / 4). A gamma site takes one instance from one counter (step, data set, retry << 24 |
- * draw, instance): draws are below 2^24.
+ * instance / 4). A site that may reject (gamma, Poisson, binomial) takes one instance from one
+ * counter (step, data set, retry << 24 | draw, instance): draws are below 2^24.
  *
  * References: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011;
  * Box and Muller 1958; Marsaglia and Tsang, "A simple method for generating gamma variables", 2000.
@@ -18,6 +18,7 @@
 #include "runtime/vectorised.h"
 
 #include "runtime/random.h"
+#include "runtime/random_counts.h"
 
 #include <math.h> /* NAN, INFINITY */
 #include <stdbool.h>
@@ -203,7 +204,7 @@ RT_VECTORISED static void four_exponentials(const uint32_t key[2], Words *c, Flo
         for (int l = 0; l < LANES; l++) out->v[q][l] = exponential(c->w[q][l]);
 }
 
-/* ---- gamma: one instance per counter and try ---- */
+/* ---- gamma, Poisson, binomial: one instance per counter and try ---- */
 
 /* Marsaglia and Tsang with shape a >= 1 after boosting: Gamma(a) = Gamma(a + 1) u^(1/a) for a < 1.
  * Words: two for the normal, one for the boost, one for acceptance. Every retry draws all of them
@@ -225,6 +226,23 @@ RT_VECTORISED static void try_gammas(const uint32_t key[2], Words *c, const floa
         g = g > 0x1p-126f ? g : 0x1p-126f;
         value[l] = accepted[l] ? value[l] : g; /* the last try stands if none is accepted */
         accepted[l] = accepted[l] | ok;
+    }
+}
+
+/* Whole numbers, one after the other: how long each takes hangs on its law. The parameters of lane
+ * l are param[0][l] and param[1][l]. */
+static void try_counts(int kind, const uint32_t key[2], Words *c, float param[2][LANES],
+                       float *value, int32_t *accepted) {
+    philox(key, c);
+    for (int l = 0; l < LANES; l++) {
+        const uint32_t words[4] = {c->w[0][l], c->w[1][l], c->w[2][l], c->w[3][l]};
+        double x;
+        if (accepted[l]) continue;
+        accepted[l] = kind == AV_POISSON
+                          ? av_try_poisson(words, (double)param[0][l], &x)
+                          : av_try_binomial(words, (double)param[0][l], (double)param[1][l], &x);
+        /* the last try stands if none is accepted, but in the support */
+        value[l] = (float)(x < 0 ? 0 : x);
     }
 }
 
@@ -325,24 +343,26 @@ static void fill_in_fours(const av_random *r, void *out, bool f64) {
     }
 }
 
-static float shape_at(const av_random *r, bool f64, int64_t i, int64_t j, int64_t k) {
-    int64_t at = i * r->p_data + j * r->p_draw;
+static float param_at(const av_random *r, int p, bool f64, int64_t i, int64_t j, int64_t k) {
+    int64_t at = i * r->p_data[p] + j * r->p_draw[p];
     for (int32_t d = r->n_dims; d-- > 0;) {
-        at += k % r->dim[d] * r->p_dim[d];
+        at += k % r->dim[d] * r->p_dim[p][d];
         k /= r->dim[d];
     }
-    return f64 ? (float)((const double *)r->shape)[at] : ((const float *)r->shape)[at];
+    return f64 ? (float)((const double *)r->param[p])[at] : ((const float *)r->param[p])[at];
 }
 
-static void fill_gammas(const av_random *r, void *out, bool f64) {
+static void fill_tried(const av_random *r, void *out, bool f64) {
     const uint32_t key[2] = {r->key[0], r->key[1] ^ r->site};
     int64_t at[3] = {0, 0, 0};
     Group g;
     while (next_group(r, r->n_inst, at, &g)) {
-        float shape[LANES], value[LANES];
+        float param[2][LANES], value[LANES];
         int32_t accepted[LANES];
         for (int l = 0; l < LANES; l++) {
-            shape[l] = l < g.n ? shape_at(r, f64, g.i[l], g.j[l], g.k[l]) : 1.0f;
+            for (int p = 0; p < 2; p++)
+                param[p][l] =
+                    l < g.n && r->param[p] ? param_at(r, p, f64, g.i[l], g.j[l], g.k[l]) : 1.0f;
             accepted[l] = l >= g.n;
             value[l] = 1.0f;
         }
@@ -356,14 +376,18 @@ static void fill_gammas(const av_random *r, void *out, bool f64) {
                 c.w[2][l] = retry << DRAW_BITS | (uint32_t)g.j[from];
                 c.w[3][l] = (uint32_t)g.k[from];
             }
-            try_gammas(key, &c, shape, value, accepted);
+            if (r->kind == AV_GAMMA)
+                try_gammas(key, &c, param[0], value, accepted);
+            else
+                try_counts(r->kind, key, &c, param, value, accepted);
             all = true;
             for (int l = 0; l < LANES; l++) all = all && accepted[l];
         }
         for (int l = 0; l < g.n; l++) {
             int64_t to = g.i[l] * r->s_data + g.j[l] * r->s_draw + g.k[l] * r->s_inst;
             /* a shape that is no positive number has no law: say so where it will be seen */
-            put(out, f64, to, shape[l] > 0.0f && shape[l] < INFINITY ? value[l] : NAN);
+            bool law = r->kind != AV_GAMMA || (param[0][l] > 0.0f && param[0][l] < INFINITY);
+            put(out, f64, to, law ? value[l] : NAN);
         }
     }
 }
@@ -387,8 +411,8 @@ static void fill(const av_random *r, void *out, bool f64) {
     if (r->n_data <= 0 || r->n_draw <= 0 || r->n_inst <= 0) return;
     if (r->replace)
         copy_replacement(r, out, f64);
-    else if (r->kind == AV_GAMMA)
-        fill_gammas(r, out, f64);
+    else if (r->kind == AV_GAMMA || r->kind == AV_POISSON || r->kind == AV_BINOMIAL)
+        fill_tried(r, out, f64);
     else if (r->kind != AV_GIVEN)
         fill_in_fours(r, out, f64);
 }

@@ -12,9 +12,12 @@
 
 #include <stdint.h>
 
-enum { AV_NORMAL, AV_UNIFORM, AV_EXPONENTIAL, AV_GAMMA, AV_GIVEN };
+enum { AV_NORMAL, AV_UNIFORM, AV_EXPONENTIAL, AV_GAMMA, AV_POISSON, AV_BINOMIAL, AV_GIVEN };
 
-/* The value at (data set i, draw j, instance k) goes to out[i * s_data + j * s_draw + k * s_inst];
+/* Numbers of AV_POISSON and AV_BINOMIAL are whole; beyond 2^24 they are rounded to the nearest
+ * float.
+ *
+ * The value at (data set i, draw j, instance k) goes to out[i * s_data + j * s_draw + k * s_inst];
  * instances run over plates and events, row-major in canonical order. `replace` (row-major [data,
  * draw, instance] numbers of the output's type, or NULL) is copied instead. AV_GIVEN: without
  * `replace`, out stays as it is. */
@@ -25,13 +28,14 @@ typedef struct av_random {
     int64_t n_data, n_draw, n_inst;
     int64_t s_data, s_draw, s_inst;
     const void *replace;
-    /* AV_GAMMA only: the shape parameter at (i, j, k) = shape[i * p_data + j * p_draw + p_of(k)],
-     * of the output's type; k decomposes over n_dims extents (instances' axes, outermost first)
-     * with strides p_dim[] (0 where constant). */
-    const void *shape;
-    int64_t p_data, p_draw;
+    /* Parameters: the shape of AV_GAMMA, the rate of AV_POISSON, number and probability of
+     * AV_BINOMIAL. The p-th at (i, j, k) = param[p][i * p_data[p] + j * p_draw[p] + p_of(k)], of
+     * the output's type; k decomposes over n_dims extents (instances' axes, outermost first) with
+     * strides p_dim[p][] (0 where constant). */
+    const void *param[2];
+    int64_t p_data[2], p_draw[2];
     int32_t n_dims;
-    int64_t dim[12], p_dim[12];
+    int64_t dim[12], p_dim[2][12];
 } av_random;
 
 void av_fill_f32(const av_random *r, float *out);

@@ -30,8 +30,7 @@ typedef struct RtPlate {
     bool exchangeable;
 } RtPlate;
 
-/* A discrete latent's dims are the number of its values: what is inferred are their probabilities.
- */
+/* A discrete latent's dims are the number of its values; their probabilities are inferred. */
 typedef enum {
     RT_HYPER,
     RT_LATENT,
@@ -51,6 +50,9 @@ typedef struct RtVar {
     double *values;  /* hyper */
     bool positive;   /* context, given: numbers above 0 alone */
     int64_t n_kinds; /* given: 0 .. n_kinds - 1 alone, where it is not 0 */
+    bool whole;      /* observed, given: whole numbers from 0 on alone; */
+    int64_t most;    /* at most this, unless it is below 0; */
+    int most_of;     /* at most the number of this covariate, or -1 */
 } RtVar;
 
 /* Must its values be there before inference? */

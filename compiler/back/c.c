@@ -35,10 +35,10 @@ static const char preamble[] =
     "    uint32_t key[2], step, data0, site;\n"
     "    int32_t kind;\n"
     "    int64_t n_data, n_draw, n_inst, s_data, s_draw, s_inst;\n"
-    "    const void *replace, *shape;\n"
-    "    int64_t p_data, p_draw;\n"
+    "    const void *replace, *param[2];\n"
+    "    int64_t p_data[2], p_draw[2];\n"
     "    int32_t n_dims;\n"
-    "    int64_t dim[12], p_dim[12];\n"
+    "    int64_t dim[12], p_dim[2][12];\n"
     "} av_random;\n"
     "typedef struct av_gemm {\n"
     "    int64_t kind, lanes, n_x, n_y, blocks, points, exist;\n"
@@ -514,28 +514,27 @@ static void fill_field(CPrinter *c, const char *name, LoopSize size) {
 }
 
 static void fill(CPrinter *c, const LoopFill *f) {
-    static const char *const kinds[] = {"0", "1", "2", "3", "4"};
     text_printf(c->out,
                 "    av_random r = {.key = {call->key[0], call->key[1]}, .step = call->step, "
-                ".data0 = call->data0,\n        .site = %lld, .kind = %s, .replace = "
+                ".data0 = call->data0,\n        .site = %lld, .kind = %d, .replace = "
                 "call->in[%d]};\n",
-                (long long)f->site, kinds[f->kind], f->input);
+                (long long)f->site, (int)f->kind, f->input);
     fill_field(c, "n_data", f->n_data);
     fill_field(c, "n_draw", f->n_draw);
     fill_field(c, "n_inst", f->n_inst);
     fill_field(c, "s_data", f->s_data);
     fill_field(c, "s_draw", f->s_draw);
     fill_field(c, "s_inst", f->s_inst);
-    if (f->shape >= 0) {
-        text_add(c->out, "    r.shape = ");
-        buffer_text(c, f->shape);
+    for (int p = 0; p < f->n_params; p++) {
+        text_printf(c->out, "    r.param[%d] = ", p);
+        buffer_text(c, f->param[p]);
         text_add(c->out, ";\n");
-        fill_field(c, "p_data", f->p_data);
-        fill_field(c, "p_draw", f->p_draw);
-        text_printf(c->out, "    r.n_dims = %d;\n", f->n_dims);
+        fill_field(c, arena_printf(c->out->arena, "p_data[%d]", p), f->p_data[p]);
+        fill_field(c, arena_printf(c->out->arena, "p_draw[%d]", p), f->p_draw[p]);
+        if (!p) text_printf(c->out, "    r.n_dims = %d;\n", f->n_dims);
         for (int i = 0; i < f->n_dims; i++) {
-            fill_field(c, arena_printf(c->out->arena, "dim[%d]", i), f->dim[i]);
-            fill_field(c, arena_printf(c->out->arena, "p_dim[%d]", i), f->p_dim[i]);
+            if (!p) fill_field(c, arena_printf(c->out->arena, "dim[%d]", i), f->dim[i]);
+            fill_field(c, arena_printf(c->out->arena, "p_dim[%d][%d]", p, i), f->p_dim[p][i]);
         }
     }
     text_printf(c->out, "    av_fill_%s(&r, ", c->p->f64 ? "f64" : "f32");

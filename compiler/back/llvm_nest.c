@@ -488,7 +488,7 @@ enum {
     RANDOM_KIND,
     RANDOM_N_DATA,
     RANDOM_REPLACE = RANDOM_N_DATA + 6,
-    RANDOM_SHAPE,
+    RANDOM_PARAM,
     RANDOM_P_DATA,
     RANDOM_P_DRAW,
     RANDOM_N_DIMS,
@@ -498,6 +498,14 @@ enum {
 
 static void set_field(NestEmitter *e, LLVMValueRef object, unsigned field, LLVMValueRef x) {
     LLVMBuildStore(e->b, x, llvm_field(e->m, e->m->random_t, object, field));
+}
+
+/* Of a field that is an array. */
+static void set_entry(NestEmitter *e, LLVMValueRef object, unsigned field, LLVMTypeRef type, int i,
+                      LLVMValueRef x) {
+    LLVMValueRef at = LLVMConstInt(e->m->i64, (unsigned)i, false);
+    LLVMValueRef array = llvm_field(e->m, e->m->random_t, object, field);
+    LLVMBuildStore(e->b, x, LLVMBuildInBoundsGEP2(e->b, type, array, &at, 1, ""));
 }
 
 static LLVMValueRef call_field(NestEmitter *e, LLVMTypeRef type, unsigned field) {
@@ -516,20 +524,17 @@ static void fill(NestEmitter *e, const LoopFill *f) {
     const LoopSize sizes[] = {f->n_data, f->n_draw, f->n_inst, f->s_data, f->s_draw, f->s_inst};
     for (unsigned i = 0; i < 6; i++) set_field(e, r, RANDOM_N_DATA + i, size_of(e, sizes[i]));
     set_field(e, r, RANDOM_REPLACE, buffer_base(e, f->input));
-    if (f->shape >= 0) {
-        set_field(e, r, RANDOM_SHAPE, buffer_base(e, f->shape));
-        set_field(e, r, RANDOM_P_DATA, size_of(e, f->p_data));
-        set_field(e, r, RANDOM_P_DRAW, size_of(e, f->p_draw));
+    if (f->n_params)
         set_field(e, r, RANDOM_N_DIMS, LLVMConstInt(m->i32, (unsigned)f->n_dims, false));
-        for (int i = 0; i < f->n_dims; i++) {
-            LLVMValueRef at = LLVMConstInt(m->i64, (unsigned)i, false);
-            LLVMValueRef dim = llvm_field(m, m->random_t, r, RANDOM_DIM);
-            LLVMValueRef p_dim = llvm_field(m, m->random_t, r, RANDOM_P_DIM);
-            LLVMBuildStore(e->b, size_of(e, f->dim[i]),
-                           LLVMBuildInBoundsGEP2(e->b, m->i64, dim, &at, 1, ""));
-            LLVMBuildStore(e->b, size_of(e, f->p_dim[i]),
-                           LLVMBuildInBoundsGEP2(e->b, m->i64, p_dim, &at, 1, ""));
-        }
+    for (int i = 0; f->n_params && i < f->n_dims; i++)
+        set_entry(e, r, RANDOM_DIM, m->i64, i, size_of(e, f->dim[i]));
+    for (int p = 0; p < f->n_params; p++) {
+        set_entry(e, r, RANDOM_PARAM, m->ptr, p, buffer_base(e, f->param[p]));
+        set_entry(e, r, RANDOM_P_DATA, m->i64, p, size_of(e, f->p_data[p]));
+        set_entry(e, r, RANDOM_P_DRAW, m->i64, p, size_of(e, f->p_draw[p]));
+        for (int i = 0; i < f->n_dims; i++)
+            set_entry(e, r, RANDOM_P_DIM, m->i64, p * LOOP_MAX_DIMS + i,
+                      size_of(e, f->p_dim[p][i]));
     }
     LLVMValueRef args[] = {r, buffer_base(e, f->buffer)};
     LLVMBuildCall2(e->b, LLVMGlobalGetValueType(e->lp->fill), e->lp->fill, args, 2, "");

@@ -45,10 +45,12 @@ static void unit_types(Llvm *m) {
     m->i64 = LLVMInt64TypeInContext(m->context);
     m->ptr = LLVMPointerTypeInContext(m->context, 0);
     LLVMTypeRef key = LLVMArrayType2(m->i32, 2), dims = LLVMArrayType2(m->i64, LOOP_MAX_DIMS);
+    LLVMTypeRef params = LLVMArrayType2(m->ptr, 2), steps = LLVMArrayType2(m->i64, 2);
     LLVMTypeRef call[] = {m->ptr, m->ptr, m->ptr, m->ptr, m->ptr, key, m->i32, m->i32};
     m->call_t = struct_of(m, call, 8);
-    LLVMTypeRef random[] = {key,    m->i32, m->i32, m->i32, m->i32, m->i64, m->i64, m->i64, m->i64,
-                            m->i64, m->i64, m->ptr, m->ptr, m->i64, m->i64, m->i32, dims,   dims};
+    LLVMTypeRef random[] = {key,    m->i32, m->i32, m->i32, m->i32, m->i64,
+                            m->i64, m->i64, m->i64, m->i64, m->i64, m->ptr,
+                            params, steps,  steps,  m->i32, dims,   LLVMArrayType2(dims, 2)};
     m->random_t = struct_of(m, random, 18);
     LLVMTypeRef gemm[] = {LLVMArrayType2(m->i64, GEMM_SIZES),
                           LLVMArrayType2(m->ptr, GEMM_POINTERS)};

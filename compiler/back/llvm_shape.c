@@ -124,13 +124,14 @@ static void put_fill(Keying *k, const LoopFill *f) {
     put_buffer(k, f->input);
     put(k, f->site);
     for (int i = 0; i < 6; i++) put_size(k, sizes[i]);
-    if (f->shape < 0) return;
-    put_buffer(k, f->shape);
-    put_size(k, f->p_data);
-    put_size(k, f->p_draw);
-    for (int i = 0; i < f->n_dims; i++) {
-        put_size(k, f->dim[i]);
-        put_size(k, f->p_dim[i]);
+    for (int p = 0; p < f->n_params; p++) {
+        put_buffer(k, f->param[p]);
+        put_size(k, f->p_data[p]);
+        put_size(k, f->p_draw[p]);
+        for (int i = 0; i < f->n_dims; i++) {
+            put_size(k, f->dim[i]);
+            put_size(k, f->p_dim[p][i]);
+        }
     }
 }
 

@@ -71,6 +71,10 @@ static void add_var(Text *out, const Var *var) {
         bool positive = context ? var->support.kind == SUPPORT_POSITIVE : var->positive;
         if (var->kind == VAR_GIVEN && var->n_values)
             text_printf(out, " values %" PRId64, var->n_values);
+        if (var->whole) text_add(out, " whole");
+        if (var->whole && var->most_of) text_printf(out, " to %s", var->most_of->name);
+        if (var->whole && !var->most_of && var->most >= 0)
+            text_printf(out, " upto %" PRId64, var->most);
         text_add(out, positive ? " positive\n" : "\n");
     }
 }

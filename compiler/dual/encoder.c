@@ -394,6 +394,26 @@ static void describe(Build *b, const Encoding *enc) {
             describe_one(b, b->model->plates.data[i], &enc->plate[i]);
 }
 
+/* Counts reach over orders of magnitude, and numbers of successes mean what they are of so many:
+ * their logarithm, and their empirical log odds, describe them, too. */
+static void add_on_the_line(Build *b, const Var *var, Blocks *into) {
+    IrProgram *p = b->p;
+    if (!var->whole || (!var->most_of && var->most == 1)) return;
+    Val x = b->value[var->index];
+    IrValue half = number(b, 0.5), value = ir_log(p, ir_add(p, x.v, half));
+    if (var->most_of || var->most >= 0) {
+        IrValue most =
+            var->most_of ? b->value[var->most_of->index].v : number(b, (double)var->most);
+        IrValue others = ir_add(p, ir_sub(p, most, x.v), half);
+        value = ir_sub(p, value, ir_log(p, others));
+    }
+    AxisId events[MAX_DIMS];
+    int n = event_axes(b, &x, events);
+    const char *tag = arena_printf(b->arena, "%s.line", var->name);
+    value = standardise(b, tag, value, number(b, LOG_FLOOR), events, n);
+    blocks_add(into, block_of(value, n, events, tag));
+}
+
 Encoding *encode(Build *b) {
     Encoding *enc = arena_new_of(b->arena, Encoding);
     enc->plate = arena_array(b->arena, Blocks, b->model->plates.n + 1);
@@ -415,6 +435,8 @@ Encoding *encode(Build *b) {
         normal[enc->n_observed - 1] = x;
         if (exact_path(b) && !b->preparing) add_components(b, enc, m, x.v);
         Block own = block_of(x.v, n_events, events, m->observed->name);
+        if (exact_path(b))
+            add_on_the_line(b, var, var->type.plate ? &raw[var->type.plate->index] : &enc->root);
         if (var->type.plate)
             blocks_add(&raw[var->type.plate->index], own);
         else

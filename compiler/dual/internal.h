@@ -32,7 +32,7 @@ typedef struct Block {
 
 /* Limits of this version; a model beyond them is refused (over_limit). */
 enum {
-    MAX_BLOCKS = 24,     /* that a layer reads */
+    MAX_BLOCKS = 36,     /* that a layer reads */
     MAX_UNROLLED = 8,    /* numbers in a flow written out number by number (maf.c); wider ones are
                             layers (iaf.c). Two flows of 8 compile in 1.8 s, of 16 in 6 s */
     MAX_FLOW = 1024,     /* numbers in one flow: GRE of 1024 has 2.5 million weights and trains in
@@ -144,6 +144,8 @@ IrValue lower_spread(Build *b, const Var *var);
  * centre and spread; log density. For laws of one number whose bodies are written for one. */
 void lower_residual_law(Build *b, const Var *var, Val *centre, IrValue *spread);
 IrValue lower_residual_log_prob(Build *b, const Var *var, IrValue residual);
+/* Log density of such a law at the variable's value, with the numbers `arg` for one parameter. */
+IrValue lower_log_prob_for(Build *b, const Var *var, int param, IrValue arg);
 
 /* ---- shaped.c: positions, stretches, matrices ---- */
 /* `v` along `to` instead of `from`, where it has that axis. */

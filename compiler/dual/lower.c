@@ -246,9 +246,20 @@ static IrValue gamma_point(Build *b, IrValue a, double deviate) {
     return ir_mul(p, a, ir_mul(p, root, ir_square(p, root)));
 }
 
+/* Median, and upper 16 % point, of a whole number: as of a normal of its mean and variance. */
+static IrValue count_point(Build *b, IrValue mean, IrValue variance, double deviate) {
+    IrProgram *p = b->p;
+    IrValue off = ir_mul(p, ir_const(p, deviate), ir_sqrt(p, variance));
+    return deviate != 0 ? ir_add(p, mean, off) : mean;
+}
+
 static Val lower_random(Build *b, const Expr *e, const Env *env) {
     Val shape = {.v = IR_NONE};
-    if (e->n_args) shape = lower(b, e->args[0], env);
+    IrValue params[2];
+    for (int i = e->n_args - 1; i >= 0; i--) {
+        shape = lower(b, e->args[i], env);
+        params[i] = shape.v;
+    }
     long long site = e->index;
     bool up = b->base == BASE_UPPER && site == b->upper_site;
     if (b->base == BASE_DRAWS) {
@@ -264,8 +275,8 @@ static Val lower_random(Build *b, const Expr *e, const Env *env) {
             result = val_of(IR_NONE, &b->sampled->type);
             n += event_axes(b, &result, axes + n);
         }
-        result.v = e->random == RANDOM_GAMMA ? ir_random_gamma(b->p, shape.v, name, axes, n)
-                                             : ir_random(b->p, e->random, name, axes, n);
+        result.v = e->n_args ? ir_random_of(b->p, e->random, params, name, axes, n)
+                             : ir_random(b->p, e->random, name, axes, n);
         return result;
     }
     switch (e->random) {
@@ -282,6 +293,15 @@ static Val lower_random(Build *b, const Expr *e, const Env *env) {
         return (Val){.v = gamma_point(b, shape.v, up ? 1.0 : 0.0),
                      .n_dims = shape.n_dims,
                      .dims = {shape.dims[0], shape.dims[1], shape.dims[2]}};
+    case RANDOM_POISSON:
+        shape.v = count_point(b, params[0], params[0], up ? 1.0 : 0.0);
+        return shape;
+    case RANDOM_BINOMIAL: {
+        IrValue mean = ir_mul(b->p, params[0], params[1]);
+        IrValue variance = ir_mul(b->p, mean, ir_sub(b->p, ir_const(b->p, 1), params[1]));
+        shape.v = count_point(b, mean, variance, up ? 1.0 : 0.0);
+        return shape;
+    }
     case RANDOM_GIVEN: /* no primitive of `sample` */
         break;
     }
@@ -729,5 +749,13 @@ IrValue lower_residual_log_prob(Build *b, const Var *var, IrValue residual) {
     Val args[MAX_ARGS + 1];
     int n = lower_args(b, var, var->dist->log_prob, false, args);
     args[n] = val_of(residual, &var->type);
+    return lower_body(b, var->dist->log_prob, args, n + 1).v;
+}
+
+IrValue lower_log_prob_for(Build *b, const Var *var, int param, IrValue arg) {
+    Val args[MAX_ARGS + 1];
+    int n = lower_args(b, var, var->dist->log_prob, true, args);
+    args[param] = val_of(arg, &var->type);
+    args[n] = b->value[var->index];
     return lower_body(b, var->dist->log_prob, args, n + 1).v;
 }

@@ -153,7 +153,7 @@ void add_components(Build *b, Encoding *enc, const Moments *m, IrValue normal) {
                                         arena_printf(b->arena, "%s.logspread", name)));
     bool known = true;
     for (int l = 0; l < em.n_sets; l++) known &= em.between[l] != IR_NONE;
-    bool room = enc->root.n + em.n_sets <= MAX_BLOCKS / 2; /* what else is read needs the rest */
+    bool room = enc->root.n + em.n_sets <= MAX_BLOCKS / 3; /* what else is read needs the rest */
     if (!known && room) add_level_variances(b, enc, &em, &c, fit.mean, axes);
     enc->components[enc->n_components++] = c;
 }

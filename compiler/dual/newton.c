@@ -69,6 +69,7 @@ struct Newton {
     int n_pulls; /* of reweighted data */
     const Var **pulled;
     Pull *pull;
+    IrValue *saturated; /* by Var.index, of those that are whole numbers */
 };
 
 static IrValue *at(const Newton *s, IrValue *matrix, int i, int k) {
@@ -280,7 +281,7 @@ static void hold_weights(Newton *s, PullKind kind) {
         const Var *var = b->model->vars.data[i];
         if (!is_reweighted(s->c, var)) continue;
         s->pulled[s->n_pulls] = var;
-        s->pull[s->n_pulls++] = pull_of(b, var, kind);
+        s->pull[s->n_pulls++] = pull_of(b, s->c, var, kind, &s->saturated[i]);
     }
     restore_values(b, outer);
     for (int k = 0; k < s->c->n; k++) {
@@ -301,7 +302,7 @@ static void add_pulls(Newton *s, IrValue *sloped, IrValue *curved) {
     for (int i = 0; i < s->n_pulls; i++) {
         const Var *var = s->pulled[i];
         const Pull *pull = &s->pull[i];
-        IrValue location = lower_expr(s->b, var->args[location_param(var->dist)]).v;
+        IrValue location = lower_pulled(s->b, s->c, var);
         IrValue apart = ir_square(p, ir_sub(p, location, pull->location));
         IrValue along = ir_mul(p, pull->slope, location);
         IrValue across = ir_mul(p, ir_mul(p, number(s->b, -0.5), pull->weight), apart);
@@ -599,6 +600,8 @@ static Newton *lay_out(Build *b, const Component *c, Axes copies) {
         *all[i] = arena_array(b->arena, IrValue, s->n * s->n);
     s->pulled = arena_array(b->arena, const Var *, b->model->vars.n);
     s->pull = arena_array(b->arena, Pull, b->model->vars.n);
+    s->saturated = arena_array(b->arena, IrValue, b->model->vars.n);
+    for (int i = 0; i < b->model->vars.n; i++) s->saturated[i] = IR_NONE;
     return s;
 }
 

@@ -25,6 +25,7 @@ static const double SHARE = 0.2; /* of the chord's slope */
 bool is_reweighted(const Component *c, const Var *factor) {
     const Distribution *dist = factor->dist;
     if (factor->kind != VAR_OBSERVED || dist->n_dims || dist->mixed) return false;
+    if (factor->whole) return predictor_param(c, factor) >= 0;
     if (!component_is_about_location(c, factor)) return false;
     return is_entrywise(dist->sample) && is_entrywise(dist->log_prob) && !is_quadratic(factor);
 }
@@ -34,11 +35,14 @@ static IrValue over_axes_of(Build *b, IrValue v, IrValue of) {
     return along(b, v, op.axes, op.n_axes);
 }
 
-/* First and negative second derivative of the residual's log density at `at`, an operation that
- * has all axes of the law. */
-static void derivatives(Build *b, const Var *var, IrValue at, IrValue *slope, IrValue *curvature) {
+IrValue lower_pulled(Build *b, const Component *c, const Var *var) {
+    if (var->whole) return lower_predictor(b, c, var);
+    return lower_expr(b, var->args[location_param(var->dist)]).v;
+}
+
+void density_derivatives(Build *b, IrValue density, IrValue at, IrValue *slope,
+                         IrValue *curvature) {
     IrProgram *p = b->p;
-    IrValue density = lower_residual_log_prob(b, var, at);
     for (int order = 0; order < 2; order++) {
         const IrOp op = p->ops.data[density];
         opt_grad(p, ir_sum(p, density, op.axes, op.n_axes), &at, 1, order ? curvature : slope);
@@ -47,14 +51,19 @@ static void derivatives(Build *b, const Var *var, IrValue at, IrValue *slope, Ir
     *curvature = ir_neg(p, *curvature);
 }
 
+/* Of the residual's log density at `at`. */
+static void derivatives(Build *b, const Var *var, IrValue at, IrValue *slope, IrValue *curvature) {
+    density_derivatives(b, lower_residual_log_prob(b, var, at), at, slope, curvature);
+}
+
 static bool is_zero(const IrProgram *p, IrValue v) {
     const IrOp *op = &p->ops.data[v];
     if (op->opcode == OP_SPREAD || op->opcode == OP_NEG) return is_zero(p, op->args[0]);
     return op->opcode == OP_CONST && op->number == 0;
 }
 
-static IrValue chord(Build *b, IrValue slope, IrValue slope0, IrValue curvature0, IrValue apart,
-                     IrValue near) {
+IrValue density_chord(Build *b, IrValue slope, IrValue slope0, IrValue curvature0, IrValue apart,
+                      IrValue near) {
     IrProgram *p = b->p;
     IrValue fall = ir_mul(p, ir_sub(p, slope0, slope), apart);
     IrValue rise = ir_add(p, fall, ir_mul(p, near, curvature0));
@@ -62,13 +71,14 @@ static IrValue chord(Build *b, IrValue slope, IrValue slope0, IrValue curvature0
     return ir_max(p, w, number(b, 0));
 }
 
-Pull pull_of(Build *b, const Var *var, PullKind kind) {
+Pull pull_of(Build *b, const Component *c, const Var *var, PullKind kind, IrValue *saturated) {
     IrProgram *p = b->p;
+    if (var->whole) return predictor_pull(b, c, var, kind, saturated);
     Val law;
     IrValue spread, slope, curvature, slope0, curvature0;
     lower_residual_law(b, var, &law, &spread);
     IrValue centre = over_axes_of(b, law.v, spread);
-    Pull pull = {.location = lower_expr(b, var->args[location_param(var->dist)]).v};
+    Pull pull = {.location = lower_pulled(b, c, var)};
     IrValue residual = ir_sub(p, b->value[var->index].v, pull.location);
     IrValue apart = ir_sub(p, residual, centre);
     if (kind == PULL_FIRST && has_variance(var)) {
@@ -86,7 +96,7 @@ Pull pull_of(Build *b, const Var *var, PullKind kind) {
         return pull;
     }
     IrValue near = ir_mul(p, number(b, NEAR), ir_square(p, spread));
-    pull.weight = chord(b, slope, slope0, curvature0, apart, near);
+    pull.weight = density_chord(b, slope, slope0, curvature0, apart, near);
     if (kind == PULL_SETTLED)
         pull.weight = ir_max(p, curvature, ir_mul(p, number(b, SHARE), pull.weight));
     return pull;

@@ -1,5 +1,6 @@
-/* reweighted.h -- observations whose law is about a location and is not Gaussian, as a Newton start
- * sees them (reweighted.c). Private to dual/. */
+/* reweighted.h -- observations whose law is about a location and is not Gaussian (reweighted.c),
+ * and whole numbers, whose law is about a predictor (predictor.c), as a Newton start sees them.
+ * Private to dual/. */
 #ifndef ADAVIC_DUAL_REWEIGHTED_H
 #define ADAVIC_DUAL_REWEIGHTED_H
 
@@ -12,8 +13,10 @@ typedef struct Pull {
 } Pull;
 
 /* Does `factor` say of the component's latents what an observation about a location does, by a law
- * that is not Gaussian? */
+ * that is not Gaussian, or what a whole number does? */
 bool is_reweighted(const Component *c, const Var *factor);
+/* The location, or predictor, with what is known in b->value. */
+IrValue lower_pulled(Build *b, const Component *c, const Var *observed);
 /* What the weights are for. */
 typedef enum {
     PULL_FIRST,  /* a step from anywhere: least squares, where the law has a variance */
@@ -21,7 +24,24 @@ typedef enum {
     PULL_SETTLED /* the curvature about the mode */
 } PullKind;
 
-/* With what is known in b->value. */
-Pull pull_of(Build *b, const Var *observed, PullKind kind);
+/* With what is known in b->value. `saturated`: of whole numbers, kept from the first call for this
+ * variable, before which it is IR_NONE, for the next ones. */
+Pull pull_of(Build *b, const Component *c, const Var *observed, PullKind kind, IrValue *saturated);
+
+/* ---- predictor.c ---- */
+/* The parameter that the law of a whole number is about: the only one that the component's latents
+ * enter, a number on the whole line or one that has a link to it; or -1. */
+int predictor_param(const Component *c, const Var *factor);
+IrValue lower_predictor(Build *b, const Component *c, const Var *observed);
+Pull predictor_pull(Build *b, const Component *c, const Var *observed, PullKind kind,
+                    IrValue *saturated);
+
+/* What both do: first and negative second derivative of a sum of entries with respect to `at`,
+ * which has all axes of `density`; and the slope of a chord of the first from (at0, slope0, whose
+ * own derivative is -curvature0), `apart` = at - at0, at least 0. `near`: a square, below which
+ * apart^2 is no chord. */
+void density_derivatives(Build *b, IrValue density, IrValue at, IrValue *slope, IrValue *curvature);
+IrValue density_chord(Build *b, IrValue slope, IrValue slope0, IrValue curvature0, IrValue apart,
+                      IrValue near);
 
 #endif

@@ -49,6 +49,10 @@ static double far_out(const Probe *probe, IrRandom random, double shape) {
     case RANDOM_GAMMA: /* below: P(g < x) = x^a / Gamma(a + 1) */
         if (probe->upwards) return shape - log(probe->p);
         return exp((log(probe->p) + lgamma(shape + 1)) / shape);
+    case RANDOM_POISSON:
+        return probe->upwards ? shape - log(probe->p) : 0;
+    case RANDOM_BINOMIAL: /* `shape` of them at most */
+        return probe->upwards ? shape : 0;
     case RANDOM_GIVEN: /* no primitive of `sample` */
         break;
     }
@@ -60,7 +64,7 @@ static double draw_of(Probe *probe, const Expr *e) {
     if (e->index >= probe->n_sites) probe->n_sites = (int)e->index + 1;
     if (e->index == probe->moved) return far_out(probe, e->random, shape);
     /* somewhere ordinary, where a product with another draw does not vanish */
-    return e->random == RANDOM_GAMMA ? shape : e->random == RANDOM_UNIFORM ? 0.7 : 1;
+    return e->n_args ? shape : e->random == RANDOM_UNIFORM ? 0.7 : 1;
 }
 
 static double value_of_let(Probe *probe, const Var *let) {

@@ -1,5 +1,6 @@
-/* discrete.c -- latents of finitely many values, which are summed out, and covariates that are
- * categories: what may be one, which positions they name, and where they may stand. */
+/* discrete.c -- latents of finitely many values, which are summed out, covariates that are
+ * categories, and observations and covariates that are whole numbers: what may be one, which
+ * positions they name, and where they may stand. */
 #include "front/check.h"
 #include "model/graph.h"
 
@@ -9,7 +10,7 @@ enum { MAX_TABLE = 256 }; /* combinations of values that meet in one factor */
 
 /* What is written before the name, if anything, must be what the distribution yields. */
 static bool check_element(Checker *ck, const Var *var, const Ast *ast) {
-    bool whole = var->dist->support.kind == SUPPORT_CATEGORY;
+    bool whole = support_is_whole(var->dist->support.kind);
     if (!ast->elem.text || (strcmp(ast->elem.text, "int") == 0) == whole) return true;
     FAIL(ck, DIAG_ELEMENT_TYPE, ast->elem.span, var->name, ast->elem.text, var->dist->name,
          whole ? "whole numbers" : "real numbers");
@@ -47,16 +48,48 @@ bool category(Checker *ck, Var *var, const Ast *call) {
     return check_arguments(ck, var, &law);
 }
 
-/* Observations that are whole numbers, and contexts. */
-static bool refuse_given(Checker *ck, const Var *var, const Ast *ast) {
-    const Definition *d = find_definition(ck, DEFINES_DISTRIBUTION, ast->value->name.text);
-    if (d && d->library)
-        FAIL(ck, DIAG_UNSUPPORTED_DISTRIBUTION, ast->value->name.span, d->name);
-    else
-        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->value->span,
-             var->kind == VAR_OBSERVED ? "a discrete observation is" : "a discrete context is");
-    diag_help(ck->diags, "a latent may be discrete: it is summed out");
+static bool refuse(Checker *ck, const Ast *ast, const char *what, const char *help) {
+    FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->value->span, what);
+    diag_help(ck->diags, "%s", help);
     return false;
+}
+
+/* Where whole numbers end that an observation or a covariate may be: at a number that is known now,
+ * or at a covariate that is as many numbers, around it. */
+static bool find_end(Checker *ck, Var *var, const Ast *ast) {
+    Value value;
+    const Expr *end = substitute(ck, var->dist->support.hi, var->args);
+    bool one = evaluate(ck, end, false, &value);
+    for (int64_t i = 1; one && i < shape_size(value.n_dims, value.dims); i++)
+        one = value.data[i] == value.data[0];
+    if (one && value.data[0] >= 0 && value.data[0] < 16777216) {
+        var->most = (int64_t)value.data[0];
+        return true;
+    }
+    bool known = end->kind == EXPR_VAR && end->var->kind == VAR_GIVEN;
+    bool fits = known && (!end->var->type.n_dims || end->var->type.n_dims == var->type.n_dims);
+    if (!fits)
+        return refuse(ck, ast, "whole numbers up to an end that varies otherwise are",
+                      "the end is a number below 2^24, or a covariate: `given n ~ ...;`");
+    var->most_of = end->var;
+    return true;
+}
+
+/* Observations, and covariates that are no categories. */
+static bool check_whole_data(Checker *ck, Var *var, const Ast *ast) {
+    SupportKind kind = var->dist->support.kind;
+    var->whole = true;
+    var->most = -1;
+    var->type.elem = ELEM_INT;
+    if (kind == SUPPORT_COUNT_TO) return find_end(ck, var, ast);
+    if (kind == SUPPORT_COUNT) return true;
+    Value value;
+    Expr *end = substitute(ck, var->dist->support.hi, var->args);
+    if (!evaluate(ck, end, false, &value) || value.n_dims || value.data[0] != 2)
+        return refuse(ck, ast, "an observation of more or fewer than two categories is",
+                      "what is observed may be bernoulli, or a count: poisson, binomial");
+    var->most = 1;
+    return true;
 }
 
 static bool count_values(Checker *ck, Var *var, const Ast *ast) {
@@ -81,8 +114,16 @@ static bool count_values(Checker *ck, Var *var, const Ast *ast) {
 
 bool check_discrete(Checker *ck, Var *var, const Ast *ast) {
     if (!check_element(ck, var, ast)) return false;
-    if (var->dist->support.kind != SUPPORT_CATEGORY) return true;
-    if (var->kind != VAR_LATENT && var->kind != VAR_GIVEN) return refuse_given(ck, var, ast);
+    SupportKind kind = var->dist->support.kind;
+    if (!support_is_whole(kind)) return true;
+    if (var->kind == VAR_CONTEXT)
+        return refuse(ck, ast, "a discrete context is", "what is observed or given may be whole");
+    if (var->kind == VAR_OBSERVED || (var->kind == VAR_GIVEN && kind != SUPPORT_CATEGORY))
+        return check_whole_data(ck, var, ast);
+    if (kind != SUPPORT_CATEGORY)
+        return refuse(ck, ast, "a latent that is a count is",
+                      "discrete latents have finitely many values, which are summed over: "
+                      "categorical(p), bernoulli(p)");
     if (var->type.n_dims) {
         FAIL(ck, DIAG_DISCRETE_SHAPE, var->span, var->name,
              shape_text(ck->arena, var->type.n_dims, var->type.dims));

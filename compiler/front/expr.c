@@ -351,7 +351,7 @@ static Expr *resolve_builtin(Checker *ck, const Ast *ast, const Builtin *builtin
         Expr *e = new_expr(ck, EXPR_RANDOM, ast->span, builtin->arity);
         e->random = builtin->random;
         e->index = -1;
-        if (builtin->arity) e->args[0] = args[0];
+        for (int i = 0; i < builtin->arity; i++) e->args[i] = args[i];
         return e;
     }
     if (strcmp(ast->name.text, "pi") == 0)

@@ -48,6 +48,31 @@ static const Var *hyper_in(const Expr *e) {
     return NULL;
 }
 
+/* Whole numbers up to infinity: known to be some where they are made of others. */
+static bool check_whole(Checker *ck, const Var *var, const Expr *e, const Param *param) {
+    const char *must = "a whole number above 0", *name = param->name, *dist = var->dist->name;
+    Value value;
+    if (evaluate(ck, e, true, &value)) {
+        for (int64_t i = 0; i < shape_size(value.n_dims, value.dims); i++) {
+            double x = value.data[i];
+            if (x > 0 && x == floor(x)) continue;
+            FAIL(ck, DIAG_PARAMETER_VALUE, e->span, name, dist, must, x);
+            return false;
+        }
+        return true;
+    }
+    if (e->type.elem == ELEM_INT && range_of(ck, e, NULL).lo >= 0) return true;
+    const Var *bare = bare_variable(e);
+    if (!bare) {
+        FAIL(ck, DIAG_PARAMETER_NEVER, e->span, name, dist, must);
+        return false;
+    }
+    FAIL(ck, DIAG_PARAMETER_SUPPORT, e->span, name, dist, must, bare->name,
+         bare->dist ? support_text(ck, &bare->support) : "real");
+    diag_note(ck->diags, bare->span, "`%s` is declared here", bare->name);
+    return false;
+}
+
 typedef struct Argument {
     const Var *var;
     const Expr *e;
@@ -145,7 +170,9 @@ static bool check_parameters(Checker *ck, Var *var) {
         Argument arg = {var, var->args[i], param, allowed(ck, param, ranges),
                         support_text(ck, &support)};
         Value value;
-        if (support_info[param->support].n_dims)
+        if (param->support == SUPPORT_COUNT)
+            good = check_whole(ck, var, arg.e, param) && good;
+        else if (support_info[param->support].n_dims)
             good = check_structure(ck, &arg) && good;
         else if (evaluate(ck, arg.e, true, &value))
             good = check_numbers(ck, &arg, &value) && good;

@@ -285,7 +285,9 @@ static bool type_kind(Checker *ck, Expr *e, const Type *params) {
         return type_shaped(ck, e);
     case EXPR_RANDOM:
         e->type = (Type){.elem = ELEM_REAL};
-        return e->n_args == 0 || need(ck, e->args[0], false);
+        for (int i = 0; i < e->n_args; i++)
+            if (!need(ck, e->args[i], false)) return false;
+        return true;
     case EXPR_OVER:
         return need(ck, e->args[0], false) && type_over(ck, e);
     case EXPR_SIZE:

@@ -174,23 +174,32 @@ static uint32_t site_number(const char *name) {
     return hash;
 }
 
+/* The operation that draws numbers of a kind, as far as it takes operands. */
+static IrOpcode drawn_by(IrRandom kind) {
+    static const IrOpcode opcodes[] = {[RANDOM_GAMMA] = OP_RANDOM_GAMMA,
+                                       [RANDOM_POISSON] = OP_RANDOM_POISSON,
+                                       [RANDOM_BINOMIAL] = OP_RANDOM_BINOMIAL,
+                                       [RANDOM_GIVEN] = OP_GIVEN};
+    return kind < RANDOM_GAMMA ? OP_RANDOM : opcodes[kind];
+}
+
 static const char *infer_random(const IrProgram *p, IrOp *op) {
     const char *why = infer_declared(p, op);
     if (why) return why;
     if (!op->name) return "a random source needs a name";
     op->type = IR_REAL;
     op->index = site_number(op->name);
-    bool gamma = op->opcode == OP_RANDOM_GAMMA, given = op->opcode == OP_GIVEN;
-    if (gamma != (op->random == RANDOM_GAMMA) || given != (op->random == RANDOM_GIVEN))
-        return "gamma draws have an operand, others none";
-    if (!op->n_args) return NULL;
-    const IrOp *shape = &p->ops.data[op->args[0]];
-    if (shape->type != IR_REAL) return given ? "takes a real" : "the shape parameter is a real";
-    if (given && shape->n_axes != op->n_axes) return "the axes are not the operand's";
-    for (int i = 0; i < shape->n_axes; i++)
-        if (!among(op->axes, op->n_axes, shape->axes[i]))
-            return arena_printf(p->arena, "the draws lack axis %s of the shape parameter",
-                                name_of(p, shape->axes[i]));
+    bool given = op->opcode == OP_GIVEN;
+    if (op->opcode != drawn_by(op->random)) return "draws of this kind take other operands";
+    for (int k = 0; k < op->n_args; k++) {
+        const IrOp *param = &p->ops.data[op->args[k]];
+        if (param->type != IR_REAL) return given ? "takes a real" : "a parameter is a real";
+        if (given && param->n_axes != op->n_axes) return "the axes are not the operand's";
+        for (int i = 0; i < param->n_axes; i++)
+            if (!among(op->axes, op->n_axes, param->axes[i]))
+                return arena_printf(p->arena, "the draws lack axis %s of a parameter",
+                                    name_of(p, param->axes[i]));
+    }
     return NULL;
 }
 
@@ -465,9 +474,11 @@ IrValue ir_random(IrProgram *p, IrRandom kind, const char *site, const AxisId *a
     return must(p, with_axes(p, op, axes, n_axes));
 }
 
-IrValue ir_random_gamma(IrProgram *p, IrValue shape, const char *site, const AxisId *axes,
-                        int n_axes) {
-    IrOp op = {.opcode = OP_RANDOM_GAMMA, .n_args = 1, .args = {shape}, .random = RANDOM_GAMMA};
+IrValue ir_random_of(IrProgram *p, IrRandom kind, const IrValue *params, const char *site,
+                     const AxisId *axes, int n_axes) {
+    IrOp op = {.opcode = drawn_by(kind), .random = kind};
+    op.n_args = ir_op_info[op.opcode].arity;
+    for (int i = 0; i < op.n_args; i++) op.args[i] = params[i];
     op.name = arena_strdup(p->arena, site);
     return must(p, with_axes(p, op, axes, n_axes));
 }

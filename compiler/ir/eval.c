@@ -377,6 +377,10 @@ static int av_kind(IrRandom kind) {
         return AV_EXPONENTIAL;
     case RANDOM_GAMMA:
         return AV_GAMMA;
+    case RANDOM_POISSON:
+        return AV_POISSON;
+    case RANDOM_BINOMIAL:
+        return AV_BINOMIAL;
     case RANDOM_GIVEN:
         return AV_GIVEN;
     }
@@ -385,7 +389,7 @@ static int av_kind(IrRandom kind) {
 
 static const char *eval_random(Eval *e, IrValue v) {
     const IrOp *op = &e->p->ops.data[v];
-    const IrTensor *t = &e->value[v], *shape = op->n_args ? operand(e, v) : NULL;
+    const IrTensor *t = &e->value[v], *param[2] = {NULL, NULL};
     const double *given = look_up(e, v);
     if (given) {
         memcpy(t->data, given, sizeof(double) * (size_t)t->size);
@@ -399,22 +403,28 @@ static const char *eval_random(Eval *e, IrValue v) {
                    .n_data = 1,
                    .n_draw = 1,
                    .n_inst = 1,
-                   .s_inst = 1,
-                   .shape = shape ? shape->data : NULL};
+                   .s_inst = 1};
+    for (int p = 0; p < op->n_args; p++) {
+        param[p] = &e->value[op->args[p]];
+        r.param[p] = param[p]->data;
+    }
     for (int i = 0; i < t->n_axes; i++) {
         AxisKind kind = e->p->axes.data[t->axes[i]].kind;
-        int64_t step = step_along(t, t->axes[i]),
-                p_step = shape ? step_along(shape, t->axes[i]) : 0;
+        int64_t step = step_along(t, t->axes[i]), p_step[2] = {0, 0};
+        for (int p = 0; p < op->n_args; p++) p_step[p] = step_along(param[p], t->axes[i]);
         if (kind == AXIS_DATA) {
-            r.n_data = t->extent[i], r.s_data = step, r.p_data = p_step;
+            r.n_data = t->extent[i], r.s_data = step;
+            memcpy(r.p_data, p_step, sizeof p_step);
         } else if (kind == AXIS_DRAW) {
-            r.n_draw = t->extent[i], r.s_draw = step, r.p_draw = p_step;
+            r.n_draw = t->extent[i], r.s_draw = step;
+            memcpy(r.p_draw, p_step, sizeof p_step);
         } else {
             if (r.n_dims == (int)(sizeof r.dim / sizeof r.dim[0]))
                 return "a random source of too many axes";
             r.n_inst *= t->extent[i];
             r.dim[r.n_dims] = t->extent[i];
-            r.p_dim[r.n_dims++] = p_step;
+            for (int p = 0; p < 2; p++) r.p_dim[p][r.n_dims] = p_step[p];
+            r.n_dims++;
         }
     }
     av_fill_f64(&r, t->data);
@@ -422,6 +432,14 @@ static const char *eval_random(Eval *e, IrValue v) {
 }
 
 static const char *eval_random_gamma(Eval *e, IrValue v) {
+    return eval_random(e, v);
+}
+
+static const char *eval_random_poisson(Eval *e, IrValue v) {
+    return eval_random(e, v);
+}
+
+static const char *eval_random_binomial(Eval *e, IrValue v) {
     return eval_random(e, v);
 }
 

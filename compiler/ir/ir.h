@@ -22,8 +22,7 @@
  * (it would be added once a chunk; literal zero excepted), never back along `data`. ir_reduced
  * computes which values are partial; the verifier complains of other uses.
  *
- * Every operation is one row of ops.def: name, arity, axis rule, value, derivative, emission,
- * documentation.
+ * Every operation is one row of ops.def: name, arity, axis rule, value, derivative, emission, text.
  *
  *     IrProgram *p = ir_program_new(arena, "step");
  *     AxisId data = ir_axis(p, "data", AXIS_DATA, AXIS_NONE, 0);
@@ -62,21 +61,22 @@ typedef enum { IR_REAL, IR_BOOL, IR_INT } IrType;
 
 /* What an input is to the runtime (printed in the manifest, see runtime/abi.h). */
 typedef enum {
-    ROLE_WEIGHT, /* trained; no data, draw or plate axis */
-    ROLE_HYPER,  /* a hyper of the model */
-    ROLE_DATA,   /* an observed variable */
-    ROLE_LATENT, /* a latent given from outside (log joint) */
-    ROLE_STAT, /* a statistic of prior predictive draws, named "<output of program prepare>:median"
-                  or ":mad" */
+    ROLE_WEIGHT,  /* trained; no data, draw or plate axis */
+    ROLE_HYPER,   /* a hyper of the model */
+    ROLE_DATA,    /* an observed variable */
+    ROLE_LATENT,  /* a latent given from outside (log joint) */
+    ROLE_STAT,    /* of prior predictive draws: "<output of program prepare>:median" or ":mad" */
     ROLE_CONTROL, /* a scalar that training sets, 1 unless it says otherwise (entropy_weight) */
 } IrRole;
 
 typedef enum {
-    RANDOM_NORMAL,
+    RANDOM_NORMAL, /* without operands up to RANDOM_EXPONENTIAL */
     RANDOM_UNIFORM,
     RANDOM_EXPONENTIAL,
-    RANDOM_GAMMA,
-    RANDOM_GIVEN
+    RANDOM_GAMMA,    /* shape */
+    RANDOM_POISSON,  /* rate */
+    RANDOM_BINOMIAL, /* number, probability */
+    RANDOM_GIVEN     /* what may be replaced */
 } IrRandom;
 
 typedef enum {
@@ -179,8 +179,8 @@ IrValue ir_table(IrProgram *p, const double *data, const AxisId *axes, int n_axe
 IrValue ir_input(IrProgram *p, const char *name, IrRole role, const AxisId *axes, int n_axes);
 IrValue ir_random(IrProgram *p, IrRandom kind, const char *site, const AxisId *axes, int n_axes);
 IrValue ir_given(IrProgram *p, IrValue v, const char *name); /* v, unless input `name` is there */
-IrValue ir_random_gamma(IrProgram *p, IrValue shape, const char *site, const AxisId *axes,
-                        int n_axes);
+IrValue ir_random_of(IrProgram *p, IrRandom kind, const IrValue *params, const char *site,
+                     const AxisId *axes, int n_axes);
 IrValue ir_extent(IrProgram *p, AxisId axis);
 /* Any point-wise operation; ir_exp(p, a), ir_add(p, a, b), ... one per row of ops.def: points.h. */
 IrValue ir_point(IrProgram *p, IrOpcode opcode, const IrValue *args, int n);

@@ -268,9 +268,12 @@ static void leaf(Parser *s, IrOp *op) {
 
 static void random_source(Parser *s, IrOp *op) {
     static const char *const kinds[] = IR_RANDOM_WORDS;
-    op->random = op->opcode == OP_GIVEN ? RANDOM_GIVEN : RANDOM_GAMMA;
-    if (op->opcode == OP_RANDOM)
-        op->random = (IrRandom)expect_one_of(s, kinds, IR_RANDOMS - 2, "a kind of draws");
+    op->random = op->opcode == OP_GIVEN             ? RANDOM_GIVEN
+                 : op->opcode == OP_RANDOM_POISSON  ? RANDOM_POISSON
+                 : op->opcode == OP_RANDOM_BINOMIAL ? RANDOM_BINOMIAL
+                                                    : RANDOM_GAMMA;
+    if (op->opcode == OP_RANDOM) /* those that take no operands */
+        op->random = (IrRandom)expect_one_of(s, kinds, RANDOM_GAMMA, "a kind of draws");
     op->name = quoted(s);
     op->n_axes = axis_list(s, op->axes, IR_MAX_AXES);
 }

@@ -29,6 +29,7 @@
 #define IR_BUILD_SPREAD_1(E, t)
 #define IR_BUILD_RANDOM_0(E, t)
 #define IR_BUILD_RANDOM_1(E, t)
+#define IR_BUILD_RANDOM_2(E, t)
 #include "ir/ops.def"
 #undef OP
 static inline IrValue ir_select(IrProgram *p, IrValue c, IrValue a, IrValue b) {

@@ -8,6 +8,7 @@
  *     %N = input "NAME" ROLE [AXES]
  *     %N = extent AXIS
  *     %N = random KIND "SITE" [AXES]             %N = random_gamma %A "SITE" [AXES]
+ *     %N = random_poisson %A "SITE" [AXES]       %N = random_binomial %A %B "SITE" [AXES]
  *     %N = OPERATION %A %B ...                   point-wise
  *     %N = sum %A over [AXES]                    also max_over; contract %A %B over [AXES]
  *     %N = rename %A AXIS -> AXIS
@@ -30,8 +31,8 @@
 #define IR_ROLE_WORDS \
     { "weight", "hyper", "data", "latent", "stat", "control" }
 #define IR_RANDOM_WORDS \
-    { "normal", "uniform", "exponential", "gamma", "given" }
-enum { IR_ROLES = 6, IR_RANDOMS = 5 };
+    { "normal", "uniform", "exponential", "gamma", "poisson", "binomial", "given" }
+enum { IR_ROLES = 6 };
 
 static inline bool ir_name_char(char c, bool first) {
     bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';

@@ -59,6 +59,10 @@ typedef struct SupportInfo {
 } SupportInfo;
 extern const SupportInfo support_info[N_SUPPORTS];
 
+static inline bool support_is_whole(SupportKind kind) {
+    return kind == SUPPORT_CATEGORY || kind == SUPPORT_COUNT || kind == SUPPORT_COUNT_TO;
+}
+
 typedef struct Support {
     SupportKind kind;
     Expr *lo, *hi; /* interval(lo, hi), lower(lo), upper(hi): over the distribution's parameters, or
@@ -81,8 +85,8 @@ typedef enum {
                     dimension; count SLICE_REST: all that follow */
     EXPR_ARRAY,  /* args: elements of a new first dimension */
     EXPR_SHAPED, /* shaped, args: a row of shaped.def */
-    EXPR_RANDOM, /* random; args[0] = shape parameter for gamma; index: which base draw of the body,
-                    since one may stand in it more than once: only in `sample` bodies */
+    EXPR_RANDOM, /* random; args: parameters of gamma, Poisson, binomial; index: which base draw of
+                    the body, since one may stand in it more than once: only in `sample` bodies */
     EXPR_OVER,   /* reduce, plate, args[0]: over the instances of the plate inside the enclosing
                     instance of its parent; the event stays */
     EXPR_SIZE, /* plate: the number of its instances inside the enclosing instance of its parent */

@@ -38,8 +38,11 @@ struct Var {
     /* latent, observed: of the law push(link, dist(...)), link.inverse of the variable, which is
      * `dist(...)` and stands in no list; its `link` is that of push. NULL: another law */
     const Var *before;
-    int64_t n_values; /* summed, discrete given: it is one of 0 .. n_values - 1; else 0 */
-    bool positive;    /* given: some law is one for numbers above 0 alone */
+    int64_t n_values;          /* summed, discrete given: it is one of 0 .. n_values - 1; else 0 */
+    bool whole;                /* observed, given that is no category: whole numbers from 0 on, */
+    int64_t most;              /* up to this one, unless it is below 0, */
+    const struct Var *most_of; /* up to this covariate, or NULL */
+    bool positive;             /* given: some law is one for numbers above 0 alone */
     /* let, quantity, hyper, given (or `dist`) */
     Expr *value;
     double *numbers; /* hyper: evaluated, row-major over type.dims */

@@ -10,7 +10,7 @@
 
 static const char *const reduce_names[] = {"sum", "mean", "min", "max", "prod"};
 static const char *const random_names[] = {"std_normal", "std_uniform", "std_exponential",
-                                           "std_gamma"};
+                                           "std_gamma",  "std_poisson", "std_binomial"};
 static const char *const part_names[] = {"forward", "inverse", "log_jacobian"};
 
 /* ---- expressions ---- */

@@ -106,10 +106,11 @@ typedef struct LoopFill {
     IrRandom kind;
     LoopSize n_data, n_draw, n_inst, s_data, s_draw, s_inst;
     int input; /* the input that replaces the numbers */
-    int shape; /* gamma: buffer of the shape parameter; given: `buffer`; else -1 */
-    LoopSize p_data, p_draw;
+    int n_params;
+    int param[2]; /* buffers of the parameters; given: `buffer` */
+    LoopSize p_data[2], p_draw[2];
     int n_dims;
-    LoopSize dim[LOOP_MAX_DIMS], p_dim[LOOP_MAX_DIMS];
+    LoopSize dim[LOOP_MAX_DIMS], p_dim[2][LOOP_MAX_DIMS];
 } LoopFill;
 
 typedef struct LoopNest {

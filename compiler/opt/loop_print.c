@@ -1,6 +1,7 @@
 /* loop_print.c -- the loop program as text (--emit=loops), and its section of the manifest
  * (runtime/abi.h). */
 #include "opt/count.h"
+#include "ir/text.h"
 #include "opt/loop.h"
 #include "runtime/gemm.h"
 
@@ -139,7 +140,7 @@ static void print_inst(Text *out, const LoopProgram *p, const LoopNest *nest,
 }
 
 static void print_fill(Text *out, const LoopProgram *p, const LoopFill *f) {
-    static const char *const kinds[] = {"normal", "uniform", "exponential", "gamma", "given"};
+    static const char *const kinds[] = IR_RANDOM_WORDS;
     text_printf(out, "    fill %s with %s draws of site %lld, data ",
                 p->buffers.data[f->buffer].name, kinds[f->kind], (long long)f->site);
     print_size(out, p, f->n_data);
@@ -147,7 +148,8 @@ static void print_fill(Text *out, const LoopProgram *p, const LoopFill *f) {
     print_size(out, p, f->n_draw);
     text_add(out, " instances ");
     print_size(out, p, f->n_inst);
-    if (f->shape >= 0) text_printf(out, " shape %s", p->buffers.data[f->shape].name);
+    for (int i = 0; i < f->n_params; i++)
+        text_printf(out, " %s %s", i ? "and" : "shape", p->buffers.data[f->param[i]].name);
     text_add(out, "\n");
 }
 

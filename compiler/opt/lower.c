@@ -159,31 +159,33 @@ static void fill(Lower *l) {
     *f = (LoopFill){.buffer = node->buffer,
                     .site = op->index,
                     .input = node->input,
-                    .shape = -1,
+                    .n_params = op->n_args,
                     .kind = op->random};
     f->n_data = f->n_draw = f->n_inst = loop_size(1);
     f->s_inst = loop_size(node->varying ? s->out->lanes : 1);
     if (node->varying && l->many_blocks)
         f->s_inst = loop_size_times(f->s_inst, loop_size_blocks(l->lane));
-    const Node *shape = op->n_args ? &s->nodes.data[op->args[0]] : NULL;
-    if (shape) f->shape = shape->buffer;
+    for (int p = 0; p < op->n_args; p++) f->param[p] = s->nodes.data[op->args[p]].buffer;
     for (int i = 0; i < op->n_axes; i++) {
         AxisId axis = op->axes[i];
         LoopSize extent = loop_size_extent(s->out, axis);
-        LoopSize stride = shape ? own_stride(l, shape, axis) : loop_size(0);
+        LoopSize stride[2] = {loop_size(0), loop_size(0)};
+        for (int p = 0; p < op->n_args; p++)
+            stride[p] = own_stride(l, &s->nodes.data[op->args[p]], axis);
         if (kind_of(l, axis) == AXIS_DATA) {
             f->n_data = extent;
             f->s_data = own_stride(l, node, axis);
-            f->p_data = stride;
+            memcpy(f->p_data, stride, sizeof stride);
         } else if (kind_of(l, axis) == AXIS_DRAW) {
             f->n_draw = extent;
             f->s_draw = own_stride(l, node, axis);
-            f->p_draw = stride;
+            memcpy(f->p_draw, stride, sizeof stride);
         } else {
             if (f->n_dims == LOOP_MAX_DIMS)
                 internal_error("lower", "random numbers over too many axes");
             f->dim[f->n_dims] = extent;
-            f->p_dim[f->n_dims++] = stride;
+            for (int p = 0; p < op->n_args; p++) f->p_dim[p][f->n_dims] = stride[p];
+            f->n_dims++;
             f->n_inst = loop_size_times(f->n_inst, extent);
         }
     }

@@ -231,9 +231,9 @@ static void add_nodes(Schedule *s) {
             IrOp op = ir->ops.data[i];
             if ((op.opcode == OP_RANDOM) != (pass == 0)) continue;
             for (int k = 0; k < op.n_args; k++) op.args[k] = map[op.args[k]];
-            if (ir_op_info[op.opcode].rule == RULE_RANDOM && op.n_args) {
-                op.args[0] = add_copy(s, op.args[0]);
-                s->nodes.data[op.args[0]].rows = s->nodes.data[op.args[0]].shared = true;
+            for (int k = 0; ir_op_info[op.opcode].rule == RULE_RANDOM && k < op.n_args; k++) {
+                op.args[k] = add_copy(s, op.args[k]);
+                s->nodes.data[op.args[k]].rows = s->nodes.data[op.args[k]].shared = true;
             }
             map[i] = add_node(s, op, class_of(s, &op));
             s->nodes.data[map[i]].input = input_number(s->out, i);

@@ -46,7 +46,7 @@ static void must_be_complete(const RtModel *m, const RtData *d) {
         if (n < 1 || !d->values[i]) abort();
         char why[100];
         for (int64_t k = 0; k < n; k++)
-            if (!isfinite(d->values[i][k]) || !rt_given_allowed(&m->vars[i], d->values[i][k], why))
+            if (!isfinite(d->values[i][k]) || !rt_value_allowed(&m->vars[i], d->values[i][k], why))
                 abort();
     }
 }

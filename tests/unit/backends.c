@@ -54,7 +54,8 @@ static const char *object_of(char *path, const char *source, bool *made) {
     int file = mkstemp(path);
     if (file >= 0) close(file);
     char command[256];
-    snprintf(command, sizeof command, "cc -O2 -fPIC -D_GNU_SOURCE -I. -c -o %s %s", path, source);
+    snprintf(command, sizeof command, "cc -O2 -fPIC -D_GNU_SOURCE -I. -r -nostdlib -o %s %s", path,
+             source);
     *made = file >= 0 && system(command) == 0;
     return path;
 }
@@ -63,7 +64,8 @@ static const char *object_of(char *path, const char *source, bool *made) {
 static const char *runtime_of(const Backends *b) {
     static bool random_made, gemm_made;
     if (!random_made) atexit(remove_objects);
-    const char *random = object_of(random_path, "runtime/random.c", &random_made);
+    const char *random =
+        object_of(random_path, "runtime/random.c runtime/random_counts.c", &random_made);
     bool blas = false;
     for (int i = 0; i < b->programs.n; i++) blas |= loop_uses_blas(b->programs.data[i]);
     if (!blas) return random;

@@ -148,6 +148,16 @@ static void examples_by_c(void) {
         "tests/models/covariates.hbm", BACKEND_C, 2, 0, 1, 0);
 }
 
+/* Whole numbers have parameters of their own at every place: in double, where rounding moves none
+ * of them. */
+static void whole_numbers(void) {
+    static const BackendKind kinds[] = {BACKEND_LLVM, BACKEND_C};
+    for (int k = 0; k < 2; k++)
+        compare_some(
+            compile_file("tests/models/counts.hbm", (DualOptions){.family = FAMILY_STRUCTURED}),
+            "tests/models/counts.hbm", kinds[k], 2, 1, 2, 0);
+}
+
 /* Events beyond what is unrolled, by our own kernels and by the BLAS. */
 static void wide_events(void) {
     static const char text[] = "latent m[10] ~ normal(0, 2);\n"
@@ -168,5 +178,6 @@ int main(void) {
     RUN(bounded_laws_by_llvm);
     RUN(wide_events);
     RUN(examples_by_c);
+    RUN(whole_numbers);
     return check_done();
 }

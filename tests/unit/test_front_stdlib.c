@@ -305,8 +305,9 @@ static void every_distribution_is_tried(void) {
             const Ast *item = ast->items.data[i];
             /* those of events: test_stdlib_events.c */
             int found = item->kind != AST_DISTRIBUTION || item->dims.n > 0;
-            /* and of whole numbers: test_discrete.c */
-            found |= !found && !strcmp(item->value->name.text, "category");
+            /* and of whole numbers: test_discrete.c, test_counts.c */
+            found |= !found && (!strcmp(item->value->name.text, "category") ||
+                                !strncmp(item->value->name.text, "count", 5));
             for (int c = 0; c < N_CASES; c++) found |= !strcmp(cases[c].name, item->name.text);
             CHECK(found, "%s has no case", item->name.text);
         }

@@ -195,7 +195,9 @@ static void draws_belong_to_their_place(void) {
         if (start) ir_random(p, RANDOM_UNIFORM, "another", &e, 1);
         IrValue z = ir_random(p, RANDOM_NORMAL, "site", (AxisId[]){data, e}, 2);
         ir_output(p, "z", z);
-        ir_output(p, "gamma", ir_random_gamma(p, ir_exp(p, z), "gamma", (AxisId[]){data, e}, 2));
+        ir_output(p, "gamma",
+                  ir_random_of(p, RANDOM_GAMMA, (IrValue[]){ir_exp(p, z)}, "gamma",
+                               (AxisId[]){data, e}, 2));
         IrTensor t[2];
         int64_t extent[] = {3, 0};
         IrEvalEnv env = {.extent = extent, .key = {7, 1}, .data0 = (uint32_t)start};

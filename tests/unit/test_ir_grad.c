@@ -288,13 +288,26 @@ static IrValue build_leaves(Case *c, const Shape *s, int variant) {
     return variant == 0 ? ir_div(c->p, y, ir_extent(c->p, s->group)) : IR_NONE;
 }
 
-/* Draws are not differentiated: the derivative with respect to the shape is that beside the draws.
- */
-static IrValue build_random_gamma(Case *c, const Shape *s, int variant) {
+/* Draws are not differentiated: the derivative with respect to a parameter is that beside the
+ * draws. */
+static IrValue times_draws(Case *c, const Shape *s, IrRandom kind) {
     IrValue x = over3(c, "x0", s->data, s->group, s->e3);
-    IrValue shape = ir_stop_gradient(c->p, ir_exp(c->p, x));
+    IrValue shape = ir_stop_gradient(c->p, ir_exp(c->p, x)), n = ir_const(c->p, 7);
+    IrValue params[] = {kind == RANDOM_BINOMIAL ? n : shape, ir_logistic(c->p, shape)};
     AxisId axes[] = {s->data, s->group, s->e3};
-    return variant == 0 ? ir_mul(c->p, x, ir_random_gamma(c->p, shape, "site", axes, 3)) : IR_NONE;
+    return ir_mul(c->p, x, ir_random_of(c->p, kind, params, "site", axes, 3));
+}
+
+static IrValue build_random_gamma(Case *c, const Shape *s, int variant) {
+    return variant == 0 ? times_draws(c, s, RANDOM_GAMMA) : IR_NONE;
+}
+
+static IrValue build_random_poisson(Case *c, const Shape *s, int variant) {
+    return variant == 0 ? times_draws(c, s, RANDOM_POISSON) : IR_NONE;
+}
+
+static IrValue build_random_binomial(Case *c, const Shape *s, int variant) {
+    return variant == 0 ? times_draws(c, s, RANDOM_BINOMIAL) : IR_NONE;
 }
 
 /* What may be replaced counts as a constant. */
@@ -307,14 +320,24 @@ static IrValue build_given(Case *c, const Shape *s, int variant) {
 typedef IrValue Builder(Case *c, const Shape *s, int variant);
 
 static Builder *const builders[OP_COUNT] = {
-    [OP_CONST] = build_leaves,      [OP_TABLE] = build_leaves,
-    [OP_INPUT] = build_leaves,      [OP_EXTENT] = build_leaves,
-    [OP_RANDOM] = build_leaves,     [OP_RANDOM_GAMMA] = build_random_gamma,
-    [OP_GIVEN] = build_given,       [OP_SUM] = build_sum,
-    [OP_MAX_OVER] = build_max_over, [OP_CONTRACT] = build_contract,
-    [OP_RENAME] = build_rename,     [OP_PICK] = build_pick,
-    [OP_PLACE] = build_place,       [OP_SLICE] = build_slice,
-    [OP_PAD] = build_pad,           [OP_SPREAD] = build_spread,
+    [OP_CONST] = build_leaves,
+    [OP_TABLE] = build_leaves,
+    [OP_INPUT] = build_leaves,
+    [OP_EXTENT] = build_leaves,
+    [OP_RANDOM] = build_leaves,
+    [OP_RANDOM_GAMMA] = build_random_gamma,
+    [OP_RANDOM_POISSON] = build_random_poisson,
+    [OP_RANDOM_BINOMIAL] = build_random_binomial,
+    [OP_GIVEN] = build_given,
+    [OP_SUM] = build_sum,
+    [OP_MAX_OVER] = build_max_over,
+    [OP_CONTRACT] = build_contract,
+    [OP_RENAME] = build_rename,
+    [OP_PICK] = build_pick,
+    [OP_PLACE] = build_place,
+    [OP_SLICE] = build_slice,
+    [OP_PAD] = build_pad,
+    [OP_SPREAD] = build_spread,
 };
 
 /* The adjoint of y may lack axes: the loss weighs y by all of its axes, by none, by every second. A

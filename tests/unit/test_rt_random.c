@@ -136,7 +136,7 @@ static void laws_of_gamma(void) {
     float *x = malloc(DRAWS * sizeof *x);
     for (int s = 0; s < 6; s++) {
         av_random r = dense(AV_GAMMA, 100, 400, DRAWS / 40000);
-        r.shape = &shapes[s];
+        r.param[0] = &shapes[s];
         r.n_dims = 1;
         r.dim[0] = r.n_inst;
         av_fill_f32(&r, x);
@@ -151,6 +151,96 @@ static void laws_of_gamma(void) {
     free(x);
 }
 
+/* ---- whole numbers ---- */
+
+static double log_poisson(double rate, double unused, double k) {
+    (void)unused;
+    return k * log(rate) - rate - lgamma(k + 1);
+}
+
+static double log_binomial(double n, double p, double k) {
+    if (k > n) return -INFINITY;
+    return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * log(p) + (n - k) * log1p(-p);
+}
+
+/* Up to 20 cells of whole numbers, each of at least a 25th of the probability. */
+static void whole_cells(const float *x, double (*log_mass)(double, double, double), double a,
+                        double b, double mean, double sd, const char *what) {
+    double chi = 0, mass = 0;
+    int n_cells = 0;
+    int64_t from = 0, last = (int64_t)(mean + 12 * sd) + 40;
+    for (int64_t k = 0; k <= last; k++) {
+        mass += exp(log_mass(a, b, (double)k));
+        bool end = k == last;
+        if (!end && mass < 0.04) continue;
+        double count = 0;
+        for (int i = 0; i < DRAWS; i++) count += x[i] >= (float)from && x[i] <= (float)k;
+        if (mass * DRAWS > 5)
+            chi += (count - mass * DRAWS) * (count - mass * DRAWS) / (mass * DRAWS);
+        n_cells++;
+        from = k + 1;
+        mass = 0;
+    }
+    /* 26 cells at most: 25 degrees of freedom exceed 79 with chance 1e-7 */
+    CHECK(n_cells <= 26 && chi < 79, "%s: chi-square of %d cells is %.1f", what, n_cells, chi);
+}
+
+static void check_whole(int kind, float a, float b) {
+    float *x = malloc(DRAWS * sizeof *x);
+    av_random r = dense(kind, 100, 400, DRAWS / 40000);
+    r.param[0] = &a;
+    r.param[1] = &b;
+    r.n_dims = 1;
+    r.dim[0] = r.n_inst;
+    av_fill_f32(&r, x);
+    bool poisson = kind == AV_POISSON;
+    double p = b, mean = poisson ? a : a * p, var = poisson ? a : a * p * (1 - p);
+    double fourth = poisson ? var * (1 + 3 * var) : var * (1 + 3 * var - 6 * p * (1 - p));
+    char what[60];
+    snprintf(what, sizeof what, "%s(%g, %g)", poisson ? "poisson" : "binomial", (double)a, p);
+    moments(x, mean, var, fourth, what);
+    whole_cells(x, poisson ? log_poisson : log_binomial, a, b, mean, sqrt(var), what);
+    for (int i = 0; i < DRAWS; i++)
+        if (!CHECK(x[i] >= 0 && x[i] == floorf(x[i]) && (poisson || x[i] <= a), "%s gives %g", what,
+                   (double)x[i]))
+            break;
+    free(x);
+}
+
+/* On both sides of the mean at which the method changes, and far out. */
+static void laws_of_whole_numbers(void) {
+    static const float rates[] = {0.01f, 0.7f, 4, 9.99f, 10, 31, 400, 20000};
+    static const float trials[][2] = {{1, 0.3f},    {5, 0.5f},   {12, 0.9f},   {40, 0.24f},
+                                      {40, 0.26f},  {60, 0.5f},  {500, 0.01f}, {500, 0.97f},
+                                      {3000, 0.6f}, {1e5f, 0.1f}};
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) check_whole(AV_POISSON, rates[i], 0);
+    for (size_t i = 0; i < sizeof trials / sizeof *trials; i++)
+        check_whole(AV_BINOMIAL, trials[i][0], trials[i][1]);
+}
+
+/* What is certain is certain; what has no law is NaN. */
+static void edges_of_whole_numbers(void) {
+    static const struct {
+        int kind;
+        float a, b, wanted;
+    } cases[] = {
+        {AV_POISSON, 0, 0, 0},        {AV_POISSON, -1, 0, NAN},       {AV_POISSON, NAN, 0, NAN},
+        {AV_POISSON, 2e12f, 0, NAN},  {AV_BINOMIAL, 0, 0.5f, 0},      {AV_BINOMIAL, 30, 0, 0},
+        {AV_BINOMIAL, 30, 1, 30},     {AV_BINOMIAL, 2.5f, 0.5f, NAN}, {AV_BINOMIAL, 30, 1.1f, NAN},
+        {AV_BINOMIAL, -3, 0.5f, NAN}, {AV_BINOMIAL, 30, NAN, NAN}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        av_random r = dense(cases[c].kind, 1, 1, 4);
+        float x[4];
+        r.param[0] = &cases[c].a;
+        r.param[1] = &cases[c].b;
+        av_fill_f32(&r, x);
+        for (int i = 0; i < 4; i++)
+            CHECK(isnan(cases[c].wanted) ? isnan(x[i]) : x[i] == cases[c].wanted,
+                  "kind %d of %g and %g gives %g", cases[c].kind, (double)cases[c].a,
+                  (double)cases[c].b, (double)x[i]);
+    }
+}
+
 /* Shapes that vary over every axis are read at the right places; no law for a shape that is not
  * positive. */
 static void gamma_shapes_by_position(void) {
@@ -159,12 +249,12 @@ static void gamma_shapes_by_position(void) {
     for (int i = 0; i < I * J * B; i++) shape[i] = 1e4 * (i + 1);
     shape[0] = -1;
     av_random r = dense(AV_GAMMA, I, J, A * B);
-    r.shape = shape;
-    r.p_data = J * B;
-    r.p_draw = B;
+    r.param[0] = shape;
+    r.p_data[0] = J * B;
+    r.p_draw[0] = B;
     r.n_dims = 2;
     r.dim[0] = A, r.dim[1] = B;
-    r.p_dim[1] = 1;
+    r.p_dim[0][1] = 1;
     av_fill_f64(&r, x);
     for (int n = 0; n < I * J * A * B; n++) {
         double want = shape[n / (A * B) * B + n % B];
@@ -178,14 +268,16 @@ static void gamma_shapes_by_position(void) {
 /* Any chunk of data sets, any strides, either type: the same numbers. Replacements are copied. */
 static void layout_does_not_matter(void) {
     enum { I = 4, J = 3, K = 6, N = I * J * K };
-    for (int kind = AV_NORMAL; kind <= AV_GAMMA; kind++) {
-        float shape = 1.3f, whole[N], part[N], mixed[N];
-        double wide[N], shape64 = shape;
+    for (int kind = AV_NORMAL; kind < AV_GIVEN; kind++) {
+        float shape = kind == AV_BINOMIAL ? 40 : 1.3f, p = 0.4f, whole[N], part[N], mixed[N];
+        double wide[N], shape64 = shape, p64 = p;
         av_random r = dense(kind, I, J, K);
-        r.shape = &shape;
+        r.param[0] = &shape;
+        r.param[1] = &p;
         av_fill_f32(&r, whole);
         av_random chunk = dense(kind, 2, J, K);
-        chunk.shape = &shape;
+        chunk.param[0] = &shape;
+        chunk.param[1] = &p;
         av_fill_f32(&chunk, part);
         chunk.data0 += 2;
         av_fill_f32(&chunk, part + 2 * J * K);
@@ -193,7 +285,8 @@ static void layout_does_not_matter(void) {
         r.s_data = 1, r.s_inst = I, r.s_draw = I * K;
         av_fill_f32(&r, mixed);
         av_random in_double = dense(kind, I, J, K);
-        in_double.shape = &shape64;
+        in_double.param[0] = &shape64;
+        in_double.param[1] = &p64;
         av_fill_f64(&in_double, wide);
         for (int i = 0; i < I; i++)
             for (int j = 0; j < J; j++)
@@ -251,6 +344,8 @@ int main(void) {
     RUN(laws_of_base_draws);
     RUN(laws_of_gamma);
     RUN(gamma_shapes_by_position);
+    RUN(laws_of_whole_numbers);
+    RUN(edges_of_whole_numbers);
     RUN(layout_does_not_matter);
     RUN(sites_purposes_and_steps_differ);
     RUN(normals_are_accurate);

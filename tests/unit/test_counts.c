@@ -1,0 +1,215 @@
+/* Observations that are whole numbers: the library's log densities against the textbook's, which
+ * sum to 1; draws of program simulate against them; gradients against differences. */
+#include "base/diag.h"
+#include "front/ast.h"
+#include "front/front.h"
+
+#include "check.h"
+#include "harness.h"
+
+static Arena *arena;
+static const DualOptions DEFAULT = {FAMILY_STRUCTURED, false, false};
+
+/* ---- the textbook's, in products that need no gamma function ---- */
+
+static double of_poisson(const double *a, int k) {
+    double mass = exp(-a[0]);
+    for (int i = 1; i <= k; i++) mass *= a[0] / i;
+    return mass;
+}
+static double of_poisson_log(const double *a, int k) {
+    return of_poisson((double[]){exp(a[0])}, k);
+}
+/* Failures before success number a[1], where success has the probability p. */
+static double of_neg_binomial(const double *a, int k) {
+    double p = a[1] / (a[0] + a[1]), mass = pow(p, a[1]);
+    for (int i = 1; i <= k; i++) mass *= (a[1] + i - 1) / i * (1 - p);
+    return mass;
+}
+static double of_neg_binomial_log(const double *a, int k) {
+    return of_neg_binomial((double[]){exp(a[0]), a[1]}, k);
+}
+static double choose(double n, int k) {
+    double ways = 1;
+    for (int i = 1; i <= k; i++) ways *= (n - k + i) / i;
+    return ways;
+}
+static double of_binomial(const double *a, int k) {
+    return choose(a[0], k) * pow(a[1], k) * pow(1 - a[1], a[0] - k);
+}
+static double of_binomial_logit(const double *a, int k) {
+    return of_binomial((double[]){a[0], 1 / (1 + exp(-a[1]))}, k);
+}
+/* Polya's urn. */
+static double of_beta_binomial(const double *a, int k) {
+    double mass = choose(a[0], k);
+    for (int i = 0; i < k; i++) mass *= (a[1] + i) / (a[1] + a[2] + i);
+    for (int i = 0; i < (int)a[0] - k; i++) mass *= (a[2] + i) / (a[1] + a[2] + k + i);
+    return mass;
+}
+static double of_bernoulli(const double *a, int k) {
+    return k ? a[0] : 1 - a[0];
+}
+static double of_bernoulli_logit(const double *a, int k) {
+    return of_bernoulli((double[]){1 / (1 + exp(-a[0]))}, k);
+}
+static double of_zero_inflated(const double *a, int k) {
+    return 0.3 * of_poisson((double[]){1e-9}, k) + 0.7 * of_poisson(a, k);
+}
+
+typedef struct Case {
+    const char *call;
+    double args[3];
+    double (*mass)(const double *args, int k);
+    int most; /* beyond lies less than 1e-9 */
+} Case;
+
+static const Case cases[] = {
+    {"poisson(0.8)", {0.8}, of_poisson, 40},
+    {"poisson(25)", {25}, of_poisson, 100},
+    {"poisson_log(1.5)", {1.5}, of_poisson_log, 60},
+    {"neg_binomial_2(3, 0.7)", {3, 0.7}, of_neg_binomial, 250},
+    {"neg_binomial_2(8, 20)", {8, 20}, of_neg_binomial, 100},
+    {"neg_binomial_2_log(1.2, 2)", {1.2, 2}, of_neg_binomial_log, 200},
+    {"binomial(7, 0.4)", {7, 0.4}, of_binomial, 7},
+    {"binomial(90, 0.7)", {90, 0.7}, of_binomial, 90},
+    {"binomial_logit(30, -1.1)", {30, -1.1}, of_binomial_logit, 30},
+    {"beta_binomial(12, 2, 3.5)", {12, 2, 3.5}, of_beta_binomial, 12},
+    {"bernoulli(0.2)", {0.2}, of_bernoulli, 1},
+    {"bernoulli_logit(0.6)", {0.6}, of_bernoulli_logit, 1},
+    {"mixture([0.3, 0.7], poisson(1e-9), poisson(4))", {4}, of_zero_inflated, 50},
+};
+enum { N_CASES = sizeof cases / sizeof *cases };
+
+static void every_distribution_is_tried(void) {
+    for (int f = 0; f < stdlib_file_count; f++) {
+        const StdlibFile *file = &stdlib_files[f];
+        const Ast *ast = front_parse_source(arena, diags_new(arena), file->name, file->text,
+                                            strlen(file->text), true);
+        for (int i = 0; i < ast->items.n; i++) {
+            const Ast *item = ast->items.data[i];
+            if (item->kind != AST_DISTRIBUTION) continue;
+            if (strncmp(item->value->name.text, "count", 5) != 0) continue;
+            const char *call = arena_printf(arena, "%s(", item->name.text);
+            bool found = false;
+            for (int c = 0; c < N_CASES; c++) found |= !strncmp(cases[c].call, call, strlen(call));
+            CHECK(found, "%s has no case", item->name.text);
+        }
+    }
+}
+
+static Compiled *compiled_case(const Case *c) {
+    const char *text = arena_printf(arena,
+                                    "latent m ~ normal(0, 1); plate obs(3) { observed x ~ "
+                                    "normal(m, 1); observed y ~ %s; }",
+                                    c->call);
+    Compiled *compiled = compile_text("m.hbm", text, DEFAULT);
+    CHECK(compiled, "%s is refused", c->call);
+    return compiled;
+}
+
+static void densities_are_the_textbooks(void) {
+    for (int c = 0; c < N_CASES; c++) {
+        double sum = 0, zeros[3] = {0}, at[3] = {0}, base = 0;
+        Compiled *compiled = compiled_case(&cases[c]);
+        if (!compiled) continue;
+        Run *run = run_new(compiled, 1, 1);
+        run_give(run, "m", &zeros[0], 1);
+        run_give(run, "x", zeros, 3);
+        for (int k = 0; k <= cases[c].most; k++) {
+            double mass = cases[c].mass(cases[c].args, k);
+            at[0] = k;
+            run_give(run, "y", at, 3);
+            double found = run_output(run, compiled->dual->logjoint, "log_likelihood")->data[0];
+            /* the two others are 0, and x is as likely as can be */
+            if (!k) base = found - log(mass);
+            CHECK_NEAR(found - base, log(mass), 1e-10 * fmax(1, fabs(log(mass))),
+                       arena_printf(arena, "log density of %s at %d", cases[c].call, k));
+            sum += mass;
+        }
+        double rest = 2 * log(cases[c].mass(cases[c].args, 0)) - 1.5 * log(2 * M_PI);
+        CHECK_NEAR(base, rest, 1e-10 * fmax(1, fabs(rest)), cases[c].call);
+        CHECK_NEAR(sum, 1, 1e-8, cases[c].call);
+        compiled_free(compiled);
+    }
+}
+
+/* Chi-square over cells of at least 2 % each, against three and a half times its degrees of
+ * freedom: exceeded by chance less than once in a million. */
+static void draws_follow_the_density(void) {
+    enum { SETS = 20000, DRAWS = 3 * SETS };
+    for (int c = 0; c < N_CASES; c++) {
+        Compiled *compiled = compiled_case(&cases[c]);
+        if (!compiled) continue;
+        Run *run = run_new(compiled, SETS, 1);
+        run->seed = 5 + (uint32_t)c;
+        const double *y = run_output(run, compiled->dual->simulate, "y")->data;
+        double chi = 0, mass = 0, count = 0;
+        int n = 0;
+        for (int k = 0; k <= cases[c].most; k++) {
+            mass += cases[c].mass(cases[c].args, k);
+            for (int i = 0; i < DRAWS; i++) count += y[i] == k;
+            if (mass < 0.02 && k < cases[c].most) continue;
+            if (mass * DRAWS > 5) {
+                chi += (count - mass * DRAWS) * (count - mass * DRAWS) / (mass * DRAWS);
+                n++;
+            }
+            mass = count = 0;
+        }
+        double limit = 25 + 3.5 * n;
+        CHECK(chi < limit, "%s: chi-square of %d cells is %g", cases[c].call, n, chi);
+        compiled_free(compiled);
+    }
+}
+
+/* ---- gradients of the log joint with respect to parameters ---- */
+
+static const char *const models[] = {
+    "latent a ~ normal(0, 1); plate g(6) { observed y ~ poisson_log(a); }",
+    "latent a ~ half_normal(2); plate g(6) { given t ~ lognormal(0, 1); observed y ~ poisson(a * "
+    "t); }",
+    "latent a ~ normal(0, 1); plate g(6) { given n ~ poisson(9); observed y ~ binomial_logit(n, "
+    "a); }",
+    "latent a ~ beta(2, 2); plate g(6) { observed y[2] ~ binomial(5, a); }",
+    "latent a ~ half_normal(2); plate g(6) { observed y ~ neg_binomial_2(a, 2); }",
+    "latent a ~ normal(0, 1); plate g(6) { observed y ~ neg_binomial_2_log(a, 0.8); }",
+    "latent a ~ half_normal(2); plate g(6) { observed y ~ beta_binomial(8, a, 1.5); }",
+    "latent a ~ normal(0, 1); plate g(6) { observed y ~ bernoulli_logit(a); }",
+    "latent a ~ beta(2, 2); plate g(6) { observed y ~ bernoulli(a); }",
+};
+
+static double density_at(Run *run, double a) {
+    run_give(run, "a", &a, 1);
+    const IrProgram *p = run->c->dual->logjoint;
+    return run_output(run, p, "log_prior")->data[0] + run_output(run, p, "log_likelihood")->data[0];
+}
+
+static void gradients_are_those_of_the_density(void) {
+    for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
+        Compiled *c = compile_text("m.hbm", models[m], DEFAULT);
+        if (!CHECK(c, "%s is refused", models[m])) continue;
+        Run *prior = run_new(c, 1, 1), *run = run_new(c, 1, 1);
+        prior->seed = 9;
+        double a = run_output(prior, c->dual->simulate, "a")->data[0];
+        for (int i = 0; i < c->model->vars.n; i++) {
+            const Var *var = c->model->vars.data[i];
+            const IrTensor *t = run_output(prior, c->dual->simulate, var->name);
+            if (var->kind != VAR_LATENT) run_give(run, var->name, t->data, t->size);
+        }
+        double h = 1e-5 * fmax(0.1, fabs(a));
+        double numeric = (density_at(run, a + h) - density_at(run, a - h)) / (2 * h);
+        density_at(run, a);
+        double slope = run_output(run, c->dual->logjoint, "d:a")->data[0];
+        CHECK_NEAR(slope, numeric, 1e-6 * fmax(1, fabs(slope)), models[m]);
+        compiled_free(c);
+    }
+}
+
+int main(void) {
+    arena = arena_new();
+    RUN(every_distribution_is_tried);
+    RUN(densities_are_the_textbooks);
+    RUN(draws_follow_the_density);
+    RUN(gradients_are_those_of_the_density);
+    return check_done();
+}
