@@ -175,11 +175,10 @@ bool rt_call_bind(RtCall *call, const char *input, const void *data);
 /* The result of an output: of the model's real type and [data, ...] where it has a data axis, else
  * double (sums over data sets in chunk order). NULL if there is no such output. */
 void *rt_call_want(RtCall *call, const char *output);
-int64_t rt_call_size(const RtCall *call,
-                     const char *output); /* elements, per data set where it has a data axis */
-int64_t rt_call_sets(const RtCall *call); /* data sets at most: rt_call_new's */
-/* Other plate sizes from the next run on, none larger than rt_call_new's: results then are arrays
- * of these sizes. */
+/* Elements, per data set where it has a data axis. */
+int64_t rt_call_size(const RtCall *call, const char *output);
+int64_t rt_call_sets(const RtCall *call); /* rt_call_new's */
+/* Other plate sizes from the next run on, none larger than rt_call_new's; results are as large. */
 void rt_call_resize(RtCall *call, const int64_t *sizes);
 /* For programs without plates in their results: each `block` data sets get sizes of their own
  * (none larger than rt_call_new's), and a weight in sums over data sets. Comes before rt_call_want;

@@ -121,7 +121,10 @@ method_row() {
     fi
     for seed in $SEEDS; do
         # shellcheck disable=SC2086
-        train "$name" "$time" "$seed" $settings
+        if ! train "$name" "$time" "$seed" $settings 2>"$dir/error"; then
+            line "| $method | training ended: $(sed -n 's/^error: //p' "$dir/error" | head -n 1) | | | | | | $(published_row "$label" "$row") |"
+            return
+        fi
         "$dir/$name" elbo "$dir/$model.bin" --batch --draws 1000 --seed 77 --threads "$THREADS" --json \
             --weights "$dir/$name.$seed.weights" >"$dir/$name.$seed.elbo" 2>/dev/null
         files+=("$dir/$name.$seed.elbo")
