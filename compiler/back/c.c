@@ -525,17 +525,17 @@ static void fill(CPrinter *c, const LoopFill *f) {
     fill_field(c, "s_data", f->s_data);
     fill_field(c, "s_draw", f->s_draw);
     fill_field(c, "s_inst", f->s_inst);
+    if (f->n_params) text_printf(c->out, "    r.n_dims = %d;\n", f->n_dims);
+    for (int i = 0; f->n_params && i < f->n_dims; i++)
+        fill_field(c, arena_printf(c->out->arena, "dim[%d]", i), f->dim[i]);
     for (int p = 0; p < f->n_params; p++) {
         text_printf(c->out, "    r.param[%d] = ", p);
         buffer_text(c, f->param[p]);
         text_add(c->out, ";\n");
         fill_field(c, arena_printf(c->out->arena, "p_data[%d]", p), f->p_data[p]);
         fill_field(c, arena_printf(c->out->arena, "p_draw[%d]", p), f->p_draw[p]);
-        if (!p) text_printf(c->out, "    r.n_dims = %d;\n", f->n_dims);
-        for (int i = 0; i < f->n_dims; i++) {
-            if (!p) fill_field(c, arena_printf(c->out->arena, "dim[%d]", i), f->dim[i]);
+        for (int i = 0; i < f->n_dims; i++)
             fill_field(c, arena_printf(c->out->arena, "p_dim[%d][%d]", p, i), f->p_dim[p][i]);
-        }
     }
     text_printf(c->out, "    av_fill_%s(&r, ", c->p->f64 ? "f64" : "f32");
     buffer_text(c, f->buffer);

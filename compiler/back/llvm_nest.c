@@ -214,8 +214,7 @@ static LLVMValueRef intrinsic(NestEmitter *e, const char *name, LLVMValueRef *ar
 /* Lanes that exist in the block that `inst` names. */
 static LLVMValueRef valid_lanes(NestEmitter *e, const LoopInst *inst) {
     const LoopProgram *p = e->lp->p;
-    LoopSize extent = {.coef = 1, .n = 1, .factor = {(int16_t)e->nest->lane}};
-    LLVMValueRef n = size_of(e, extent);
+    LLVMValueRef n = size_of(e, loop_size_extent(p, e->nest->lane));
     if (inst->integer < 0) return n;
     LLVMValueRef lanes = LLVMConstInt(e->m->i64, (unsigned long long)p->lanes, false);
     return LLVMBuildSub(e->b, n, LLVMBuildMul(e->b, e->var[inst->integer], lanes, ""), "");
@@ -383,8 +382,8 @@ static void clear(NestEmitter *e, const LoopInst *inst) {
 }
 
 static void across_lanes(NestEmitter *e, const LoopInst *inst) {
-    LoopSize valid = {.coef = 1, .n = 1, .factor = {(int16_t)e->nest->lane}};
-    if (inst->whole) valid = loop_size(e->lp->p->lanes);
+    LoopSize valid =
+        inst->whole ? loop_size(e->lp->p->lanes) : loop_size_extent(e->lp->p, e->nest->lane);
     LLVMValueRef f = inst->op == LOOP_sum_lanes ? e->lp->sum_lanes : e->lp->max_lanes;
     LLVMValueRef args[] = {buffer_base(e, inst->buffer), buffer_base(e, inst->buffer2),
                            size_of(e, inst->count), size_of(e, valid)};

@@ -66,10 +66,6 @@ static void put_index(Keying *k, const LoopIndex *index) {
     put_size(k, index->lane_stride);
 }
 
-static LoopSize lane_extent(const LoopNest *nest) {
-    return (LoopSize){.coef = 1, .n = 1, .factor = {(int16_t)nest->lane}};
-}
-
 static void put_matrix(Keying *k, const LoopMatrix *m) {
     put_buffer(k, m->buffer);
     put(k, m->n);
@@ -114,7 +110,7 @@ static void put_inst(Keying *k, const LoopNest *nest, const LoopInst *inst) {
     if (inst->gemm) put_gemm(k, inst->gemm);
     bool lanes = inst->op == LOOP_tail || inst->op == LOOP_gather || inst->op == LOOP_scatter ||
                  inst->op == LOOP_sum_lanes || inst->op == LOOP_max_lanes;
-    if (lanes) put_size(k, lane_extent(nest));
+    if (lanes) put_size(k, loop_size_extent(k->lp->p, nest->lane));
 }
 
 static void put_fill(Keying *k, const LoopFill *f) {

@@ -102,14 +102,14 @@ AxisId ir_axis_copy(IrProgram *p, AxisId of, const char *name) {
     return id;
 }
 
-static bool among(const AxisId *axes, int n, AxisId axis) {
+bool ir_axis_among(const AxisId *axes, int n, AxisId axis) {
     for (int i = 0; i < n; i++)
         if (axes[i] == axis) return true;
     return false;
 }
 
 bool ir_has_axis(const IrProgram *p, IrValue v, AxisId axis) {
-    return among(p->ops.data[v].axes, p->ops.data[v].n_axes, axis);
+    return ir_axis_among(p->ops.data[v].axes, p->ops.data[v].n_axes, axis);
 }
 
 /* ---- inference: one function per family of axis rules; each returns a complaint or NULL ---- */
@@ -196,7 +196,7 @@ static const char *infer_random(const IrProgram *p, IrOp *op) {
         if (param->type != IR_REAL) return given ? "takes a real" : "a parameter is a real";
         if (given && param->n_axes != op->n_axes) return "the axes are not the operand's";
         for (int i = 0; i < param->n_axes; i++)
-            if (!among(op->axes, op->n_axes, param->axes[i]))
+            if (!ir_axis_among(op->axes, op->n_axes, param->axes[i]))
                 return arena_printf(p->arena, "the draws lack axis %s of a parameter",
                                     name_of(p, param->axes[i]));
     }
@@ -262,7 +262,7 @@ static const char *infer_over(const IrProgram *p, IrOp *op) {
         return arena_printf(p->arena, "reduces over 1 to %d axes", IR_MAX_OVER);
     for (int i = 0; i < op->n_over; i++) {
         if (!is_axis(p, op->over[i])) return "reduces over no axis";
-        if (!among(op->axes, op->n_axes, op->over[i]))
+        if (!ir_axis_among(op->axes, op->n_axes, op->over[i]))
             return arena_printf(p->arena, "reduces over %s, which no operand has",
                                 name_of(p, op->over[i]));
     }
@@ -300,16 +300,16 @@ static const char *infer_structural(const IrProgram *p, IrOp *op, IrRule rule) {
     bool two = rule == RULE_RENAME || rule == RULE_SLICE || rule == RULE_PAD;
     if (!is_axis(p, op->axis) || (two && !is_axis(p, op->axis2))) return "speaks of no axis";
     if (rule == RULE_PLACE) {
-        if (among(arg->axes, arg->n_axes, op->axis))
+        if (ir_axis_among(arg->axes, arg->n_axes, op->axis))
             return arena_printf(p->arena, "the operand already has axis %s", name_of(p, op->axis));
         const char *why = check_position(p, op->axis, op->index);
         return why ? why : add_axes(p, op, &op->axis, 1);
     }
-    if (!among(arg->axes, arg->n_axes, op->axis))
+    if (!ir_axis_among(arg->axes, arg->n_axes, op->axis))
         return arena_printf(p->arena, "the operand lacks axis %s", name_of(p, op->axis));
     remove_axis(op, op->axis);
     if (rule == RULE_PICK) return check_position(p, op->axis, op->index);
-    if (among(arg->axes, arg->n_axes, op->axis2))
+    if (ir_axis_among(arg->axes, arg->n_axes, op->axis2))
         return arena_printf(p->arena, "the operand already has axis %s", name_of(p, op->axis2));
     const char *why = NULL;
     if (rule == RULE_SLICE) why = check_stretch(p, op->axis, op->axis2, op->index);

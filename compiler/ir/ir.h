@@ -168,8 +168,9 @@ AxisId ir_axis_copy(IrProgram *p, AxisId of, const char *name);
 /* The same for text from outside: a complaint or NULL, and the axis in *id. */
 const char *ir_axis_declare(IrProgram *p, IrAxis axis, AxisId *id);
 AxisId ir_axis_find(const IrProgram *p, const char *name); /* AXIS_NONE if absent */
-/* Same extents in every environment (equal static extents, or copies of one original). */
+/* Equal static extents, or copies of one original. */
 bool ir_axis_same_extent(const IrProgram *p, AxisId a, AxisId b);
+bool ir_axis_among(const AxisId *axes, int n, AxisId axis);
 bool ir_has_axis(const IrProgram *p, IrValue v, AxisId axis);
 /* Sorts into canonical order and removes repeats; returns the number left. */
 int ir_axes_sort(const IrProgram *p, AxisId *axes, int n);
@@ -195,9 +196,8 @@ IrValue ir_slice(IrProgram *p, IrValue a, AxisId from, AxisId to, int64_t start)
 IrValue ir_pad(IrProgram *p, IrValue a, AxisId from, AxisId to, int64_t start);
 IrValue ir_spread(IrProgram *p, IrValue a, const AxisId *axes, int n_axes);
 void ir_output(IrProgram *p, const char *name, IrValue v);
-/* Appends `op` after checking it and inferring type and axes; the one door through which operations
- * enter. Returns NULL-terminated complaint through *why (and IR_NONE) instead of ending the
- * program: the parser and the verifier use it. */
+/* Appends `op` after checking it and inferring type and axes: the one door for operations. Returns
+ * a complaint through *why (and IR_NONE): the parser and the verifier use it. */
 IrValue ir_append(IrProgram *p, IrOp op, const char **why);
 /* What ir_append checks and infers, for an operation that stands at `position`. */
 const char *ir_infer(const IrProgram *p, IrOp *op, int position);

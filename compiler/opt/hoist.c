@@ -39,12 +39,6 @@ static IrValue point2(Hoist *h, IrOpcode opcode, IrValue a, IrValue b) {
     return emit(h, (IrOp){.opcode = opcode, .n_args = 2, .args = {a, b}});
 }
 
-static bool among(const AxisId *axes, int n, AxisId axis) {
-    for (int i = 0; i < n; i++)
-        if (axes[i] == axis) return true;
-    return false;
-}
-
 /* Is the space of a and b together a part of that over `axes`, and smaller? By every step that
  * `emit` takes some space falls to a part of it, so that it comes to an end. */
 static bool smaller(const Hoist *h, IrValue a, IrValue b, const AxisId *axes, int n) {
@@ -54,8 +48,10 @@ static bool smaller(const Hoist *h, IrValue a, IrValue b, const AxisId *axes, in
         if (ir_has_axis(h->q, a, axes[i]) || ir_has_axis(h->q, b, axes[i])) continue;
         less = less || axis->kind != AXIS_EVENT || axis->extent > 1;
     }
-    for (int i = 0; less && i < at(h, a)->n_axes; i++) less = among(axes, n, at(h, a)->axes[i]);
-    for (int i = 0; less && i < at(h, b)->n_axes; i++) less = among(axes, n, at(h, b)->axes[i]);
+    for (int i = 0; less && i < at(h, a)->n_axes; i++)
+        less = ir_axis_among(axes, n, at(h, a)->axes[i]);
+    for (int i = 0; less && i < at(h, b)->n_axes; i++)
+        less = ir_axis_among(axes, n, at(h, b)->axes[i]);
     return less;
 }
 

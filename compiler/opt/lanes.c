@@ -7,12 +7,6 @@
  */
 #include "opt/sweep.h"
 
-static bool has(const AxisId *axes, int n, AxisId axis) {
-    for (int i = 0; i < n; i++)
-        if (axes[i] == axis) return true;
-    return false;
-}
-
 /* Whether every operation takes instances of the plate as they come: none reads another's, no
  * random number lies along it but draw by draw, nor does the shape of one. */
 static bool takes_lanes(const Schedule *s, AxisId plate) {
@@ -28,7 +22,8 @@ static bool takes_lanes(const Schedule *s, AxisId plate) {
                      rule == RULE_SLICE || rule == RULE_PAD;
         if (moves && (op->axis == plate || op->axis2 == plate)) return false;
         if (rule != RULE_RANDOM) continue;
-        if (has(op->axes, op->n_axes, plate) && !has(op->axes, op->n_axes, s->out->lane))
+        if (ir_axis_among(op->axes, op->n_axes, plate) &&
+            !ir_axis_among(op->axes, op->n_axes, s->out->lane))
             return false;
         for (int k = 0; k < op->n_args; k++)
             if (ir_has_axis(ir, op->args[k], plate) && !ir_has_axis(ir, op->args[k], s->out->lane))
@@ -47,8 +42,10 @@ static double saved(const Schedule *s, AxisId plate) {
         IrRule rule = ir_op_info[op->opcode].rule;
         if (rule != RULE_POINT && rule != RULE_REDUCE && rule != RULE_CONTRACT) continue;
         int n_over = rule == RULE_POINT ? 0 : op->n_over;
-        bool there = has(op->axes, op->n_axes, plate) || has(op->over, n_over, plate);
-        bool drawn = has(op->axes, op->n_axes, s->out->lane) || has(op->over, n_over, s->out->lane);
+        bool there =
+            ir_axis_among(op->axes, op->n_axes, plate) || ir_axis_among(op->over, n_over, plate);
+        bool drawn = ir_axis_among(op->axes, op->n_axes, s->out->lane) ||
+                     ir_axis_among(op->over, n_over, s->out->lane);
         if (!there || drawn) continue;
         double points = 1;
         for (int k = 0; k < op->n_axes + n_over; k++) {

@@ -81,9 +81,9 @@ static void loops(Lower *l, uint32_t space, int k, const Env *env) {
 static void nest_loops(Lower *l) {
     const Node *first = &l->s->nodes.data[l->nest->nodes.data[0]];
     bool kernel = l->nest->kind == NEST_KERNEL;
-    bool varying = kernel ? first->varying : l->lane != AXIS_NONE;
+    bool varying = kernel ? first->varying : l->nest->lane != AXIS_NONE;
     bool blocks = varying && l->many_blocks;
-    if (blocks) l->block = loop_begin(&l->code, loop_size_blocks(l->lane));
+    if (blocks) l->block = loop_begin(&l->code, loop_size_blocks(l->nest->lane));
     loops(l, kernel ? first->loops : l->nest->space, 0, NULL);
     if (blocks) loop_end(&l->code);
     l->block = -1;
@@ -123,12 +123,6 @@ static void sum_lanes(Lower *l, const Node *node) {
 
 /* ---- random numbers ---- */
 
-static bool has(const IrOp *op, AxisId axis) {
-    for (int i = 0; i < op->n_axes; i++)
-        if (op->axes[i] == axis) return true;
-    return false;
-}
-
 static AxisKind kind_of(const Lower *l, AxisId axis) {
     return l->s->ir->axes.data[axis].kind;
 }
@@ -136,15 +130,15 @@ static AxisKind kind_of(const Lower *l, AxisId axis) {
 /* Stride of an axis in a node's own buffer; 0 where the node is constant along it. */
 static LoopSize own_stride(const Lower *l, const Node *node, AxisId axis) {
     const Schedule *s = l->s;
-    if (!has(&node->op, axis)) return loop_size(0);
-    if (axis == l->lane) return loop_size(1);
+    if (!ir_axis_among(node->op.axes, node->op.n_axes, axis)) return loop_size(0);
+    if (axis == l->nest->lane) return loop_size(1);
     LoopSize stride = loop_size(node->varying ? s->out->lanes : 1);
     if (node->varying && l->many_blocks)
-        stride = loop_size_times(stride, loop_size_blocks(l->lane));
+        stride = loop_size_times(stride, loop_size_blocks(l->nest->lane));
     bool inside = false;
     for (int i = 0; i < node->op.n_axes; i++) {
         AxisId other = node->op.axes[i];
-        if (inside && other != l->lane)
+        if (inside && other != l->nest->lane)
             stride = loop_size_times(stride, loop_size_extent(s->out, other));
         if (other == axis) inside = true;
     }
@@ -164,7 +158,7 @@ static void fill(Lower *l) {
     f->n_data = f->n_draw = f->n_inst = loop_size(1);
     f->s_inst = loop_size(node->varying ? s->out->lanes : 1);
     if (node->varying && l->many_blocks)
-        f->s_inst = loop_size_times(f->s_inst, loop_size_blocks(l->lane));
+        f->s_inst = loop_size_times(f->s_inst, loop_size_blocks(l->nest->lane));
     for (int p = 0; p < op->n_args; p++) f->param[p] = s->nodes.data[op->args[p]].buffer;
     for (int i = 0; i < op->n_axes; i++) {
         AxisId axis = op->axes[i];
@@ -202,7 +196,7 @@ static LoopMatrix matrix(const Lower *l, const GemmSide *side, LoopSize points) 
     LoopSize lanes = loop_size(s->out->lanes);
     if (node->buffer < 0) internal_error("lower", "value %d is nowhere", side->node);
     bool rows = node->rows && l->many_blocks;
-    m.feature = rows ? loop_size_times(lanes, loop_size_blocks(l->lane)) : lanes;
+    m.feature = rows ? loop_size_times(lanes, loop_size_blocks(l->nest->lane)) : lanes;
     m.point = loop_size_times(m.feature, loop_size(side->whole));
     m.block = rows ? lanes : loop_size_times(m.point, points);
     return m;
@@ -219,7 +213,7 @@ static void gemm(Lower *l) {
                     .room = node->sums,
                     .w_first = plan->w_first,
                     .w_row = plan->w_row,
-                    .blocks = l->many_blocks ? loop_size_blocks(l->lane) : loop_size(1),
+                    .blocks = l->many_blocks ? loop_size_blocks(l->nest->lane) : loop_size(1),
                     .points = loop_size(plan->x.outer),
                     .exist = loop_size_extent(s->out, s->out->lane)};
     for (int i = 0; i < s->n_loop_axes; i++)
@@ -241,7 +235,8 @@ static const char *title(const Lower *l) {
     for (int i = 0; i < s->n_loop_axes; i++)
         if (l->nest->space >> i & 1)
             text_printf(&text, " %s", s->ir->axes.data[s->loop_axes[i]].name);
-    if (l->lane != AXIS_NONE) text_printf(&text, " lanes(%s)", s->ir->axes.data[l->lane].name);
+    if (l->nest->lane != AXIS_NONE)
+        text_printf(&text, " lanes(%s)", s->ir->axes.data[l->nest->lane].name);
     if (l->nest->kind == NEST_POINT)
         text_printf(&text, ", %d operations", l->nest->nodes.n);
     else {
@@ -259,7 +254,6 @@ static Lower start_nest(Schedule *s, int number) {
     return (Lower){.s = s,
                    .nest = &s->nests.data[number],
                    .number = number,
-                   .lane = lane,
                    .block = -1,
                    .iteration = -2,
                    .code = {s->arena, s->out, out},

@@ -25,7 +25,6 @@ typedef struct Lower {
     int number; /* of the nest */
     int group;
     LoopCode code;
-    AxisId lane;   /* of the nest */
     int block;     /* loop variable of the lane block, or -1 */
     int iteration; /* stamps registers that live in one iteration of a group: below -1, falling */
     bool many_blocks; /* the lane axis may have several blocks */

@@ -64,7 +64,7 @@ static const LoopIndex *own_index(Lower *l, const Node *node, bool loops, bool v
     Address a = {0};
     LoopSize stride = loop_size(varying ? s->out->lanes : 1);
     if (varying && node->rows && l->many_blocks)
-        stride = loop_size_times(stride, loop_size_blocks(l->lane));
+        stride = loop_size_times(stride, loop_size_blocks(l->nest->lane));
     for (int k = node->n_events - 1; k >= 0; k--) {
         add_axis(&a, index_of(env, node->events[k]), stride, -1);
         stride = loop_size_times(stride, loop_size_extent(s->out, node->events[k]));
@@ -80,46 +80,29 @@ static const LoopIndex *own_index(Lower *l, const Node *node, bool loops, bool v
     return finish(l, &a);
 }
 
-/* In a plain buffer of the node's own: [loop axes and that of its lanes][event axes]. */
-static const LoopIndex *plain_index(Lower *l, const Node *node, const Env *env) {
-    Schedule *s = l->s;
-    Address a = {.index.lane_stride = loop_size(0)};
-    LoopSize stride = loop_size(1);
-    for (int k = node->n_events - 1; k >= 0; k--) {
-        add_axis(&a, index_of(env, node->events[k]), stride, -1);
-        stride = loop_size_times(stride, loop_size_extent(s->out, node->events[k]));
-    }
-    for (int k = s->n_loop_axes - 1; k >= 0; k--) {
-        AxisId axis = s->loop_axes[k];
-        if (!(schedule_plain_loops(s, node) >> k & 1)) continue;
-        if (axis == l->lane) {
-            a.index.lane_stride = stride;
-            if (l->block >= 0)
-                add_term(&a, l->block, loop_size_times(stride, loop_size(s->out->lanes)));
-        } else
-            add_axis(&a, index_of(env, axis), stride, sweep_over(s, node->local, axis));
-        stride = loop_size_times(stride, sweep_extent(s, node->local, axis));
-    }
-    return finish(l, &a);
-}
-
-/* In an input or output: row-major over all axes; the lane axis advances by lane_stride. */
-static const LoopIndex *caller_index(Lower *l, const IrOp *op, const Env *env) {
+/* Row-major over all axes; the lane axis advances by lane_stride. `local`: the sweep whose tile the
+ * buffer holds, or -1. */
+static const LoopIndex *row_major(Lower *l, const IrOp *op, int local, const Env *env) {
     Schedule *s = l->s;
     Address a = {.index.lane_stride = loop_size(0)};
     LoopSize stride = loop_size(1);
     for (int k = op->n_axes - 1; k >= 0; k--) {
         AxisId axis = op->axes[k];
-        if (axis == l->lane) {
+        if (axis == l->nest->lane) {
             a.index.lane_stride = stride;
             if (l->block >= 0)
                 add_term(&a, l->block, loop_size_times(stride, loop_size(s->out->lanes)));
         } else {
-            add_axis(&a, index_of(env, axis), stride, -1);
+            add_axis(&a, index_of(env, axis), stride, sweep_over(s, local, axis));
         }
-        stride = loop_size_times(stride, loop_size_extent(s->out, axis));
+        stride = loop_size_times(stride, sweep_extent(s, local, axis));
     }
     return finish(l, &a);
+}
+
+/* In an input or output. */
+static const LoopIndex *caller_index(Lower *l, const IrOp *op, const Env *env) {
+    return row_major(l, op, -1, env);
 }
 
 /* ---- leaves ---- */
@@ -232,7 +215,7 @@ int lower_load_own(Lower *l, int v, const Env *env) {
     const Node *node = &l->s->nodes.data[v];
     if (node->buffer < 0) internal_error("lower", "value %d is nowhere", v);
     if (schedule_plain(l->s, node)) {
-        const LoopIndex *index = plain_index(l, node, env);
+        const LoopIndex *index = row_major(l, &node->op, node->local, env);
         if (index->lane_stride.coef) return loop_gather(&l->code, node->buffer, l->block, index);
         return loop_load(&l->code, node->buffer, index, false);
     }
@@ -245,7 +228,7 @@ int lower_load_own(Lower *l, int v, const Env *env) {
 static int read_input(Lower *l, int v, const Env *env) {
     const Node *node = &l->s->nodes.data[v];
     const LoopIndex *index = caller_index(l, &node->op, env);
-    if (node->lane != l->lane) return loop_load(&l->code, node->input, index, false);
+    if (node->lane != l->nest->lane) return loop_load(&l->code, node->input, index, false);
     return loop_gather(&l->code, node->input, l->block, index);
 }
 
@@ -289,7 +272,7 @@ int lower_value(Lower *l, int v, const Env *env) {
     const Node *node = &l->s->nodes.data[v];
     if (node->class == NODE_LEAF) return read_leaf(l, v, env);
     if (node->class == NODE_VIEW) return read_view(l, v, env);
-    if (node->inlined || schedule_elsewhere(node, l->lane)) return lower_compute(l, v, env);
+    if (node->inlined || schedule_elsewhere(node, l->nest->lane)) return lower_compute(l, v, env);
     int reg = remembered(l, node, env);
     return reg >= 0 ? reg : lower_load_own(l, v, env);
 }
@@ -322,7 +305,7 @@ void lower_store(Lower *l, int v, const Env *env, int reg) {
     const Node *node = &l->s->nodes.data[v];
     bool frame = l->s->out->buffers.data[node->buffer].kind == BUFFER_FRAME;
     if (node->plain) {
-        scatter(l, node->buffer, plain_index(l, node, env), to_store(l, node, reg));
+        scatter(l, node->buffer, row_major(l, &node->op, node->local, env), to_store(l, node, reg));
         return;
     }
     loop_store(&l->code, node->buffer, own_index(l, node, !frame, node->varying, true, env),

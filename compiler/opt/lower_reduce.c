@@ -187,7 +187,7 @@ static void inner_loops(Reduction *r, int first, int n) {
     int opened = 0, block = l->block, bound = r->n_inner;
     if (r->kernel) {
         if (lane_reduced(r) && l->many_blocks) {
-            l->block = loop_begin(&l->code, loop_size_blocks(l->lane));
+            l->block = loop_begin(&l->code, loop_size_blocks(l->nest->lane));
             opened++;
         }
         uint32_t reduced = r->node->space & ~r->node->loops;

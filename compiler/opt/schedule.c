@@ -49,11 +49,6 @@ bool schedule_many_blocks(const Schedule *s, AxisId lane) {
     return lane != AXIS_NONE && s->ir->axes.data[lane].kind != AXIS_DATA;
 }
 
-uint32_t schedule_plain_loops(const Schedule *s, const Node *node) {
-    if (!node->varying || s->loop_bit[node->lane] < 0) return node->loops;
-    return node->loops | UINT32_C(1) << s->loop_bit[node->lane];
-}
-
 bool schedule_plain(const Schedule *s, const Node *node) {
     if (s->out->buffers.data[node->buffer].kind == BUFFER_FRAME) return false;
     return node->plain || (!node->varying && s->plate_lane != AXIS_NONE);
@@ -117,12 +112,6 @@ static bool is_event(const Schedule *s, AxisId axis) {
     return s->ir->axes.data[axis].kind == AXIS_EVENT;
 }
 
-static bool among(const AxisId *axes, int n, AxisId axis) {
-    for (int i = 0; i < n; i++)
-        if (axes[i] == axis) return axis != AXIS_NONE;
-    return false;
-}
-
 /* All of `axes` but that of the lanes. */
 static void add_axes(Schedule *s, const AxisId *axes, int n, AxisId lane, uint32_t *loops,
                      AxisId *events, int *n_events) {
@@ -135,22 +124,22 @@ static void add_axes(Schedule *s, const AxisId *axes, int n, AxisId lane, uint32
     }
 }
 
-static AxisId lane_of(const Schedule *s, const Node *node) {
+static bool iterates(const Node *node, AxisId axis) {
     const IrOp *op = &node->op;
-    AxisId lanes[] = {s->out->lane, s->plate_lane};
-    for (int i = 0; i < 2; i++) {
-        bool computes = node->class != NODE_LEAF && node->class != NODE_VIEW;
-        if (i == 1 && (!computes || node->class == NODE_RANDOM)) break;
-        if (among(op->axes, op->n_axes, lanes[i])) return lanes[i];
-        if (node->class == NODE_REDUCE && among(op->over, op->n_over, lanes[i])) return lanes[i];
-    }
-    return AXIS_NONE;
+    bool reduces = node->class == NODE_REDUCE && ir_axis_among(op->over, op->n_over, axis);
+    return reduces || ir_axis_among(op->axes, op->n_axes, axis);
+}
+
+static AxisId lane_of(const Schedule *s, const Node *node) {
+    bool computes = node->class == NODE_POINT || node->class == NODE_REDUCE;
+    if (iterates(node, s->out->lane)) return s->out->lane;
+    return computes && iterates(node, s->plate_lane) ? s->plate_lane : AXIS_NONE;
 }
 
 static void set_axes(Schedule *s, Node *node) {
     const IrOp *op = &node->op;
     node->lane = lane_of(s, node);
-    node->varying = among(op->axes, op->n_axes, node->lane);
+    node->varying = ir_axis_among(op->axes, op->n_axes, node->lane);
     add_axes(s, op->axes, op->n_axes, node->lane, &node->loops, node->events, &node->n_events);
     node->space = node->loops;
     memcpy(node->space_events, node->events, sizeof node->events);
@@ -165,8 +154,8 @@ static void set_axes(Schedule *s, Node *node) {
 static NodeClass class_of(const Schedule *s, const IrOp *op) {
     switch (ir_op_info[op->opcode].rule) {
     case RULE_LEAF:
-        if (op->opcode == OP_INPUT && (among(op->axes, op->n_axes, s->out->lane) ||
-                                       among(op->axes, op->n_axes, s->plate_lane)))
+        if (op->opcode == OP_INPUT && (ir_axis_among(op->axes, op->n_axes, s->out->lane) ||
+                                       ir_axis_among(op->axes, op->n_axes, s->plate_lane)))
             return NODE_POINT; /* gathered */
         return NODE_LEAF;
     case RULE_POINT:
@@ -479,9 +468,8 @@ static void start_life(Schedule *s, Node *node) {
 
 static LoopSize loops_size(const Schedule *s, const Node *node) {
     LoopSize size = loop_size(1);
-    uint32_t loops = node->plain ? schedule_plain_loops(s, node) : node->loops;
     for (int i = 0; i < s->n_loop_axes; i++) {
-        if (loops >> i & 1)
+        if (node->loops >> i & 1 || (node->plain && s->loop_axes[i] == node->lane))
             size = loop_size_times(size, sweep_extent(s, node->local, s->loop_axes[i]));
     }
     return size;

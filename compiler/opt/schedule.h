@@ -133,10 +133,8 @@ void schedule_reads(Schedule *s, int reader, int v, ScheduleVisit *visit);
 bool schedule_lane_reduced(const Node *node);
 /* Whether an axis of lanes may have several blocks of them. */
 bool schedule_many_blocks(const Schedule *s, AxisId lane);
-/* Whether the numbers of a node lie in its buffer without lanes, one by one along the axes that
- * schedule_plain_loops() gives. */
+/* Whether the numbers of a node lie in its buffer without lanes, row-major over all its axes. */
 bool schedule_plain(const Schedule *s, const Node *node);
-uint32_t schedule_plain_loops(const Schedule *s, const Node *node);
 /* An input with lanes: read afresh where lanes run over another axis, or there are none. */
 static inline bool schedule_elsewhere(const Node *node, AxisId lane) {
     return node->op.opcode == OP_INPUT && node->class == NODE_POINT && node->lane != lane;
