@@ -7,8 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const kinds[] = {"hyper",   "latent",   "observed", "quantity",
-                                    "context", "discrete", "given"};
+static const char *const kinds[] = {
+    [RT_HYPER] = "hyper",       [RT_LATENT] = "latent",   [RT_OBSERVED] = "observed",
+    [RT_QUANTITY] = "quantity", [RT_CONTEXT] = "context", [RT_DISCRETE] = "discrete",
+    [RT_GIVEN] = "given"};
 
 /* The weights beside the program, if they are there and sound; otherwise why not. */
 static RtState *find_weights(RtSession *s, const char *path, RtError *error) {

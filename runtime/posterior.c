@@ -22,9 +22,7 @@ static void warn_sizes(const RtSession *s, const int64_t *sizes) {
 /* What a fit starts from: sizes are the data's, inputs are scaled and weights start as in training.
  */
 static bool start_fit(RtSession *s, const RtData *d, RtError *error) {
-    memcpy(s->state->lo, d->sizes, sizeof s->state->lo);
-    memcpy(s->state->hi, d->sizes, sizeof s->state->hi);
-    memcpy(s->state->sizes, d->sizes, sizeof s->state->sizes);
+    rt_state_take_sizes(s->state, d->sizes);
     if (!rt_stats(s, error)) return false;
     rt_state_init_weights(s->model, s->state, s->seed);
     return true;
@@ -36,10 +34,8 @@ static bool open_data(RtPosterior *p, RtError *error) {
     const RtOptions *o = s->options;
     bool fit = p->method == RT_FITTED; /* --set and --size are in its state already */
     if (!fit && !(s->state = rt_weights_open(s, error))) return false;
-    RtDataOptions options = {.batch = o->batch};
-    memcpy(options.sizes, s->state->sizes, sizeof options.sizes);
-    for (int i = 0; i < m->n_plates; i++) options.ranged[i] = s->state->lo[i] < s->state->hi[i];
-    if (!rt_state_apply_sizes(m, o, options.sizes, options.given, error) ||
+    RtDataOptions options;
+    if (!rt_state_data_options(m, o, s->state, &options, error) ||
         (!fit && !rt_settings_apply(m, o, RT_SETS_CONTEXTS, s->state, error)) ||
         !rt_data_read(s->mem, m, o->data, &options, &p->data, error) ||
         !rt_context_data(s->mem, m, s->state, o->data, &p->data, error))

@@ -79,6 +79,11 @@ RtState *rt_state_new(RtMem *mem, const RtModel *m);
 RtStat *rt_stat(const RtState *state, const char *name); /* or NULL */
 bool rt_state_apply_sizes(const RtModel *m, const RtOptions *o, int64_t *sizes, bool *given,
                           RtError *error);
+/* How a data file is read: at the state's sizes, but for those of --size. */
+bool rt_state_data_options(const RtModel *m, const RtOptions *o, const RtState *state,
+                           RtDataOptions *options, RtError *error);
+/* From now on these sizes alone are what the state is for. */
+void rt_state_take_sizes(RtState *state, const int64_t *sizes);
 /* The same for a state: a plate named by --size has that size alone. */
 bool rt_state_fix_sizes(const RtModel *m, const RtOptions *o, RtState *state, RtError *error);
 /* Splits "name=value"; false where the name is too long to be one. */

@@ -122,6 +122,20 @@ bool rt_state_apply_sizes(const RtModel *m, const RtOptions *o, int64_t *sizes, 
     return true;
 }
 
+bool rt_state_data_options(const RtModel *m, const RtOptions *o, const RtState *state,
+                           RtDataOptions *options, RtError *error) {
+    *options = (RtDataOptions){.batch = o->batch};
+    memcpy(options->sizes, state->sizes, sizeof options->sizes);
+    for (int i = 0; i < m->n_plates; i++) options->ranged[i] = state->lo[i] < state->hi[i];
+    return rt_state_apply_sizes(m, o, options->sizes, options->given, error);
+}
+
+void rt_state_take_sizes(RtState *state, const int64_t *sizes) {
+    memcpy(state->sizes, sizes, sizeof state->sizes);
+    memcpy(state->lo, sizes, sizeof state->lo);
+    memcpy(state->hi, sizes, sizeof state->hi);
+}
+
 bool rt_state_fix_sizes(const RtModel *m, const RtOptions *o, RtState *state, RtError *error) {
     bool given[RT_MAX_PLATES] = {false};
     if (!rt_state_apply_sizes(m, o, state->sizes, given, error)) return false;

@@ -383,21 +383,16 @@ static void certify(const Train *t) {
 /* --for: the one data set of a file, whose sizes and covariates are what training is for. */
 static bool take_design(RtSession *s, RtError *error) {
     const RtModel *m = s->model;
-    RtState *state = s->state;
     RtData *design = rt_alloc(s->mem, 1, sizeof *design);
-    RtDataOptions options = {.batch = false};
-    memcpy(options.sizes, state->sizes, sizeof options.sizes);
-    for (int i = 0; i < m->n_plates; i++) options.ranged[i] = state->lo[i] < state->hi[i];
-    if (!rt_state_apply_sizes(m, s->options, options.sizes, options.given, error) ||
+    RtDataOptions options;
+    if (!rt_state_data_options(m, s->options, s->state, &options, error) ||
         !rt_data_read(s->mem, m, s->options->design, &options, design, error))
         return false;
     if (design->n_sets != 1)
         return rt_error(error, "--for %s: expected one data set, found %" PRId64,
                         s->options->design, design->n_sets);
-    memcpy(state->sizes, design->sizes, sizeof state->sizes);
-    memcpy(state->lo, design->sizes, sizeof state->lo);
-    memcpy(state->hi, design->sizes, sizeof state->hi);
-    state->design = design;
+    rt_state_take_sizes(s->state, design->sizes);
+    s->state->design = design;
     return true;
 }
 

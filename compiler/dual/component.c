@@ -20,7 +20,7 @@ bool component_holds(const Component *c, const Var *var) {
     return false;
 }
 
-static bool mentions(const Component *c, const Expr *e) {
+bool component_mentioned(const Component *c, const Expr *e) {
     for (int i = 0; i < c->n; i++)
         if (expr_mentions(e, c->node[i])) return true;
     return false;
@@ -28,7 +28,7 @@ static bool mentions(const Component *c, const Expr *e) {
 
 bool component_has_parents(const Component *c, const Var *var) {
     for (int i = 0; i < var->dist->n_params; i++)
-        if (mentions(c, var->args[i])) return true;
+        if (component_mentioned(c, var->args[i])) return true;
     return false;
 }
 
@@ -108,7 +108,7 @@ static bool reduces(const Component *c, const Expr *e, bool *seen) {
         seen[e->var->index] = true;
         return reduces(c, e->var->value, seen);
     }
-    if (e->kind == EXPR_OVER && mentions(c, e)) return true;
+    if (e->kind == EXPR_OVER && component_mentioned(c, e)) return true;
     for (int i = 0; i < e->n_args; i++)
         if (reduces(c, e->args[i], seen)) return true;
     return false;
@@ -124,7 +124,7 @@ static bool ties(const Build *b, const Component *c, const Var *factor) {
 bool component_is_about_location(const Component *c, const Var *var) {
     int at = location_param(var->dist);
     for (int i = 0; i < var->dist->n_params; i++)
-        if (i != at && mentions(c, var->args[i])) return false;
+        if (i != at && component_mentioned(c, var->args[i])) return false;
     return at >= 0;
 }
 

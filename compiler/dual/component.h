@@ -26,6 +26,8 @@ bool component_of(const Build *b, const Var *z, Component *c);
 bool component_holds(const Component *c, const Var *var);
 /* Does the law of `factor` read one of the component's latents? */
 bool component_enters(const Component *c, const Var *factor);
+/* Does the expression depend on a node? */
+bool component_mentioned(const Component *c, const Expr *e);
 /* Is `var` a node that some argument of its law ties to a later node? */
 bool component_has_parents(const Component *c, const Var *var);
 /* Do the component's latents enter this one's law as its location alone? */

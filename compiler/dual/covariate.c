@@ -106,12 +106,16 @@ typedef struct Row {
     IrValue v;
 } Row;
 
-static void add_entries(Build *b, Row *row, Val val) {
-    IrValue placed = flatten_at(b, val, row->axis, row->filled);
+/* `placed`: `n` numbers along the row's axis, behind those that are there. */
+static void fill_up(Build *b, Row *row, IrValue placed, int64_t n) {
     row->v = row->filled ? ir_add(b->p, row->v, placed) : placed;
+    row->filled += n;
+}
+
+static void add_entries(Build *b, Row *row, Val val) {
     int64_t n = 1;
     for (int i = 0; i < val.n_dims; i++) n *= val.dims[i];
-    row->filled += n;
+    fill_up(b, row, flatten_at(b, val, row->axis, row->filled), n);
 }
 
 static void add_block(Build *b, Blocks *into, const Row *row, const char *what,
@@ -133,9 +137,7 @@ static void add_one_hot(Build *b, Row *row, const Var *var, IrValue v) {
     for (int64_t i = 0; i < var->n_values; i++) numbers[i] = (double)i;
     IrValue is = ir_eq(b->p, ir_table(b->p, numbers, &axis, 1), v);
     IrValue one = ir_select(b->p, is, number(b, 1), number(b, 0));
-    IrValue placed = ir_pad(b->p, one, axis, row->axis, row->filled);
-    row->v = row->filled ? ir_add(b->p, row->v, placed) : placed;
-    row->filled += var->n_values;
+    fill_up(b, row, ir_pad(b->p, one, axis, row->axis, row->filled), var->n_values);
 }
 
 /* What is no scale of this covariate, nor of its mean: a share of how far its design reaches. */

@@ -150,7 +150,7 @@ static IrValue residual_flow(Build *b, const Template *t, IrValue hidden, Way wa
     Block of_hidden = block_of(hidden, 1, &f, "hidden");
     FlowKind kind = kind_of(b, t);
     Maf shape = RESIDUAL;
-    if (kind == FLOW_COUPLING || kind == FLOW_SPLINE_COUPLING) {
+    if (flow_couples(kind)) {
         shape.width = coupling_hidden(t->size);
         if (t->size == 1) shape.n_layers = 0; /* the context has been through two */
         shape = maf_with_setting(setting_of(b, t), &shape);
@@ -171,7 +171,7 @@ static IrValue paper_flow(GuideState *g, const Template *t, const Blocks *contex
     FlowKind kind = kind_of(b, t);
     bool affine = kind == FLOW_AFFINE;
     IrValue (*flow)(Build *, const char *, const Maf *, Way, IrValue, int64_t, const Block *,
-                    IrValue *) = kind == FLOW_MAF || kind == FLOW_SPLINE ? maf : coupling;
+                    IrValue *) = flow_couples(kind) ? coupling : maf;
     PaperAffine a = paper_affine(g, t, context);
     if (way == WAY_DENSITY && !affine)
         from = flow(b, t->name, &shape, way, from, t->size, &context->at[0], log_det);

@@ -30,17 +30,11 @@ static bool has_line(const Param *param) {
     return param->support == SUPPORT_REAL || param->support == SUPPORT_POSITIVE;
 }
 
-static bool component_enters_argument(const Component *c, const Expr *e) {
-    for (int i = 0; i < c->n; i++)
-        if (expr_mentions(e, c->node[i])) return true;
-    return false;
-}
-
 int predictor_param(const Component *c, const Var *factor) {
     const Distribution *dist = factor->dist;
     int found = -1;
     for (int i = 0; i < dist->n_params; i++) {
-        if (!component_enters_argument(c, factor->args[i])) continue;
+        if (!component_mentioned(c, factor->args[i])) continue;
         if (found >= 0) return -1;
         found = i;
     }

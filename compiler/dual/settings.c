@@ -54,21 +54,27 @@ void declare_set_axes(Build *b) {
         if (set->flows.data[i].width) feature_axis(b, set->flows.data[i].width);
 }
 
+/* What is said of flows: of single ones, and last of all others. */
+static int n_flow_settings(const DualSettings *set) {
+    return set->flows.n + 1;
+}
+
+static const FlowSetting *flow_setting_at(const DualSettings *set, int i) {
+    return i < set->flows.n ? &set->flows.data[i] : &set->flow;
+}
+
 void declare_set_halves(Build *b, int64_t size) {
     const DualSettings *set = &b->model->dual;
     bool any = b->dual->densities && size > MAX_PAPER;
-    for (int i = 0; i <= set->flows.n && !any; i++) {
-        const FlowSetting *flow = i < set->flows.n ? &set->flows.data[i] : &set->flow;
-        FlowKind kind = flow_kind(flow, size, b->dual->densities);
-        any = kind == FLOW_COUPLING || kind == FLOW_SPLINE_COUPLING;
-    }
+    for (int i = 0; i < n_flow_settings(set) && !any; i++)
+        any = flow_couples(flow_kind(flow_setting_at(set, i), size, b->dual->densities));
     if (any) coupling_declare(b, size);
 }
 
 void declare_set_keys(Build *b) {
     const DualSettings *set = &b->model->dual;
-    for (int i = 0; i <= set->flows.n; i++) {
-        const FlowSetting *flow = i < set->flows.n ? &set->flows.data[i] : &set->flow;
+    for (int i = 0; i < n_flow_settings(set); i++) {
+        const FlowSetting *flow = flow_setting_at(set, i);
         if (flow_info[flow->kind].takes & TAKES_BINS) spline_declare(b, or_else(flow->bins, BINS));
     }
     /* the one of the two that is not set is one of those of encoder.c */

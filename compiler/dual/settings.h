@@ -10,6 +10,9 @@ const FlowSetting *flow_setting(const Model *model, const Var *const *latents, i
 /* What a flow of `size` numbers is, given its setting (NULL: none). `densities`: an objective asks
  * for those of given values. */
 FlowKind flow_kind(const FlowSetting *setting, int64_t size, bool densities);
+static inline bool flow_couples(FlowKind kind) {
+    return kind == FLOW_COUPLING || kind == FLOW_SPLINE_COUPLING;
+}
 Maf maf_with_setting(const FlowSetting *setting, const Maf *derived);
 /* Axes of extents that only settings bring in, in their places among the others (internal.h): what
  * layers read; halves of flows of `size` numbers; and, behind the heads, their keys and bins. */
