@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "harness.h"
+#include "library_items.h"
 
 static Arena *arena;
 static const DualOptions DEFAULT = {FAMILY_STRUCTURED, false, false};
@@ -81,21 +82,17 @@ static const Case cases[] = {
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
 
+static void is_tried(const Ast *item) {
+    if (item->kind != AST_DISTRIBUTION) return;
+    if (strncmp(item->value->name.text, "count", 5) != 0) return;
+    const char *call = arena_printf(arena, "%s(", item->name.text);
+    bool found = false;
+    for (int c = 0; c < N_CASES; c++) found |= !strncmp(cases[c].call, call, strlen(call));
+    CHECK(found, "%s has no case", item->name.text);
+}
+
 static void every_distribution_is_tried(void) {
-    for (int f = 0; f < stdlib_file_count; f++) {
-        const StdlibFile *file = &stdlib_files[f];
-        const Ast *ast = front_parse_source(arena, diags_new(arena), file->name, file->text,
-                                            strlen(file->text), true);
-        for (int i = 0; i < ast->items.n; i++) {
-            const Ast *item = ast->items.data[i];
-            if (item->kind != AST_DISTRIBUTION) continue;
-            if (strncmp(item->value->name.text, "count", 5) != 0) continue;
-            const char *call = arena_printf(arena, "%s(", item->name.text);
-            bool found = false;
-            for (int c = 0; c < N_CASES; c++) found |= !strncmp(cases[c].call, call, strlen(call));
-            CHECK(found, "%s has no case", item->name.text);
-        }
-    }
+    each_library_item(arena, is_tried);
 }
 
 static Compiled *compiled_case(const Case *c) {

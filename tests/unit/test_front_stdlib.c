@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "harness.h"
+#include "library_items.h"
 
 static Arena *arena;
 
@@ -296,22 +297,18 @@ static void densities_integrate_to_one_through_links(void) {
 /* ---- densities ---- */
 
 /* Nothing of the library is forgotten in `cases`. */
+static void is_tried(const Ast *item) {
+    /* those of events: test_stdlib_events.c */
+    int found = item->kind != AST_DISTRIBUTION || item->dims.n > 0;
+    /* and of whole numbers: test_discrete.c, test_counts.c */
+    found |= !found && (!strcmp(item->value->name.text, "category") ||
+                        !strncmp(item->value->name.text, "count", 5));
+    for (int c = 0; c < N_CASES; c++) found |= !strcmp(cases[c].name, item->name.text);
+    CHECK(found, "%s has no case", item->name.text);
+}
+
 static void every_distribution_is_tried(void) {
-    for (int f = 0; f < stdlib_file_count; f++) {
-        const StdlibFile *file = &stdlib_files[f];
-        const Ast *ast = front_parse_source(arena, diags_new(arena), file->name, file->text,
-                                            strlen(file->text), true);
-        for (int i = 0; i < ast->items.n; i++) {
-            const Ast *item = ast->items.data[i];
-            /* those of events: test_stdlib_events.c */
-            int found = item->kind != AST_DISTRIBUTION || item->dims.n > 0;
-            /* and of whole numbers: test_discrete.c, test_counts.c */
-            found |= !found && (!strcmp(item->value->name.text, "category") ||
-                                !strncmp(item->value->name.text, "count", 5));
-            for (int c = 0; c < N_CASES; c++) found |= !strcmp(cases[c].name, item->name.text);
-            CHECK(found, "%s has no case", item->name.text);
-        }
-    }
+    each_library_item(arena, is_tried);
 }
 
 static void defaults_lead_to_the_support(void) {

@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "harness.h"
+#include "library_items.h"
 
 static Arena *arena;
 
@@ -358,23 +359,18 @@ static void densities_integrate_to_one_and_samplers_follow_them(void) {
 }
 
 /* Nothing of the library is forgotten above. */
+static void is_tried(const Ast *item) {
+    if (!item->dims.n) return;
+    bool found = false;
+    for (int c = 0; c < N_LAWS && item->kind == AST_DISTRIBUTION; c++)
+        found |= strstr(laws[c].declaration, arena_printf(arena, "~ %s(", item->name.text)) != NULL;
+    for (int c = 0; c < N_LINKS && item->kind == AST_LINK; c++)
+        found |= !strcmp(links[c].link, item->name.text);
+    CHECK(found, "%s has no case", item->name.text);
+}
+
 static void every_law_and_link_of_events_is_tried(void) {
-    for (int f = 0; f < stdlib_file_count; f++) {
-        const StdlibFile *file = &stdlib_files[f];
-        const Ast *ast = front_parse_source(arena, diags_new(arena), file->name, file->text,
-                                            strlen(file->text), true);
-        for (int i = 0; i < ast->items.n; i++) {
-            const Ast *item = ast->items.data[i];
-            if (!item->dims.n) continue;
-            bool found = false;
-            for (int c = 0; c < N_LAWS && item->kind == AST_DISTRIBUTION; c++)
-                found |= strstr(laws[c].declaration,
-                                arena_printf(arena, "~ %s(", item->name.text)) != NULL;
-            for (int c = 0; c < N_LINKS && item->kind == AST_LINK; c++)
-                found |= !strcmp(links[c].link, item->name.text);
-            CHECK(found, "%s has no case", item->name.text);
-        }
-    }
+    each_library_item(arena, is_tried);
 }
 
 /* ---- gradients ---- */
