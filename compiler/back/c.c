@@ -194,9 +194,19 @@ static void size_text(CPrinter *c, LoopSize size) {
             text_printf(c->out, " * start[%d]", factor - LOOP_START);
         else if (factor >= LOOP_TILE)
             text_printf(c->out, " * tile[%d]", factor - LOOP_TILE);
+        else if (factor >= LOOP_MOST)
+            text_printf(c->out, " * extent[%d]", c->p->ir->axes.n + factor - LOOP_MOST);
         else
             text_printf(c->out, " * extent[%d]", factor);
     }
+}
+
+/* Of a loop. */
+static void count_text(CPrinter *c, const LoopInst *inst) {
+    if (inst->limit)
+        text_printf(c->out, "i%d", inst->limit - 1);
+    else
+        size_text(c, inst->count);
 }
 
 static void buffer_text(CPrinter *c, int buffer) {
@@ -267,7 +277,7 @@ static void infix(CPrinter *c, const char *op, const LoopInst *inst) {
 
 static void is_inside(CPrinter *c, const LoopInst *inst) {
     text_printf(c->out, "i%d + %d < ", (int)inst->integer, (int)inst->number);
-    size_text(c, inst->count);
+    count_text(c, inst);
 }
 
 static void value(CPrinter *c, const LoopInst *inst) {
@@ -450,9 +460,12 @@ static void statement(CPrinter *c, const LoopInst *inst) {
     switch (inst->op) {
     case LOOP_loop:
         text_printf(c->out, "for (int64_t i%d = 0; i%d < ", inst->dst, inst->dst);
-        size_text(c, inst->count);
+        count_text(c, inst);
         text_printf(c->out, "; i%d += %lld) {\n", inst->dst,
                     inst->integer ? (long long)inst->integer : 1);
+        return;
+    case LOOP_place:
+        text_printf(c->out, "const int64_t i%d = (int64_t)r%d;\n", inst->dst, inst->arg[0]);
         return;
     case LOOP_next:
         text_printf(c->out, "const int64_t i%d = ", inst->dst);

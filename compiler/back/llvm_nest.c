@@ -134,13 +134,13 @@ static void open_loop(NestEmitter *e, const LoopInst *inst) {
     if (++e->depth == MAX_DEPTH) internal_error("emit llvm", "loops nest too deeply");
     Level *level = &e->level[e->depth];
     *level = (Level){.var = inst->dst,
-                     .count = size_of(e, inst->count),
+                     .count = inst->limit ? e->var[inst->limit - 1] : size_of(e, inst->count),
                      .step = inst->integer ? inst->integer : 1};
     level->before = LLVMGetInsertBlock(e->b);
     level->body = LLVMAppendBasicBlockInContext(e->m->context, e->function, "body");
     level->after = LLVMAppendBasicBlockInContext(e->m->context, e->function, "after");
     LLVMValueRef zero = LLVMConstInt(e->m->i64, 0, false);
-    if (inst->count.n) {
+    if (inst->count.n || inst->limit) {
         LLVMValueRef some = LLVMBuildICmp(e->b, LLVMIntSGT, level->count, zero, "");
         LLVMBuildCondBr(e->b, some, level->body, level->after);
     } else
@@ -177,6 +177,12 @@ static LLVMValueRef is_inside(NestEmitter *e, const LoopInst *inst, LLVMValueRef
 static void next_instance(NestEmitter *e, const LoopInst *inst) {
     LLVMValueRef there, inside = is_inside(e, inst, &there);
     e->var[inst->dst] = LLVMBuildSelect(e->b, inside, there, e->var[inst->integer], "");
+    e->level[e->depth].var = inst->dst;
+}
+
+/* A variable that belongs to the loop around it, as that of the loop does. */
+static void place(NestEmitter *e, const LoopInst *inst) {
+    e->var[inst->dst] = LLVMBuildFPToSI(e->b, e->reg[inst->arg[0]], e->m->i64, "");
     e->level[e->depth].var = inst->dst;
 }
 
@@ -443,6 +449,9 @@ static void instruction(NestEmitter *e, const LoopInst *inst) {
         return;
     case LOOP_next:
         next_instance(e, inst);
+        return;
+    case LOOP_place:
+        place(e, inst);
         return;
     case LOOP_variable:
         variable(e, inst);

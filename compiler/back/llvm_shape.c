@@ -98,7 +98,8 @@ static void put_inst(Keying *k, const LoopNest *nest, const LoopInst *inst) {
     put(k, inst->integer);
     put(k, inst->whole);
     bool counts = inst->op == LOOP_loop || inst->op == LOOP_next || inst->op == LOOP_inside;
-    if (inst->dst >= 0 && inst->op != LOOP_loop && inst->op != LOOP_next)
+    put(k, inst->limit);
+    if (inst->dst >= 0 && inst->op != LOOP_loop && inst->op != LOOP_next && inst->op != LOOP_place)
         put(k, nest->regs.data[inst->dst].type * 2 + nest->regs.data[inst->dst].varying);
     bool bulk = inst->op == LOOP_clear || inst->op == LOOP_sum_lanes || inst->op == LOOP_max_lanes;
     if (counts || bulk) put_size(k, inst->count);

@@ -57,7 +57,7 @@ const char *ir_axis_declare(IrProgram *p, IrAxis axis, AxisId *id) {
     if (known != AXIS_NONE) {
         const IrAxis *old = &p->axes.data[known];
         if (old->kind != axis.kind || old->parent != axis.parent || old->copy_of != axis.copy_of ||
-            old->extent != axis.extent)
+            old->extent != axis.extent || old->ragged != axis.ragged)
             return arena_printf(p->arena, "axis %s is declared twice, differently", axis.name);
         *id = known;
         return NULL;
@@ -71,6 +71,8 @@ const char *ir_axis_declare(IrProgram *p, IrAxis axis, AxisId *id) {
          p->axes.data[axis.parent].kind != AXIS_PLATE))
         return arena_printf(p->arena, "axis %s: only a plate has a parent, and it is a plate",
                             axis.name);
+    if (axis.ragged && axis.parent == AXIS_NONE)
+        return arena_printf(p->arena, "axis %s: what is ragged has a parent", axis.name);
     for (int i = 0; axis.kind <= AXIS_DRAW && i < p->axes.n; i++)
         if (p->axes.data[i].kind == axis.kind)
             return arena_printf(p->arena, "a second %s axis, %s",
@@ -154,10 +156,17 @@ static const char *infer_leaf(const IrProgram *p, IrOp *op) {
     if (why) return why;
     op->type = IR_REAL;
     bool input = op->opcode == OP_INPUT, table = op->opcode == OP_TABLE;
-    if (!input && !table && op->n_axes) return "has no axes";
+    if (!input && !table) op->n_axes = 0;
     if (input && !op->name) return "an input needs a name";
     if (table && !op->table) return "a table needs its numbers";
-    if (op->opcode == OP_EXTENT && !is_axis(p, op->axis)) return "the extent of no axis";
+    if (op->opcode == OP_EXTENT) {
+        if (!is_axis(p, op->axis)) return "the extent of no axis";
+        if (p->axes.data[op->axis].ragged)
+            for (AxisId a = p->axes.data[op->axis].parent; a != AXIS_NONE;
+                 a = p->axes.data[a].parent)
+                why = why ? why : add_axes(p, op, &a, 1);
+        return why;
+    }
     if (table || (input && op->role == ROLE_WEIGHT))
         for (int i = 0; i < op->n_axes; i++)
             if (p->axes.data[op->axes[i]].kind != AXIS_EVENT)
@@ -199,6 +208,11 @@ static const char *infer_random(const IrProgram *p, IrOp *op) {
             if (!ir_axis_among(op->axes, op->n_axes, param->axes[i]))
                 return arena_printf(p->arena, "the draws lack axis %s of a parameter",
                                     name_of(p, param->axes[i]));
+        for (int i = 0; i < op->n_axes; i++)
+            if (p->axes.data[op->axes[i]].ragged &&
+                !ir_axis_among(param->axes, param->n_axes, op->axes[i]))
+                return arena_printf(p->arena, "a parameter lacks axis %s, which is ragged",
+                                    name_of(p, op->axes[i]));
     }
     return NULL;
 }
@@ -328,6 +342,17 @@ static const char *infer_spread(const IrProgram *p, IrOp *op) {
     return add_axes(p, op, arg->axes, arg->n_axes);
 }
 
+/* Instances of a ragged plate are counted within those of its parent. */
+static const char *check_ragged(const IrProgram *p, const IrOp *op) {
+    for (int i = 0; i < op->n_axes; i++) {
+        const IrAxis *a = &p->axes.data[op->axes[i]];
+        if (a->ragged && !ir_axis_among(op->axes, op->n_axes, a->parent))
+            return arena_printf(p->arena, "has axis %s and not %s, by whose instances it is ragged",
+                                a->name, name_of(p, a->parent));
+    }
+    return NULL;
+}
+
 /* The numbers an operation does not speak of are zeroed, so that equal operations are equal bit by
  * bit. */
 static void clear_unused(IrOp *op) {
@@ -381,6 +406,7 @@ const char *ir_infer(const IrProgram *p, IrOp *op, int position) {
         why = infer_random(p, op);
         break;
     }
+    if (!why) why = check_ragged(p, op);
     if (why) return arena_printf(p->arena, "%s: %s", info->text, why);
     clear_unused(op);
     return NULL;
@@ -474,11 +500,23 @@ IrValue ir_random(IrProgram *p, IrRandom kind, const char *site, const AxisId *a
     return must(p, with_axes(p, op, axes, n_axes));
 }
 
+/* Along all plates among `axes`. */
+static IrValue spread_plates(IrProgram *p, IrValue v, const AxisId *axes, int n) {
+    AxisId plates[IR_MAX_AXES];
+    int found = 0;
+    for (int i = 0; i < n; i++)
+        if (p->axes.data[axes[i]].kind == AXIS_PLATE) plates[found++] = axes[i];
+    return ir_spread(p, v, plates, found);
+}
+
 IrValue ir_random_of(IrProgram *p, IrRandom kind, const IrValue *params, const char *site,
                      const AxisId *axes, int n_axes) {
     IrOp op = {.opcode = drawn_by(kind), .random = kind};
     op.n_args = ir_op_info[op.opcode].arity;
     for (int i = 0; i < op.n_args; i++) op.args[i] = params[i];
+    for (int i = 0; i < n_axes; i++) /* draws along a ragged axis have no regular place */
+        for (int k = 0; k < op.n_args && p->axes.data[axes[i]].ragged; k++)
+            op.args[k] = spread_plates(p, op.args[k], axes, n_axes);
     op.name = arena_strdup(p->arena, site);
     return must(p, with_axes(p, op, axes, n_axes));
 }
@@ -491,6 +529,23 @@ IrValue ir_given(IrProgram *p, IrValue v, const char *name) {
 
 IrValue ir_extent(IrProgram *p, AxisId axis) {
     return must(p, (IrOp){.opcode = OP_EXTENT, .axis = axis});
+}
+
+/* A ragged axis that v lacks first, from the inside out: its extent lies along the plates around it,
+ * and is summed with them. */
+IrValue ir_sum_at(IrProgram *p, IrValue v, const AxisId *axes, int n) {
+    for (int k = n - 1; k >= 0; k--)
+        if (p->axes.data[axes[k]].ragged && !ir_has_axis(p, v, axes[k]))
+            v = ir_mul(p, v, ir_extent(p, axes[k]));
+    AxisId own[IR_MAX_OVER];
+    int n_own = 0;
+    for (int k = 0; k < n; k++)
+        if (ir_has_axis(p, v, axes[k])) own[n_own++] = axes[k];
+    IrValue sum = n_own ? ir_sum(p, v, own, n_own) : v;
+    for (int k = 0; k < n; k++)
+        if (!ir_has_axis(p, v, axes[k]) && !p->axes.data[axes[k]].ragged)
+            sum = ir_mul(p, sum, ir_extent(p, axes[k]));
+    return sum;
 }
 
 IrValue ir_point(IrProgram *p, IrOpcode opcode, const IrValue *args, int n) {

@@ -94,6 +94,92 @@ typedef struct Eval {
     int *uses;       /* uses that are still to come */
 } Eval;
 
+static int64_t extent_of(const Eval *e, AxisId axis);
+
+/* ---- ragged plates ----
+ *
+ * Tensors are padded to the most instances that a parent has. What lies at positions that are no
+ * instance is never read by a reduction, and never leaves the interpreter. */
+
+static bool is_ragged(const Eval *e, const IrTensor *t) {
+    for (int i = 0; i < t->n_axes; i++)
+        if (e->p->axes.data[t->axes[i]].ragged) return true;
+    return false;
+}
+
+/* The number of the instance at `index`, all instances of the plate counted, or -1: it is none. */
+static int64_t instance(const Eval *e, const IrTensor *t, const int64_t *index, AxisId axis) {
+    const IrAxis *a = &e->p->axes.data[axis];
+    int64_t own = -1, around = 0, before = 0;
+    for (int i = 0; i < t->n_axes; i++)
+        if (t->axes[i] == axis) own = index[i];
+    if (a->parent != AXIS_NONE) around = instance(e, t, index, a->parent);
+    if (own < 0 || around < 0) return -1;
+    if (!a->ragged) return around * extent_of(e, axis) + own;
+    const int64_t *count = e->env->count[a->copy_of == AXIS_NONE ? axis : a->copy_of];
+    if (own >= count[around]) return -1;
+    for (int64_t i = 0; i < around; i++) before += count[i];
+    return before + own;
+}
+
+/* The next position of `t`, in order; false behind the last. */
+static bool next_position(const IrTensor *t, int64_t *index) {
+    for (int i = t->n_axes - 1; i >= 0; i--) {
+        if (++index[i] < t->extent[i]) return true;
+        index[i] = 0;
+    }
+    return false;
+}
+
+static bool exists(const Eval *e, const IrTensor *t, const int64_t *index) {
+    for (int i = 0; i < t->n_axes; i++)
+        if (e->p->axes.data[t->axes[i]].ragged && instance(e, t, index, t->axes[i]) < 0)
+            return false;
+    return true;
+}
+
+/* Numbers of instances alone into a tensor, or out of it; returns how many there are. */
+static int64_t scatter(const Eval *e, const IrTensor *t, const double *from) {
+    int64_t index[IR_MAX_AXES] = {0}, n = 0, at = 0;
+    if (from && !is_ragged(e, t)) {
+        memcpy(t->data, from, sizeof(double) * (size_t)t->size);
+        return t->size;
+    }
+    do {
+        bool there = exists(e, t, index);
+        if (from) t->data[at] = there ? from[n] : 0;
+        n += there;
+        at++;
+    } while (next_position(t, index));
+    return n;
+}
+
+static int64_t gather(const Eval *e, const IrTensor *t, double *to) {
+    int64_t index[IR_MAX_AXES] = {0}, n = 0, at = 0;
+    if (!is_ragged(e, t)) {
+        memcpy(to, t->data, sizeof(double) * (size_t)t->size);
+        return t->size;
+    }
+    do {
+        if (exists(e, t, index)) to[n++] = t->data[at];
+        at++;
+    } while (next_position(t, index));
+    return n;
+}
+
+/* The tensor with `x` where there is no instance. */
+static IrTensor without_padding(const Eval *e, const IrTensor *t, double x) {
+    IrTensor copy = *t;
+    if (!is_ragged(e, t)) return copy;
+    copy.data = arena_array(e->arena, double, t->size);
+    int64_t index[IR_MAX_AXES] = {0}, at = 0;
+    do {
+        copy.data[at] = exists(e, t, index) ? t->data[at] : x;
+        at++;
+    } while (next_position(t, index));
+    return copy;
+}
+
 static int64_t extent_of(const Eval *e, AxisId axis) {
     const IrAxis *a = &e->p->axes.data[axis];
     if (a->kind == AXIS_EVENT) return a->extent;
@@ -189,9 +275,10 @@ static void contract_run(int64_t n, int64_t m, double *out, const double *a, con
     }
 }
 
-static void contract_tensors(Eval *e, IrValue v, const IrTensor *a, const IrTensor *b) {
+static void contract_tensors(Eval *e, IrValue v, const IrTensor *left, const IrTensor *right) {
     const IrOp *op = &e->p->ops.data[v];
-    const IrTensor *t = &e->value[v], *tensors[] = {t, a, b};
+    const IrTensor x = without_padding(e, left, 0), y = without_padding(e, right, 0);
+    const IrTensor *a = &x, *b = &y, *t = &e->value[v], *tensors[] = {t, a, b};
     int64_t extent[IR_MAX_OVER];
     for (int i = 0; i < op->n_over; i++) extent[i] = extent_of(e, op->over[i]);
     Walk kept = walk_over(t->axes, t->extent, t->n_axes, tensors, 3);
@@ -224,7 +311,8 @@ static const char *eval_sum(Eval *e, IrValue v) {
 
 static const char *eval_max_over(Eval *e, IrValue v) {
     const IrOp *op = &e->p->ops.data[v];
-    const IrTensor *t = &e->value[v], *a = &e->value[op->args[0]], *tensors[] = {t, a};
+    const IrTensor x = without_padding(e, &e->value[op->args[0]], -INFINITY);
+    const IrTensor *t = &e->value[v], *a = &x, *tensors[] = {t, a};
     for (int64_t i = 0; i < t->size; i++) t->data[i] = -INFINITY;
     Walk w = walk_over(a->axes, a->extent, a->n_axes, tensors, 2);
     int64_t step[MAX_TENSORS], n = walk_inner(&w, step);
@@ -351,7 +439,16 @@ static const char *eval_table(Eval *e, IrValue v) {
 }
 
 static const char *eval_extent(Eval *e, IrValue v) {
-    e->value[v].data[0] = (double)extent_of(e, e->p->ops.data[v].axis);
+    AxisId axis = e->p->ops.data[v].axis;
+    const IrAxis *a = &e->p->axes.data[axis];
+    const IrTensor *t = &e->value[v];
+    int64_t index[IR_MAX_AXES] = {0}, at = 0;
+    do {
+        int64_t around = a->ragged ? instance(e, t, index, a->parent) : 0;
+        const int64_t *count =
+            a->ragged ? e->env->count[a->copy_of == AXIS_NONE ? axis : a->copy_of] : NULL;
+        t->data[at++] = !count ? (double)extent_of(e, axis) : around < 0 ? 0 : (double)count[around];
+    } while (next_position(t, index));
     return NULL;
 }
 
@@ -363,7 +460,7 @@ static const char *eval_input(Eval *e, IrValue v) {
     const double *given = look_up(e, v);
     if (!given)
         return arena_printf(e->arena, "no numbers for input \"%s\"", e->p->ops.data[v].name);
-    memcpy(e->value[v].data, given, sizeof(double) * (size_t)e->value[v].size);
+    scatter(e, &e->value[v], given);
     return NULL;
 }
 
@@ -387,23 +484,63 @@ static int av_kind(IrRandom kind) {
     return AV_NORMAL;
 }
 
+static void set_kind(const Eval *e, const IrOp *op, av_random *r) {
+    *r = (av_random){.key = {e->env->key[0], e->env->key[1]},
+                     .step = e->env->step,
+                     .data0 = e->env->data0,
+                     .site = (uint32_t)op->index,
+                     .kind = av_kind(op->random),
+                     .n_data = 1,
+                     .n_draw = 1,
+                     .n_inst = 1,
+                     .s_inst = 1};
+}
+
+/* Along a ragged plate: drawn for its instances one behind the other, parameters likewise. */
+static const char *random_rows(Eval *e, IrValue v) {
+    const IrOp *op = &e->p->ops.data[v];
+    const IrTensor *t = &e->value[v];
+    av_random r;
+    set_kind(e, op, &r);
+    int64_t each = scatter(e, t, NULL);
+    for (int i = 0; i < t->n_axes; i++) {
+        AxisKind kind = e->p->axes.data[t->axes[i]].kind;
+        if (kind == AXIS_DATA) r.n_data = t->extent[i];
+        if (kind == AXIS_DRAW) r.n_draw = t->extent[i];
+    }
+    r.n_inst = r.dim[0] = each / (r.n_data * r.n_draw);
+    r.n_dims = 1;
+    r.s_draw = r.n_inst;
+    r.s_data = r.n_inst * r.n_draw;
+    for (int k = 0; k < op->n_args; k++) {
+        IrTensor param = *t;
+        param.data = arena_array(e->arena, double, t->size);
+        copy_entries(
+            &(Copy){.to = &param, .from = &e->value[op->args[k]], .by = t, .axis = AXIS_NONE});
+        double *rows = arena_array(e->arena, double, each + 1);
+        gather(e, &param, rows);
+        r.param[k] = rows;
+        r.p_data[k] = r.s_data;
+        r.p_draw[k] = r.s_draw;
+        r.p_dim[k][0] = 1;
+    }
+    double *drawn = arena_array(e->arena, double, each + 1);
+    av_fill_f64(&r, drawn);
+    scatter(e, t, drawn);
+    return NULL;
+}
+
 static const char *eval_random(Eval *e, IrValue v) {
     const IrOp *op = &e->p->ops.data[v];
     const IrTensor *t = &e->value[v], *param[2] = {NULL, NULL};
     const double *given = look_up(e, v);
     if (given) {
-        memcpy(t->data, given, sizeof(double) * (size_t)t->size);
+        scatter(e, t, given);
         return NULL;
     }
-    av_random r = {.key = {e->env->key[0], e->env->key[1]},
-                   .step = e->env->step,
-                   .data0 = e->env->data0,
-                   .site = (uint32_t)op->index,
-                   .kind = av_kind(op->random),
-                   .n_data = 1,
-                   .n_draw = 1,
-                   .n_inst = 1,
-                   .s_inst = 1};
+    if (is_ragged(e, t)) return random_rows(e, v);
+    av_random r;
+    set_kind(e, op, &r);
     for (int p = 0; p < op->n_args; p++) {
         param[p] = &e->value[op->args[p]];
         r.param[p] = param[p]->data;
@@ -445,8 +582,10 @@ static const char *eval_random_binomial(Eval *e, IrValue v) {
 
 static const char *eval_given(Eval *e, IrValue v) {
     const double *from = look_up(e, v);
-    if (!from) from = operand(e, v)->data;
-    memcpy(e->value[v].data, from, sizeof(double) * (size_t)e->value[v].size);
+    if (from)
+        scatter(e, &e->value[v], from);
+    else
+        memcpy(e->value[v].data, operand(e, v)->data, sizeof(double) * (size_t)e->value[v].size);
     return NULL;
 }
 
@@ -523,8 +662,7 @@ const char *ir_eval(Arena *arena, const IrProgram *p, const IrEvalEnv *env, IrTe
     for (int i = 0; !why && i < p->outputs.n; i++) {
         result[i] = e.value[p->outputs.data[i].value];
         result[i].data = arena_array(arena, double, result[i].size);
-        memcpy(result[i].data, e.value[p->outputs.data[i].value].data,
-               sizeof(double) * (size_t)result[i].size);
+        result[i].size = gather(&e, &e.value[p->outputs.data[i].value], result[i].data);
     }
     for (IrValue v = 0; e.value && v < p->ops.n; v++) free(e.value[v].data);
     free(e.value);

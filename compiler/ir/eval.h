@@ -19,7 +19,12 @@ double ir_point_value(IrOpcode opcode, double a, double b, double c);
 
 /* Random numbers as the runtime draws them (runtime/random.h): f32 values, widened. */
 typedef struct IrEvalEnv {
-    const int64_t *extent; /* by axis id; entries of event axes are ignored */
+    const int64_t *extent; /* by axis id; entries of event axes are ignored; of a ragged plate the
+                              most instances that one of its parent has */
+    /* By axis id, of ragged plates: how many each instance of the parent has, in order. Numbers
+     * along a ragged plate, given and computed, are those of its instances, one parent's behind the
+     * other's. */
+    const int64_t *const *count;
     /* The bytes of input or random source `name` (row-major over op->axes), or NULL: inputs must be
      * there, random sources are then drawn. */
     const double *(*lookup)(void *user, const IrProgram *p, const IrOp *op);

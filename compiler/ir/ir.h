@@ -10,7 +10,9 @@
  * Kinds of axis
  *   data   the data sets of a minibatch (run-time extent; at most one such axis in a program)
  *   draw   draws of the latents per data set (run-time extent; at most one)
- *   plate  a plate of the model, with its parent plate (run-time extent)
+ *   plate  a plate of the model, with its parent plate (run-time extent). Of a RAGGED one every
+ *          instance of the parent has a number of its own: a value along it also lies along the
+ *          parent (or a copy), and its extent is a value along the plates around it
  *   event  a static extent: features, heads, inducing points, components of a vector
  * A copy of an axis (`copy_of`) shares its extents, so that a set can attend to itself.
  *
@@ -49,6 +51,7 @@ typedef struct IrAxis {
     const char *name; /* unique in the program */
     AxisKind kind;
     AxisId parent; /* of a plate: the enclosing plate, or AXIS_NONE */
+    bool ragged;   /* the instances of the parent differ in how many they have */
     AxisId
         copy_of; /* the axis whose extents it shares, or AXIS_NONE; copies are of originals only */
     int64_t extent; /* of an event axis; 0 = known at run time */
@@ -67,6 +70,8 @@ typedef enum {
     ROLE_LATENT,  /* a latent given from outside (log joint) */
     ROLE_STAT,    /* of prior predictive draws: "<output of program prepare>:median" or ":mad" */
     ROLE_CONTROL, /* a scalar that training sets, 1 unless it says otherwise (entropy_weight) */
+    ROLE_SEGMENT, /* of a ragged plate, by instance of its parent: "PLATE:count" instances, behind
+                     the "PLATE:first" of those before it */
 } IrRole;
 
 typedef enum {
@@ -182,7 +187,11 @@ IrValue ir_random(IrProgram *p, IrRandom kind, const char *site, const AxisId *a
 IrValue ir_given(IrProgram *p, IrValue v, const char *name); /* v, unless input `name` is there */
 IrValue ir_random_of(IrProgram *p, IrRandom kind, const IrValue *params, const char *site,
                      const AxisId *axes, int n_axes);
+/* The number of instances, in each of the parent's where the axis is ragged. */
 IrValue ir_extent(IrProgram *p, AxisId axis);
+/* The sum over plates and draws of a value that may lack some of them: it is counted at each of
+ * their positions. */
+IrValue ir_sum_at(IrProgram *p, IrValue v, const AxisId *axes, int n);
 /* Any point-wise operation; ir_exp(p, a), ir_add(p, a, b), ... one per row of ops.def: points.h. */
 IrValue ir_point(IrProgram *p, IrOpcode opcode, const IrValue *args, int n);
 IrValue ir_sum(IrProgram *p, IrValue a, const AxisId *over, int n_over);

@@ -218,6 +218,7 @@ static void axis_line(Parser *s) {
         a.kind = (AxisKind)kind;
         if (a.kind == AXIS_EVENT) a.extent = whole_number(s);
         if (a.kind == AXIS_PLATE && take_word(s, "in")) a.parent = axis(s);
+        a.ragged = a.kind == AXIS_PLATE && take_word(s, "ragged");
         if (a.kind == AXIS_PLATE && take_word(s, "of")) a.usual = whole_number(s);
     }
     a.name = own;

@@ -73,6 +73,7 @@ static void print_axis(Text *out, const IrProgram *p, const IrAxis *axis) {
             text_add(out, " in");
             print_axis_name(out, p, axis->parent);
         }
+        if (axis->ragged) text_add(out, " ragged");
         if (axis->usual) text_printf(out, " of %lld", (long long)axis->usual);
     } else {
         text_add(out, axis->kind == AXIS_DATA ? "data" : "draw");

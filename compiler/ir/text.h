@@ -29,10 +29,10 @@
 #include "base/base.h"
 
 #define IR_ROLE_WORDS \
-    { "weight", "hyper", "data", "latent", "stat", "control" }
+    { "weight", "hyper", "data", "latent", "stat", "control", "segment" }
 #define IR_RANDOM_WORDS \
     { "normal", "uniform", "exponential", "gamma", "poisson", "binomial", "given" }
-enum { IR_ROLES = 6 };
+enum { IR_ROLES = 7 };
 
 static inline bool ir_name_char(char c, bool first) {
     bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';

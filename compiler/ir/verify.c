@@ -102,10 +102,13 @@ static const char *verify_axis(const IrProgram *p, AxisId id) {
     if (a->parent != AXIS_NONE && (a->parent < 0 || a->parent >= id || a->kind != AXIS_PLATE ||
                                    p->axes.data[a->parent].kind != AXIS_PLATE))
         return arena_printf(p->arena, "axis %s: a parent that is no earlier plate", a->name);
+    if (a->ragged && a->parent == AXIS_NONE)
+        return arena_printf(p->arena, "axis %s: ragged without a parent", a->name);
     if (a->copy_of == AXIS_NONE) return NULL;
     bool of_original = a->copy_of >= 0 && a->copy_of < id &&
                        p->axes.data[a->copy_of].copy_of == AXIS_NONE &&
-                       ir_axis_same_extent(p, id, a->copy_of);
+                       ir_axis_same_extent(p, id, a->copy_of) &&
+                       a->ragged == p->axes.data[a->copy_of].ragged;
     return of_original
                ? NULL
                : arena_printf(p->arena, "axis %s: not the copy of an earlier axis", a->name);

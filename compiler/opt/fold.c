@@ -304,6 +304,15 @@ static IrValue fold_reduce_renamed(Fold *f, const IrOp *op) {
     return made ? reduce(f, op, inner.args[0], over, op->n_over) : IR_NONE;
 }
 
+/* v times the extents of the ragged axes of `op`'s that it lacks, from the inside out: those lie
+ * along the plates around them, and are summed with them. */
+static IrValue times_ragged(Fold *f, IrValue v, const IrOp *op) {
+    for (int i = op->n_over - 1; i >= 0 && op->opcode == OP_SUM; i--)
+        if (f->q->axes.data[op->over[i]].ragged && !has(f, v, op->over[i]))
+            v = point2(f, OP_MUL, v, emit(f, (IrOp){.opcode = OP_EXTENT, .axis = op->over[i]}));
+    return v;
+}
+
 /* sum and max_over of a spread value: over the axes it has itself; a sum is then counted for the
  * others. */
 static IrValue fold_reduce(Fold *f, const IrOp *op) {
@@ -313,16 +322,18 @@ static IrValue fold_reduce(Fold *f, const IrOp *op) {
     double count = 1;
     if (bare == a) return fold_reduce_renamed(f, op);
     VEC(AxisId) plates = {0};
+    for (int i = 0; i < op->n_over; i++)
+        if (f->q->axes.data[op->over[i]].kind == AXIS_DATA && !has(f, bare, op->over[i]))
+            return IR_NONE;
+    bare = times_ragged(f, bare, op);
     for (int i = 0; i < op->n_over; i++) {
         AxisId axis = op->over[i];
         AxisKind kind = f->q->axes.data[axis].kind;
         if (has(f, bare, axis))
             over[n_over++] = axis;
-        else if (kind == AXIS_DATA)
-            return IR_NONE;
         else if (kind == AXIS_EVENT)
             count *= (double)extent(f, axis);
-        else
+        else if (!f->q->axes.data[axis].ragged)
             vec_push(f->q->arena, &plates, axis);
     }
     IrValue v = reduce(f, op, bare, over, n_over);

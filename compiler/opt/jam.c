@@ -40,6 +40,15 @@ typedef struct Jam {
     VEC(LoopInst) waiting; /* additions to running sums that further copies have still to make */
 } Jam;
 
+/* The loop over a ragged plate stands behind the reading of its place and its count: there it is,
+ * else `at`. */
+static int ragged_loop(const Jam *j, int at) {
+    const LoopInst *code = j->nest->code.data;
+    int k = at, n = j->nest->code.n;
+    while (k < n && (code[k].op == LOOP_load || code[k].op == LOOP_place)) k++;
+    return k < n && code[k].op == LOOP_loop && code[k].limit ? k : at;
+}
+
 /* The last of the loops that hold each other and nothing else. */
 static bool find_loop(Jam *j) {
     const LoopInst *code = j->nest->code.data;
@@ -47,7 +56,7 @@ static bool find_loop(Jam *j) {
     j->first = -1;
     while (at < n && code[at].op == LOOP_clear) at++;
     while (after > 0 && code[after - 1].op != LOOP_end) after--;
-    for (; at < n && code[at].op == LOOP_loop; at++) {
+    for (at = ragged_loop(j, at); at < n && code[at].op == LOOP_loop; at = ragged_loop(j, at + 1)) {
         int end = at + 1;
         for (int depth = 1; depth && end < n; end++)
             depth += (code[end].op == LOOP_loop) - (code[end].op == LOOP_end);
@@ -74,7 +83,7 @@ static bool note_stores(Jam *j) {
     j->stored = arena_array(j->arena, bool, j->p->buffers.n + 1);
     for (int i = j->first + 1; i < j->end; i++) {
         const LoopInst *inst = &j->nest->code.data[i];
-        if (inst->op == LOOP_clear || inst->op == LOOP_gemm || inst->op == LOOP_sum_lanes ||
+        if (inst->op == LOOP_place || inst->op == LOOP_clear || inst->op == LOOP_gemm || inst->op == LOOP_sum_lanes ||
             inst->op == LOOP_max_lanes)
             return false;
         bool names = inst->op == LOOP_tail || inst->op == LOOP_gather || inst->op == LOOP_scatter;
@@ -214,7 +223,8 @@ static void write_loop(Jam *j, LoopInst loop) {
                          .dst = j->var + copy,
                          .integer = j->var,
                          .number = copy,
-                         .count = loop.count};
+                         .count = loop.count,
+                         .limit = loop.limit};
         vec_push(j->arena, &j->code, next);
         if (!j->sums) continue;
         vec_push(j->arena, &j->nest->regs, (LoopReg){LOOP_MASK, true});
@@ -263,10 +273,12 @@ static bool few_repeat(const Schedule *s, const Jam *j) {
     int64_t count = size.coef;
     for (int i = 0; i < size.n; i++) {
         int factor = size.factor[i];
+        if (factor >= LOOP_MOST && factor < LOOP_TILE) factor -= LOOP_MOST;
         if (factor >= LOOP_TILE) factor = s->out->sweeps.data[factor - LOOP_TILE].axis;
         if (factor >= 0) count *= sweep_usual(s, (AxisId)factor);
     }
     int64_t repeated = (j->copies - count % j->copies) % j->copies;
+    if (j->nest->code.data[j->first].limit) repeated = j->copies - 1;
     return repeated * FEW <= count;
 }
 

@@ -13,6 +13,7 @@ static bool takes_lanes(const Schedule *s, AxisId plate) {
     const IrProgram *ir = s->ir;
     if (ir->axes.data[plate].kind != AXIS_PLATE || ir->axes.data[plate].copy_of != AXIS_NONE)
         return false;
+    if (ragged_related(ir, plate)) return false;
     for (int i = 0; i < ir->axes.n; i++)
         if (ir->axes.data[i].copy_of == plate) return false;
     for (int i = 0; i < ir->ops.n; i++) {

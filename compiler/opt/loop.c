@@ -38,6 +38,12 @@ LoopSize loop_size_extent(const LoopProgram *p, AxisId axis) {
     return out;
 }
 
+LoopSize loop_size_most(const LoopProgram *p, AxisId axis) {
+    const IrAxis *a = &p->ir->axes.data[axis];
+    if (a->copy_of != AXIS_NONE) axis = a->copy_of;
+    return (LoopSize){.coef = 1, .n = 1, .factor = {(int16_t)(LOOP_MOST + axis)}};
+}
+
 bool loop_uses_blas(const LoopProgram *p) {
     for (int n = 0; n < p->nests.n; n++)
         for (int i = 0; i < p->nests.data[n]->code.n; i++)
@@ -143,6 +149,19 @@ int loop_begin(LoopCode *code, LoopSize count) {
     return var;
 }
 
+int loop_place(LoopCode *code, int reg) {
+    int var = code->nest->n_vars++;
+    vec_push(code->arena, &code->nest->code,
+             (LoopInst){.op = LOOP_place, .dst = var, .arg = {reg}});
+    return var;
+}
+
+int loop_begin_upto(LoopCode *code, int limit, LoopSize most) {
+    int var = loop_begin(code, most);
+    code->nest->code.data[code->nest->code.n - 1].limit = limit + 1;
+    return var;
+}
+
 void loop_end(LoopCode *code) {
     vec_push(code->arena, &code->nest->code, (LoopInst){.op = LOOP_end, .dst = -1});
 }
@@ -172,7 +191,7 @@ static int load_once(LoopCode *code, LoopInst load, bool varying) {
     int buffer = load.buffer;
     for (int i = nest->code.n - 1, seen = 0; i >= 0 && seen < 96; i--, seen++) {
         const LoopInst *inst = &nest->code.data[i];
-        if (inst->op == LOOP_loop || inst->op == LOOP_end) break;
+        if (inst->op == LOOP_loop || inst->op == LOOP_end || inst->op == LOOP_place) break;
         if ((inst->op == LOOP_store || inst->op == LOOP_scatter) && inst->buffer == buffer) break;
         if (inst->op == load.op && inst->buffer == buffer &&
             reg_of(code, inst->dst)->varying == varying && same_index(inst->index, load.index))
@@ -215,6 +234,7 @@ static bool names_block(const LoopInst *inst) {
 
 static bool collapsible(const LoopNest *nest, int first, int last, const LoopInst *outer,
                         const LoopInst *inner) {
+    if (outer->limit || inner->limit) return false;
     for (int i = first; i < last; i++) {
         const LoopInst *inst = &nest->code.data[i];
         if (names_block(inst) && (inst->integer == outer->dst || inst->integer == inner->dst))
@@ -242,7 +262,8 @@ static void renumber(Arena *arena, LoopNest *nest) {
     nest->n_vars = 0;
     for (int i = 0; i < nest->code.n; i++) {
         LoopInst *inst = &nest->code.data[i];
-        if (inst->op == LOOP_loop) {
+        if (inst->op == LOOP_loop || inst->op == LOOP_place) {
+            if (inst->limit) inst->limit = 1 + number[inst->limit - 1];
             number[inst->dst] = nest->n_vars;
             inst->dst = nest->n_vars++;
         } else if (names_block(inst) && inst->integer >= 0) {

@@ -13,7 +13,8 @@
  * Registers are uniform (one number) or varying (one number per lane: `lanes` of them); types are
  * real (float or double, by the program), int (as wide as real, for bit tricks) and mask. Every
  * register is assigned once, by the instruction of its `dst`, except those of `variable`, which
- * `set` assigns again: accumulators.
+ * `set` assigns again: accumulators. Variables of addresses are those of loops, and what `place`
+ * makes of a number: where the instances of a ragged plate begin, and how many there are.
  *
  * Memory is a table of BUFFERS: inputs, outputs, scratch, frame (scratch of one nest) and literal
  * tables, all of reals. Masks are stored as 0 and 1. An address is `base + sum of variable *
@@ -33,9 +34,11 @@
 enum { LOOP_MAX_FACTORS = 16, LOOP_MAX_DIMS = 12 };
 
 /* A number known when the program is called, or when a sweep comes to its next tile: coef * product
- * of factors. A factor is the extent of an axis (its id), the number of lane blocks, and of a sweep
- * (its number added) the instances in its present tile or the number of the first of them. */
-enum { LOOP_BLOCKS = -2, LOOP_TILE = 4096, LOOP_START = 8192 };
+ * of factors. A factor is the extent of an axis (its id; all instances of a ragged plate), the most
+ * instances that a ragged plate has in one of its parent (its id added), the number of lane blocks,
+ * and of a sweep (its number added) the instances in its present tile or the number of the first of
+ * them. */
+enum { LOOP_BLOCKS = -2, LOOP_MOST = 2048, LOOP_TILE = 4096, LOOP_START = 8192 };
 typedef struct LoopSize {
     int64_t coef;
     int n;
@@ -92,6 +95,8 @@ typedef struct LoopInst {
     const LoopIndex *index;
     const LoopGemm *gemm;
     LoopSize count; /* loop, next, inside, clear, sum_lanes, max_lanes */
+    int limit;      /* loop, next, inside: 1 + the variable that holds the count, which is `count` at
+                       most; 0: it is `count` */
 } LoopInst;
 
 typedef struct LoopReg {
@@ -190,6 +195,7 @@ LoopSize loop_size_times(LoopSize a, LoopSize b);
 /* The extent of an axis: a constant for event axes, else a factor. Copies count as their original.
  */
 LoopSize loop_size_extent(const LoopProgram *p, AxisId axis);
+LoopSize loop_size_most(const LoopProgram *p, AxisId axis);
 bool loop_size_same_factors(LoopSize a, LoopSize b);
 /* Blocks of lanes along an axis; the axis of such a factor. */
 LoopSize loop_size_blocks(AxisId axis);

@@ -18,6 +18,9 @@ int loop_emit(LoopCode *code, LoopOp op, int a, int b, int c);
 int loop_shift(LoopCode *code, LoopOp op, int a, int64_t by);
 int loop_varying(LoopCode *code, int reg);      /* broadcast where it is uniform */
 int loop_begin(LoopCode *code, LoopSize count); /* the variable */
+/* `reg`, a uniform whole number, as a variable; a loop up to such a variable. */
+int loop_place(LoopCode *code, int reg);
+int loop_begin_upto(LoopCode *code, int limit, LoopSize most);
 void loop_end(LoopCode *code);
 void loop_set(LoopCode *code, int variable, int value);
 int loop_load(LoopCode *code, int buffer, const LoopIndex *index, bool varying);

@@ -103,8 +103,16 @@ static void print_inst(Text *out, const LoopProgram *p, const LoopNest *nest,
                        const LoopInst *inst) {
     if (inst->op == LOOP_loop) {
         text_printf(out, "for i%d < ", inst->dst);
-        print_size(out, p, inst->count);
+        if (inst->limit)
+            text_printf(out, "i%d", inst->limit - 1);
+        else
+            print_size(out, p, inst->count);
         if (inst->integer) text_printf(out, " by %lld", (long long)inst->integer);
+        return;
+    }
+    if (inst->op == LOOP_place) {
+        text_printf(out, "i%d = place ", inst->dst);
+        print_reg(out, nest, inst->arg[0]);
         return;
     }
     if (inst->op == LOOP_next) {

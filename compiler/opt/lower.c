@@ -56,8 +56,14 @@ static void groups(Lower *l, const Env *env) {
 
 /* ---- the loops of a nest ---- */
 
-AxisIndex lower_open(Lower *l, AxisId axis) {
+AxisIndex lower_open(Lower *l, AxisId axis, const Env *env) {
     const Schedule *s = l->s;
+    if (s->ir->axes.data[axis].ragged) {
+        int count = lower_segment(l, axis, false, env), first = lower_segment(l, axis, true, env);
+        int limit = loop_place(&l->code, count), begin = loop_place(&l->code, first);
+        int var = loop_begin_upto(&l->code, limit, loop_size_most(s->out, axis));
+        return (AxisIndex){.var = var, .scale = 1, .high = INT64_MAX, .first = begin + 1};
+    }
     int sweep = sweep_over(s, l->nest->sweep, axis);
     int var = loop_begin(&l->code, sweep_extent(s, l->nest->sweep, axis));
     return (AxisIndex){.var = var, .scale = 1, .high = INT64_MAX, .tile = sweep + 1};
@@ -74,7 +80,7 @@ static void loops(Lower *l, uint32_t space, int k, const Env *env) {
         return;
     }
     AxisId axis = s->loop_axes[k];
-    loops(l, space, k + 1, &(Env){env, axis, lower_open(l, axis)});
+    loops(l, space, k + 1, &(Env){env, axis, lower_open(l, axis, env)});
     loop_end(&l->code);
 }
 
@@ -136,10 +142,11 @@ static LoopSize own_stride(const Lower *l, const Node *node, AxisId axis) {
     if (node->varying && l->many_blocks)
         stride = loop_size_times(stride, loop_size_blocks(l->nest->lane));
     bool inside = false;
+    uint32_t loops = schedule_loops(s, node->op.axes, node->op.n_axes);
     for (int i = 0; i < node->op.n_axes; i++) {
         AxisId other = node->op.axes[i];
         if (inside && other != l->nest->lane)
-            stride = loop_size_times(stride, loop_size_extent(s->out, other));
+            stride = loop_size_times(stride, ragged_extent(s, loops, -1, other));
         if (other == axis) inside = true;
     }
     return kind_of(l, axis) == AXIS_DATA ? loop_size(0) : stride;
@@ -162,7 +169,7 @@ static void fill(Lower *l) {
     for (int p = 0; p < op->n_args; p++) f->param[p] = s->nodes.data[op->args[p]].buffer;
     for (int i = 0; i < op->n_axes; i++) {
         AxisId axis = op->axes[i];
-        LoopSize extent = loop_size_extent(s->out, axis);
+        LoopSize extent = ragged_extent(s, schedule_loops(s, op->axes, op->n_axes), -1, axis);
         LoopSize stride[2] = {loop_size(0), loop_size(0)};
         for (int p = 0; p < op->n_args; p++)
             stride[p] = own_stride(l, &s->nodes.data[op->args[p]], axis);
@@ -218,7 +225,8 @@ static void gemm(Lower *l) {
                     .exist = loop_size_extent(s->out, s->out->lane)};
     for (int i = 0; i < s->n_loop_axes; i++)
         if (node->space >> i & 1)
-            g->points = loop_size_times(g->points, loop_size_extent(s->out, s->loop_axes[i]));
+            g->points = loop_size_times(
+                g->points, ragged_extent(s, node->space, -1, s->loop_axes[i]));
     g->x = matrix(l, &plan->x, g->points);
     g->y = matrix(l, &plan->y, g->points);
     vec_push(s->arena, &l->code.nest->code, (LoopInst){.op = LOOP_gemm, .dst = -1, .gemm = g});

@@ -10,6 +10,7 @@ typedef struct AxisIndex {
     int var;
     int64_t scale, offset, low, high;
     int tile; /* counts from the start of the tile of sweep tile - 1; 0: from the axis's */
+    int first; /* of a ragged plate: 1 + the variable of where those of the parent begin */
 } AxisIndex;
 
 /* Indices of all axes at the present point; the innermost binding of an axis counts. */
@@ -36,7 +37,10 @@ AxisIndex index_const(int64_t value);
 AxisIndex index_of(const Env *env, AxisId axis);
 
 /* lower.c: opens a loop over a loop axis, or over the tile of it that the nest is in */
-AxisIndex lower_open(Lower *l, AxisId axis);
+AxisIndex lower_open(Lower *l, AxisId axis, const Env *env);
+/* lower_read.c: the count of a ragged plate's instances, or how many there are before them, at
+ * `env`, which says where in the plates around it. */
+int lower_segment(Lower *l, AxisId axis, bool first, const Env *env);
 /* Opens a loop over positions low to high - 1 of an event axis. */
 AxisIndex lower_open_stretch(Lower *l, int64_t low, int64_t high);
 

@@ -41,12 +41,26 @@ static void add_term(Address *a, int var, LoopSize stride) {
 static void add_axis(Address *a, AxisIndex i, LoopSize stride, int tile) {
     if (i.tile && i.tile - 1 != tile)
         add_term(a, -1, loop_size_times(stride, loop_size_start(i.tile - 1)));
+    if (i.first) add_term(a, i.first - 1, stride);
     if (i.var >= 0) add_term(a, i.var, loop_size_times(stride, loop_size(i.scale)));
     if (i.offset == 0) return;
     if (stride.n)
         add_term(a, -1, loop_size_times(stride, loop_size(i.offset)));
     else
         a->index.base += i.offset * stride.coef;
+}
+
+/* The step along loop axis `axis` in a buffer over `loops`, see ragged.c: none along a plate whose
+ * instances rows count. Returns how many places the axis takes. */
+static LoopSize add_loop_axis(const Lower *l, Address *a, uint32_t loops, int local, AxisId axis,
+                              LoopSize stride, const Env *env) {
+    const Schedule *s = l->s;
+    AxisId rows = ragged_rows(s, loops, local);
+    AxisIndex i = index_of(env, axis);
+    if (axis != rows) i.first = 0;
+    if (rows == AXIS_NONE || !ragged_around(s->ir, axis, rows))
+        add_axis(a, i, stride, sweep_over(s, local, axis));
+    return ragged_extent(s, loops, local, axis);
 }
 
 static const LoopIndex *finish(Lower *l, const Address *a) {
@@ -70,11 +84,9 @@ static const LoopIndex *own_index(Lower *l, const Node *node, bool loops, bool v
         stride = loop_size_times(stride, loop_size_extent(s->out, node->events[k]));
     }
     for (int k = s->n_loop_axes - 1; loops && k >= 0; k--)
-        if (node->loops >> k & 1) {
-            int tile = sweep_over(s, node->local, s->loop_axes[k]);
-            add_axis(&a, index_of(env, s->loop_axes[k]), stride, tile);
-            stride = loop_size_times(stride, sweep_extent(s, node->local, s->loop_axes[k]));
-        }
+        if (node->loops >> k & 1)
+            stride = loop_size_times(stride, add_loop_axis(l, &a, node->loops, node->local,
+                                                           s->loop_axes[k], stride, env));
     if (varying && blocks && loops && l->block >= 0)
         add_term(&a, l->block, node->rows ? loop_size(s->out->lanes) : stride);
     return finish(l, &a);
@@ -86,14 +98,19 @@ static const LoopIndex *row_major(Lower *l, const IrOp *op, int local, const Env
     Schedule *s = l->s;
     Address a = {.index.lane_stride = loop_size(0)};
     LoopSize stride = loop_size(1);
+    uint32_t loops = schedule_loops(s, op->axes, op->n_axes);
     for (int k = op->n_axes - 1; k >= 0; k--) {
         AxisId axis = op->axes[k];
         if (axis == l->nest->lane) {
             a.index.lane_stride = stride;
             if (l->block >= 0)
                 add_term(&a, l->block, loop_size_times(stride, loop_size(s->out->lanes)));
+        } else if (s->loop_bit[axis] >= 0) {
+            stride = loop_size_times(stride,
+                                     add_loop_axis(l, &a, loops, local, axis, stride, env));
+            continue;
         } else {
-            add_axis(&a, index_of(env, axis), stride, sweep_over(s, local, axis));
+            add_axis(&a, index_of(env, axis), stride, -1);
         }
         stride = loop_size_times(stride, sweep_extent(s, local, axis));
     }
@@ -106,6 +123,19 @@ static const LoopIndex *caller_index(Lower *l, const IrOp *op, const Env *env) {
 }
 
 /* ---- leaves ---- */
+
+int lower_segment(Lower *l, AxisId axis, bool first, const Env *env) {
+    const IrProgram *ir = l->s->ir;
+    if (ir->axes.data[axis].copy_of != AXIS_NONE) axis = ir->axes.data[axis].copy_of;
+    const char *name =
+        arena_printf(l->s->arena, "%s:%s", ir->axes.data[axis].name, first ? "first" : "count");
+    for (int i = 0; i < l->s->out->inputs.n; i++) {
+        const LoopInput *input = &l->s->out->inputs.data[i];
+        if (strcmp(input->name, name)) continue;
+        return loop_load(&l->code, i, caller_index(l, &ir->ops.data[input->op], env), false);
+    }
+    internal_error("lower", "no input says how plate %s is cut", ir->axes.data[axis].name);
+}
 
 static int read_table(Lower *l, int v, const Env *env) {
     Node *node = &l->s->nodes.data[v];
@@ -131,6 +161,8 @@ static int read_leaf(Lower *l, int v, const Env *env) {
     case OP_TABLE:
         return read_table(l, v, env);
     case OP_EXTENT: {
+        if (l->s->ir->axes.data[node->op.axis].ragged)
+            return lower_segment(l, node->op.axis, false, env);
         LoopSize extent = loop_size_extent(l->s->out, node->op.axis);
         if (extent.n == 0) return loop_number(&l->code, (double)extent.coef);
         return loop_push(&l->code, (LoopInst){.op = LOOP_total, .integer = extent.factor[0]},

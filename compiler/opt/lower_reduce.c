@@ -191,10 +191,14 @@ static void inner_loops(Reduction *r, int first, int n) {
             opened++;
         }
         uint32_t reduced = r->node->space & ~r->node->loops;
+        Env around[32]; /* where a ragged plate's loop reads how long it is */
+        const Env *env = r->position[first];
         for (int i = 0; i < s->n_loop_axes; i++)
             if (reduced >> i & 1) {
                 AxisId axis = s->loop_axes[i];
-                bind_inner(r, axis, lower_open(l, axis));
+                around[i] = (Env){env, axis, lower_open(l, axis, env)};
+                env = &around[i];
+                bind_inner(r, axis, env->index);
                 opened++;
             }
     }

@@ -94,14 +94,28 @@ static IrValue plus(Algebra *a, IrValue x, IrValue y) {
     return x == IR_NONE ? y : y == IR_NONE ? x : point(a, OP_ADD, x, y);
 }
 
-/* x times the number of positions along the axes; IR_NONE along data sets. */
-static IrValue times_extents(Algebra *a, IrValue x, const AxisId *axes, int n) {
-    for (int i = 0; i < n; i++) {
-        const IrAxis axis = a->p->axes.data[axes[i]];
+/* The sum of x over `axes`: it counts at each position of those that it lacks, the ragged ones
+ * first, from the inside out, whose extents lie along plates around them. IR_NONE along data sets.
+ */
+static IrValue sum_at(Algebra *a, IrValue x, const AxisId *axes, int n) {
+    AxisId own[IR_MAX_OVER], missing[IR_MAX_OVER];
+    int n_own = 0, n_missing = 0;
+    for (int i = n - 1; i >= 0; i--)
+        if (a->p->axes.data[axes[i]].ragged && !has(a, x, axes[i]))
+            x = point(a, OP_MUL, x,
+                      algebra_append(a, (IrOp){.opcode = OP_EXTENT, .axis = axes[i]}));
+    for (int i = 0; i < n; i++)
+        if (has(a, x, axes[i]))
+            own[n_own++] = axes[i];
+        else if (!a->p->axes.data[axes[i]].ragged)
+            missing[n_missing++] = axes[i];
+    x = reduce(a, OP_SUM, x, own, n_own);
+    for (int i = 0; i < n_missing; i++) {
+        const IrAxis axis = a->p->axes.data[missing[i]];
         if (axis.kind == AXIS_DATA) return IR_NONE;
         IrValue size = axis.kind == AXIS_EVENT
                            ? constant(a, (double)axis.extent)
-                           : algebra_append(a, (IrOp){.opcode = OP_EXTENT, .axis = axes[i]});
+                           : algebra_append(a, (IrOp){.opcode = OP_EXTENT, .axis = missing[i]});
         x = point(a, OP_MUL, x, size);
     }
     return x;
@@ -287,15 +301,7 @@ static bool form_of_reduction(Algebra *a, const IrOp *op, int depth, Form *f) {
         if (t->base == IR_NONE) return false;
     }
     if (f->offset == IR_NONE) return true;
-    AxisId own[IR_MAX_OVER], missing[IR_MAX_OVER];
-    int n_own = 0, n_missing = 0;
-    for (int i = 0; i < op->n_over; i++)
-        if (has(a, f->offset, op->over[i]))
-            own[n_own++] = op->over[i];
-        else
-            missing[n_missing++] = op->over[i];
-    f->offset = reduce(a, OP_SUM, f->offset, own, n_own);
-    f->offset = times_extents(a, f->offset, missing, n_missing);
+    f->offset = sum_at(a, f->offset, op->over, op->n_over);
     return f->offset != IR_NONE;
 }
 
@@ -386,7 +392,7 @@ static IrValue mean_of(Algebra *a, const Mean *m, IrValue weights, IrValue y, Ir
 
 /* The unweighted mean, as a constant to derivatives. */
 static IrValue centre_of(Algebra *a, const Mean *m, IrValue y) {
-    IrValue size = times_extents(a, constant(a, 1), m->over, m->n_over);
+    IrValue size = sum_at(a, constant(a, 1), m->over, m->n_over);
     IrValue sum = reduce(a, OP_SUM, y, m->over, m->n_over);
     return unary(a, OP_STOP_GRADIENT, point(a, OP_MUL, sum, unary(a, OP_RECIP, size)));
 }

@@ -78,6 +78,7 @@ int schedule_buffer(Schedule *s, LoopBuffer buffer) {
 static AxisId lane_axis(const IrProgram *ir, const char *name) {
     AxisId axis = name ? ir_axis_find(ir, name) : AXIS_NONE;
     if (axis == AXIS_NONE || ir->axes.data[axis].kind == AXIS_EVENT) return AXIS_NONE;
+    if (ragged_related(ir, axis)) return AXIS_NONE;
     for (int i = 0; i < ir->axes.n; i++)
         if (ir->axes.data[i].copy_of == axis || ir->axes.data[axis].copy_of != AXIS_NONE)
             return AXIS_NONE;
@@ -106,6 +107,13 @@ static void find_loop_axes(Schedule *s) {
         s->loop_bit[axes[i]] = (int8_t)i;
     }
     s->n_loop_axes = found;
+}
+
+uint32_t schedule_loops(const Schedule *s, const AxisId *axes, int n) {
+    uint32_t loops = 0;
+    for (int i = 0; i < n; i++)
+        if (s->loop_bit[axes[i]] >= 0) loops |= UINT32_C(1) << s->loop_bit[axes[i]];
+    return loops;
 }
 
 static bool is_event(const Schedule *s, AxisId axis) {
@@ -470,7 +478,8 @@ static LoopSize loops_size(const Schedule *s, const Node *node) {
     LoopSize size = loop_size(1);
     for (int i = 0; i < s->n_loop_axes; i++) {
         if (node->loops >> i & 1 || (node->plain && s->loop_axes[i] == node->lane))
-            size = loop_size_times(size, sweep_extent(s, node->local, s->loop_axes[i]));
+            size = loop_size_times(
+                size, ragged_extent(s, node->loops, node->local, s->loop_axes[i]));
     }
     return size;
 }
@@ -575,8 +584,9 @@ static void list_inputs(Schedule *s) {
     for (int i = 0; i < ir->outputs.n; i++) {
         const IrOp *op = &ir->ops.data[ir->outputs.data[i].value];
         LoopSize size = loop_size(1);
+        uint32_t loops = schedule_loops(s, op->axes, op->n_axes);
         for (int k = 0; k < op->n_axes; k++)
-            size = loop_size_times(size, loop_size_extent(s->out, op->axes[k]));
+            size = loop_size_times(size, ragged_extent(s, loops, -1, op->axes[k]));
         schedule_buffer(s, (LoopBuffer){.kind = BUFFER_OUTPUT,
                                         .name = ir->outputs.data[i].name,
                                         .number = i,
@@ -626,6 +636,7 @@ static int64_t plan_frames(Schedule *s) {
 
 LoopProgram *schedule(Arena *arena, const IrProgram *ir, const ScheduleOptions *options) {
     LoopProgram *out = arena_new_of(arena, LoopProgram);
+    ir = ragged_inputs(arena, ir);
     Schedule *s = &(Schedule){
         .arena = arena, .ir = ir, .out = out, .blas = options->blas, .keep = options->keep};
     s->tile = options->tile ? options->tile : TILE_NUMBERS;

@@ -123,6 +123,8 @@ static inline bool schedule_computes(const Node *node) {
     return node->live && node->class != NODE_LEAF && node->class != NODE_VIEW;
 }
 
+/* The loop axes among `axes`. */
+uint32_t schedule_loops(const Schedule *s, const AxisId *axes, int n);
 /* `live`: what outputs need. */
 void schedule_mark_live(Schedule *s);
 
@@ -153,6 +155,16 @@ void sweep_plan(Schedule *s);
 int sweep_over(const Schedule *s, int sweep, AxisId axis);
 /* Instances of `axis` that there are at a time within `sweep` (-1: the program): a tile, or all. */
 LoopSize sweep_extent(const Schedule *s, int sweep, AxisId axis);
+/* ragged.c: how many places an axis takes in a buffer of a value over `loops` that holds a tile of
+ * `sweep` (-1: all); 1 where the rows of a ragged plate count the instances of those around it. */
+LoopSize ragged_extent(const Schedule *s, uint32_t loops, int sweep, AxisId axis);
+/* The ragged plate by whose rows such a buffer is laid out, or AXIS_NONE. */
+AxisId ragged_rows(const Schedule *s, uint32_t loops, int sweep);
+/* Is plate `outer` around `inner`? Is there a ragged plate that is `axis`, or in it? */
+bool ragged_around(const IrProgram *ir, AxisId outer, AxisId inner);
+bool ragged_related(const IrProgram *ir, AxisId axis);
+/* A copy of the program with the inputs that say how ragged plates are cut, or itself. */
+const IrProgram *ragged_inputs(Arena *arena, const IrProgram *ir);
 /* The innermost sweep around both, or -1. */
 int sweep_common(const Schedule *s, int a, int b);
 /* The outermost sweep over an axis that the node sums over, or -1. */

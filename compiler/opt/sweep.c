@@ -34,6 +34,7 @@ static int bit_to_sweep(const Plan *p, const Node *node, uint32_t swept) {
         int64_t usual = sweep_usual(s, s->loop_axes[i]);
         if (axis->kind != AXIS_PLATE || axis->copy_of != AXIS_NONE) continue;
         if (!(node->space >> i & 1) || swept >> i & 1) continue;
+        if (axis->ragged) return -1;
         if (swept && usual < INNER) return -1;
         if (swept && usual < FEW && schedule_is_kernel(s, node)) return -1;
         bool whole = schedule_lane_reduced(node) && node->loops >> i & 1;
@@ -279,7 +280,7 @@ static LoopSize numbers_of(const Schedule *s, const Nest *nest, int sweep) {
     for (int i = 0; i < s->n_loop_axes; i++) {
         AxisId axis = s->loop_axes[i];
         if (!(nest->space >> i & 1) || axis == of->axis) continue;
-        size = loop_size_times(size, sweep_extent(s, of->outer, axis));
+        size = loop_size_times(size, ragged_extent(s, nest->space, of->outer, axis));
     }
     return size;
 }

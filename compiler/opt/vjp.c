@@ -65,12 +65,20 @@ static IrValue times_positions(const Vjp *v, IrValue e, const AxisSet *missing) 
     return data == AXIS_NONE ? e : ir_sum(v->p, ir_spread(v->p, e, &data, 1), &data, 1);
 }
 
+/* The positions of ragged plates are counted first: they lie along the plates around them. */
 IrValue vjp_toward_operand(const Vjp *v, IrValue e, const AxisId *domain, int n_domain) {
     IrValue operand = v->p->ops.data[v->y].args[v->which];
-    AxisSet over = {.n = 0}, missing = {.n = 0};
-    for (int i = 0; i < n_domain; i++)
-        if (!ir_has_axis(v->p, operand, domain[i]))
-            put(ir_has_axis(v->p, e, domain[i]) ? &over : &missing, domain[i]);
+    AxisSet over = {.n = 0}, missing = {.n = 0}, ragged = {.n = 0};
+    for (int i = n_domain - 1; i >= 0; i--) {
+        if (ir_has_axis(v->p, operand, domain[i]) || ir_has_axis(v->p, e, domain[i])) continue;
+        if (v->p->axes.data[domain[i]].ragged) put(&ragged, domain[i]);
+    }
+    e = times_positions(v, e, &ragged);
+    for (int i = 0; i < n_domain; i++) {
+        if (ir_has_axis(v->p, operand, domain[i])) continue;
+        if (ir_axis_among(ragged.axes, ragged.n, domain[i])) continue;
+        put(ir_has_axis(v->p, e, domain[i]) ? &over : &missing, domain[i]);
+    }
     return times_positions(v, reduce(v, e, &over), &missing);
 }
 

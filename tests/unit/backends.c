@@ -130,12 +130,35 @@ static int64_t extent_of(const IrProgram *ir, const IrEvalEnv *env, AxisId axis)
     return a->kind == AXIS_EVENT ? a->extent : env->extent[a->copy_of >= 0 ? a->copy_of : axis];
 }
 
+/* All instances of a plate. */
+static int64_t instances(const IrProgram *ir, const IrEvalEnv *env, AxisId axis) {
+    if (axis == AXIS_NONE) return 1;
+    const IrAxis *a = &ir->axes.data[axis];
+    int64_t around = instances(ir, env, a->parent), n = 0;
+    if (!a->ragged) return around * extent_of(ir, env, axis);
+    const int64_t *count = env->count[a->copy_of >= 0 ? a->copy_of : axis];
+    for (int64_t i = 0; i < around; i++) n += count[i];
+    return n;
+}
+
+/* Numbers of a tensor: the instances of a ragged plate count all, with those around them. */
+static int64_t size_of(const IrProgram *ir, const IrEvalEnv *env, const IrOp *op) {
+    int64_t size = 1;
+    bool inside = false;
+    for (int i = op->n_axes - 1; i >= 0; i--) {
+        const IrAxis *a = &ir->axes.data[op->axes[i]];
+        if (inside && a->kind == AXIS_PLATE) continue;
+        size *= a->ragged ? instances(ir, env, op->axes[i]) : extent_of(ir, env, op->axes[i]);
+        inside |= a->ragged;
+    }
+    return size;
+}
+
 static Tensor tensor_of(Arena *arena, const IrProgram *ir, const IrEvalEnv *env, const IrOp *op,
                         int width) {
-    Tensor t = {.size = 1};
+    Tensor t = {.size = size_of(ir, env, op)};
     bool data = false;
     for (int i = 0; i < op->n_axes; i++) {
-        t.size *= extent_of(ir, env, op->axes[i]);
         data |= ir->axes.data[op->axes[i]].kind == AXIS_DATA;
     }
     if (data) t.per_set = t.size / extent_of(ir, env, data_axis(ir));
@@ -182,8 +205,7 @@ static const double *rounded_lookup(void *user, const IrProgram *p, const IrOp *
         if (r->known.data[i].op == op) return r->known.data[i].data;
     const double *from = r->env->lookup(r->env->user, p, op);
     if (!from) return NULL;
-    int64_t size = 1;
-    for (int i = 0; i < op->n_axes; i++) size *= extent_of(p, r->env, op->axes[i]);
+    int64_t size = size_of(p, r->env, op);
     double *data = arena_array(r->arena, double, size);
     for (int64_t i = 0; i < size; i++) data[i] = (double)(float)from[i];
     vec_push(r->arena, &r->known, (struct RoundedInput){op, data});
@@ -208,9 +230,13 @@ static Job job_new(Arena *arena, Backends *b, int program, const IrEvalEnv *env)
     job.in = arena_array(arena, Tensor, p->inputs.n + 1);
     job.out = arena_array(arena, Tensor, ir->outputs.n + 1);
     job.part = arena_array(arena, Tensor, ir->outputs.n + 1);
-    job.extent = arena_array(arena, int64_t, ir->axes.n + 1);
-    job.total = arena_array(arena, int64_t, ir->axes.n + 1);
-    for (int i = 0; i < ir->axes.n; i++) job.total[i] = job.extent[i] = extent_of(ir, env, i);
+    job.extent = arena_array(arena, int64_t, 2 * ir->axes.n + 1);
+    job.total = arena_array(arena, int64_t, 2 * ir->axes.n + 1);
+    for (int i = 0; i < ir->axes.n; i++) {
+        int64_t all = ir->axes.data[i].ragged ? instances(ir, env, i) : extent_of(ir, env, i);
+        job.total[i] = job.extent[i] = all;
+        job.extent[ir->axes.n + i] = extent_of(ir, env, i);
+    }
     for (int i = 0; i < p->inputs.n; i++) {
         const IrOp *op = &ir->ops.data[p->inputs.data[i].op];
         const double *from = env->lookup(env->user, ir, op);

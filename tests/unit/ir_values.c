@@ -21,16 +21,62 @@ Values values_new(Arena *arena, const IrProgram *p) {
         v.extent[i] = p->axes.data[i].kind == AXIS_EVENT     ? p->axes.data[i].extent
                       : p->axes.data[i].copy_of != AXIS_NONE ? v.extent[p->axes.data[i].copy_of]
                                                              : next++;
+    values_cut(&v, p);
     return v;
+}
+
+static int64_t instances(const Values *v, const IrProgram *p, AxisId axis) {
+    if (axis == AXIS_NONE) return 1;
+    int64_t around = instances(v, p, p->axes.data[axis].parent), n = 0;
+    if (!p->axes.data[axis].ragged) return around * v->extent[axis];
+    for (int64_t i = 0; i < around; i++) n += v->count[axis][i];
+    return n;
+}
+
+void values_cut(Values *v, const IrProgram *p) {
+    for (int i = 0; i < p->axes.n; i++) {
+        const IrAxis *a = &p->axes.data[i];
+        if (!a->ragged) continue;
+        int64_t around = instances(v, p, a->parent);
+        v->count[i] = a->copy_of == AXIS_NONE ? arena_array(v->arena, int64_t, around + 1)
+                                              : v->count[a->copy_of];
+        for (int64_t k = 0; k < around; k++) v->count[i][k] = (k + 3) % (v->extent[i] + 1);
+    }
+}
+
+int64_t values_size(const Values *v, const IrProgram *p, const AxisId *axes, int n) {
+    int64_t size = 1;
+    bool inside = false; /* of a ragged plate among the axes behind: its instances are all counted */
+    for (int i = n - 1; i >= 0; i--) {
+        const IrAxis *a = &p->axes.data[axes[i]];
+        if (inside && a->kind == AXIS_PLATE) continue;
+        size *= a->ragged ? instances(v, p, axes[i]) : v->extent[axes[i]];
+        inside |= a->ragged;
+    }
+    return size;
+}
+
+/* Of the ragged plate that the input names. */
+static const double *segment(Values *v, const IrProgram *p, const IrOp *op) {
+    const char *colon = strchr(op->name, ':');
+    const char *plate =
+        arena_printf(v->arena, "%.*s", (int)(colon - op->name), op->name);
+    AxisId axis = ir_axis_find(p, plate);
+    int64_t around = instances(v, p, p->axes.data[axis].parent), before = 0;
+    double *data = arena_array(v->arena, double, around + 1);
+    for (int64_t i = 0; i < around; i++) {
+        data[i] = colon[1] == 'f' ? (double)before : (double)v->count[axis][i];
+        before += v->count[axis][i];
+    }
+    return data;
 }
 
 static const double *values_lookup(void *user, const IrProgram *p, const IrOp *op) {
     Values *v = user;
-    (void)p;
     for (int i = 0; i < v->known.n; i++)
         if (strcmp(v->known.data[i].name, op->name) == 0) return v->known.data[i].data;
-    int64_t n = 1;
-    for (int i = 0; i < op->n_axes; i++) n *= v->extent[op->axes[i]];
+    if (op->role == ROLE_SEGMENT) return segment(v, p, op);
+    int64_t n = values_size(v, p, op->axes, op->n_axes);
     double *data = arena_array(v->arena, double, n);
     int which =
         op->name[0] == 'x' && op->name[1] >= '0' && op->name[1] <= '3' ? op->name[1] - '0' : -1;
@@ -48,7 +94,9 @@ static const double *values_lookup(void *user, const IrProgram *p, const IrOp *o
 }
 
 IrEvalEnv values_env(Values *values) {
-    return (IrEvalEnv){.extent = values->extent, .lookup = values_lookup, .user = values};
+    return (IrEvalEnv){.extent = values->extent,
+                       .count = (const int64_t *const *)values->count,
+                       .lookup = values_lookup, .user = values};
 }
 
 const char *ir_text(const IrProgram *p) {
@@ -77,13 +125,60 @@ void add_gradients(IrProgram *p) {
 typedef struct Maker {
     IrProgram *p;
     uint64_t state;
-    bool smooth;
+    bool smooth, ragged;
     AxisId data, axes[10];
-    int n_axes;
+    int n_axes, events; /* the first event axis */
 } Maker;
+
+/* Ragged plates are told from events of 2 and 3 by their names. */
+static void make_ragged_axes(Maker *m) {
+    IrProgram *p = m->p;
+    AxisId group = ir_axis(p, "group", AXIS_PLATE, AXIS_NONE, 0), obs, cell;
+    ir_axis_declare(
+        p,
+        (IrAxis){
+            .name = "obs", .kind = AXIS_PLATE, .parent = group, .ragged = true, .copy_of = -1},
+        &obs);
+    p->axes.data[obs].usual = 20;
+    ir_axis_declare(
+        p,
+        (IrAxis){
+            .name = "cell", .kind = AXIS_PLATE, .parent = obs, .ragged = true, .copy_of = -1},
+        &cell);
+    AxisId axes[] = {ir_axis(p, "data", AXIS_DATA, AXIS_NONE, 0),
+                     ir_axis(p, "draw", AXIS_DRAW, AXIS_NONE, 0),
+                     group,
+                     obs,
+                     ir_axis_copy(p, obs, "obs.b"),
+                     cell,
+                     ir_axis(p, "part", AXIS_PLATE, cell, 0),
+                     ir_axis(p, "e2", AXIS_EVENT, AXIS_NONE, 2),
+                     ir_axis(p, "e3", AXIS_EVENT, AXIS_NONE, 3)};
+    m->n_axes = (int)(sizeof axes / sizeof axes[0]);
+    memcpy(m->axes, axes, sizeof axes);
+    m->data = axes[0];
+    m->events = 7;
+}
+
+/* With a plate, those around it. */
+static int with_parents(const Maker *m, AxisId *axes, int n) {
+    for (int i = 0; i < n && n < IR_MAX_AXES; i++) {
+        AxisId parent = m->p->axes.data[axes[i]].parent;
+        if (m->ragged && parent != AXIS_NONE && !ir_axis_among(axes, n, parent)) axes[n++] = parent;
+    }
+    return ir_axes_sort(m->p, axes, n);
+}
+
+/* Two axes of one ragged plate are padded in programs, and not in what is given to them. */
+static bool has_copy(const Maker *m, const AxisId *axes, int n) {
+    for (int i = 0; i < n && m->ragged; i++)
+        if (m->p->axes.data[axes[i]].copy_of != AXIS_NONE) return true;
+    return false;
+}
 
 static void make_axes(Maker *m) {
     IrProgram *p = m->p;
+    m->events = 5;
     AxisId group = ir_axis(p, "group", AXIS_PLATE, AXIS_NONE, 0);
     AxisId obs = ir_axis(p, "obs", AXIS_PLATE, group, 0);
     p->axes.data[obs].usual = 20;
@@ -121,6 +216,8 @@ static IrOp random_leaf(Maker *m) {
     static const double numbers[] = {0, 1, -1, 2, 0.5, 0.3};
     IrOp op = {.number = numbers[values_pick(&m->state, 6)]};
     op.n_axes = some_axes(m, m->axes, m->n_axes, op.axes, 3);
+    op.n_axes = with_parents(m, op.axes, op.n_axes);
+    if (has_copy(m, op.axes, op.n_axes)) op.n_axes = 0;
     switch (values_pick(&m->state, 6)) {
     case 0:
         op.opcode = OP_CONST;
@@ -128,7 +225,7 @@ static IrOp random_leaf(Maker *m) {
         break;
     case 1: {
         op.opcode = OP_TABLE;
-        op.n_axes = some_axes(m, m->axes + 5, 4, op.axes, 2);
+        op.n_axes = some_axes(m, m->axes + m->events, m->n_axes - m->events, op.axes, 2);
         double *table = arena_array(m->p->arena, double, 9);
         for (int i = 0; i < 9; i++) table[i] = values_random(&m->state);
         op.table = table;
@@ -177,7 +274,8 @@ static IrOp random_operation(Maker *m) {
     if (info->rule == RULE_PLACE) op.axis = m->axes[values_pick(&m->state, m->n_axes)];
     op.axis2 = m->axes[values_pick(&m->state, m->n_axes)];
     op.index = values_pick(&m->state, 3);
-    if (info->rule == RULE_SPREAD) op.n_axes = some_axes(m, m->axes, m->n_axes, op.axes, 2);
+    if (info->rule == RULE_SPREAD)
+        op.n_axes = with_parents(m, op.axes, some_axes(m, m->axes, m->n_axes, op.axes, 2));
     if (info->rule == RULE_REDUCE || info->rule == RULE_CONTRACT)
         op.n_over = some_axes(m, a->axes, a->n_axes, op.over, 3);
     for (int i = 0; i < op.n_over; i++) /* sums over data sets may only be outputs */
@@ -194,9 +292,15 @@ static IrValue add_loss(Maker *m, IrValue v, IrValue loss) {
     return loss == IR_NONE ? part : ir_add(p, loss, part);
 }
 
-IrProgram *random_program(Arena *arena, uint64_t seed, int size, bool smooth) {
-    Maker m = {.p = ir_program_new(arena, "random"), .state = seed * 7919 + 13, .smooth = smooth};
-    make_axes(&m);
+static IrProgram *make_program(Arena *arena, uint64_t seed, int size, bool smooth, bool ragged) {
+    Maker m = {.p = ir_program_new(arena, "random"),
+               .state = seed * 7919 + 13,
+               .smooth = smooth,
+               .ragged = ragged};
+    if (ragged)
+        make_ragged_axes(&m);
+    else
+        make_axes(&m);
     for (int i = 0; i < 3; i++) {
         const char *why;
         ir_append(m.p, random_leaf(&m), &why);
@@ -213,9 +317,22 @@ IrProgram *random_program(Arena *arena, uint64_t seed, int size, bool smooth) {
     for (int i = 0, n = m.p->ops.n; i < 6; i++) {
         IrValue v = i == 0 ? n - 1 : values_pick(&m.state, n);
         if (m.p->ops.data[v].type != IR_REAL) continue;
+        if (has_copy(&m, m.p->ops.data[v].axes, m.p->ops.data[v].n_axes)) continue;
         ir_output(m.p, arena_printf(arena, "out%d", i), v);
         loss = add_loss(&m, v, loss);
     }
     if (loss != IR_NONE) ir_output(m.p, "loss", loss);
     return m.p;
+}
+
+IrProgram *random_program(Arena *arena, uint64_t seed, int size, bool smooth) {
+    return make_program(arena, seed, size, smooth, false);
+}
+
+IrProgram *random_ragged_program(Arena *arena, uint64_t seed, int size, bool smooth) {
+    return make_program(arena, seed, size, smooth, true);
+}
+
+IrProgram *random_program_either(Arena *arena, uint64_t seed, int size, bool smooth) {
+    return make_program(arena, seed, size, smooth, seed % 3 == 2);
 }

@@ -16,7 +16,8 @@ typedef struct NamedNumbers {
  * min, max, abs, max_over, ... is near. */
 typedef struct Values {
     Arena *arena;
-    int64_t extent[64]; /* by axis */
+    int64_t extent[64]; /* by axis; of a ragged one the most that a parent has, */
+    int64_t *count[64]; /* and how many each has: 0, 1, ..., the most, over and over */
     double low[4], high[4];
     bool spaced;
     VEC(NamedNumbers) known;
@@ -24,6 +25,8 @@ typedef struct Values {
 
 /* All ranges [-1, 1]; extents of axes that are known at run time: 2, 3, 4, ... by axis id. */
 Values values_new(Arena *arena, const IrProgram *p);
+/* Cuts ragged plates anew, after extents have been changed. */
+void values_cut(Values *values, const IrProgram *p);
 IrEvalEnv values_env(Values *values);
 
 /* Uniform in [0, 1), from a counter. */
@@ -34,6 +37,15 @@ int values_pick(uint64_t *state, int n);
  * axes, with a few outputs and, if it can be, the scalar output "loss" that depends on all of them,
  * smooth where `smooth`. */
 IrProgram *random_program(Arena *arena, uint64_t seed, int size, bool smooth);
+
+/* The same, with the inner plate ragged, another ragged one in it, and one that is not in that. */
+IrProgram *random_ragged_program(Arena *arena, uint64_t seed, int size, bool smooth);
+
+/* One of the two: every third seed makes a ragged one. */
+IrProgram *random_program_either(Arena *arena, uint64_t seed, int size, bool smooth);
+
+/* Numbers of a tensor as it is given: the instances of ragged plates one behind the other. */
+int64_t values_size(const Values *values, const IrProgram *p, const AxisId *axes, int n);
 
 /* Adds "grad:NAME" for every input, from output "loss". */
 void add_gradients(IrProgram *p);

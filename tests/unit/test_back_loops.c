@@ -34,6 +34,7 @@ static void set_extents(Values *values, const IrProgram *p, const int64_t size[2
         bool outermost = p->axes.data[i].kind == AXIS_PLATE && p->axes.data[i].parent == AXIS_NONE;
         if (size == sizes[3] && outermost && p->axes.data[i].extent == 0) values->extent[i] = 11;
     }
+    values_cut(values, p);
 }
 
 /* ---- programs with events of many sizes ---- */
@@ -277,7 +278,25 @@ static void gradients_by_llvm(void) {
     compare_all(BACKEND_LLVM, gradients, PROGRAMS);
 }
 
+static IrProgram *ragged(Arena *arena, uint64_t seed) {
+    IrProgram *p = random_ragged_program(arena, seed, SIZE, seed % 2);
+    if (seed % 2) add_gradients(p);
+    const char *why = ir_verify(p);
+    CHECK(!why, "program %d: %s", (int)seed, why);
+    return p;
+}
+
+static void ragged_plates_by_llvm(void) {
+    compare_all(BACKEND_LLVM, ragged, PROGRAMS);
+}
+
+static void ragged_plates_by_c(void) {
+    compare_all(BACKEND_C, ragged, 2);
+}
+
 int main(void) {
+    RUN(ragged_plates_by_llvm);
+    RUN(ragged_plates_by_c);
     RUN(random_programs_by_llvm);
     RUN(programs_with_large_events_by_llvm);
     RUN(gradients_by_llvm);

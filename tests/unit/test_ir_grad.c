@@ -477,7 +477,7 @@ static void weight_gradients_build_no_product(void) {
 static void random_programs(void) {
     for (uint64_t seed = 0; seed < 150; seed++) {
         Arena *arena = arena_new();
-        IrProgram *p = random_program(arena, seed, 25, true);
+        IrProgram *p = random_program_either(arena, seed, 25, true);
         Case c = {.p = p, .values = values_new(arena, p)};
         add_gradients(p);
         if (only_output(p, "loss")) judge(&c, "random program", (int)seed);

@@ -24,7 +24,7 @@ static void round_trip(const IrProgram *p, const char *what) {
 static void printing_and_reading_are_inverse(void) {
     for (uint64_t seed = 0; seed < 200; seed++) {
         Arena *arena = arena_new();
-        IrProgram *p = random_program(arena, seed, 40, false);
+        IrProgram *p = random_program_either(arena, seed, 40, false);
         round_trip(p, "random program");
         add_gradients(p);
         round_trip(p, "with gradients");

@@ -85,7 +85,7 @@ static bool keeps(const IrProgram *built, const char *what, int seed) {
 static void random_programs_keep_values(void) {
     for (uint64_t seed = 0; seed < 400; seed++) {
         Arena *arena = arena_new();
-        keeps(random_program(arena, seed, 40, true), "random program", (int)seed);
+        keeps(random_program_either(arena, seed, 40, true), "random program", (int)seed);
         arena_free(arena);
     }
 }
