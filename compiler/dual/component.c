@@ -178,10 +178,13 @@ static void find_uneven(void *user, Var *var) {
 }
 
 /* Do covariates make the factor's law another one, but for its location, in each of the instances
- * that an instance of the targets holds? Their plain mean is not all that they say then. */
+ * that an instance of the targets holds, or are those not equally many everywhere? Their plain mean
+ * is not all that they say then. */
 static bool is_uneven(const Component *c, const Var *factor) {
     Uneven uneven = {c->node[c->n - 1]->type.plate, false};
     int at = location_param(factor->dist);
+    for (const Plate *q = factor->type.plate; q && q != uneven.around; q = q->parent)
+        uneven.found |= q->ragged;
     for (int i = 0; i < factor->dist->n_params; i++)
         if (i != at) expr_visit_vars(factor->args[i], find_uneven, &uneven);
     return uneven.found;

@@ -72,9 +72,7 @@ static const AxisId *inner_points(const Em *em, int *n) {
 }
 
 static IrValue product_of_extents(const Em *em, int from, int to) {
-    IrValue n = number(em->b, 1);
-    for (int i = from; i < to; i++) n = ir_mul(em->b->p, n, ir_extent(em->b->p, em->points[i]));
-    return n;
+    return ir_sum_at(em->b->p, number(em->b, 1), em->points + from, to - from);
 }
 
 /* Summed over components and the outermost `n` plates of the sets. */

@@ -16,6 +16,7 @@
  * Attention with mean pooling cannot see how many instances there are, and blurs the mean; these
  * moments do neither.
  */
+#include "dual/plate.h"
 #include "dual/context.h"
 #include "dual/covariate.h"
 #include "dual/settings.h"
@@ -63,7 +64,21 @@ IrValue standardise(Build *b, const char *name, IrValue v, IrValue floor, const 
     return asinh_of(b, ir_div(p, ir_sub(p, v, median), mad));
 }
 
+static bool any_ragged(const Build *b, const AxisId *axes, int n) {
+    bool ragged = false;
+    for (int i = 0; i < n; i++) ragged |= b->p->axes.data[axes[i]].ragged;
+    return ragged;
+}
+
+/* 1 / x, x a number of instances, or of degrees of freedom. */
+static IrValue share_of(Build *b, IrValue x) {
+    return ir_recip(b->p, ir_max(b->p, x, number(b, 1)));
+}
+
 IrValue mean_over(Build *b, IrValue v, const AxisId *axes, int n) {
+    if (any_ragged(b, axes, n)) /* of all instances alike, whatever parent they have */
+        return ir_mul(b->p, ir_sum_at(b->p, v, axes, n),
+                      share_of(b, ir_sum_at(b->p, number(b, 1), axes, n)));
     for (int i = 0; i < n; i++)
         v = ir_mul(b->p, ir_sum(b->p, v, &axes[i], 1), ir_recip(b->p, ir_extent(b->p, axes[i])));
     return v;
@@ -96,8 +111,40 @@ static const char *level_name(const Moments *m, int level) {
 
 /* How many instances of `level` an instance of the level above holds. */
 static IrValue level_size(Build *b, const Moments *m, int level) {
+    if (m->uneven) return m->held[level - 1];
     if (m->plate[level]) return ir_extent(b->p, b->plate[m->plate[level]->index]);
     return number(b, (double)event_size(&m->observed->type));
+}
+
+/* See `there` and `held` in guide.h. */
+static void count_holders(Build *b, Moments *m) {
+    IrProgram *p = b->p;
+    for (int level = 1; level < m->n_levels; level++)
+        m->uneven |= m->plate[level] && m->plate[level]->ragged;
+    m->there[m->n_levels - 1] = IR_NONE;
+    for (int level = m->n_levels - 1; level > 0 && m->uneven; level--) {
+        const Plate *plate = m->plate[level];
+        AxisId axis = plate ? b->plate[plate->index] : AXIS_NONE;
+        bool all = m->there[level] == IR_NONE;
+        m->held[level - 1] = !plate ? number(b, (double)event_size(&m->observed->type))
+                             : all  ? ir_extent(p, axis)
+                                    : ir_sum(p, m->there[level], &axis, 1);
+        bool some = !all || (plate && plate->ragged);
+        m->there[level - 1] = some ? ir_min(p, m->held[level - 1], number(b, 1)) : IR_NONE;
+    }
+}
+
+/* Of those that hold any data. */
+static IrValue only_holders(Build *b, const Moments *m, int level, IrValue v) {
+    return m->uneven && m->there[level] != IR_NONE ? ir_mul(b->p, v, m->there[level]) : v;
+}
+
+/* Means of `level`, of what is 0 where an instance holds no data, in the level above. */
+static IrValue mean_of_level(Build *b, const Moments *m, int level, IrValue v) {
+    AxisId axes[MAX_DIMS];
+    int n = own_axes(b, m, level, axes);
+    if (!m->uneven) return mean_over(b, v, axes, n);
+    return ir_mul(b->p, ir_sum_at(b->p, v, axes, n), share_of(b, m->held[level - 1]));
 }
 
 /* Axes of levels (from, to], outermost first. */
@@ -154,15 +201,54 @@ static IrValue level_variance(Build *b, const Moments *m, const IrValue *mean, i
     return ir_mul(p, ir_sum(p, ir_square(p, deviation), axes, n), ir_recip(p, freedom));
 }
 
+/* Degrees of freedom of `below` in an instance of `level`. */
+static IrValue freedom_within(Build *b, const Moments *m, int level, int below) {
+    IrProgram *p = b->p;
+    AxisId between[MAX_LEVEL_AXES];
+    int n = level_axes(b, m, level, below - 1, between);
+    IrValue freedom = ir_sub(p, level_size(b, m, below), number(b, 1));
+    if (!m->uneven) {
+        freedom = ir_max(p, freedom, number(b, NO_FREEDOM));
+        for (int i = 0; i < n; i++) freedom = ir_mul(p, freedom, ir_extent(p, between[i]));
+        return freedom;
+    }
+    freedom = ir_sum_at(p, ir_max(p, freedom, number(b, 0)), between, n);
+    return ir_max(p, freedom, number(b, NO_FREEDOM));
+}
+
+/* The same over all that an instance of `level` holds, each degree of freedom alike. */
+static IrValue variance_within(Build *b, const Moments *m, const IrValue *mean, int level,
+                               int below) {
+    IrProgram *p = b->p;
+    AxisId axes[MAX_LEVEL_AXES];
+    if (!m->uneven)
+        return mean_over(b, level_variance(b, m, mean, below), axes,
+                         level_axes(b, m, level, below - 1, axes));
+    IrValue deviation = ir_sub(p, mean[below], mean[below - 1]);
+    IrValue square = only_holders(b, m, below, ir_square(p, deviation));
+    IrValue sum = ir_sum_at(p, square, axes, level_axes(b, m, level, below, axes));
+    return ir_mul(p, sum, share_of(b, freedom_within(b, m, level, below)));
+}
+
+/* Of a number for each instance of `level`, where a plate is ragged: their mean in an instance of
+ * the level `above`. */
+static IrValue mean_at(Build *b, const Moments *m, int above, int level, IrValue v) {
+    IrProgram *p = b->p;
+    AxisId axes[MAX_LEVEL_AXES];
+    int n = level_axes(b, m, above, level, axes);
+    if (!m->uneven || !n) return v;
+    IrValue all = m->there[level] == IR_NONE ? number(b, 1) : m->there[level];
+    return ir_mul(p, ir_sum_at(p, only_holders(b, m, level, v), axes, n),
+                  share_of(b, ir_sum_at(p, all, axes, n)));
+}
+
 /* What the whole data set says of one level: its variance, and with it the error of the means
  * above. Where the level has a single instance everywhere (its freedom is 0) nothing shows the
  * variance: the prior-predictive one stands in, so that the means above have an honest error. */
 static void pool_variance(Build *b, Moments *m, int level, IrValue variance) {
     IrProgram *p = b->p;
-    AxisId above[MAX_LEVEL_AXES];
-    int n = level_axes(b, m, 0, level - 1, above);
     IrValue size = level_size(b, m, level), one = number(b, 1);
-    IrValue freedom = ir_sub(p, size, one);
+    IrValue freedom = m->uneven ? freedom_within(b, m, 0, level) : ir_sub(p, size, one);
     IrValue single = ir_max(p, ir_sub(p, one, freedom), number(b, 0));
     variance = ir_mul(p, variance, ir_square(p, m->scale.v));
     if (!b->preparing) {
@@ -171,26 +257,22 @@ static void pool_variance(Build *b, Moments *m, int level, IrValue variance) {
         variance = ir_add(p, variance, ir_mul(p, single, ir_sub(p, prior, variance)));
     }
     m->variance[level] = variance;
-    m->freedom[level] = ir_max(p, freedom, number(b, NO_FREEDOM));
-    for (int i = 0; i < n; i++)
-        m->freedom[level] = ir_mul(p, m->freedom[level], ir_extent(p, above[i]));
-    m->se2[level - 1] = ir_mul(p, variance, ir_recip(p, size));
+    m->freedom[level] = m->uneven ? freedom : freedom_within(b, m, 0, level);
+    m->se2[level - 1] = ir_mul(p, variance, m->uneven ? share_of(b, size) : ir_recip(p, size));
+    m->mean_se2[level - 1] = mean_at(b, m, 0, level - 1, m->se2[level - 1]);
 }
 
 /* What an instance of `level` shows of the level `below`; those below that are known already. */
 static void keep_within(Build *b, Moments *m, int level, int below, IrValue variance) {
     IrProgram *p = b->p;
     Spread *own = &m->within[level][below];
-    AxisId between[MAX_LEVEL_AXES];
-    IrValue freedom = ir_sub(p, level_size(b, m, below), number(b, 1));
     own->variance = ir_mul(p, variance, ir_square(p, m->scale.v));
-    own->freedom = ir_max(p, freedom, number(b, NO_FREEDOM));
+    own->freedom = freedom_within(b, m, level, below);
     own->se2 = IR_NONE;
-    int n = level_axes(b, m, level, below - 1, between);
-    for (int i = 0; i < n; i++) own->freedom = ir_mul(p, own->freedom, ir_extent(p, between[i]));
-    if (below > level + 1)
-        m->within[level][below - 1].se2 =
-            ir_mul(p, own->variance, ir_recip(p, level_size(b, m, below)));
+    if (below <= level + 1) return;
+    IrValue size = level_size(b, m, below);
+    IrValue se2 = ir_mul(p, own->variance, m->uneven ? share_of(b, size) : ir_recip(p, size));
+    m->within[level][below - 1].se2 = mean_at(b, m, level, below - 1, se2);
 }
 
 /* The feature of one variance: its logarithm, of level `below` as seen by an instance of `at`. */
@@ -263,13 +345,14 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
     IrProgram *p = b->p;
     const char *name = m->observed->name;
     int last = m->n_levels - 1;
-    AxisId events[MAX_DIMS], axes[MAX_LEVEL_AXES];
+    AxisId events[MAX_DIMS];
     int n_events = event_axes(b, &m->centre, events);
+    count_holders(b, m);
     IrValue mean[MAX_LEVELS];
     mean[last] = normal.v;
-    m->se2[last] = IR_NONE;
+    m->se2[last] = m->mean_se2[last] = IR_NONE;
     for (int level = last; level > 0; level--)
-        mean[level - 1] = mean_over(b, mean[level], axes, level_axes(b, m, level - 1, level, axes));
+        mean[level - 1] = mean_of_level(b, m, level, mean[level]);
     for (int level = 0; level <= last; level++) {
         Blocks *blocks = m->plate[level] ? &enc->plate[m->plate[level]->index] : &enc->root;
         const char *at = level_name(m, level);
@@ -279,8 +362,7 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
             blocks_add(blocks, block_of(mean[level], n_events, events,
                                         arena_printf(b->arena, "%s.mean", name)));
         for (int below = level + 1; below <= last; below++) {
-            IrValue variance = level_variance(b, m, mean, below);
-            variance = mean_over(b, variance, axes, level_axes(b, m, level, below - 1, axes));
+            IrValue variance = variance_within(b, m, mean, level, below);
             variance = ir_add(p, variance, number(b, VARIANCE_FLOOR));
             if (level == 0)
                 pool_variance(b, m, below, variance);
@@ -292,6 +374,7 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
             if (entries_correlate(m->observed))
                 add_correlations(b, blocks, m, mean, below, level, variance, at);
             IrValue size = ir_log1p(p, level_size(b, m, below));
+            size = mean_at(b, m, level, below - 1, size);
             blocks_add(blocks,
                        block_of(size, 0, NULL,
                                 arena_printf(b->arena, "%s.logn.%s", name, m->plate[below]->name)));
@@ -467,7 +550,7 @@ const Moments *moments_of(const Encoding *enc, const Var *latent) {
 
 Spread spread_within(const Moments *m, const Var *latent, int level) {
     if (latent->type.plate) return m->within[latent->type.plate->depth + 1][level];
-    return (Spread){m->variance[level], m->freedom[level], m->se2[level]};
+    return (Spread){m->variance[level], m->freedom[level], m->mean_se2[level]};
 }
 
 const Moments *scale_moments_of(const Encoding *enc, const Var *latent, int *level) {

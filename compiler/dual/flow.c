@@ -196,7 +196,7 @@ static IrValue tied(GuideState *g, const Template *t, Way way, IrValue u, IrValu
         add_all(&in, &g->enc->given[q->index]);
     IrValue c = dense(b, arena_printf(b->arena, "%s.tie", t->name), &in, t->size, 0);
     c = clipped(b, c, CLIP);
-    IrValue share = ir_recip(p, ir_extent(p, axis)); /* log_det counts once per instance */
+    IrValue share = instance_share(b, axis); /* log_det counts once per instance */
     IrValue mean = ir_mul(p, ir_sum(p, u, &axis, 1), share);
     *log_det = ir_add(p, *log_det, ir_mul(p, ir_sum(p, c, &t->flat, 1), share));
     if (way == WAY_DENSITY) c = ir_neg(p, c); /* the mean is exp(c) times that of the base draws */

@@ -6,6 +6,7 @@
  * number of instances. Heads are two event axes (head, feature of the head); a weight declared [in,
  * head, key] has the bytes of [in, out].
  */
+#include "dual/plate.h"
 #include "dual/internal.h"
 
 #include <math.h>
@@ -166,11 +167,13 @@ static IrValue attention(Build *b, const char *name, IrValue x, IrValue y, AxisI
     IrValue score = ir_contract(p, scaled, k, &h->key, 1);
     IrValue top = ir_stop_gradient(p, ir_max_over(p, score, &over, 1));
     IrValue e = ir_exp(p, ir_sub(p, score, top));
-    IrValue norm = ir_recip(p, ir_sum(p, e, &over, 1));
+    IrValue all = ir_sum(p, e, &over, 1); /* 1 at least, but for a set of nothing */
+    if (p->axes.data[over].ragged) all = ir_max(p, all, ir_const(p, 0.5));
+    IrValue norm = ir_recip(p, all);
     /* Values are taken about their mean: the same sum, since the weights add up to 1, but the
      * adjoints of the scores do not cancel what all values have in common (a digit and a half in
      * f32). */
-    IrValue size = ir_recip(p, ir_extent(p, over));
+    IrValue size = instance_share(b, over);
     IrValue mean = ir_stop_gradient(p, ir_mul(p, ir_sum(p, v, &over, 1), size));
     IrValue about = ir_contract(p, e, ir_sub(p, v, mean), &over, 1);
     IrValue pooled = ir_add(p, ir_mul(p, about, norm), mean);

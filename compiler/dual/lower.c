@@ -131,6 +131,7 @@ Build *build_start(Arena *arena, Dual *dual, const char *name) {
         b->plate[i] = ir_axis(b->p, plate->name, AXIS_PLATE,
                               plate->parent ? b->plate[plate->parent->index] : AXIS_NONE, 0);
         b->p->axes.data[b->plate[i]].usual = plate->size;
+        b->p->axes.data[b->plate[i]].ragged = plate->ragged;
     }
     for (int k = 0; k < MAX_DIMS; k++) declare_events(b, k);
     for (int i = 0; i < model->vars.n; i++)
@@ -321,8 +322,12 @@ static bool carries_medians(IrOpcode opcode) {
 /* The number of each instance within its parent's: the runtime counts, since an axis has no extent
  * here (runtime/abi.h). Covariates alone ask for it, where they are simulated. */
 static IrValue position_of(Build *b, const Plate *plate) {
-    return ir_input(b->p, arena_printf(b->arena, "index:%s", plate->name), ROLE_CONTROL,
-                    &b->plate[plate->index], 1);
+    AxisId axes[IR_MAX_AXES];
+    int n = 0;
+    for (const Plate *q = plate; q && (q == plate || plate->ragged); q = q->parent)
+        axes[n++] = b->plate[q->index];
+    n = ir_axes_sort(b->p, axes, n);
+    return ir_input(b->p, arena_printf(b->arena, "index:%s", plate->name), ROLE_CONTROL, axes, n);
 }
 
 static Val lower(Build *b, const Expr *e, const Env *env) {
@@ -532,8 +537,7 @@ IrValue lower_log_prob(Build *b, const Var *var, Val value) {
 IrValue sum_up_to(Build *b, IrValue v, const Plate *plate, const Plate *outer) {
     for (const Plate *q = plate; q != outer; q = q->parent) {
         AxisId axis = b->plate[q->index];
-        v = ir_has_axis(b->p, v, axis) ? ir_sum(b->p, v, &axis, 1)
-                                       : ir_mul(b->p, v, ir_extent(b->p, axis));
+        v = sum_along(b, v, axis);
     }
     return v;
 }

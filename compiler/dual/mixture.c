@@ -9,6 +9,7 @@
  * Means and counts by component are features of the encodings, and moments for the fusion of two
  * Gaussians (start.c): of v, of the locations above v, and of the simplex that is the label's law.
  * Where points are assigned wrongly the start is wrong; the densities never are. */
+#include "dual/plate.h"
 #include "dual/em.h"
 
 enum { MAX_COMPONENT_VALUES = 8 };
@@ -109,10 +110,10 @@ static void add_level_variances(Build *b, Encoding *enc, const Em *em, const Com
     IrProgram *p = b->p;
     for (int level = em->n_sets - 1; level >= 0; level--) {
         IrValue size = ir_extent(p, em->points[level]), one = number(b, 1);
-        IrValue above = ir_div(p, ir_sum(p, mean, &em->points[level], 1), size), all = one;
+        IrValue above = ir_div(p, ir_sum(p, mean, &em->points[level], 1), size);
         IrValue v = ir_square(p, ir_sub(p, mean, above));
         v = ir_sum(p, v, em->points, level + 1);
-        for (int i = 0; i < level; i++) all = ir_mul(p, all, ir_extent(p, em->points[i]));
+        IrValue all = ir_sum_at(p, one, em->points, level);
         IrValue freedom = ir_mul(p, all, ir_max(p, ir_sub(p, size, one), one));
         v = ir_add(p, ir_div(p, v, freedom), number(b, VARIANCE_FLOOR));
         const char *tag =
@@ -136,9 +137,7 @@ void add_components(Build *b, Encoding *enc, const Moments *m, IrValue normal) {
     c.count = fit.count;
     c.variance = ir_mul(p, fit.variance, ir_square(p, scale));
     c.between = ir_mul(p, fit.between, ir_square(p, scale));
-    c.total = number(b, 1);
-    for (int i = em.n_sets; i < em.n_points; i++)
-        c.total = ir_mul(p, c.total, ir_extent(p, em.points[i]));
+    c.total = ir_sum_at(p, number(b, 1), em.points + em.n_sets, em.n_points - em.n_sets);
     const Plate *plate = c.location->type.plate;
     Blocks *blocks = plate ? &enc->plate[plate->index] : &enc->root;
     AxisId axes[MAX_DIMS + 1] = {em.component};
@@ -233,7 +232,7 @@ static void share_moment(Build *b, const Components *c, const Var *var, Gaussian
     for (const Plate *q = c->location->type.plate; q != var->type.plate; q = q->parent) {
         AxisId sets = b->plate[q->index];
         counts = ir_sum(p, counts, &sets, 1);
-        total = ir_mul(p, total, ir_extent(p, sets));
+        total = sum_along(b, total, sets);
     }
     counts = ir_add(p, counts, half);
     total = ir_add(p, total, number(b, 0.5 * (double)k));

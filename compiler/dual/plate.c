@@ -1,13 +1,17 @@
 /* plate.c -- reductions over plates: those that the model writes, and those by which the guide of
  * one plate reads what was drawn in another.
  *
- * Both treat a plate's instances alike, so that the guide stays equivariant. Plates are balanced:
- * the instances of a plate inside one instance of its parent are as many as the axis is long.
+ * Both treat a plate's instances alike, so that the guide stays equivariant.
  */
 #include "dual/plate.h"
 
+IrValue instance_share(Build *b, AxisId axis) {
+    IrValue n = ir_extent(b->p, axis);
+    return ir_recip(b->p, b->p->axes.data[axis].ragged ? ir_max(b->p, n, number(b, 1)) : n);
+}
+
 /* A value that happens not to vary along the axis counts once per instance in a sum. */
-static IrValue sum_along(Build *b, IrValue v, AxisId axis) {
+IrValue sum_along(Build *b, IrValue v, AxisId axis) {
     return ir_has_axis(b->p, v, axis) ? ir_sum(b->p, v, &axis, 1)
                                       : ir_mul(b->p, v, ir_extent(b->p, axis));
 }
@@ -17,7 +21,7 @@ static IrValue largest_along(Build *b, IrValue v, AxisId axis) {
 }
 
 static IrValue mean_along(Build *b, IrValue v, AxisId axis) {
-    return ir_mul(b->p, sum_along(b, v, axis), ir_recip(b->p, ir_extent(b->p, axis)));
+    return ir_mul(b->p, sum_along(b, v, axis), instance_share(b, axis));
 }
 
 Val reduce_over(Build *b, const Plate *plate, Reduce reduce, Val val) {

@@ -5,6 +5,10 @@
 
 #include "dual/internal.h"
 
+/* 1 / the number of instances; 1 where a parent of a ragged plate has none. */
+IrValue instance_share(Build *b, AxisId axis);
+/* A value that does not vary along the axis counts once per instance. */
+IrValue sum_along(Build *b, IrValue v, AxisId axis);
 /* `val` reduced over the instances of `plate`; its event stays. */
 Val reduce_over(Build *b, const Plate *plate, Reduce reduce, Val val);
 /* The means, and the standard deviations, of a feature over those plates of `of` that do not stand

@@ -9,6 +9,7 @@
  * the scales before training. Where the scales are not known (in the joint flow that draws them, or
  * in family adavi) the variance observed in the data set stands in.
  */
+#include "dual/plate.h"
 #include "dual/internal.h"
 
 bool is_structured(const Build *b) {
@@ -107,7 +108,7 @@ static IrValue averaged_error(Build *b, const Var *parent, const Var *child, IrV
     for (const Plate *q = child->type.plate; q != parent->type.plate; q = q->parent) {
         AxisId axis = b->plate[q->index];
         if (ir_has_axis(p, se2, axis)) return IR_NONE;
-        se2 = ir_mul(p, se2, ir_recip(p, ir_extent(p, axis)));
+        se2 = ir_mul(p, se2, instance_share(b, axis));
     }
     return se2;
 }
@@ -161,7 +162,7 @@ static Said all_said(Build *b, const Encoding *enc, const Var *latent) {
             for (const Plate *q = child->type.plate; q != latent->type.plate; q = q->parent) {
                 AxisId axis = b->plate[q->index];
                 IrValue sum = ir_sum(p, own.mean, &axis, 1);
-                own.mean = ir_mul(p, sum, ir_recip(p, ir_extent(p, axis)));
+                own.mean = ir_mul(p, sum, instance_share(b, axis));
             }
         }
         if (own.se2 != IR_NONE) own.se2 = averaged_error(b, latent, child, own.se2);

@@ -288,33 +288,32 @@ static Plate *open_plate(Checker *ck, const Ast *ast) {
 }
 
 /* A size, or one end of a range of sizes. */
-static bool plate_extent(Checker *ck, const Ast *ast, const Plate *plate, int64_t *size) {
+static bool plate_extent(Checker *ck, const Ast *ast, const Plate *plate, int least,
+                         int64_t *size) {
     const double largest = 2147483647;
     const char *what = arena_printf(ck->arena, "the size of plate `%s`", plate->name);
     if (!constant_integer(ck, ast, what, size)) return false;
-    if (*size < 1)
+    if (*size < least)
         FAIL(ck, DIAG_PLATE_SIZE, ast->span, plate->name, (long long)*size);
     else if ((double)*size > largest)
         FAIL(ck, DIAG_NUMBER_TOO_LARGE, ast->span, what, (double)*size, largest);
-    return *size >= 1 && (double)*size <= largest;
+    return *size >= least && (double)*size <= largest;
 }
 
-/* An outermost plate has one size per data set anyway; an inner one only where it is balanced. */
+/* An outermost plate has one size per data set anyway; an inner one only where it is balanced. That
+ * may be 0 in some instances of its parent, else. */
 static void check_plate_range(Checker *ck, const Ast *ast, Plate *plate, bool balanced) {
     int64_t lo, hi;
-    bool good = plate_extent(ck, ast->args.data[0], plate, &lo);
-    if (!plate_extent(ck, ast->args.data[1], plate, &hi) || !good) return;
+    plate->ragged = plate->parent && !balanced;
+    bool good = plate_extent(ck, ast->args.data[0], plate, !plate->ragged, &lo);
+    if (!plate_extent(ck, ast->args.data[1], plate, 1, &hi) || !good) return;
     if (lo > hi) {
         FAIL(ck, DIAG_EMPTY_RANGE, ast->span, plate->name, (long long)lo, (long long)hi);
         return;
     }
     plate->lo = lo;
     plate->hi = hi;
-    plate->size = (int64_t)(sqrt((double)lo * (double)hi) + 0.5);
-    if (!plate->parent || balanced) return;
-    FAIL(ck, DIAG_RAGGED_PLATE, ast->span, plate->name);
-    diag_help(ck->diags, "one size for all in a data set: `plate %s(%lld..%lld, balanced)`",
-              plate->name, (long long)lo, (long long)hi);
+    plate->size = (int64_t)(sqrt((double)(lo ? lo : 1) * (double)hi) + 0.5);
 }
 
 static void check_plate_size(Checker *ck, const Ast *ast, Plate *plate) {
@@ -326,7 +325,7 @@ static void check_plate_size(Checker *ck, const Ast *ast, Plate *plate) {
         check_plate_range(ck, size, plate, balanced);
         return;
     }
-    if (plate_extent(ck, size, plate, &plate->size)) plate->lo = plate->hi = plate->size;
+    if (plate_extent(ck, size, plate, 1, &plate->size)) plate->lo = plate->hi = plate->size;
 }
 
 static void check_members(Checker *ck, const Ast *ast, Plate *plate) {
