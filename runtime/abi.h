@@ -26,7 +26,8 @@
  *   real f32|f64
  *   family NAME
  *   target "TEXT"
- *   plate NAME parent NAME|- size N exchangeable 0|1 "reason" [range LO HI] [from "COLUMN"]
+ *   plate NAME parent NAME|- size N exchangeable 0|1 "reason" [range LO HI] [ragged]
+ *         [from "COLUMN"]
  *   hyper NAME dims K1 K2 ... values V1 V2 ...
  *   latent NAME plates P1 P2 ... dims K1 ...   in model order; also `observed`, `quantity` and
  *                                              `context` (which has no plates, and
@@ -42,7 +43,8 @@
  *   text KEY "TEXT"                            descriptors, analysis, objective, version
  *   program NAME lane data|draw|- lanes L chunk C
  *     axis NAME kind data|draw|plate|event parent NAME|- extent N copy NAME|-
- *     input NAME role weight|hyper|data|latent|stat|control|random axes A1 A2 ...
+ *     input NAME role weight|hyper|data|latent|stat|control|segment|random axes
+ *           A1 A2 ...
  *     output NAME reduced 0|1 axes A1 A2 ...
  *     flop K axes A1 A2 ...                  one term of the arithmetic of a call: K times the
  *                                            extents of these axes; their sum is exact
@@ -50,6 +52,9 @@
  * out end
  *
  * Orders of axis, input and output lines are the orders of extent[], in[], out[].
+ *
+ * A program with a ragged plate reads, of role segment, by instance of the plate's parent,
+ * "PLATE:count", how many instances there are, and "PLATE:first", how many before them.
  *
  * Programs of a model (dual/programs.c builds them), their inputs and their outputs:
  *
@@ -83,7 +88,9 @@
 
 typedef struct av_call {
     const int64_t *extent; /* by axis of the program: extents of this chunk (data: <= chunk; event
-                              axes: their extents) */
+                              axes: their extents; a ragged plate: all its instances); behind them,
+                              by axis again: the most instances that a parent has of a ragged plate
+                            */
     const int64_t *total;  /* the same for the whole call, plates as in this chunk: `extent`
                               operations read these */
     const void *const *in; /* by input */

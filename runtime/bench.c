@@ -110,7 +110,7 @@ static void time_call(RtCall *call, int64_t n_data, uint32_t seed, uint32_t purp
 static void prepare_simulate(Bench *b) {
     RtSession *s = b->s;
     const RtModel *m = s->model;
-    b->simulate = rt_call_new(s->mem, m, "simulate", s->pool, s->state->sizes, s->state->sets, 1);
+    b->simulate = rt_call_new(s->mem, m, "simulate", s->pool, &s->state->sizes, s->state->sets, 1);
     for (int i = 0; i < m->n_vars; i++)
         if (rt_is_given(&m->vars[i])) rt_call_want(b->simulate, m->vars[i].name);
     rt_bind_state(s->mem, m, s->state, s->state->iterate, b->simulate);
@@ -121,7 +121,7 @@ static void prepare_simulate(Bench *b) {
 static void prepare_posterior(Bench *b) {
     RtSession *s = b->s;
     const RtModel *m = s->model;
-    b->posterior = rt_call_new(s->mem, m, "posterior", s->pool, s->state->sizes, 1, INFER_DRAWS);
+    b->posterior = rt_call_new(s->mem, m, "posterior", s->pool, &s->state->sizes, 1, INFER_DRAWS);
     for (int i = 0; i < m->n_vars; i++) {
         if (rt_is_inferred(&m->vars[i])) rt_call_want(b->posterior, m->vars[i].name);
         if (rt_is_given(&m->vars[i]))
@@ -136,7 +136,7 @@ static bool measure(Bench *b, RtError *error) {
     RtSession *s = b->s;
     RtState *state = s->state;
     if (!rt_train_settings(s, error)) return false;
-    for (int i = 0; i < s->model->n_plates; i++) state->lo[i] = state->hi[i] = state->sizes[i];
+    for (int i = 0; i < s->model->n_plates; i++) state->lo[i] = state->hi[i] = state->sizes.n[i];
     if (!rt_stats(s, error)) return false;
     rt_state_init_weights(s->model, state, s->seed);
     Times *const all[] = {&b->whole, &b->program, &b->optimiser, &b->simulation, &b->inference};
@@ -155,7 +155,7 @@ static bool measure(Bench *b, RtError *error) {
 /* ---- showing ---- */
 
 static double work(const Bench *b, const char *program, int64_t n_data, int64_t n_draw) {
-    return rt_count(rt_program(b->s->model, program), b->s->state->sizes, n_data, n_draw).flop;
+    return rt_count(b->s->model, rt_program(b->s->model, program), &b->s->state->sizes, n_data, n_draw).flop;
 }
 
 /* flop < 0: not counted. */
@@ -176,7 +176,7 @@ static void show_table(const Bench *b) {
     int threads = rt_pool_threads(s->pool);
     printf("%s: %" PRId64 " data sets, %" PRId64 " draws", m->name, state->sets, state->draws);
     for (int i = 0; i < m->n_plates; i++)
-        printf(", %s = %" PRId64, m->plates[i].name, state->sizes[i]);
+        printf(", %s = %" PRId64, m->plates[i].name, state->sizes.n[i]);
     printf("; %d thread%s\n\n%-14s %9s %9s %9s\n", threads, threads > 1 ? "s" : "", "median of",
            "ms", "MFLOP", "GFLOP/s");
     row("whole step", &b->whole, flop,

@@ -6,7 +6,11 @@
 
 /* ---- counting ---- */
 
-static double terms_value(const RtProgram *g, const RtTerm *terms, int n, const int64_t *sizes,
+static double plate_extent(const RtModel *m, const RtSizes *sizes, int plate) {
+    return (double)(m->plates[plate].ragged ? rt_instances(m, sizes, plate) : sizes->n[plate]);
+}
+
+static double terms_value(const RtModel *m, const RtProgram *g, const RtTerm *terms, int n, const RtSizes *sizes,
                           int64_t n_data, int64_t n_draw) {
     double sum = 0;
     for (int i = 0; i < n; i++) {
@@ -15,7 +19,7 @@ static double terms_value(const RtProgram *g, const RtTerm *terms, int n, const 
             const RtAxis *a = &g->axes[terms[i].axes[k]];
             term *= a->kind == RT_DATA    ? (double)n_data
                     : a->kind == RT_DRAW  ? (double)n_draw
-                    : a->kind == RT_PLATE ? (double)sizes[a->plate]
+                    : a->kind == RT_PLATE ? plate_extent(m, sizes, a->plate)
                                           : (double)a->extent;
         }
         sum += term;
@@ -23,10 +27,10 @@ static double terms_value(const RtProgram *g, const RtTerm *terms, int n, const 
     return sum;
 }
 
-RtNeed rt_count(const RtProgram *g, const int64_t *sizes, int64_t n_data, int64_t n_draw) {
-    return (RtNeed){.flop = terms_value(g, g->flop, g->n_flop, sizes, n_data, n_draw),
+RtNeed rt_count(const RtModel *m, const RtProgram *g, const RtSizes *sizes, int64_t n_data, int64_t n_draw) {
+    return (RtNeed){.flop = terms_value(m, g, g->flop, g->n_flop, sizes, n_data, n_draw),
                     .functions =
-                        terms_value(g, g->functions, g->n_functions, sizes, n_data, n_draw)};
+                        terms_value(m, g, g->functions, g->n_functions, sizes, n_data, n_draw)};
 }
 
 /* With one more instance of `plate` (-1: as it is), in memory that is given back. */
@@ -38,13 +42,16 @@ static RtNeed need(const RtSession *s, int plate, RtCertificate *c) {
     if (plate >= 0) {
         if (state.lo[plate] == state.hi[plate]) state.lo[plate]++;
         state.hi[plate]++;
-        state.sizes[plate]++;
+        state.sizes.n[plate]++;
+        bool given[RT_MAX_PLATES];
+        for (int i = 0; i < s->model->n_plates; i++) given[i] = rt_sizes_even(s->model, &state.sizes, i);
+        rt_sizes_usual(scratch.mem, s->model, &state, given);
     }
     double bytes = (double)rt_train_bytes(&scratch);
     rt_mem_free(scratch.mem);
     c->sets = state.sets;
     c->draws = state.draws;
-    RtNeed n = rt_count(rt_program(s->model, "step"), state.sizes, state.sets, state.draws);
+    RtNeed n = rt_count(s->model, rt_program(s->model, "step"), &state.sizes, state.sets, state.draws);
     n.bytes = bytes;
     return n;
 }
@@ -117,7 +124,7 @@ void rt_certificate_text(const RtSession *s, const RtCertificate *c, RtBytes *ou
         scaled(s->mem, c->step.functions, " functions"), c->sets, c->draws,
         m->n_plates ? "" : "\n");
     for (int i = 0; i < m->n_plates; i++)
-        rt_bytes_printf(out, ", %s = %" PRId64 "%s", m->plates[i].name, state->sizes[i],
+        rt_bytes_printf(out, ", %s = %" PRId64 "%s", m->plates[i].name, state->sizes.n[i],
                         i + 1 < m->n_plates ? "" : "\n");
     if (rt_sizes_vary(m, state))
         rt_bytes_printf(out, "          (memory is for the largest sizes in range)\n");

@@ -56,7 +56,7 @@ typedef struct Check {
 static const char *const log_names[2] = {"log_likelihood", "log_prior"};
 
 static int64_t size_of(const Check *c, int variable) {
-    return rt_var_size(&c->s->model->vars[variable], c->s->state->sizes);
+    return rt_var_size(&c->s->model->vars[variable], &c->s->state->sizes);
 }
 
 /* ---- preparation ---- */
@@ -77,11 +77,11 @@ static void choose_block(Check *c) {
 static void prepare_simulate(Check *c) {
     RtSession *s = c->s;
     const RtModel *m = s->model;
-    c->simulate = rt_call_new(s->mem, m, "simulate", s->pool, s->state->sizes, c->block, 1);
+    c->simulate = rt_call_new(s->mem, m, "simulate", s->pool, &s->state->sizes, c->block, 1);
     c->simulated = rt_alloc(s->mem, m->n_vars, sizeof *c->simulated);
     c->data =
         (RtData){.n_sets = c->block, .values = rt_alloc(s->mem, m->n_vars, sizeof *c->data.values)};
-    memcpy(c->data.sizes, s->state->sizes, sizeof c->data.sizes);
+    c->data.sizes = s->state->sizes;
     for (int i = 0; i < m->n_vars; i++) {
         bool given = rt_is_given(&m->vars[i]);
         if (!given && m->vars[i].kind != RT_LATENT) continue;
@@ -96,14 +96,14 @@ static void prepare_posterior(Check *c) {
     RtSession *s = c->s;
     const RtModel *m = s->model;
     c->posterior =
-        rt_call_new(s->mem, m, "posterior", s->pool, s->state->sizes, c->block, c->r.n_draws);
+        rt_call_new(s->mem, m, "posterior", s->pool, &s->state->sizes, c->block, c->r.n_draws);
     c->draws = rt_alloc(s->mem, m->n_vars, sizeof *c->draws);
     for (int i = 0; i < m->n_vars; i++)
         if (m->vars[i].kind == RT_LATENT) c->draws[i] = rt_call_want(c->posterior, m->vars[i].name);
     c->log_q = rt_call_want(c->posterior, "log_q");
     for (int i = 0; i < 2; i++) c->logs[i] = rt_call_want(c->posterior, log_names[i]);
     rt_bind_state(s->mem, m, s->state, s->state->average, c->posterior);
-    c->posterior_data = rt_feed_new(s->mem, m, c->posterior, s->state->sizes, c->block);
+    c->posterior_data = rt_feed_new(s->mem, m, c->posterior, &s->state->sizes, c->block);
     rt_call_ready(c->posterior);
 }
 
@@ -112,12 +112,12 @@ static void prepare_truth(Check *c) {
     RtSession *s = c->s;
     const RtModel *m = s->model;
     if (!rt_program(m, "logjoint")) return;
-    c->truth = rt_call_new(s->mem, m, "logjoint", s->pool, s->state->sizes, c->block, 1);
+    c->truth = rt_call_new(s->mem, m, "logjoint", s->pool, &s->state->sizes, c->block, 1);
     for (int i = 0; i < m->n_vars; i++)
         if (m->vars[i].kind == RT_LATENT) rt_call_bind(c->truth, m->vars[i].name, c->simulated[i]);
     for (int i = 0; i < 2; i++) c->true_logs[i] = rt_call_want(c->truth, log_names[i]);
     rt_bind_state(s->mem, m, s->state, s->state->average, c->truth);
-    c->truth_data = rt_feed_new(s->mem, m, c->truth, s->state->sizes, c->block);
+    c->truth_data = rt_feed_new(s->mem, m, c->truth, &s->state->sizes, c->block);
     rt_call_ready(c->truth);
 }
 
@@ -317,7 +317,7 @@ int rt_command_check(RtSession *s) {
     RtState *state = rt_weights_open(s, &error);
     if (!state) return rt_complain(&error);
     s->state = state;
-    if (!rt_state_apply_sizes(s->model, o, state->sizes, NULL, &error) ||
+    if (!rt_state_apply_sizes(s->mem, s->model, o, state, NULL, &error) ||
         !rt_settings_apply(s->model, o, RT_SETS_CONTEXTS, state, &error))
         return rt_complain(&error);
     rt_context_warn(s, NULL);

@@ -277,7 +277,7 @@ static int run(const CommandText *command, RtOptions *o, const char *argv0) {
     RtState *state = m ? rt_state_new(mem, m) : NULL;
     if (!m) {
         rt_complain(&error);
-    } else if (!rt_state_fix_sizes(m, o, state, &error) ||
+    } else if (!rt_state_fix_sizes(mem, m, o, state, &error) ||
                !rt_settings_apply(m, o, settings_of(command), state, &error)) {
         rt_complain(&error);
         status = 2;

@@ -151,9 +151,9 @@ void rt_context_warn(const RtSession *s, const RtData *data) {
         if (!low || !high) continue;
         int64_t k = first_outside(v, low, high, values, data ? data->n_sets * v->event : v->event);
         if (k < 0) continue;
-        static const int64_t no_sizes[RT_MAX_PLATES];
+        static const RtSizes no_sizes;
         RtBytes entry = {0};
-        rt_element_name(v, no_sizes, k % v->event, &entry);
+        rt_element_name(v, &no_sizes, k % v->event, &entry);
         fprintf(stderr,
                 "warning: context %s is %g here, %.3g to %.3g in training: the answer is an "
                 "extrapolation; mind k-hat\n",

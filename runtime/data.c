@@ -6,25 +6,28 @@
 #include <string.h>
 #include <strings.h>
 
-void rt_shape_text(const RtModel *m, const RtVar *v, const int64_t *sizes, RtBytes *out) {
+void rt_shape_text(const RtModel *m, const RtVar *v, const RtSizes *sizes, RtBytes *out) {
     rt_bytes_printf(out, "%s", v->name);
-    for (int i = 0; i < v->n_plates; i++)
-        rt_bytes_printf(out, "%s%s = %lld", i ? ", " : "[", m->plates[v->plates[i]].name,
-                        (long long)sizes[v->plates[i]]);
+    for (int i = 0; i < v->n_plates; i++) {
+        int plate = v->plates[i];
+        bool even = rt_sizes_even(m, sizes, plate);
+        rt_bytes_printf(out, "%s%s = %lld%s", i ? ", " : "[", m->plates[plate].name,
+                        (long long)(even ? sizes->n[plate] : rt_instances(m, sizes, plate)),
+                        even ? "" : " in all");
+    }
     for (int i = 0; i < v->n_dims; i++)
         rt_bytes_printf(out, "%s%lld", i || v->n_plates ? ", " : "[", (long long)v->dims[i]);
     if (v->n_plates + v->n_dims) rt_bytes_printf(out, "]");
 }
 
-void rt_element_name(const RtVar *v, const int64_t *sizes, int64_t flat, RtBytes *out) {
-    int64_t extent[RT_MAX_PLATES + RT_MAX_DIMS], index[RT_MAX_PLATES + RT_MAX_DIMS];
-    int n = 0;
-    for (int i = 0; i < v->n_plates; i++) extent[n++] = sizes[v->plates[i]];
-    for (int i = 0; i < v->n_dims; i++) extent[n++] = v->dims[i];
-    for (int i = n; i-- > 0;) {
-        index[i] = flat % extent[i];
-        flat /= extent[i];
+void rt_element_name(const RtVar *v, const RtSizes *sizes, int64_t flat, RtBytes *out) {
+    int64_t index[RT_MAX_PLATES + RT_MAX_DIMS];
+    int n = v->n_plates + v->n_dims;
+    for (int i = v->n_dims; i-- > 0;) {
+        index[v->n_plates + i] = flat % v->dims[i];
+        flat /= v->dims[i];
     }
+    rt_var_place(v, sizes, flat, index, NULL);
     rt_bytes_printf(out, "%s", v->name);
     int brackets = v->kind == RT_DISCRETE ? n - 1 : n; /* the last is no position, but its value */
     for (int i = 0; i < brackets; i++)
@@ -36,13 +39,13 @@ void rt_element_name(const RtVar *v, const int64_t *sizes, int64_t flat, RtBytes
 /* The first number that is not finite, or of a covariate not allowed, is an error. */
 static bool check_numbers(const RtModel *m, const RtVar *v, const char *file, const RtData *d,
                           RtError *error) {
-    int64_t size = rt_var_size(v, d->sizes);
+    int64_t size = rt_var_size(v, &d->sizes);
     const double *values = d->values[v - m->vars];
     for (int64_t i = 0; i < size * d->n_sets; i++) {
         char why[100];
         if (isfinite(values[i]) && rt_value_allowed(v, values[i], why)) continue;
         RtBytes name = {0};
-        rt_element_name(v, d->sizes, i % size, &name);
+        rt_element_name(v, &d->sizes, i % size, &name);
         if (d->n_sets > 1) rt_bytes_printf(&name, " of data set %lld", (long long)(i / size));
         if (isfinite(values[i]))
             rt_error(error, "%s: %s is %g\n  expected  %s", file, name.data, values[i], why);
@@ -82,10 +85,12 @@ bool rt_find_above_end(const RtVar *v, const RtModel *m, const RtData *d, int64_
     if (!v->whole || v->most_of < 0) return false;
     const RtVar *other = &m->vars[v->most_of];
     const double *values = d->values[v - m->vars], *ends = d->values[v->most_of];
-    int64_t size = rt_var_size(v, d->sizes), own = 1; /* instances that share one end */
-    for (int i = other->n_plates; i < v->n_plates; i++) own *= d->sizes[v->plates[i]];
+    int64_t size = rt_var_size(v, &d->sizes), others = rt_var_instances(other, &d->sizes);
     for (*at = 0; *at < size * d->n_sets; ++*at) {
-        int64_t instance = *at / v->event / own;
+        int64_t index[RT_MAX_PLATES], among[RT_MAX_PLATES];
+        rt_var_place(v, &d->sizes, *at % size / v->event, index, among);
+        int64_t instance = *at / size * others; /* that of the plates that both stand in */
+        if (other->n_plates) instance += among[other->n_plates - 1];
         *end = instance * other->event + (other->event > 1 ? *at % v->event : 0);
         if (values[*at] > ends[*end]) return true;
     }
@@ -98,9 +103,9 @@ static bool check_ends(const RtModel *m, const char *file, const RtData *d, RtEr
         const RtVar *v = &m->vars[i];
         if (!rt_is_data(v) || !rt_find_above_end(v, m, d, &at, &end)) continue;
         RtBytes name = {0};
-        rt_element_name(v, d->sizes, at % rt_var_size(v, d->sizes), &name);
+        rt_element_name(v, &d->sizes, at % rt_var_size(v, &d->sizes), &name);
         if (d->n_sets > 1)
-            rt_bytes_printf(&name, " of data set %lld", (long long)(at / rt_var_size(v, d->sizes)));
+            rt_bytes_printf(&name, " of data set %lld", (long long)(at / rt_var_size(v, &d->sizes)));
         rt_error(error, "%s: %s is %g\n  expected  at most %g, which is %s there", file, name.data,
                  d->values[i][at], d->values[v->most_of][end], m->vars[v->most_of].name);
         rt_bytes_free(&name);
@@ -111,13 +116,13 @@ static bool check_ends(const RtModel *m, const char *file, const RtData *d, RtEr
 
 static void start(RtMem *mem, const RtModel *m, const RtDataOptions *options, RtData *out) {
     *out = (RtData){.n_sets = 1};
-    memcpy(out->sizes, options->sizes, sizeof out->sizes);
+    out->sizes = options->sizes;
     out->values = rt_alloc(mem, m->n_vars, sizeof *out->values);
 }
 
 /* ---- .bin: float32, one variable after the other ---- */
 
-static int64_t numbers_per_set(const RtModel *m, const int64_t *sizes) {
+static int64_t numbers_per_set(const RtModel *m, const RtSizes *sizes) {
     int64_t total = 0;
     const RtVar *v;
     for (int at = 0; (v = rt_next_data(m, &at));) {
@@ -143,27 +148,32 @@ static int free_plate(const RtModel *m, const RtDataOptions *options) {
     return best;
 }
 
-static bool wrong_length(const RtModel *m, const char *name, const RtBytes *bytes,
+/* With so many instances of one plate. */
+static int64_t numbers_at(RtMem *mem, const RtModel *m, RtSizes *sizes, int plate, int64_t n) {
+    sizes->n[plate] = n;
+    rt_sizes_balance(mem, m, sizes);
+    return numbers_per_set(m, sizes);
+}
+
+static bool wrong_length(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes,
                          const RtDataOptions *options, int solved, int64_t per_set,
                          RtError *error) {
     RtBytes text = {0};
-    int64_t sizes[RT_MAX_PLATES], found = (int64_t)bytes->n / 4, shown = 0;
-    memcpy(sizes, options->sizes, sizeof sizes);
+    RtSizes sizes = options->sizes;
+    int64_t found = (int64_t)bytes->n / 4, shown = 0;
     rt_bytes_printf(&text, "%s: %zu bytes do not fit this model\n  expected  ", name, bytes->n);
     const RtVar *v;
     for (int at = 0; (v = rt_next_data(m, &at));) {
         if (shown++) rt_bytes_printf(&text, " then ");
-        rt_shape_text(m, v, sizes, &text);
+        rt_shape_text(m, v, &sizes, &text);
     }
     rt_bytes_printf(&text, " in float32: 4 x %lld = %lld bytes%s\n  found     %lld numbers%s\n",
                     (long long)per_set, (long long)(4 * per_set),
                     options->batch ? " per data set" : "", (long long)found,
                     bytes->n % 4 ? " and a broken one (the length is no multiple of 4)" : "");
     if (solved >= 0) {
-        sizes[solved] = 1;
-        int64_t one = numbers_per_set(m, sizes);
-        sizes[solved] = 2;
-        int64_t each = numbers_per_set(m, sizes) - one, fixed = one - each;
+        int64_t one = numbers_at(mem, m, &sizes, solved, 1);
+        int64_t each = numbers_at(mem, m, &sizes, solved, 2) - one, fixed = one - each;
         int64_t n = each > 0 ? (found - fixed + each / 2) / each : 1;
         if (n < 1) n = 1;
         rt_bytes_printf(&text,
@@ -207,31 +217,29 @@ static double float_at(const RtBytes *bytes, int64_t at) {
 bool rt_data_bin(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes,
                  const RtDataOptions *options, RtData *out, RtError *error) {
     start(mem, m, options, out);
-    int64_t found = (int64_t)(bytes->n / 4), per_set = numbers_per_set(m, out->sizes);
+    int64_t found = (int64_t)(bytes->n / 4), per_set = numbers_per_set(m, &out->sizes);
     int solved = options->batch ? -1 : free_plate(m, options);
     if (!sizes_known(m, name, options, solved, error)) return false;
     if (per_set <= 0) return rt_error(error, "%s: the plates are too large", name);
     if (bytes->n % 4 || !found)
-        return wrong_length(m, name, bytes, options, solved, per_set, error);
+        return wrong_length(mem, m, name, bytes, options, solved, per_set, error);
     if (options->batch) {
-        if (found % per_set) return wrong_length(m, name, bytes, options, -1, per_set, error);
+        if (found % per_set) return wrong_length(mem, m, name, bytes, options, -1, per_set, error);
         out->n_sets = found / per_set;
     } else if (solved >= 0) {
-        out->sizes[solved] = 1;
-        int64_t one = numbers_per_set(m, out->sizes);
-        out->sizes[solved] = 2;
-        int64_t each = numbers_per_set(m, out->sizes) - one;
+        int64_t one = numbers_at(mem, m, &out->sizes, solved, 1);
+        int64_t each = numbers_at(mem, m, &out->sizes, solved, 2) - one;
         if (each <= 0 || found < one || (found - one) % each)
-            return wrong_length(m, name, bytes, options, solved, per_set, error);
-        out->sizes[solved] = 1 + (found - one) / each;
+            return wrong_length(mem, m, name, bytes, options, solved, per_set, error);
+        numbers_at(mem, m, &out->sizes, solved, 1 + (found - one) / each);
         per_set = found;
     } else if (found != per_set) {
-        return wrong_length(m, name, bytes, options, -1, per_set, error);
+        return wrong_length(mem, m, name, bytes, options, -1, per_set, error);
     }
     int64_t before = 0;
     const RtVar *v;
     for (int at = 0; (v = rt_next_data(m, &at));) {
-        int64_t size = rt_var_size(v, out->sizes);
+        int64_t size = rt_var_size(v, &out->sizes);
         double *to = rt_alloc(mem, out->n_sets * size, sizeof *to);
         for (int64_t s = 0; s < out->n_sets; s++)
             for (int64_t i = 0; i < size; i++)
@@ -253,7 +261,7 @@ static void array_shape(const RtArray *a, RtBytes *out) {
 }
 
 static bool wrong_shape(const RtModel *m, const RtVar *v, const char *name, const RtArray *a,
-                        const int64_t *sizes, const char *why, RtError *error) {
+                        const RtSizes *sizes, const char *why, RtError *error) {
     RtBytes want = {0}, got = {0};
     rt_shape_text(m, v, sizes, &want);
     array_shape(a, &got);
@@ -267,67 +275,137 @@ static bool wrong_shape(const RtModel *m, const RtVar *v, const char *name, cons
     return false;
 }
 
-/* Sizes of the variable's plates from the array; `fixed` plates keep theirs. */
-static bool take_shape(const RtModel *m, const RtVar *v, const char *name, const RtArray *a,
-                       bool *fixed, RtData *out, bool first, RtError *error) {
-    int own = v->n_plates + v->n_dims, lead = a->n_dims - own;
+typedef struct Taking {
+    RtMem *mem;
+    const RtModel *m;
+    const char *name;
+    const RtZipFile *files;
+    int n_files;
+    bool fixed[RT_MAX_PLATES];   /* plates whose size is known */
+    bool counted[RT_MAX_PLATES]; /* ragged plates of which the file says how they are cut */
+    RtData *out;
+    RtError *error;
+} Taking;
+
+/* Ragged plates that the file does not cut are even. */
+static void keep_even(Taking *t) {
+    RtSizes *sizes = &t->out->sizes, even = *sizes;
+    rt_sizes_balance(t->mem, t->m, &even);
+    for (int i = 0; i < t->m->n_plates; i++)
+        if (!t->counted[i]) sizes->first[i] = even.first[i];
+}
+
+/* Sizes of the variable's plates from the array; those that are known keep theirs. What lies in a
+ * plate that is cut has one axis for all its instances. */
+static bool take_shape(Taking *t, const RtVar *v, const RtArray *a, bool first) {
+    const RtModel *m = t->m;
+    RtData *out = t->out;
+    int from = 0; /* the first plate that has an axis of its own */
+    for (int i = 0; i < v->n_plates; i++)
+        if (t->counted[v->plates[i]]) from = i;
+    int own = v->n_plates - from + v->n_dims, lead = a->n_dims - own;
     RtBytes why = {0};
-    if (lead != 0 && lead != 1) return wrong_shape(m, v, name, a, out->sizes, NULL, error);
+    if (lead != 0 && lead != 1) return wrong_shape(m, v, t->name, a, &out->sizes, NULL, t->error);
     int64_t sets = lead ? a->dims[0] : 1;
     if (!first && sets != out->n_sets)
         rt_bytes_printf(&why, "%lld data sets, but %lld in other arrays", (long long)sets,
                         (long long)out->n_sets);
     out->n_sets = sets;
-    for (int i = 0; i < v->n_plates && !why.n; i++) {
+    for (int i = from; i < v->n_plates && !why.n; i++) {
         int p = v->plates[i];
-        int64_t size = a->dims[lead + i];
-        if (fixed[p] && out->sizes[p] != size)
+        int64_t size = a->dims[lead + i - from], known = out->sizes.n[p];
+        if (t->counted[p]) known = rt_instances(m, &out->sizes, p);
+        if (t->fixed[p] && known != size)
             rt_bytes_printf(&why, "%lld instances of %s, but %lld stated before", (long long)size,
-                            m->plates[p].name, (long long)out->sizes[p]);
+                            m->plates[p].name, (long long)known);
         else if (size < 1)
             rt_bytes_printf(&why, "no instance of %s", m->plates[p].name);
-        fixed[p] = true;
-        out->sizes[p] = size;
+        t->fixed[p] = true;
+        if (!t->counted[p]) out->sizes.n[p] = size;
     }
     for (int i = 0; i < v->n_dims && !why.n; i++)
-        if (a->dims[lead + v->n_plates + i] != v->dims[i])
+        if (a->dims[lead + v->n_plates - from + i] != v->dims[i])
             rt_bytes_printf(&why, "the last axes are the event's");
     if (sets < 1 && !why.n) rt_bytes_printf(&why, "no data set");
-    bool ok = !why.n || wrong_shape(m, v, name, a, out->sizes, why.data, error);
+    if (!why.n) keep_even(t);
+    bool ok = !why.n || wrong_shape(m, v, t->name, a, &out->sizes, why.data, t->error);
     rt_bytes_free(&why);
     return ok;
 }
 
-/* The file that holds the array of `v`, or -1. */
-static int find_array(const RtVar *v, const RtZipFile *files, int n) {
-    size_t length = strlen(v->name);
+/* The file that holds the array of that name, or -1. */
+static int find_array(const char *array, const RtZipFile *files, int n) {
+    size_t length = strlen(array);
     for (int i = 0; i < n; i++)
-        if (!strncmp(files[i].name, v->name, length) &&
+        if (!strncmp(files[i].name, array, length) &&
             (!strcmp(files[i].name + length, ".npy") || !files[i].name[length]))
             return i;
     return -1;
 }
 
-/* Contexts that are there: one value for each data set, or one for all of them. */
-static bool read_contexts(RtMem *mem, const RtModel *m, const char *name, const RtZipFile *files,
-                          int n, RtData *out, RtError *error) {
-    bool fixed[RT_MAX_PLATES] = {false};
-    for (int i = 0; i < m->n_vars; i++) {
-        const RtVar *v = &m->vars[i];
-        int k = v->kind == RT_CONTEXT ? find_array(v, files, n) : -1;
+/* "PLATE.count": how many instances of a ragged plate each of its parent has, in order. */
+static bool take_counts(Taking *t) {
+    const RtModel *m = t->m;
+    RtSizes *sizes = &t->out->sizes;
+    for (int i = 0; i < m->n_plates; i++) {
+        const char *array = rt_printf(t->mem, "%s.count", m->plates[i].name);
+        int k = m->plates[i].ragged ? find_array(array, t->files, t->n_files) : -1;
         if (k < 0) continue;
         RtArray a;
-        if (!rt_npy_read(mem, name, files[k].bytes, files[k].n, &a, error)) return false;
+        int parent = m->plates[i].parent;
+        if (!rt_npy_read(t->mem, t->name, t->files[k].bytes, t->files[k].n, &a, t->error))
+            return false;
+        int64_t n = rt_product(a.dims, a.n_dims), all = 0;
+        if (!m->plates[parent].ragged && m->plates[parent].parent < 0 && n > 0) {
+            sizes->n[parent] = n;
+            t->fixed[parent] = true;
+            keep_even(t);
+        }
+        if (n != rt_instances(m, sizes, parent))
+            return rt_error(t->error,
+                            "%s: array %s has %lld numbers\n  expected  %lld: how many instances of "
+                            "%s each instance of %s has",
+                            t->name, array, (long long)n, (long long)rt_instances(m, sizes, parent),
+                            m->plates[i].name, m->plates[parent].name);
+        int64_t *count = rt_alloc(t->mem, n + 1, sizeof *count);
+        for (int64_t at = 0; at < n; at++) {
+            if (!(a.values[at] >= 0 && a.values[at] <= 1 << 28) ||
+                a.values[at] != (double)(int64_t)a.values[at])
+                return rt_error(t->error, "%s: number %lld of array %s is %g: expected a count",
+                                t->name, (long long)at, array, a.values[at]);
+            count[at] = (int64_t)a.values[at];
+            all += count[at];
+        }
+        if (!all) return rt_error(t->error, "%s: array %s counts no instance", t->name, array);
+        rt_sizes_cut(t->mem, m, sizes, i, count);
+        t->fixed[i] = t->counted[i] = true;
+    }
+    return true;
+}
+
+/* Contexts that are there: one value for each data set, or one for all of them. */
+static bool read_contexts(Taking *t) {
+    const RtModel *m = t->m;
+    RtData *out = t->out;
+    for (int i = 0; i < m->n_vars; i++) {
+        const RtVar *v = &m->vars[i];
+        int k = v->kind == RT_CONTEXT ? find_array(v->name, t->files, t->n_files) : -1;
+        if (k < 0) continue;
+        RtArray a;
+        if (!rt_npy_read(t->mem, t->name, t->files[k].bytes, t->files[k].n, &a, t->error))
+            return false;
         bool one = a.n_dims == v->n_dims;
         RtData shape = *out;
-        if (!take_shape(m, v, name, &a, fixed, &shape, one, error)) return false;
+        Taking own = *t;
+        own.out = &shape;
+        if (!take_shape(&own, v, &a, one)) return false;
         out->values[i] = a.values;
         if (one) {
-            out->values[i] = rt_alloc(mem, out->n_sets * v->event, sizeof(double));
+            out->values[i] = rt_alloc(t->mem, out->n_sets * v->event, sizeof(double));
             for (int64_t e = 0; e < out->n_sets * v->event; e++)
                 out->values[i][e] = a.values[e % v->event];
         }
-        if (!check_numbers(m, v, name, out, error)) return false;
+        if (!check_numbers(m, v, t->name, out, t->error)) return false;
     }
     return true;
 }
@@ -350,8 +428,6 @@ bool rt_data_npz(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
     RtZipFile single = {.bytes = (const unsigned char *)bytes->data, .n = bytes->n},
               *files = &single;
     bool lone = bytes->n > 6 && !memcmp(bytes->data, "\x93NUMPY", 6);
-    bool fixed[RT_MAX_PLATES];
-    memcpy(fixed, options->given, sizeof fixed);
     const RtVar *v;
     for (int at = 0; rt_next_data(m, &at);) wanted++;
     if (lone && wanted != 1)
@@ -359,19 +435,46 @@ bool rt_data_npz(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
                         "%s: one array, but a data set of this model has %d variables: use .npz",
                         name, wanted);
     if (!lone && !rt_zip_read(mem, name, bytes, &files, &n, error)) return false;
+    Taking t = {.mem = mem,
+                .m = m,
+                .name = name,
+                .files = files,
+                .n_files = n,
+                .out = out,
+                .error = error};
+    memcpy(t.fixed, options->given, sizeof t.fixed);
+    if (!lone && !take_counts(&t)) return false;
     for (int at = 0, first = 1; (v = rt_next_data(m, &at)); first = 0) {
-        int k = lone ? 0 : find_array(v, files, n);
+        int k = lone ? 0 : find_array(v->name, files, n);
         if (k < 0) return missing_array(v, name, files, n, error);
         RtArray a;
         if (!rt_npy_read(mem, name, files[k].bytes, files[k].n, &a, error) ||
-            !take_shape(m, v, name, &a, fixed, out, first, error))
+            !take_shape(&t, v, &a, first))
             return false;
         out->values[v - m->vars] = a.values;
     }
     for (int at = 0; (v = rt_next_data(m, &at));)
         if (!check_numbers(m, v, name, out, error)) return false;
     if (!check_ends(m, name, out, error)) return false;
-    return lone || read_contexts(mem, m, name, files, n, out, error);
+    return lone || read_contexts(&t);
+}
+
+bool rt_npz_counts(RtMem *mem, const RtModel *m, const RtSizes *sizes, RtBytes *archive,
+                   RtBytes *directory, RtError *error) {
+    bool ok = true;
+    for (int i = 0; ok && i < m->n_plates; i++) {
+        if (rt_sizes_even(m, sizes, i)) continue;
+        int64_t n = rt_instances(m, sizes, m->plates[i].parent);
+        double *count = rt_alloc(mem, n, sizeof *count);
+        for (int64_t k = 0; k < n; k++)
+            count[k] = (double)(sizes->first[i][k + 1] - sizes->first[i][k]);
+        RtBytes file = {0};
+        rt_npy_write(&file, count, true, &n, 1);
+        ok = rt_zip_add(archive, directory, rt_printf(mem, "%s.count.npy", m->plates[i].name), &file,
+                        error);
+        rt_bytes_free(&file);
+    }
+    return ok;
 }
 
 /* ---- by extension ---- */

@@ -11,7 +11,7 @@
 
 typedef struct RtData {
     int64_t n_sets;
-    int64_t sizes[RT_MAX_PLATES]; /* by plate of the model */
+    RtSizes sizes; /* by plate of the model */
     double **values; /* by variable of the model: [set, plates, dims]; NULL unless observed, given,
                         or a context that the file holds */
     char **labels[RT_MAX_PLATES]; /* of a CSV's keys, by flat instance (row-major over the plate's
@@ -21,7 +21,7 @@ typedef struct RtData {
 } RtData;
 
 typedef struct RtDataOptions {
-    int64_t sizes[RT_MAX_PLATES]; /* as trained or declared */
+    RtSizes sizes; /* as trained or declared; ragged plates evenly */
     bool given[RT_MAX_PLATES];    /* by --size: not to be solved for */
     bool ranged[RT_MAX_PLATES]; /* trained over a range: has no size unless it is given or found */
     bool batch;                 /* many data sets in one file */
@@ -48,9 +48,9 @@ bool rt_value_allowed(const RtVar *v, double x, char why[100]);
 bool rt_find_above_end(const RtVar *v, const RtModel *m, const RtData *d, int64_t *at,
                        int64_t *end);
 /* "x: 3 x 50 x 2 (group, obs, dims)" and the like, for messages. */
-void rt_shape_text(const RtModel *m, const RtVar *v, const int64_t *sizes, RtBytes *out);
+void rt_shape_text(const RtModel *m, const RtVar *v, const RtSizes *sizes, RtBytes *out);
 /* "x[2, 0, 1]": plates first, then event. */
-void rt_element_name(const RtVar *v, const int64_t *sizes, int64_t flat, RtBytes *out);
+void rt_element_name(const RtVar *v, const RtSizes *sizes, int64_t flat, RtBytes *out);
 
 /* ---- npy.c: one array ---- */
 typedef struct RtArray {
@@ -63,6 +63,10 @@ bool rt_npy_read(RtMem *mem, const char *name, const unsigned char *bytes, size_
                  RtError *error);
 /* Appends header and numbers; `values` float or double (f64), already in C order. */
 void rt_npy_write(RtBytes *out, const void *values, bool f64, const int64_t *dims, int n_dims);
+
+/* The arrays "PLATE.count" of ragged plates that are not even, into an archive. data.c */
+bool rt_npz_counts(RtMem *mem, const RtModel *m, const RtSizes *sizes, RtBytes *archive,
+                   RtBytes *directory, RtError *error);
 
 /* ---- zip.c: a container of files (stored or deflated when read, stored when written) ---- */
 typedef struct RtZipFile {

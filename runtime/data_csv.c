@@ -384,11 +384,11 @@ static bool take_sizes(Reader *r) {
         int64_t size = i ? r->levels[i - 1].instances[0].children : l->n;
         for (int64_t k = 1; i && k < r->levels[i - 1].n; k++)
             if (r->levels[i - 1].instances[k].children != size) return unequal(r, i, k);
-        if (r->options->given[l->plate] && r->options->sizes[l->plate] != size)
+        if (r->options->given[l->plate] && r->options->sizes.n[l->plate] != size)
             return rt_error(r->error, "%s: %lld of plate %s, but --size says %lld", r->t.name,
                             (long long)size, r->m->plates[l->plate].name,
-                            (long long)r->options->sizes[l->plate]);
-        r->out->sizes[l->plate] = size;
+                            (long long)r->options->sizes.n[l->plate]);
+        r->out->sizes.n[l->plate] = size;
     }
     return true;
 }
@@ -396,7 +396,7 @@ static bool take_sizes(Reader *r) {
 /* Row-major position of an instance among all of its plate. */
 static int64_t flat_position(const Reader *r, int level, int64_t instance) {
     const Instance *i = &r->levels[level].instances[instance];
-    int64_t size = r->out->sizes[r->levels[level].plate];
+    int64_t size = r->out->sizes.n[r->levels[level].plate];
     return (level ? flat_position(r, level - 1, i->parent) * size : 0) + i->number;
 }
 
@@ -499,7 +499,7 @@ static bool changes(const Reader *r, const RtVar *v, int64_t row, int64_t before
 static bool read_variable(Reader *r, const RtVar *v) {
     int *columns = rt_alloc(r->t.mem, v->event, sizeof *columns);
     if (!value_columns(r, v, columns)) return false;
-    int64_t instances = rt_var_size(v, r->out->sizes) / v->event;
+    int64_t instances = rt_var_size(v, &r->out->sizes) / v->event;
     int64_t *seen = rt_alloc(r->t.mem, instances, sizeof *seen); /* row + 1 that gave the value */
     double *values = rt_alloc(r->t.mem, instances * v->event, sizeof *values);
     char **kinds = r->out->kinds[v - r->m->vars] = find_kinds(r, v, columns[0]);
@@ -541,9 +541,9 @@ static bool check_end(Reader *r, const RtVar *v) {
 
 /* Has the table any column of this context? */
 static bool has_context(const Reader *r, const RtVar *v) {
-    static const int64_t no_sizes[RT_MAX_PLATES];
+    static const RtSizes no_sizes;
     RtBytes first = {0}, dots = {0};
-    rt_element_name(v, no_sizes, 0, &first);
+    rt_element_name(v, &no_sizes, 0, &first);
     rt_bytes_printf(&dots, "%s.1%s", v->name, v->n_dims == 2 ? ".1" : "");
     bool found =
         find_column(&r->t, first.data) >= 0 || (v->n_dims && find_column(&r->t, dots.data) >= 0);
@@ -557,7 +557,7 @@ bool rt_data_csv(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
     Reader r = {
         .m = m, .t = {.mem = mem, .name = name}, .options = options, .out = out, .error = error};
     *out = (RtData){.n_sets = 1};
-    memcpy(out->sizes, options->sizes, sizeof out->sizes);
+    out->sizes = options->sizes;
     out->values = rt_alloc(mem, m->n_vars, sizeof *out->values);
     out->kinds = rt_alloc(mem, m->n_vars, sizeof *out->kinds);
     if (!read_table(&r.t, bytes, error) || !find_levels(&r) || !place_rows(&r) || !take_sizes(&r))

@@ -54,13 +54,13 @@ typedef struct Test {
 static void prepare_posterior(Test *t) {
     RtSession *s = t->s;
     const RtModel *m = s->model;
-    t->posterior = rt_call_new(t->mem, m, "posterior", s->pool, s->state->sizes, 1, DRAWS);
+    t->posterior = rt_call_new(t->mem, m, "posterior", s->pool, &s->state->sizes, 1, DRAWS);
     t->draws = rt_alloc(t->mem, m->n_vars, sizeof *t->draws);
     for (int i = 0; i < m->n_vars; i++)
         if (t->at[i] >= 0) t->draws[i] = rt_call_want(t->posterior, m->vars[i].name);
     t->logs = rt_logs_want(t->posterior);
     rt_bind_state(t->mem, m, s->state, s->state->average, t->posterior);
-    t->posterior_data = rt_feed_new(t->mem, m, t->posterior, s->state->sizes, 1);
+    t->posterior_data = rt_feed_new(t->mem, m, t->posterior, &s->state->sizes, 1);
     rt_call_ready(t->posterior);
 }
 
@@ -68,7 +68,7 @@ static void prepare_logjoint(Test *t) {
     RtSession *s = t->s;
     const RtModel *m = s->model;
     const int64_t points = 1 + t->n + TRIED;
-    t->logjoint = rt_call_new(t->mem, m, "logjoint", s->pool, s->state->sizes, 1, points);
+    t->logjoint = rt_call_new(t->mem, m, "logjoint", s->pool, &s->state->sizes, 1, points);
     t->latent = rt_alloc(t->mem, m->n_vars, sizeof *t->latent);
     t->gradient = rt_alloc(t->mem, m->n_vars, sizeof *t->gradient);
     for (int i = 0; i < m->n_vars; i++) {
@@ -80,7 +80,7 @@ static void prepare_logjoint(Test *t) {
     t->at_prior = rt_call_want(t->logjoint, "log_prior");
     t->at_likelihood = rt_call_want(t->logjoint, "log_likelihood");
     rt_bind_state(t->mem, m, s->state, s->state->average, t->logjoint);
-    t->logjoint_data = rt_feed_new(t->mem, m, t->logjoint, s->state->sizes, 1);
+    t->logjoint_data = rt_feed_new(t->mem, m, t->logjoint, &s->state->sizes, 1);
     rt_call_ready(t->logjoint);
 }
 
@@ -91,7 +91,7 @@ static bool prepare(Test *t) {
     t->size = rt_alloc(t->mem, m->n_vars, sizeof *t->size);
     for (int i = 0; i < m->n_vars; i++) {
         t->at[i] = m->vars[i].kind == RT_LATENT ? t->n : -1;
-        t->size[i] = rt_var_size(&m->vars[i], t->s->state->sizes);
+        t->size[i] = rt_var_size(&m->vars[i], &t->s->state->sizes);
         if (t->at[i] >= 0) t->n += t->size[i];
         if (t->n > LARGEST) return false;
     }

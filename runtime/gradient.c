@@ -35,14 +35,14 @@ static double offset(const Test *t, int i) {
 }
 
 static int64_t size_of(const Test *t, int variable) {
-    return rt_var_size(&t->s->model->vars[variable], t->s->state->sizes);
+    return rt_var_size(&t->s->model->vars[variable], &t->s->state->sizes);
 }
 
 static void prepare(Test *t, const RtData *d) {
     RtSession *s = t->s;
     const RtModel *m = s->model;
     int64_t n = t->n_draws * OFFSETS;
-    t->call = rt_call_new(t->mem, m, "logjoint", s->pool, s->state->sizes, t->n_sets, n);
+    t->call = rt_call_new(t->mem, m, "logjoint", s->pool, &s->state->sizes, t->n_sets, n);
     t->latent = rt_alloc(t->mem, m->n_vars, sizeof *t->latent);
     t->gradient = rt_alloc(t->mem, m->n_vars, sizeof *t->gradient);
     for (int i = 0; i < m->n_vars; i++) {
@@ -54,7 +54,7 @@ static void prepare(Test *t, const RtData *d) {
     t->log_prior = rt_call_want(t->call, "log_prior");
     t->log_likelihood = rt_call_want(t->call, "log_likelihood");
     rt_bind_state(t->mem, m, s->state, s->state->average, t->call);
-    RtFeed *feed = rt_feed_new(t->mem, m, t->call, s->state->sizes, t->n_sets);
+    RtFeed *feed = rt_feed_new(t->mem, m, t->call, &s->state->sizes, t->n_sets);
     rt_feed_load(feed, d, 0, t->n_sets);
     rt_call_ready(t->call);
 }

@@ -25,7 +25,7 @@ typedef struct Infer {
 
 static RtSummary summarise(Infer *f, int variable, int64_t set, int64_t k) {
     const RtModel *m = f->p.s->model;
-    int64_t size = rt_var_size(&m->vars[variable], f->p.data.sizes), n = f->p.n_draws;
+    int64_t size = rt_var_size(&m->vars[variable], &f->p.data.sizes), n = f->p.n_draws;
     for (int64_t j = 0; j < n; j++) {
         double x = rt_real_get(m, f->p.draws[variable], (set * n + j) * size + k);
         if (f->rows)
@@ -40,17 +40,14 @@ static RtSummary summarise(Infer *f, int variable, int64_t set, int64_t k) {
  * without labels. */
 static void add_labels(const Infer *f, const RtVar *v, int64_t k, const char *between,
                        void (*add)(RtBytes *out, const char *text), RtBytes *out) {
-    int64_t instance = k / v->event, size = rt_var_size(v, f->p.data.sizes) / v->event;
-    int64_t flat = 0;
+    int64_t index[RT_MAX_PLATES], among[RT_MAX_PLATES];
     bool first = true;
+    rt_var_place(v, &f->p.data.sizes, k / v->event, index, among);
     for (int i = 0; i < v->n_plates; i++) {
-        int64_t extent = f->p.data.sizes[v->plates[i]];
-        size /= extent;
-        flat = flat * extent + instance / size % extent;
         char *const *labels = f->p.data.labels[v->plates[i]];
         if (!labels) continue;
         if (!first) rt_bytes_printf(out, "%s", between);
-        add(out, labels[flat]);
+        add(out, labels[among[i]]);
         first = false;
     }
 }
@@ -70,7 +67,7 @@ static void json_scalar(Infer *f, int variable, int64_t set, int64_t k) {
     const RtVar *v = &f->p.s->model->vars[variable];
     RtSummary s = summarise(f, variable, set, k);
     RtBytes name = {0}, labels = {0};
-    rt_element_name(v, f->p.data.sizes, k, &name);
+    rt_element_name(v, &f->p.data.sizes, k, &name);
     rt_json_string(&f->json, name.data);
     rt_bytes_printf(&f->json, ": {");
     json_field(&f->json, "mean", s.mean);
@@ -94,7 +91,7 @@ static void json_kind(Infer *f, RtVarKind kind, int64_t set) {
     bool first = true;
     for (int i = 0; i < m->n_vars; i++) {
         if (m->vars[i].kind != kind || !f->p.draws[i]) continue;
-        for (int64_t k = 0; k < rt_var_size(&m->vars[i], f->p.data.sizes); k++) {
+        for (int64_t k = 0; k < rt_var_size(&m->vars[i], &f->p.data.sizes); k++) {
             rt_bytes_printf(&f->json, "%s", first ? "" : ", ");
             json_scalar(f, i, set, k);
             first = false;
@@ -187,7 +184,7 @@ static void json_set(Infer *f, int64_t set, const RtElbo *e) {
 /* Name and labels of element k, as the first two columns. */
 static void row_name(const Infer *f, const RtVar *v, int64_t k, RtBytes *out) {
     RtBytes labels = {0};
-    rt_element_name(v, f->p.data.sizes, k, out);
+    rt_element_name(v, &f->p.data.sizes, k, out);
     add_labels(f, v, k, "/", add_plain, &labels);
     if (labels.n) rt_bytes_printf(out, "  %s", labels.data);
     rt_bytes_free(&labels);
@@ -202,7 +199,7 @@ static int name_width(const Infer *f) {
     const RtModel *m = f->p.s->model;
     size_t width = 4;
     for (int i = 0; i < m->n_vars; i++) {
-        int64_t size = f->p.draws[i] ? rt_var_size(&m->vars[i], f->p.data.sizes) : 0;
+        int64_t size = f->p.draws[i] ? rt_var_size(&m->vars[i], &f->p.data.sizes) : 0;
         for (int64_t k = 0; k < size; k++) {
             RtBytes name = {0};
             if (!is_shown(f, k, size)) continue;
@@ -216,7 +213,7 @@ static int name_width(const Infer *f) {
 
 static void show_variable(Infer *f, int variable, int64_t set, int width) {
     const RtVar *v = &f->p.s->model->vars[variable];
-    int64_t size = rt_var_size(v, f->p.data.sizes);
+    int64_t size = rt_var_size(v, &f->p.data.sizes);
     for (int64_t k = 0; k < size; k++) {
         if (!is_shown(f, k, size)) {
             if (k + 2 == size)

@@ -38,7 +38,7 @@ static void show_vars(const RtSession *s) {
     for (int i = 0; i < m->n_vars; i++) {
         const RtVar *v = &m->vars[i];
         RtBytes shape = {0};
-        rt_shape_text(m, v, s->state->sizes, &shape);
+        rt_shape_text(m, v, &s->state->sizes, &shape);
         printf("%-9s %s", kinds[v->kind], shape.data);
         for (int64_t k = 0; v->kind == RT_HYPER && k < v->event; k++)
             printf("%s %.6g", k ? "," : " =", s->state->hypers[i][k]);
@@ -146,7 +146,7 @@ static void json_trained(RtBytes *out, const RtModel *m, const char *path, const
     rt_bytes_printf(out, ", \"validation_unit\": \"%s\"", rt_validation_unit(rt_sizes_vary(m, t)));
     rt_bytes_printf(out, ", \"sizes\": {");
     for (int i = 0; i < m->n_plates; i++)
-        rt_bytes_printf(out, "%s\"%s\": %" PRId64, i ? ", " : "", m->plates[i].name, t->sizes[i]);
+        rt_bytes_printf(out, "%s\"%s\": %" PRId64, i ? ", " : "", m->plates[i].name, t->sizes.n[i]);
     rt_bytes_printf(out, "}, \"ranges\": {");
     for (int i = 0; i < m->n_plates; i++)
         rt_bytes_printf(out, "%s\"%s\": [%" PRId64 ", %" PRId64 "]", i ? ", " : "",

@@ -27,7 +27,9 @@ enum { MOST_DRAWS = 4096 /* in one call: whole outer draws, one at least */ };
 typedef struct Base {
     const char *name;
     int plate;          /* the outermost around it, or -1 */
-    int64_t size;       /* numbers of one draw */
+    int n_inside, inside[RT_MAX_PLATES]; /* plates within it, from the outside in */
+    int64_t event;
+    int64_t size; /* numbers of one draw */
     void *all, *chosen; /* [block x k, size], [n_draws, size]; the model's real type */
 } Base;
 
@@ -59,6 +61,16 @@ static Local *local_of(const RtInner *in, int plate) {
     return NULL;
 }
 
+/* Numbers of the first `instances` of its outermost plate. */
+static int64_t numbers_before(const RtInner *in, const Base *base, int64_t instances) {
+    const RtSizes *sizes = &in->data->sizes;
+    for (int i = 0; i < base->n_inside; i++) {
+        const int64_t *first = sizes->first[base->inside[i]];
+        instances = first ? first[instances] : instances * sizes->n[base->inside[i]];
+    }
+    return instances * base->event;
+}
+
 /* Base draws are the random sources "u:..." of the program. */
 static bool find_bases(RtInner *in, RtError *error) {
     const RtModel *m = in->s->model;
@@ -68,14 +80,18 @@ static bool find_bases(RtInner *in, RtError *error) {
         const RtTensor *t = &p->inputs[i];
         if (t->role != RT_IN_RANDOM || strncmp(t->name, "u:", 2)) continue;
         Base *base = &in->bases[in->n_bases++];
-        *base = (Base){.name = t->name, .plate = -1, .size = 1};
+        *base = (Base){.name = t->name, .plate = -1, .event = 1};
         for (int k = 0; k < t->n_axes; k++) {
             const RtAxis *a = &p->axes[t->axes[k]];
-            if (a->kind == RT_EVENT) base->size *= a->extent;
+            if (a->kind == RT_EVENT) base->event *= a->extent;
             if (a->kind != RT_PLATE) continue;
-            base->size *= in->data->sizes[a->plate];
-            if (base->plate < 0) base->plate = a->plate;
+            if (base->plate >= 0)
+                base->inside[base->n_inside++] = a->plate;
+            else
+                base->plate = a->plate;
         }
+        base->size = numbers_before(
+            in, base, base->plate < 0 ? 1 : in->data->sizes.n[base->plate]);
         if (base->plate < 0 || local_of(in, base->plate)) continue;
         return rt_error(error,
                         "--inner: instances of plate %s depend on each other, whatever is outside "
@@ -105,7 +121,7 @@ RtInner *rt_inner_new(RtSession *s, const RtData *data, const float *weights, in
     *in = (RtInner){.s = s, .data = data, .n_draws = n_draws, .k = k};
     in->block = k < MOST_DRAWS ? MOST_DRAWS / k : 1;
     if (in->block > n_draws) in->block = n_draws;
-    in->call = rt_call_new(s->mem, m, "posterior", s->pool, data->sizes, 1, in->block * k);
+    in->call = rt_call_new(s->mem, m, "posterior", s->pool, &data->sizes, 1, in->block * k);
     if (!find_locals(in, error)) return NULL;
     for (int i = 0; i < in->n_bases; i++) {
         Base *base = &in->bases[i];
@@ -115,7 +131,7 @@ RtInner *rt_inner_new(RtSession *s, const RtData *data, const float *weights, in
     }
     in->logs = rt_logs_want(in->call);
     in->inputs = rt_bind_state(s->mem, m, s->state, weights, in->call);
-    in->feed = rt_feed_new(s->mem, m, in->call, data->sizes, 1);
+    in->feed = rt_feed_new(s->mem, m, in->call, &data->sizes, 1);
     in->weight = rt_alloc(s->mem, n_draws, sizeof *in->weight);
     in->plain = rt_alloc(s->mem, n_draws, sizeof *in->plain);
     rt_call_ready(in->call);
@@ -173,9 +189,9 @@ static void choose(RtInner *in, int plate, int64_t g, int64_t from, int64_t to) 
     for (int i = 0; i < in->n_bases; i++) {
         const Base *base = &in->bases[i];
         if (base->plate != plate) continue;
-        int64_t instances = plate < 0 ? 1 : in->data->sizes[plate], n = base->size / instances;
-        memcpy(numbers_at(in, base->chosen, to * base->size + g * n),
-               numbers_at(in, base->all, from * base->size + g * n),
+        int64_t at = numbers_before(in, base, g), n = numbers_before(in, base, g + 1) - at;
+        memcpy(numbers_at(in, base->chosen, to * base->size + at),
+               numbers_at(in, base->all, from * base->size + at),
                (size_t)n * in->s->model->real);
     }
 }
@@ -185,7 +201,7 @@ static void choose(RtInner *in, int plate, int64_t g, int64_t from, int64_t to) 
 static double mean_of(const RtInner *in, const Local *local, int64_t first, int64_t g, double u,
                       int64_t *pick, double *sum) {
     const RtModel *m = in->s->model;
-    const int64_t instances = in->data->sizes[local->plate];
+    const int64_t instances = in->data->sizes.n[local->plate];
     double most = -INFINITY, total = 0, below = 0;
     for (int64_t j = 0; j < in->k; j++) {
         double l = rt_real_get(m, local->values, (first + j) * instances + g);
@@ -213,7 +229,7 @@ static void weigh(RtInner *in, int64_t set, int64_t draw, int64_t first) {
     choose(in, -1, 0, first, draw);
     for (int i = 0; i < in->n_locals; i++) {
         const Local *local = &in->locals[i];
-        for (int64_t g = 0; g < in->data->sizes[local->plate]; g++) {
+        for (int64_t g = 0; g < in->data->sizes.n[local->plate]; g++) {
             uint32_t word[4];
             const uint32_t count[4] = {CHOICES, (uint32_t)set, (uint32_t)draw,
                                        (uint32_t)(g * m->n_plates + local->plate)};

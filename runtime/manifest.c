@@ -137,7 +137,9 @@ static void read_plate(Parser *p) {
         plate.lo = integer(p);
         plate.hi = integer(p);
     }
-    if (plate.lo < 1 || plate.size < plate.lo || plate.hi < plate.size) fail(p, "sizes of a plate");
+    plate.ragged = next_is(p, "ragged");
+    if (plate.ragged && plate.parent < 0) fail(p, "ragged without a parent");
+    if (plate.lo < !plate.ragged || plate.size < plate.lo || plate.hi < plate.size) fail(p, "sizes of a plate");
     if (next_is(p, "from")) plate.column = word(p);
     m->plates[m->n_plates++] = plate;
 }
@@ -271,14 +273,14 @@ static void read_axis(Parser *p, RtProgram *g) {
 
 static void read_tensor(Parser *p, RtProgram *g, bool output) {
     static const char *const roles[] = {"weight", "hyper",   "data",  "latent",
-                                        "stat",   "control", "random"};
+                                        "stat",   "control", "segment", "random"};
     RtTensor t = {.name = word(p)};
     if (output) {
         expect(p, "reduced");
         t.reduced = integer(p) != 0;
     } else {
         expect(p, "role");
-        t.role = (RtRole)one_of(p, roles, 7);
+        t.role = (RtRole)one_of(p, roles, 8);
     }
     expect(p, "axes");
     while (p->at < p->n && !p->failed) {
@@ -414,9 +416,3 @@ const char *rt_text(const RtModel *m, const char *key) {
     return NULL;
 }
 
-int64_t rt_var_size(const RtVar *v, const int64_t *sizes) {
-    int64_t extent[RT_MAX_PLATES + 1];
-    for (int i = 0; i < v->n_plates; i++) extent[i] = sizes[v->plates[i]];
-    extent[v->n_plates] = v->event;
-    return rt_product(extent, v->n_plates + 1);
-}

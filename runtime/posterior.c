@@ -5,24 +5,26 @@
 #include <math.h>
 #include <string.h>
 
-static void warn_sizes(const RtSession *s, const int64_t *sizes) {
-    for (int i = 0; i < s->model->n_plates; i++) {
+static void warn_sizes(const RtSession *s, const RtSizes *sizes) {
+    const RtModel *m = s->model;
+    for (int i = 0; i < m->n_plates; i++) {
         int64_t lo = s->state->lo[i], hi = s->state->hi[i];
         char range[64];
-        if (sizes[i] >= lo && sizes[i] <= hi) continue;
+        int64_t least = rt_sizes_least(m, sizes, i), most = sizes->n[i];
+        if (least >= lo && most <= hi) continue;
         snprintf(range, sizeof range, lo < hi ? "%" PRId64 " to %" PRId64 : "%" PRId64, lo, hi);
         fprintf(stderr,
                 "warning: plate %s has %" PRId64
                 " instances here, %s in training: the answer is an "
                 "extrapolation; mind k-hat\n",
-                s->model->plates[i].name, sizes[i], range);
+                m->plates[i].name, least < lo ? least : most, range);
     }
 }
 
 /* What a fit starts from: sizes are the data's, inputs are scaled and weights start as in training.
  */
 static bool start_fit(RtSession *s, const RtData *d, RtError *error) {
-    rt_state_take_sizes(s->state, d->sizes);
+    rt_state_take_sizes(s->model, s->state, &d->sizes);
     if (!rt_stats(s, error)) return false;
     rt_state_init_weights(s->model, s->state, s->seed);
     return true;
@@ -35,15 +37,15 @@ static bool open_data(RtPosterior *p, RtError *error) {
     bool fit = p->method == RT_FITTED; /* --set and --size are in its state already */
     if (!fit && !(s->state = rt_weights_open(s, error))) return false;
     RtDataOptions options;
-    if (!rt_state_data_options(m, o, s->state, &options, error) ||
+    if (!rt_state_data_options(s->mem, m, o, s->state, &options, error) ||
         (!fit && !rt_settings_apply(m, o, RT_SETS_CONTEXTS, s->state, error)) ||
         !rt_data_read(s->mem, m, o->data, &options, &p->data, error) ||
         !rt_context_data(s->mem, m, s->state, o->data, &p->data, error))
         return false;
     if (fit) return start_fit(s, &p->data, error);
-    warn_sizes(s, p->data.sizes);
+    warn_sizes(s, &p->data.sizes);
     rt_context_warn(s, &p->data);
-    memcpy(s->state->sizes, p->data.sizes, sizeof s->state->sizes);
+    s->state->sizes = p->data.sizes;
     return true;
 }
 
@@ -66,7 +68,7 @@ bool rt_posterior_open(RtSession *s, RtMethod method, bool want_draws, RtPosteri
         p->inner = rt_inner_new(s, &p->data, weights, p->n_draws, o->inner, error);
         if (!p->inner) return false;
     }
-    p->call = rt_call_new(s->mem, m, "posterior", s->pool, p->data.sizes, p->block, p->n_draws);
+    p->call = rt_call_new(s->mem, m, "posterior", s->pool, &p->data.sizes, p->block, p->n_draws);
     p->draws = rt_alloc(s->mem, m->n_vars, sizeof *p->draws);
     for (int i = 0; want_draws && i < m->n_vars; i++)
         if (rt_is_inferred(&m->vars[i])) p->draws[i] = rt_call_want(p->call, m->vars[i].name);
@@ -75,7 +77,7 @@ bool rt_posterior_open(RtSession *s, RtMethod method, bool want_draws, RtPosteri
     p->log_share = rt_alloc(s->mem, p->n_draws, sizeof *p->log_share);
     if (method != RT_FITTED) p->seen = rt_seen_new(s, p->call);
     p->inputs = rt_bind_state(s->mem, m, s->state, weights, p->call);
-    p->feed = rt_feed_new(s->mem, m, p->call, p->data.sizes, p->block);
+    p->feed = rt_feed_new(s->mem, m, p->call, &p->data.sizes, p->block);
     if (p->inner) rt_inner_bind(p->inner, p->call);
     rt_call_ready(p->call);
     return true;
@@ -170,7 +172,7 @@ RtDraws *rt_draws_new(RtPosterior *p, const char *path) {
     for (int i = 0; i < m->n_vars; i++)
         if (p->draws[i])
             d->values[i] =
-                rt_alloc(p->s->mem, n * rt_var_size(&m->vars[i], p->data.sizes), m->real);
+                rt_alloc(p->s->mem, n * rt_var_size(&m->vars[i], &p->data.sizes), m->real);
     if (p->refine) d->steps = rt_alloc(p->s->mem, p->data.n_sets, m->real);
     for (int i = 0; i < d->n_logs; i++) d->logs[i] = rt_alloc(p->s->mem, n, m->real);
     return d;
@@ -183,7 +185,7 @@ void rt_draws_add(RtDraws *d, int64_t first, int64_t n) {
     size_t each = (size_t)p->n_draws * m->real;
     for (int i = 0; i < m->n_vars; i++) {
         if (!p->draws[i]) continue;
-        size_t set = each * (size_t)rt_var_size(&m->vars[i], p->data.sizes);
+        size_t set = each * (size_t)rt_var_size(&m->vars[i], &p->data.sizes);
         memcpy(d->values[i] + (size_t)first * set, p->draws[i], (size_t)n * set);
     }
     if (d->steps)
@@ -216,15 +218,15 @@ static bool add_array(RtBytes *archive, RtBytes *directory, const RtPosterior *p
     int n = 0;
     if (p->data.n_sets > 1) dims[n++] = p->data.n_sets;
     dims[n++] = p->n_draws;
-    for (int i = 0; v && i < v->n_plates; i++) dims[n++] = p->data.sizes[v->plates[i]];
-    for (int i = 0; v && i < v->n_dims; i++) dims[n++] = v->dims[i];
+    if (v) n += rt_var_shape(p->s->model, v, &p->data.sizes, dims + n);
     return add_file(archive, directory, p, name, values, dims, n, error);
 }
 
 static bool write_npz(RtDraws *d, RtError *error) {
     const RtModel *m = d->p->s->model;
     RtBytes archive = {0}, directory = {0};
-    bool ok = true;
+    const RtPosterior *p = d->p;
+    bool ok = rt_npz_counts(p->s->mem, m, &p->data.sizes, &archive, &directory, error);
     for (int i = 0; ok && i < m->n_vars; i++)
         if (d->values[i])
             ok = add_array(&archive, &directory, d->p, m->vars[i].name, d->values[i], &m->vars[i],
@@ -242,17 +244,16 @@ static bool write_npz(RtDraws *d, RtError *error) {
 }
 
 /* cmdstan's names: mu.1, mu_g.3.2; indices from 1. */
-static void add_column_names(RtBytes *out, const RtVar *v, const int64_t *sizes) {
-    int64_t extent[RT_MAX_PLATES + RT_MAX_DIMS], n_all = rt_var_size(v, sizes);
-    int n = 0;
-    for (int i = 0; i < v->n_plates; i++) extent[n++] = sizes[v->plates[i]];
-    for (int i = 0; i < v->n_dims; i++) extent[n++] = v->dims[i];
+static void add_column_names(RtBytes *out, const RtVar *v, const RtSizes *sizes) {
+    int64_t index[RT_MAX_PLATES], n_all = rt_var_size(v, sizes);
     for (int64_t k = 0; k < n_all; k++) {
-        int64_t below = n_all;
+        int64_t below = v->event;
         rt_bytes_printf(out, ",%s", v->name);
-        for (int i = 0; i < n; i++) {
-            below /= extent[i];
-            rt_bytes_printf(out, ".%" PRId64, k / below % extent[i] + 1);
+        rt_var_place(v, sizes, k / v->event, index, NULL);
+        for (int i = 0; i < v->n_plates; i++) rt_bytes_printf(out, ".%" PRId64, index[i] + 1);
+        for (int i = 0; i < v->n_dims; i++) {
+            below /= v->dims[i];
+            rt_bytes_printf(out, ".%" PRId64, k / below % v->dims[i] + 1);
         }
     }
 }
@@ -269,14 +270,14 @@ static bool write_csv(RtDraws *d, RtError *error) {
                     p->data.n_sets > 1 ? "set," : "");
     for (int i = 0; i < d->n_logs; i++) rt_bytes_printf(&out, "%s%s", i ? "," : "", log_names[i]);
     for (int i = 0; i < m->n_vars; i++)
-        if (d->values[i]) add_column_names(&out, &m->vars[i], p->data.sizes);
+        if (d->values[i]) add_column_names(&out, &m->vars[i], &p->data.sizes);
     for (int64_t row = 0; row < p->data.n_sets * p->n_draws; row++) {
         rt_bytes_printf(&out, "\n");
         if (p->data.n_sets > 1) rt_bytes_printf(&out, "%" PRId64 ",", row / p->n_draws + 1);
         for (int i = 0; i < d->n_logs; i++)
             rt_bytes_printf(&out, "%s%.*g", i ? "," : "", digits, rt_real_get(m, d->logs[i], row));
         for (int i = 0; i < m->n_vars; i++) {
-            int64_t size = d->values[i] ? rt_var_size(&m->vars[i], p->data.sizes) : 0;
+            int64_t size = d->values[i] ? rt_var_size(&m->vars[i], &p->data.sizes) : 0;
             for (int64_t k = 0; k < size; k++)
                 rt_bytes_printf(&out, ",%.*g", digits,
                                 rt_real_get(m, d->values[i], row * size + k));

@@ -74,7 +74,7 @@ static int64_t n_lines(const RtVar *v) {
 }
 
 static void show_variable(RtProgress *p, const RtVar *v, Line *lines) {
-    static const int64_t no_sizes[RT_MAX_PLATES];
+    static const RtSizes no_sizes;
     for (int64_t e = 0; e < n_lines(v); e++) {
         RtVar entry = *v; /* its name without plates: x[1] */
         RtBytes name = {0};
@@ -82,7 +82,7 @@ static void show_variable(RtProgress *p, const RtVar *v, Line *lines) {
         if (v->event == 1 || v->event > ENTRIES)
             rt_bytes_printf(&name, "%s", v->name);
         else
-            rt_element_name(&entry, no_sizes, e, &name);
+            rt_element_name(&entry, &no_sizes, e, &name);
         show_line(p, name.data, &lines[e]);
         rt_bytes_free(&name);
     }
@@ -124,7 +124,7 @@ void rt_preview(RtSession *s, RtProgress *p) {
     const RtModel *m = s->model;
     const uint32_t key[2] = {s->seed, RT_FOR_SIMULATE};
     RtMem *mem = rt_mem_new();
-    RtCall *call = rt_call_new(mem, m, "simulate", s->pool, s->state->sizes, BATCH, 1);
+    RtCall *call = rt_call_new(mem, m, "simulate", s->pool, &s->state->sizes, BATCH, 1);
     const void **draws = rt_alloc(mem, m->n_vars, sizeof *draws);
     Line **lines = rt_alloc(mem, m->n_vars, sizeof *lines);
     for (int i = 0; i < m->n_vars; i++) {
@@ -140,7 +140,7 @@ void rt_preview(RtSession *s, RtProgress *p) {
         rt_call_run(call, key, 0, (uint32_t)first, BATCH);
         for (int i = 0; i < m->n_vars; i++) {
             if (!draws[i]) continue;
-            int64_t size = rt_var_size(&m->vars[i], s->state->sizes), n = n_lines(&m->vars[i]);
+            int64_t size = rt_var_size(&m->vars[i], &s->state->sizes), n = n_lines(&m->vars[i]);
             for (int64_t set = 0; set < BATCH; set++)
                 for (int64_t e = 0; e < n; e++)
                     add_set(m, &lines[i][e], draws[i], set * size + e, size / n, n);

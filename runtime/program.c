@@ -37,13 +37,20 @@ typedef struct Stretch {
     bool reduced;
 } Stretch;
 
+/* Numbers of an input that follow from how a ragged plate is cut; role segment, and "index:". */
+typedef struct Cut {
+    char *data;     /* [block]; NULL: another input */
+    int64_t stride; /* bytes from block to block */
+} Cut;
+
 struct RtCall {
     RtMem *mem;
     const RtModel *model;
     const RtProgram *program;
     RtPool *pool;
-    int64_t *total;  /* by axis: of all data sets, or (room) of the largest block */
-    int64_t *extent; /* [worker][axis], and [worker][axis] as `total` of that chunk */
+    /* By axis as in av_call: of all data sets, or (room) of the largest block */
+    int64_t *total;
+    int64_t *extent; /* [worker] the same, and the same as `total` of that chunk */
     int data_axis;   /* or -1 */
     int64_t capacity, n_data;
     Input *in;
@@ -58,26 +65,83 @@ struct RtCall {
     char **scratch;      /* [worker] */
     uint32_t key[2], step, data0;
     int64_t block;   /* data sets that share sizes; 0: all do */
-    int64_t *sizes;  /* [block][axis]: extents of a block */
+    int64_t *sizes;  /* [block]: extents of a block, as `total` */
+    Cut *cuts;       /* by input: of those that say how ragged plates are cut */
     double *weights; /* [block]: of a block's sums */
 };
 
 static int64_t axes_size(const RtCall *c, const RtTensor *t, bool *has_data) {
     int64_t extent[RT_MAX_AXES];
     int n = 0;
+    bool counted = false; /* by the rows of a ragged plate inside */
     *has_data = false;
-    for (int i = 0; i < t->n_axes; i++) {
+    for (int i = t->n_axes - 1; i >= 0; i--) {
+        const RtAxis *a = &c->program->axes[t->axes[i]];
         if (t->axes[i] == c->data_axis)
             *has_data = true;
-        else
+        else if (a->kind != RT_PLATE || !counted)
             extent[n++] = c->total[t->axes[i]];
+        counted |= a->kind == RT_PLATE && c->model->plates[a->plate].ragged;
     }
     return rt_product(extent, n);
 }
 
-static void set_plates(const RtProgram *p, const int64_t *sizes, int64_t *extent) {
-    for (int i = 0; i < p->n_axes; i++)
-        if (p->axes[i].kind == RT_PLATE) extent[i] = sizes[p->axes[i].plate];
+static void set_plates(const RtModel *m, const RtProgram *p, const RtSizes *sizes,
+                       int64_t *extent) {
+    for (int i = 0; i < p->n_axes; i++) {
+        if (p->axes[i].kind != RT_PLATE) continue;
+        int plate = p->axes[i].plate;
+        extent[p->n_axes + i] = sizes->n[plate];
+        extent[i] = m->plates[plate].ragged ? rt_instances(m, sizes, plate) : sizes->n[plate];
+    }
+}
+
+static const char count_suffix[] = ":count", index_prefix[] = "index:";
+
+/* The ragged plate that input `i` tells of, or -1. */
+static int ragged_plate(const RtCall *c, int i) {
+    const RtTensor *t = &c->program->inputs[i];
+    bool index = !strncmp(t->name, index_prefix, sizeof index_prefix - 1);
+    if (t->role != RT_IN_SEGMENT && !index) return -1;
+    const char *name = index ? t->name + sizeof index_prefix - 1 : t->name;
+    size_t n = index ? strlen(name) : (size_t)(strrchr(name, ':') - name);
+    for (int k = 0; k < c->model->n_plates; k++) {
+        const RtPlate *plate = &c->model->plates[k];
+        if (strlen(plate->name) == n && !strncmp(plate->name, name, n))
+            return plate->ragged ? k : -1;
+    }
+    return -1;
+}
+
+/* How the ragged plates of a block are cut, in the program's terms. */
+static void set_cuts(RtCall *c, int64_t block, const RtSizes *sizes) {
+    const RtModel *m = c->model;
+    for (int i = 0; i < c->program->n_inputs; i++) {
+        int plate = c->cuts[i].data ? ragged_plate(c, i) : -1;
+        if (plate < 0) continue;
+        const RtTensor *t = &c->program->inputs[i];
+        const int64_t *first = sizes->first[plate];
+        bool count = strstr(t->name, count_suffix) != NULL, index = t->role != RT_IN_SEGMENT;
+        int64_t parents = rt_instances(m, sizes, m->plates[plate].parent);
+        char *to = c->cuts[i].data + block * c->cuts[i].stride;
+        for (int64_t k = 0; k < parents && !index; k++)
+            rt_real_set(m, to, k, (double)(count ? first[k + 1] - first[k] : first[k]));
+        for (int64_t k = 0; k < parents && index; k++)
+            for (int64_t at = first[k]; at < first[k + 1]; at++)
+                rt_real_set(m, to, at, (double)(at - first[k]));
+    }
+}
+
+/* Room for them, of one block or of several. */
+static void make_cuts(RtCall *c, int64_t blocks) {
+    bool by_set;
+    for (int i = 0; i < c->program->n_inputs; i++) {
+        if (ragged_plate(c, i) < 0) continue;
+        int64_t n = axes_size(c, &c->program->inputs[i], &by_set);
+        c->cuts[i].stride = n * (int64_t)c->model->real;
+        c->cuts[i].data = rt_alloc(c->mem, blocks, (size_t)c->cuts[i].stride + 1);
+        c->in[i].data = c->cuts[i].data;
+    }
 }
 
 /* The size of a plate that is an event axis (family total-flow); 0: any. */
@@ -94,25 +158,26 @@ int64_t rt_plate_fixed(const RtModel *m, int plate) {
     return size;
 }
 
-static void check_fixed(const RtModel *m, const RtProgram *p, const int64_t *sizes) {
+static void check_fixed(const RtModel *m, const RtProgram *p, const RtSizes *sizes) {
     for (int i = 0; i < m->n_plates; i++) {
         int64_t size = fixed_size(m, p, i);
-        if (!size || size == sizes[i]) continue;
+        if (!size || size == sizes->n[i]) continue;
         fprintf(stderr,
                 "error: plate %s has %" PRId64
                 " instances here, and in this program always %" PRId64
                 "\n  the flow of its family, %s, is over all instances: compile the model with "
                 "that size\n",
-                m->plates[i].name, sizes[i], size, m->family);
+                m->plates[i].name, sizes->n[i], size, m->family);
         exit(1);
     }
 }
 
-void rt_call_resize(RtCall *c, const int64_t *sizes) {
+void rt_call_resize(RtCall *c, const RtSizes *sizes) {
     const RtProgram *p = c->program;
     bool by_set;
     check_fixed(c->model, p, sizes);
-    set_plates(p, sizes, c->total);
+    set_plates(c->model, p, sizes, c->total);
+    set_cuts(c, 0, sizes);
     for (int i = 0; i < p->n_inputs; i++) {
         int64_t size = axes_size(c, &p->inputs[i], &by_set);
         c->in[i].stride = by_set ? size * (int64_t)c->model->real : 0;
@@ -138,10 +203,9 @@ static void place_sums(RtCall *c) {
 
 /* "index:PLATE": 0, 1, ... as far as there is room; smaller plates read the beginning. */
 static void bind_indices(RtCall *c) {
-    static const char prefix[] = "index:";
     for (int i = 0; i < c->program->n_inputs; i++) {
         const RtTensor *t = &c->program->inputs[i];
-        if (strncmp(t->name, prefix, sizeof prefix - 1) || t->n_axes != 1) continue;
+        if (strncmp(t->name, index_prefix, sizeof index_prefix - 1) || c->cuts[i].data) continue;
         int64_t n = c->total[t->axes[0]];
         void *numbers = rt_alloc(c->mem, n, c->model->real);
         for (int64_t k = 0; k < n; k++) rt_real_set(c->model, numbers, k, (double)k);
@@ -150,12 +214,13 @@ static void bind_indices(RtCall *c) {
 }
 
 RtCall *rt_call_new(RtMem *mem, const RtModel *m, const char *program, RtPool *pool,
-                    const int64_t *sizes, int64_t n_data, int64_t n_draw) {
+                    const RtSizes *sizes, int64_t n_data, int64_t n_draw) {
     RtCall *c = rt_alloc(mem, 1, sizeof *c);
     const RtProgram *p = rt_program(m, program);
     *c = (RtCall){
         .mem = mem, .model = m, .program = p, .pool = pool, .data_axis = -1, .capacity = n_data};
-    c->total = rt_alloc(mem, p->n_axes, sizeof *c->total);
+    c->total = rt_alloc(mem, 2 * p->n_axes, sizeof *c->total);
+    c->cuts = rt_alloc(mem, p->n_inputs, sizeof *c->cuts);
     for (int i = 0; i < p->n_axes; i++) {
         const RtAxis *a = &p->axes[i];
         if (a->kind == RT_DATA) c->data_axis = i;
@@ -163,6 +228,8 @@ RtCall *rt_call_new(RtMem *mem, const RtModel *m, const char *program, RtPool *p
     }
     c->in = rt_alloc(mem, p->n_inputs, sizeof *c->in);
     c->out = rt_alloc(mem, p->n_outputs, sizeof *c->out);
+    set_plates(m, p, sizes, c->total);
+    make_cuts(c, 1);
     rt_call_resize(c, sizes);
     bind_indices(c);
     place_sums(c);
@@ -176,12 +243,14 @@ int64_t rt_call_sets(const RtCall *c) {
 void rt_call_blocks(RtCall *c, int64_t block) {
     int64_t n = (c->capacity + block - 1) / block;
     c->block = block;
-    c->sizes = rt_alloc(c->mem, n * c->program->n_axes, sizeof *c->sizes);
+    c->sizes = rt_alloc(c->mem, n * 2 * c->program->n_axes, sizeof *c->sizes);
+    make_cuts(c, n);
     c->weights = rt_alloc(c->mem, n, sizeof *c->weights);
 }
 
-void rt_call_block(RtCall *c, int64_t i, const int64_t *sizes, double weight) {
-    set_plates(c->program, sizes, c->sizes + i * c->program->n_axes);
+void rt_call_block(RtCall *c, int64_t i, const RtSizes *sizes, double weight) {
+    set_plates(c->model, c->program, sizes, c->sizes + i * 2 * c->program->n_axes);
+    set_cuts(c, i, sizes);
     c->weights[i] = weight;
 }
 
@@ -239,7 +308,7 @@ int64_t rt_call_size(const RtCall *c, const char *output) {
 }
 
 static void chunk_extents(const RtCall *c, int64_t n_data, int64_t *extent) {
-    memcpy(extent, c->total, (size_t)c->program->n_axes * sizeof *extent);
+    memcpy(extent, c->total, 2 * (size_t)c->program->n_axes * sizeof *extent);
     if (c->data_axis >= 0) extent[c->data_axis] = n_data;
 }
 
@@ -279,7 +348,7 @@ void rt_call_ready(RtCall *c) {
     find_stretches(c);
     c->partials = rt_alloc(c->mem, n_chunks(c, c->capacity) * c->n_sums, c->model->real);
     int threads = rt_pool_threads(c->pool);
-    c->extent = rt_alloc(c->mem, 2 * threads * p->n_axes, sizeof *c->extent);
+    c->extent = rt_alloc(c->mem, 4 * threads * p->n_axes, sizeof *c->extent);
     c->in_now = rt_alloc(c->mem, threads * p->n_inputs, sizeof *c->in_now);
     c->out_now = rt_alloc(c->mem, threads * p->n_outputs, sizeof *c->out_now);
     c->scratch = rt_alloc(c->mem, threads, sizeof *c->scratch);
@@ -296,17 +365,20 @@ static void run_chunk(void *context, int64_t item, int worker) {
     RtCall *c = context;
     const RtProgram *p = c->program;
     const Chunk chunk = chunk_at(c, item);
-    int64_t first = chunk.first, *extent = c->extent + 2 * worker * p->n_axes;
-    int64_t *total = extent + p->n_axes;
-    memcpy(total, c->total, (size_t)p->n_axes * sizeof *total);
-    for (int i = 0; c->block && i < p->n_axes; i++)
-        if (p->axes[i].kind == RT_PLATE) total[i] = c->sizes[chunk.block * p->n_axes + i];
-    memcpy(extent, total, (size_t)p->n_axes * sizeof *extent);
+    int64_t first = chunk.first, *extent = c->extent + 4 * worker * p->n_axes;
+    int64_t *total = extent + 2 * p->n_axes;
+    memcpy(total, c->total, 2 * (size_t)p->n_axes * sizeof *total);
+    for (int i = 0; c->block && i < 2 * p->n_axes; i++)
+        if (p->axes[i % p->n_axes].kind == RT_PLATE)
+            total[i] = c->sizes[chunk.block * 2 * p->n_axes + i];
+    memcpy(extent, total, 2 * (size_t)p->n_axes * sizeof *extent);
     if (c->data_axis >= 0) extent[c->data_axis] = chunk.n;
     const void **in = c->in_now + worker * p->n_inputs;
     void **out = c->out_now + worker * p->n_outputs;
     for (int i = 0; i < p->n_inputs; i++)
-        in[i] = c->in[i].data ? c->in[i].data + first * c->in[i].stride : NULL;
+        in[i] = c->cuts[i].data ? c->cuts[i].data + chunk.block * c->cuts[i].stride
+                : c->in[i].data ? c->in[i].data + first * c->in[i].stride
+                                : NULL;
     for (int i = 0; i < p->n_outputs; i++) {
         const Output *o = &c->out[i];
         out[i] = !o->wanted  ? NULL

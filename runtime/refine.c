@@ -53,8 +53,7 @@ static RtState *own_state(RtRefine *r) {
     const int64_t flat = r->s->model->flat;
     RtState *own = rt_alloc(mem, 1, sizeof *own);
     *own = *r->s->state;
-    memcpy(own->lo, own->sizes, sizeof own->lo);
-    memcpy(own->hi, own->sizes, sizeof own->hi);
+    rt_state_take_sizes(r->s->model, own, &own->sizes);
     own->average = rt_alloc(mem, flat, sizeof *own->average);
     own->iterate = rt_alloc(mem, flat, sizeof *own->iterate);
     own->moment1 = rt_alloc(mem, flat, sizeof *own->moment1);
@@ -70,11 +69,11 @@ RtRefine *rt_refine_new(RtSession *s, RtMethod method, const RtData *data) {
     *r = (RtRefine){.s = s, .method = method, .data = data, .start = s->state->average};
     r->own = own_state(r);
     r->step = rt_step_new(s, r->own, "step", defaults.draws);
-    r->copies = rt_feed_new(s->mem, m, r->step.call, data->sizes, defaults.copies);
-    r->posterior = rt_call_new(s->mem, m, "posterior", s->pool, data->sizes, 1, defaults.judged);
+    r->copies = rt_feed_new(s->mem, m, r->step.call, &data->sizes, defaults.copies);
+    r->posterior = rt_call_new(s->mem, m, "posterior", s->pool, &data->sizes, 1, defaults.judged);
     r->logs = rt_logs_want(r->posterior);
     r->judge = rt_bind_state(s->mem, m, r->own, r->own->average, r->posterior);
-    r->one = rt_feed_new(s->mem, m, r->posterior, data->sizes, 1);
+    r->one = rt_feed_new(s->mem, m, r->posterior, &data->sizes, 1);
     rt_call_ready(r->posterior);
     r->weight_start = rt_alloc(s->mem, defaults.judged, sizeof(double));
     r->weight_end = rt_alloc(s->mem, defaults.judged, sizeof(double));
@@ -82,7 +81,7 @@ RtRefine *rt_refine_new(RtSession *s, RtMethod method, const RtData *data) {
     for (int i = 0; i < m->n_vars; i++)
         if (rt_is_given(&m->vars[i]))
             r->room.values[i] = rt_alloc(
-                s->mem, defaults.copies * rt_var_size(&m->vars[i], data->sizes), sizeof(double));
+                s->mem, defaults.copies * rt_var_size(&m->vars[i], &data->sizes), sizeof(double));
     return r;
 }
 
@@ -93,7 +92,7 @@ const float *rt_refine_weights(const RtRefine *r) {
 static void load(RtRefine *r, int64_t set) {
     const RtModel *m = r->s->model;
     for (int i = 0; i < m->n_vars; i++) {
-        int64_t size = r->room.values[i] ? rt_var_size(&m->vars[i], r->data->sizes) : 0;
+        int64_t size = r->room.values[i] ? rt_var_size(&m->vars[i], &r->data->sizes) : 0;
         for (int64_t k = 0; k < size * defaults.copies; k++)
             r->room.values[i][k] = r->data->values[i][set * size + k % size];
     }

@@ -151,7 +151,7 @@ void rt_json_settings(RtBytes *out, const RtSession *s, int64_t draws) {
                     s->seed, draws);
     for (int i = 0; i < m->n_plates; i++)
         rt_bytes_printf(out, "%s\"%s\": %" PRId64, i ? ", " : "", m->plates[i].name,
-                        s->state->sizes[i]);
+                        s->state->sizes.n[i]);
     rt_bytes_printf(out, "}, \"hypers\": {");
     json_values(out, m, RT_HYPER, s->state->hypers);
     rt_bytes_printf(out, "}, \"contexts\": {");

@@ -16,10 +16,10 @@
 #define ADAVIC_RT_H
 
 #include "runtime/abi.h"
-#include "runtime/memory.h"
+#include "runtime/sizes.h"
 
 /* ---- manifest.c ---- */
-enum { RT_MAX_AXES = 16, RT_MAX_PLATES = 32, RT_MAX_DIMS = 4, RT_MAX_FACTORS = 32 };
+enum { RT_MAX_AXES = 16, RT_MAX_DIMS = 4, RT_MAX_FACTORS = 32 };
 
 typedef struct RtPlate {
     const char *name, *reason, *column; /* column: the CSV key */
@@ -27,7 +27,7 @@ typedef struct RtPlate {
     int depth;
     int64_t size;   /* declared; of a range: where nothing else is said */
     int64_t lo, hi; /* sizes that training covers */
-    bool exchangeable;
+    bool exchangeable, ragged;
 } RtPlate;
 
 /* A discrete latent's dims are the number of its values; their probabilities are inferred. */
@@ -95,6 +95,7 @@ typedef enum {
     RT_IN_LATENT,
     RT_IN_STAT,
     RT_IN_CONTROL,
+    RT_IN_SEGMENT,
     RT_IN_RANDOM
 } RtRole;
 typedef struct RtTensor {
@@ -145,9 +146,6 @@ const RtProgram *rt_program(const RtModel *m, const char *name); /* or NULL */
 const RtVar *rt_var(const RtModel *m, const char *name);
 int rt_plate(const RtModel *m, const char *name); /* or -1 */
 const char *rt_text(const RtModel *m, const char *key);
-/* Number of elements of one data set (one draw) of a variable under these plate sizes; -1 if too
- * many. */
-int64_t rt_var_size(const RtVar *v, const int64_t *sizes);
 /* Splits the line at *cursor into words (quoted ones lose quotes and escapes) and moves on. -1 if a
  * quote stays open. */
 int rt_words(RtMem *mem, const char **cursor, char ***words);
@@ -169,7 +167,7 @@ int64_t rt_plate_fixed(const RtModel *m, int plate);
 typedef struct RtCall RtCall;
 /* Ends the program where a size is not the one that there can be. */
 RtCall *rt_call_new(RtMem *mem, const RtModel *m, const char *program, RtPool *pool,
-                    const int64_t *sizes, int64_t n_data, int64_t n_draw);
+                    const RtSizes *sizes, int64_t n_data, int64_t n_draw);
 /* False if the program has no such input (an unused hyper, say). */
 bool rt_call_bind(RtCall *call, const char *input, const void *data);
 /* The result of an output: of the model's real type and [data, ...] where it has a data axis, else
@@ -179,12 +177,12 @@ void *rt_call_want(RtCall *call, const char *output);
 int64_t rt_call_size(const RtCall *call, const char *output);
 int64_t rt_call_sets(const RtCall *call); /* rt_call_new's */
 /* Other plate sizes from the next run on, none larger than rt_call_new's; results are as large. */
-void rt_call_resize(RtCall *call, const int64_t *sizes);
+void rt_call_resize(RtCall *call, const RtSizes *sizes);
 /* For programs without plates in their results: each `block` data sets get sizes of their own
  * (none larger than rt_call_new's), and a weight in sums over data sets. Comes before rt_call_want;
  * then rt_call_block for every block, before each run. */
 void rt_call_blocks(RtCall *call, int64_t block);
-void rt_call_block(RtCall *call, int64_t i, const int64_t *sizes, double weight);
+void rt_call_block(RtCall *call, int64_t i, const RtSizes *sizes, double weight);
 void rt_call_ready(RtCall *call);
 /* The first n_data data sets; numbered from data0 in the random numbers. */
 void rt_call_run(RtCall *call, const uint32_t key[2], uint32_t step, uint32_t data0,

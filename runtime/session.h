@@ -34,7 +34,8 @@ typedef struct RtState {
     RtStat *stats;
     double **hypers;   /* by variable */
     double **contexts; /* by variable: its entries as set, and behind them 1 if they are */
-    int64_t sizes[RT_MAX_PLATES];                 /* where nothing else is said */
+    RtSizes sizes;                                /* where nothing else is said */
+    bool one_size;                                /* they are all that the state is for */
     int64_t lo[RT_MAX_PLATES], hi[RT_MAX_PLATES]; /* that training covers */
     const RtData
         *design; /* train --for: its covariates take the place of simulated ones; or NULL */
@@ -77,15 +78,17 @@ int64_t rt_train_bytes(RtSession *s);
 /* Declared sizes and hypers; weights and statistics are 0. */
 RtState *rt_state_new(RtMem *mem, const RtModel *m);
 RtStat *rt_stat(const RtState *state, const char *name); /* or NULL */
-bool rt_state_apply_sizes(const RtModel *m, const RtOptions *o, int64_t *sizes, bool *given,
-                          RtError *error);
+/* The state's sizes, but for those of --size; a plate of those is among `given` (or NULL). */
+bool rt_state_apply_sizes(RtMem *mem, const RtModel *m, const RtOptions *o, RtState *state,
+                          bool *given, RtError *error);
 /* How a data file is read: at the state's sizes, but for those of --size. */
-bool rt_state_data_options(const RtModel *m, const RtOptions *o, const RtState *state,
+bool rt_state_data_options(RtMem *mem, const RtModel *m, const RtOptions *o, const RtState *state,
                            RtDataOptions *options, RtError *error);
 /* From now on these sizes alone are what the state is for. */
-void rt_state_take_sizes(RtState *state, const int64_t *sizes);
+void rt_state_take_sizes(const RtModel *m, RtState *state, const RtSizes *sizes);
 /* The same for a state: a plate named by --size has that size alone. */
-bool rt_state_fix_sizes(const RtModel *m, const RtOptions *o, RtState *state, RtError *error);
+bool rt_state_fix_sizes(RtMem *mem, const RtModel *m, const RtOptions *o, RtState *state,
+                        RtError *error);
 /* Splits "name=value"; false where the name is too long to be one. */
 bool rt_setting_split(const char *setting, char name[64], const char **value);
 void rt_state_init_weights(const RtModel *m, RtState *state, uint32_t seed);
@@ -100,7 +103,7 @@ void rt_binding_control(RtBinding *b, const char *name, double value);
 /* Data sets for a call, n of them at most: bound by rt_feed_new and, where a call has several
  * feeds, rt_feed_bind; filled from data set `first` of `d` on. */
 typedef struct RtFeed RtFeed;
-RtFeed *rt_feed_new(RtMem *mem, const RtModel *m, RtCall *call, const int64_t *sizes, int64_t n);
+RtFeed *rt_feed_new(RtMem *mem, const RtModel *m, RtCall *call, const RtSizes *sizes, int64_t n);
 void rt_feed_bind(const RtFeed *f, RtCall *call);
 void rt_feed_load(RtFeed *f, const RtData *d, int64_t first, int64_t n);
 
@@ -124,13 +127,18 @@ enum {
     RT_SIZE_BLOCK = 16 /* data sets that share sizes in training */
 };
 bool rt_sizes_vary(const RtModel *m, const RtState *state);
-/* Of one block of a step, by plate. */
+/* Of one block of a step; `sizes` has room for the largest. */
 void rt_sizes_draw(const RtModel *m, const RtState *state, uint32_t seed, uint32_t step,
-                   uint32_t block, int64_t *sizes);
+                   uint32_t block, RtSizes *sizes);
+/* Cuts ragged plates of the state's sizes: evenly where `given` (or NULL) says so, else as they are
+ * in training, always alike. */
+void rt_sizes_usual(RtMem *mem, const RtModel *m, RtState *state, const bool *given);
+/* What memory is for. */
+RtSizes rt_sizes_largest(RtMem *mem, const RtModel *m, const RtState *state);
 /* The least, the default and the largest sizes, or the one there is; returns how many. */
-int rt_sizes_grid(const RtModel *m, const RtState *state, int64_t grid[][RT_MAX_PLATES]);
+int rt_sizes_grid(RtMem *mem, const RtModel *m, const RtState *state, RtSizes grid[RT_GRID]);
 /* How many numbers the latents of one data set are. */
-double rt_latent_numbers(const RtModel *m, const int64_t *sizes);
+double rt_latent_numbers(const RtModel *m, const RtSizes *sizes);
 const char *rt_range_text(RtMem *mem, int64_t lo, int64_t hi); /* "3", "2..60" */
 
 /* ---- validate.c ---- */

@@ -28,13 +28,13 @@ static void simulate(Simulated *r) {
     RtSession *s = r->s;
     const RtModel *m = s->model;
     const uint32_t key[2] = {s->seed, RT_FOR_SIMULATE};
-    RtCall *call = rt_call_new(s->mem, m, "simulate", s->pool, s->state->sizes, BLOCK, 1);
+    RtCall *call = rt_call_new(s->mem, m, "simulate", s->pool, &s->state->sizes, BLOCK, 1);
     const void **block = rt_alloc(s->mem, m->n_vars, sizeof *block);
     for (int i = 0; i < m->n_vars; i++) {
         const RtVar *v = &m->vars[i];
         if (!rt_is_given(v) && v->kind != RT_LATENT && v->kind != RT_DISCRETE) continue;
         block[i] = rt_call_want(call, v->name);
-        r->bytes[i] = rt_var_size(v, s->state->sizes) * (int64_t)m->real;
+        r->bytes[i] = rt_var_size(v, &s->state->sizes) * (int64_t)m->real;
         if (!value_dims(v)) r->bytes[i] /= v->event;
         if (block[i]) r->values[i] = rt_alloc(s->mem, r->count, (size_t)r->bytes[i]);
     }
@@ -52,14 +52,14 @@ static void simulate(Simulated *r) {
 static bool write_npz(const Simulated *r, const char *path, RtError *error) {
     const RtModel *m = r->s->model;
     RtBytes archive = {0}, directory = {0};
-    bool ok = true;
+    bool ok = rt_npz_counts(r->s->mem, m, &r->s->state->sizes, &archive, &directory, error);
     for (int i = 0; ok && i < m->n_vars; i++) {
         if (!r->values[i]) continue;
         const RtVar *v = &m->vars[i];
         int64_t dims[RT_MAX_PLATES + RT_MAX_DIMS + 1];
         int n = 0;
         dims[n++] = r->count;
-        for (int k = 0; k < v->n_plates; k++) dims[n++] = r->s->state->sizes[v->plates[k]];
+        n += rt_var_shape(m, v, &r->s->state->sizes, dims + n) - v->n_dims;
         for (int k = 0; k < value_dims(v); k++) dims[n++] = v->dims[k];
         RtBytes file = {0}, entry = {0};
         rt_npy_write(&file, r->values[i], m->f64, dims, n);

@@ -58,10 +58,11 @@ RtStat *rt_stat(const RtState *s, const char *name) {
 RtState *rt_state_new(RtMem *mem, const RtModel *m) {
     RtState *s = rt_alloc(mem, 1, sizeof *s);
     for (int i = 0; i < m->n_plates; i++) {
-        s->sizes[i] = m->plates[i].size;
+        s->sizes.n[i] = m->plates[i].size;
         s->lo[i] = m->plates[i].lo;
         s->hi[i] = m->plates[i].hi;
     }
+    rt_sizes_usual(mem, m, s, NULL);
     s->hypers = rt_alloc(mem, m->n_vars, sizeof *s->hypers);
     s->contexts = rt_alloc(mem, m->n_vars, sizeof *s->contexts);
     for (int i = 0; i < m->n_vars; i++) {
@@ -102,8 +103,8 @@ static bool no_such_plate(const RtModel *m, const char *name, RtError *error) {
     return false;
 }
 
-bool rt_state_apply_sizes(const RtModel *m, const RtOptions *o, int64_t *sizes, bool *given,
-                          RtError *error) {
+static bool stated_sizes(const RtModel *m, const RtOptions *o, RtSizes *sizes, bool *given,
+                         RtError *error) {
     for (int i = 0; i < o->n_size; i++) {
         char name[64];
         const char *value;
@@ -116,31 +117,44 @@ bool rt_state_apply_sizes(const RtModel *m, const RtOptions *o, int64_t *sizes, 
         if (plate < 0) return no_such_plate(m, name, error);
         if (n < 1 || n > 1 << 28)
             return rt_error(error, "--size %s: the size is out of range", o->size[i]);
-        sizes[plate] = n;
-        if (given) given[plate] = true;
+        sizes->n[plate] = n;
+        given[plate] = true;
     }
     return true;
 }
 
-bool rt_state_data_options(const RtModel *m, const RtOptions *o, const RtState *state,
+bool rt_state_apply_sizes(RtMem *mem, const RtModel *m, const RtOptions *o, RtState *state,
+                          bool *given, RtError *error) {
+    bool own[RT_MAX_PLATES] = {false};
+    if (!stated_sizes(m, o, &state->sizes, given ? given : own, error)) return false;
+    if (o->n_size) rt_sizes_usual(mem, m, state, given ? given : own);
+    return true;
+}
+
+bool rt_state_data_options(RtMem *mem, const RtModel *m, const RtOptions *o, const RtState *state,
                            RtDataOptions *options, RtError *error) {
-    *options = (RtDataOptions){.batch = o->batch};
-    memcpy(options->sizes, state->sizes, sizeof options->sizes);
+    *options = (RtDataOptions){.batch = o->batch, .sizes = state->sizes};
     for (int i = 0; i < m->n_plates; i++) options->ranged[i] = state->lo[i] < state->hi[i];
-    return rt_state_apply_sizes(m, o, options->sizes, options->given, error);
+    if (!stated_sizes(m, o, &options->sizes, options->given, error)) return false;
+    rt_sizes_balance(mem, m, &options->sizes);
+    return true;
 }
 
-void rt_state_take_sizes(RtState *state, const int64_t *sizes) {
-    memcpy(state->sizes, sizes, sizeof state->sizes);
-    memcpy(state->lo, sizes, sizeof state->lo);
-    memcpy(state->hi, sizes, sizeof state->hi);
+void rt_state_take_sizes(const RtModel *m, RtState *state, const RtSizes *sizes) {
+    state->sizes = *sizes;
+    state->one_size = true;
+    for (int i = 0; i < m->n_plates; i++) {
+        state->lo[i] = rt_sizes_least(m, sizes, i);
+        state->hi[i] = sizes->n[i];
+    }
 }
 
-bool rt_state_fix_sizes(const RtModel *m, const RtOptions *o, RtState *state, RtError *error) {
+bool rt_state_fix_sizes(RtMem *mem, const RtModel *m, const RtOptions *o, RtState *state,
+                        RtError *error) {
     bool given[RT_MAX_PLATES] = {false};
-    if (!rt_state_apply_sizes(m, o, state->sizes, given, error)) return false;
+    if (!rt_state_apply_sizes(mem, m, o, state, given, error)) return false;
     for (int i = 0; i < m->n_plates; i++)
-        if (given[i]) state->lo[i] = state->hi[i] = state->sizes[i];
+        if (given[i]) state->lo[i] = state->hi[i] = state->sizes.n[i];
     return true;
 }
 
@@ -201,7 +215,7 @@ static const double one = 1;
 static void bind_design(RtMem *mem, const RtModel *m, const RtData *design, RtCall *call) {
     for (int i = 0; i < m->n_vars; i++) {
         if (m->vars[i].kind != RT_GIVEN) continue;
-        int64_t size = rt_var_size(&m->vars[i], design->sizes), n = size * rt_call_sets(call);
+        int64_t size = rt_var_size(&m->vars[i], &design->sizes), n = size * rt_call_sets(call);
         void *real = rt_alloc(mem, n, m->real);
         if (!rt_call_bind(call, m->vars[i].name, real)) continue;
         for (int64_t k = 0; k < n; k++) rt_real_set(m, real, k, design->values[i][k % size]);
@@ -257,7 +271,7 @@ struct RtFeed {
     int64_t *size;
 };
 
-RtFeed *rt_feed_new(RtMem *mem, const RtModel *m, RtCall *call, const int64_t *sizes, int64_t n) {
+RtFeed *rt_feed_new(RtMem *mem, const RtModel *m, RtCall *call, const RtSizes *sizes, int64_t n) {
     RtFeed *f = rt_alloc(mem, 1, sizeof *f);
     f->model = m;
     f->real = rt_alloc(mem, m->n_vars, sizeof *f->real);

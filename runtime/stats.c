@@ -166,8 +166,11 @@ static bool take_stats(Stats *st, RtError *error) {
     RtSession *s = st->s;
     const RtModel *m = s->model;
     if (!s->state->n_stats) return true;
+    RtSizes largest = rt_sizes_largest(st->mem, m, s->state), sizes = s->state->sizes;
+    bool vary = rt_sizes_vary(m, s->state);
+    if (vary) rt_sizes_room(st->mem, m, &largest, &sizes);
     if (rt_program(m, "prepare"))
-        st->call = rt_call_new(st->mem, m, "prepare", s->pool, s->state->hi, BATCH, 1);
+        st->call = rt_call_new(st->mem, m, "prepare", s->pool, &largest, BATCH, 1);
     st->sources = rt_alloc(st->mem, s->state->n_stats, sizeof *st->sources);
     for (int i = 0; i < s->state->n_stats; i++)
         if (!add_stat(st, &s->state->stats[i], error)) return false;
@@ -175,9 +178,9 @@ static bool take_stats(Stats *st, RtError *error) {
     rt_call_ready(st->call);
     const uint32_t key[2] = {0, RT_FOR_PREPARE};
     for (int64_t first = 0; first < SETS; first += BATCH) {
-        int64_t sizes[RT_MAX_PLATES];
-        rt_sizes_draw(m, s->state, 0, UINT32_MAX, (uint32_t)(first / BATCH), sizes);
-        rt_call_resize(st->call, sizes);
+        if (vary)
+            rt_sizes_draw(m, s->state, 0, UINT32_MAX, (uint32_t)(first / BATCH), &sizes);
+        rt_call_resize(st->call, &sizes);
         rt_call_run(st->call, key, 0, (uint32_t)first, BATCH);
         for (int i = 0; i < st->n_sources; i++)
             keep(m, &st->sources[i], rt_call_size(st->call, st->sources[i].name), BATCH);

@@ -11,7 +11,8 @@ static const double CLIP = 5;    /* gradients longer than so many typical norms 
 RtStep rt_step_new(RtSession *s, RtState *state, const char *program, int64_t draws) {
     const RtModel *m = s->model;
     RtStep step = {.vary = rt_sizes_vary(m, state), .program = program};
-    step.call = rt_call_new(s->mem, m, program, s->pool, state->hi, state->sets, draws);
+    RtSizes largest = rt_sizes_largest(s->mem, m, state);
+    step.call = rt_call_new(s->mem, m, program, s->pool, &largest, state->sets, draws);
     if (step.vary) rt_call_blocks(step.call, RT_SIZE_BLOCK);
     step.loss = rt_call_want(step.call, "loss");
     step.set_loss = rt_call_want(step.call, "set_loss");

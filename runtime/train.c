@@ -51,6 +51,7 @@ typedef struct Train {
     RtStep steps[RT_MAX_PHASES]; /* by phase */
     const RtStep *step;          /* of the phase now */
     RtValidation *validation;
+    RtSizes drawn;         /* of a block of data sets */
     double latent_numbers; /* of a data set of the default sizes */
     double limit;          /* seconds from start to saved weights; 0: none */
     bool may_settle;
@@ -113,7 +114,9 @@ static void prepare_steps(Train *t) {
                      : rt_step_new(t->s, t->state, program, objective->draws ? t->state->draws : 1);
     }
     t->step = &t->steps[0];
-    t->latent_numbers = rt_latent_numbers(t->s->model, t->state->sizes);
+    RtSizes largest = rt_sizes_largest(t->s->mem, t->s->model, t->state);
+    rt_sizes_room(t->s->mem, t->s->model, &largest, &t->drawn);
+    t->latent_numbers = rt_latent_numbers(t->s->model, &t->state->sizes);
 }
 
 static void prepare_validation(Train *t) {
@@ -270,10 +273,10 @@ static void note_loss(Train *t, double loss) {
  * data set. */
 static void draw_sizes(Train *t, int64_t step) {
     const RtModel *m = t->s->model;
-    int64_t sizes[RT_MAX_PLATES];
     for (int64_t b = 0; t->step->vary && b * RT_SIZE_BLOCK < t->state->sets; b++) {
-        rt_sizes_draw(m, t->state, t->s->seed, (uint32_t)step, (uint32_t)b, sizes);
-        rt_call_block(t->step->call, b, sizes, t->latent_numbers / rt_latent_numbers(m, sizes));
+        rt_sizes_draw(m, t->state, t->s->seed, (uint32_t)step, (uint32_t)b, &t->drawn);
+        rt_call_block(t->step->call, b, &t->drawn,
+                      t->latent_numbers / rt_latent_numbers(m, &t->drawn));
     }
 }
 
@@ -385,13 +388,13 @@ static bool take_design(RtSession *s, RtError *error) {
     const RtModel *m = s->model;
     RtData *design = rt_alloc(s->mem, 1, sizeof *design);
     RtDataOptions options;
-    if (!rt_state_data_options(m, s->options, s->state, &options, error) ||
+    if (!rt_state_data_options(s->mem, m, s->options, s->state, &options, error) ||
         !rt_data_read(s->mem, m, s->options->design, &options, design, error))
         return false;
     if (design->n_sets != 1)
         return rt_error(error, "--for %s: expected one data set, found %" PRId64,
                         s->options->design, design->n_sets);
-    rt_state_take_sizes(s->state, design->sizes);
+    rt_state_take_sizes(m, s->state, &design->sizes);
     s->state->design = design;
     return true;
 }

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 
 typedef struct Point {
-    int64_t sizes[RT_MAX_PLATES];
+    RtSizes sizes;
     RtFeed *feed;
     double elbo; /* nats per data set */
 } Point;
@@ -27,14 +27,15 @@ struct RtValidation {
 static void prepare_simulate(RtValidation *v) {
     RtSession *s = v->s;
     const RtModel *m = s->model;
-    v->simulate = rt_call_new(s->mem, m, "simulate", s->pool, s->state->hi, v->sets, 1);
+    RtSizes largest = rt_sizes_largest(s->mem, m, s->state);
+    v->simulate = rt_call_new(s->mem, m, "simulate", s->pool, &largest, v->sets, 1);
     v->simulated = rt_alloc(s->mem, m->n_vars, sizeof *v->simulated);
     v->data = (RtData){.n_sets = v->sets, .values = rt_alloc(s->mem, m->n_vars, sizeof(double *))};
     for (int i = 0; i < m->n_vars; i++) {
         if (!rt_is_given(&m->vars[i])) continue;
         v->simulated[i] = rt_call_want(v->simulate, m->vars[i].name);
         v->data.values[i] =
-            rt_alloc(s->mem, v->sets * rt_var_size(&m->vars[i], s->state->hi), sizeof(double));
+            rt_alloc(s->mem, v->sets * rt_var_size(&m->vars[i], &largest), sizeof(double));
     }
     rt_bind_state(s->mem, m, s->state, s->state->average, v->simulate);
     rt_call_ready(v->simulate);
@@ -45,14 +46,14 @@ RtValidation *rt_validation_new(RtSession *s, int64_t sets, int64_t draws) {
     RtValidation *v = rt_alloc(s->mem, 1, sizeof *v);
     *v = (RtValidation){.s = s, .sets = sets, .draws = draws, .vary = rt_sizes_vary(m, s->state)};
     prepare_simulate(v);
-    v->posterior = rt_call_new(s->mem, m, "posterior", s->pool, s->state->hi, sets, draws);
+    RtSizes grid[RT_GRID], largest = rt_sizes_largest(s->mem, m, s->state);
+    v->posterior = rt_call_new(s->mem, m, "posterior", s->pool, &largest, sets, draws);
     v->logs = rt_logs_want(v->posterior);
     v->inputs = rt_bind_state(s->mem, m, s->state, s->state->average, v->posterior);
-    int64_t grid[RT_GRID][RT_MAX_PLATES];
-    v->n_points = rt_sizes_grid(m, s->state, grid);
+    v->n_points = rt_sizes_grid(s->mem, m, s->state, grid);
     for (int k = 0; k < v->n_points; k++) {
-        for (int i = 0; i < m->n_plates; i++) v->points[k].sizes[i] = grid[k][i];
-        v->points[k].feed = rt_feed_new(s->mem, m, v->posterior, grid[k], sets);
+        v->points[k].sizes = grid[k];
+        v->points[k].feed = rt_feed_new(s->mem, m, v->posterior, &grid[k], sets);
     }
     rt_call_ready(v->posterior);
     return v;
@@ -63,11 +64,11 @@ void rt_validation_simulate(RtValidation *v) {
     const uint32_t key[2] = {v->s->seed, RT_FOR_VALIDATION};
     for (int p = 0; p < v->n_points; p++) {
         const Point *point = &v->points[p];
-        rt_call_resize(v->simulate, point->sizes);
+        rt_call_resize(v->simulate, &point->sizes);
         rt_call_run(v->simulate, key, 0, (uint32_t)(p * v->sets), v->sets);
         for (int i = 0; i < m->n_vars; i++) {
             if (!rt_is_given(&m->vars[i])) continue;
-            int64_t size = rt_var_size(&m->vars[i], point->sizes) * v->sets;
+            int64_t size = rt_var_size(&m->vars[i], &point->sizes) * v->sets;
             for (int64_t k = 0; k < size; k++)
                 v->data.values[i][k] = rt_real_get(m, v->simulated[i], k);
         }
@@ -80,7 +81,7 @@ static double elbo(RtValidation *v, int point) {
     const RtModel *m = v->s->model;
     const uint32_t key[2] = {v->s->seed, RT_FOR_VALIDATION};
     double sum = 0;
-    rt_call_resize(v->posterior, v->points[point].sizes);
+    rt_call_resize(v->posterior, &v->points[point].sizes);
     rt_feed_bind(v->points[point].feed, v->posterior);
     rt_call_run(v->posterior, key, 1, (uint32_t)(point * v->sets), v->sets);
     for (int64_t i = 0; i < v->sets * v->draws; i++) sum += rt_log_weight(m, &v->logs, i);
@@ -92,7 +93,7 @@ double rt_validate(RtValidation *v) {
     rt_binding_refresh(v->inputs);
     for (int p = 0; p < v->n_points; p++) {
         double each = v->points[p].elbo = elbo(v, p);
-        sum += v->vary ? each / rt_latent_numbers(v->s->model, v->points[p].sizes) : each;
+        sum += v->vary ? each / rt_latent_numbers(v->s->model, &v->points[p].sizes) : each;
     }
     return sum / v->n_points;
 }
@@ -104,7 +105,7 @@ void rt_validation_json(const RtValidation *v, RtBytes *out) {
         rt_bytes_printf(out, "%s{\"sizes\": {", p ? ", " : "");
         for (int i = 0; i < m->n_plates; i++)
             rt_bytes_printf(out, "%s\"%s\": %" PRId64, i ? ", " : "", m->plates[i].name,
-                            v->points[p].sizes[i]);
+                            v->points[p].sizes.n[i]);
         rt_bytes_printf(out, "}, \"elbo\": ");
         rt_json_number(out, v->points[p].elbo);
         rt_bytes_printf(out, "}");

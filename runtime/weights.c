@@ -55,7 +55,7 @@ static void add_header(RtBytes *out, const RtModel *m, const RtState *s) {
     rt_bytes_printf(out, " learning-rate %.17g validation %.17g\nobjective \"%s\"\n",
                     s->learning_rate, s->validation, s->objective);
     for (int i = 0; i < m->n_plates; i++) {
-        rt_bytes_printf(out, "plate %s %" PRId64, m->plates[i].name, s->sizes[i]);
+        rt_bytes_printf(out, "plate %s %" PRId64, m->plates[i].name, s->sizes.n[i]);
         if (s->lo[i] < s->hi[i])
             rt_bytes_printf(out, " range %" PRId64 " %" PRId64, s->lo[i], s->hi[i]);
         rt_bytes_printf(out, "\n");
@@ -239,9 +239,9 @@ static bool read_line(Load *l) {
             lo = next_int(l);
             hi = next_int(l);
         }
-        if (plate < 0 || lo < 1 || size < lo || hi < size)
+        if (plate < 0 || lo < !l->m->plates[plate].ragged || size < lo || hi < size)
             return refuse(l, "a plate that the model does not have");
-        l->state->sizes[plate] = size;
+        l->state->sizes.n[plate] = size;
         l->state->lo[plate] = lo;
         l->state->hi[plate] = hi;
         return true;
@@ -302,6 +302,7 @@ RtState *rt_weights_parse(RtMem *mem, const RtModel *m, const char *name, const 
     if (l.n_tensors != 4 * (int64_t)m->n_weights || l.n_stats != l.state->n_stats ||
         l.body != l.body_end)
         return refuse(&l, "the file does not hold exactly this program's weights"), NULL;
+    rt_sizes_usual(mem, m, l.state, NULL);
     return l.state;
 }
 

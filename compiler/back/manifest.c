@@ -37,6 +37,7 @@ static void add_plate(Text *out, const Plate *plate) {
     manifest_quote(out, plate->reason ? plate->reason : "");
     if (plate->lo < plate->hi)
         text_printf(out, " range %" PRId64 " %" PRId64, plate->lo, plate->hi);
+    if (plate->ragged) text_add(out, " ragged");
     if (plate->column) {
         text_add(out, " from ");
         manifest_quote(out, plate->column);

@@ -52,8 +52,24 @@ static int compare(const CountTerm *a, const CountTerm *b) {
     return 0;
 }
 
-static void add_term(const Counter *c, CountTerms *terms, const CountTerm *term) {
+/* All instances of a ragged plate are counted: with those of the plates around it. */
+static CountTerm by_rows(const Counter *c, CountTerm term) {
+    int kept = 0;
+    for (int i = 0; i < term.n_axes; i++) {
+        bool counted = false;
+        for (int k = 0; k < term.n_axes; k++) {
+            AxisId up = axis_of(c, term.axes[k])->ragged ? axis_of(c, term.axes[k])->parent : -1;
+            for (; up != AXIS_NONE; up = axis_of(c, up)->parent) counted |= up == term.axes[i];
+        }
+        if (!counted) term.axes[kept++] = term.axes[i];
+    }
+    term.n_axes = kept;
+    return term;
+}
+
+static void add_term(const Counter *c, CountTerms *terms, const CountTerm *whole) {
     int at = 0;
+    const CountTerm rows = by_rows(c, *whole), *term = &rows;
     if (!term->coef) return;
     while (at < terms->n && compare(&terms->data[at], term) < 0) at++;
     if (at < terms->n && !compare(&terms->data[at], term)) {

@@ -16,7 +16,8 @@
  *     count.flop.data[0]   coef 7040, axes {data, draw}: 7040 * data sets * draws
  *
  * The sum over the terms is exact for any extents. A copy counts as its original: [group, group']
- * is group squared.
+ * is group squared. The extent of a ragged plate is the number of all its instances, and the plates
+ * around it are left out.
  */
 #ifndef ADAVIC_OPT_COUNT_H
 #define ADAVIC_OPT_COUNT_H

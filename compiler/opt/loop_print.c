@@ -241,7 +241,7 @@ static void print_terms(Text *out, const IrProgram *ir, const char *what, const 
 
 void manifest_program(Text *out, const LoopProgram *p) {
     static const char *const kinds[] = {"data", "draw", "plate", "event"};
-    static const char *const roles[] = {"weight", "hyper", "data", "latent", "stat", "control"};
+    static const char *const roles[] = IR_ROLE_WORDS;
     const IrProgram *ir = p->ir;
     const IrAxis *axes = ir->axes.data;
     text_printf(out, "program %s lane %s lanes %d chunk %lld\n", p->name,
