@@ -70,7 +70,7 @@ static void run(const uint8_t *data, size_t n) {
     RtMem *mem = rt_mem_new();
     RtError error = {{0}};
     const RtModel *model = fake_model(data[0] & COVARIATES);
-    RtDataOptions options = {.sizes = {4, 5}, .batch = data[0] & BATCH};
+    RtDataOptions options = {.sizes = {.n = {4, 5}}, .batch = data[0] & BATCH};
     options.given[0] = data[0] & GIVEN_GROUP;
     options.given[1] = data[0] & GIVEN_OBS;
     RtBytes bytes = {0};

@@ -52,7 +52,7 @@ static Exact exact(const double *x, int G, int N) {
 static RtData simulated(RtMem *mem, const char *path) {
     RtError error;
     const RtModel *m = rt_model_new(mem, adavic_manifest, &error);
-    RtDataOptions o = {.sizes = {4, 5}};
+    RtDataOptions o = {.sizes = {.n = {4, 5}}};
     RtData d = {0};
     CHECK(rt_data_read(mem, m, path, &o, &d, &error), "%s", error.text);
     return d;

@@ -22,7 +22,7 @@ static void setup(void) {
 }
 
 static RtDataOptions declared(void) {
-    RtDataOptions o = {.sizes = {4, 5}};
+    RtDataOptions o = {.sizes = {.n = {4, 5}}};
     return o;
 }
 
@@ -97,8 +97,8 @@ static const char good[] = "group,obs,x[0],x[1]\n"
 static void csv_is_read(void) {
     RtData d;
     if (!CHECK(read_text(rt_data_csv, good, &d), "%s", error.text)) return;
-    CHECK(d.sizes[0] == 2 && d.sizes[1] == 2 && d.n_sets == 1, "sizes %d, %d", (int)d.sizes[0],
-          (int)d.sizes[1]);
+    CHECK(d.sizes.n[0] == 2 && d.sizes.n[1] == 2 && d.n_sets == 1, "sizes %d, %d", (int)d.sizes.n[0],
+          (int)d.sizes.n[1]);
     for (int i = 0; i < 8; i++) CHECK(x_of(&d)[i] == i + 1, "x[%d] is %g", i, x_of(&d)[i]);
     CHECK(!strcmp(d.labels[0][0], "b") && !strcmp(d.labels[0][1], "a"),
           "labels in order of appearance");
@@ -178,7 +178,7 @@ static void csv_outer_variables(void) {
     static const char *const text = "g,x,y\na,1,9\nb,2,7\na,3,9\nb,4,7\n",
                              *const bad = "g,x,y\na,1,9\na,3,8\n";
     RtModel *m = rt_model_new(mem, manifest, &error);
-    RtDataOptions o = {.sizes = {2, 2}};
+    RtDataOptions o = {.sizes = {.n = {2, 2}}};
     RtData d;
     RtBytes bytes = {(char *)(uintptr_t)text, strlen(text), 0};
     if (!CHECK(m && rt_data_csv(mem, m, "d.csv", &bytes, &o, &d, &error), "%s", error.text)) return;
@@ -213,7 +213,7 @@ static void covariates(void) {
         {"g,y,arm,w\na,1,0,0\nb,2,1,0\n", "expected  a number above 0"},
         {"g,y,arm\na,1,0\nb,2,1\n", "no column named w"}};
     RtModel *m = rt_model_new(mem, manifest, &error);
-    RtDataOptions o = {.sizes = {2, 2}};
+    RtDataOptions o = {.sizes = {.n = {2, 2}}};
     RtData d;
     RtBytes bytes = {(char *)(uintptr_t)text, sizeof text - 1, 0};
     if (!CHECK(m && rt_data_csv(mem, m, "d.csv", &bytes, &o, &d, &error), "%s", error.text)) return;
@@ -256,15 +256,15 @@ static void bin_is_read(void) {
     RtData d;
     RtDataOptions o = declared();
     RtBytes b = floats(70); /* 7 groups of 5 times 2 */
-    CHECK(read_bin(&b, &o, &d) && d.sizes[0] == 7 && x_of(&d)[69] == 69, "%s", error.text);
+    CHECK(read_bin(&b, &o, &d) && d.sizes.n[0] == 7 && x_of(&d)[69] == 69, "%s", error.text);
     rt_bytes_free(&b);
     b = floats(120);
     o.batch = true;
-    CHECK(read_bin(&b, &o, &d) && d.n_sets == 3 && d.sizes[0] == 4 && x_of(&d)[119] == 119, "%s",
+    CHECK(read_bin(&b, &o, &d) && d.n_sets == 3 && d.sizes.n[0] == 4 && x_of(&d)[119] == 119, "%s",
           error.text);
     o = declared();
     o.given[0] = true; /* then the next plate is solved for */
-    CHECK(read_bin(&b, &o, &d) && d.sizes[0] == 4 && d.sizes[1] == 15, "%s", error.text);
+    CHECK(read_bin(&b, &o, &d) && d.sizes.n[0] == 4 && d.sizes.n[1] == 15, "%s", error.text);
     rt_bytes_free(&b);
 }
 
@@ -321,7 +321,7 @@ static bool read_npz(RtBytes *b, RtData *d) {
 static void npz_is_read(void) {
     RtData d;
     RtBytes b = npz_with("x.npy", (int64_t[]){6, 3, 2}, 3);
-    CHECK(read_npz(&b, &d) && d.n_sets == 1 && d.sizes[0] == 6 && d.sizes[1] == 3 &&
+    CHECK(read_npz(&b, &d) && d.n_sets == 1 && d.sizes.n[0] == 6 && d.sizes.n[1] == 3 &&
               x_of(&d)[35] == 35,
           "%s", error.text);
     rt_bytes_free(&b);
@@ -330,7 +330,7 @@ static void npz_is_read(void) {
     rt_bytes_free(&b);
     RtBytes npy = {0}, numbers = floats(16);
     rt_npy_write(&npy, numbers.data, false, (int64_t[]){2, 4, 2}, 3);
-    CHECK(read_npz(&npy, &d) && d.sizes[1] == 4, "a lone .npy: %s", error.text);
+    CHECK(read_npz(&npy, &d) && d.sizes.n[1] == 4, "a lone .npy: %s", error.text);
     rt_bytes_free(&npy);
     rt_bytes_free(&numbers);
 }
@@ -468,7 +468,7 @@ static RtBytes compressed_sample(void) {
 static void npz_compressed(void) {
     RtData d;
     RtBytes b = compressed_sample();
-    CHECK(read_npz(&b, &d) && d.sizes[0] == 20 && x_of(&d)[399] == 399, "%s", error.text);
+    CHECK(read_npz(&b, &d) && d.sizes.n[0] == 20 && x_of(&d)[399] == 399, "%s", error.text);
     rt_bytes_free(&b);
 }
 
@@ -498,7 +498,7 @@ static RtState *trained(void) {
     rt_state_init_weights(model, s, 5);
     for (int64_t i = 0; i < model->n_weights; i++) s->moment1[model->weights[i].offset] = (float)i;
     s->stats[1].values[0] = 2.5f;
-    s->steps = 77, s->seed = 5, s->sets = 32, s->draws = 8, s->sizes[0] = 9;
+    s->steps = 77, s->seed = 5, s->sets = 32, s->draws = 8, s->sizes.n[0] = 9;
     s->hypers[0][0] = 0.1;
     s->validation = -12.25;
     snprintf(s->objective, sizeof s->objective, "reverse-kl");
@@ -524,7 +524,7 @@ static void weights_round_trip(void) {
     CHECK(!memcmp(s->average, want->average, n) && !memcmp(s->moment1, want->moment1, n),
           "tensors");
     CHECK(s->n_stats == 2 && s->stats[1].values[0] == 2.5f, "statistics");
-    CHECK(s->steps == 77 && s->seed == 5 && s->sets == 32 && s->draws == 8 && s->sizes[0] == 9,
+    CHECK(s->steps == 77 && s->seed == 5 && s->sets == 32 && s->draws == 8 && s->sizes.n[0] == 9,
           "facts");
     CHECK(s->hypers[0][0] == 0.1 && s->validation == -12.25 && !strcmp(s->objective, "reverse-kl"),
           "settings");
@@ -615,7 +615,7 @@ static void survive(Reader *reader, const RtBytes *sample, int rounds, uint32_t 
         o.batch = i % 2;
         if (reader(own, model, "d", &b, &o, &d, &error)) {
             accepted++;
-            int64_t n = rt_var_size(rt_var(model, "x"), d.sizes) * d.n_sets;
+            int64_t n = rt_var_size(rt_var(model, "x"), &d.sizes) * d.n_sets;
             for (int64_t k = 0; k < n; k++)
                 if (!CHECK(isfinite(x_of(&d)[k]),
                            "%s: damage %d let a number through that is not finite", what, i))

@@ -98,7 +98,7 @@ static void run_step(int threads, double gradient[2], float set_loss[10], double
     rt_state_init_weights(m, state, 3);
     for (int i = 0; i < state->n_stats; i++)
         for (int64_t k = 0; k < state->stats[i].size; k++) state->stats[i].values[k] = 1;
-    RtCall *call = rt_call_new(mem, m, "step", pool, state->sizes, 10, 4);
+    RtCall *call = rt_call_new(mem, m, "step", pool, &state->sizes, 10, 4);
     const double *l = rt_call_want(call, "loss"), *g = rt_call_want(call, "grad:loc");
     const float *s = rt_call_want(call, "set_loss");
     CHECK(!rt_call_want(call, "grad:nothing"), "an output that does not exist");
@@ -128,7 +128,7 @@ static void calls_do_not_depend_on_threads(void) {
     CHECK_NEAR(sum, l1, 1e-4 * fabs(l1), "loss, and the mean over data sets");
 }
 
-static const int64_t block_sizes[3][2] = {{2, 5}, {4, 1}, {3, 3}};
+static const RtSizes block_sizes[3] = {{.n = {2, 5}}, {.n = {4, 1}}, {.n = {3, 3}}};
 static const double block_weights[3] = {1, 0.25, 3};
 
 /* The same step with sizes and a weight per block of 4 data sets, which chunks of 3 do not fit;
@@ -142,15 +142,15 @@ static void run_blocks(int threads, int alone, double gradient[2], float set_los
     rt_state_init_weights(m, state, 3);
     for (int i = 0; i < state->n_stats; i++)
         for (int64_t k = 0; k < state->stats[i].size; k++) state->stats[i].values[k] = 1;
-    RtCall *call = rt_call_new(mem, m, "step", pool, (const int64_t[]){4, 5}, 10, 4);
+    RtCall *call = rt_call_new(mem, m, "step", pool, &(RtSizes){.n = {4, 5}}, 10, 4);
     if (alone < 0) rt_call_blocks(call, 4);
     const double *l = rt_call_want(call, "loss"), *g = rt_call_want(call, "grad:loc");
     const float *s = rt_call_want(call, "set_loss");
     rt_bind_state(mem, m, state, state->iterate, call);
     rt_call_ready(call);
     for (int b = 0; alone < 0 && b < 3; b++)
-        rt_call_block(call, b, block_sizes[b], block_weights[b]);
-    if (alone >= 0) rt_call_resize(call, block_sizes[alone]);
+        rt_call_block(call, b, &block_sizes[b], block_weights[b]);
+    if (alone >= 0) rt_call_resize(call, &block_sizes[alone]);
     rt_call_run(call, (const uint32_t[2]){1, 0}, 7, 0, 10);
     *loss = *l;
     memcpy(gradient, g, 2 * sizeof *g);
@@ -192,13 +192,13 @@ static void sizes_are_log_uniform(void) {
     int count[HI + 1] = {0};
     double chi2 = 0, sum[2] = {0}, square[2] = {0}, product = 0;
     for (int i = 0; i < N; i++) {
-        int64_t sizes[RT_MAX_PLATES], again[RT_MAX_PLATES];
-        rt_sizes_draw(m, state, 1, (uint32_t)i / 2, (uint32_t)i % 2, sizes);
-        rt_sizes_draw(m, state, 1, (uint32_t)i / 2, (uint32_t)i % 2, again);
-        CHECK(sizes[0] == again[0], "the same counter, another size");
-        if (!CHECK(sizes[0] >= LO && sizes[0] <= HI, "size %lld", (long long)sizes[0])) break;
-        count[sizes[0]]++;
-        double x[2] = {log((double)sizes[0]), log((double)sizes[1])};
+        RtSizes drawn = {.n = {0}}, again = drawn;
+        rt_sizes_draw(m, state, 1, (uint32_t)i / 2, (uint32_t)i % 2, &drawn);
+        rt_sizes_draw(m, state, 1, (uint32_t)i / 2, (uint32_t)i % 2, &again);
+        CHECK(drawn.n[0] == again.n[0], "the same counter, another size");
+        if (!CHECK(drawn.n[0] >= LO && drawn.n[0] <= HI, "size %lld", (long long)drawn.n[0])) break;
+        count[drawn.n[0]]++;
+        double x[2] = {log((double)drawn.n[0]), log((double)drawn.n[1])};
         for (int k = 0; k < 2; k++) sum[k] += x[k] / N, square[k] += x[k] * x[k] / N;
         product += x[0] * x[1] / N;
     }
@@ -216,7 +216,7 @@ static void sizes_are_log_uniform(void) {
 static void latents_are_counted(void) {
     RtMem *mem = rt_mem_new();
     const RtModel *m = rt_model_new(mem, adavic_manifest, &error);
-    CHECK(rt_latent_numbers(m, (const int64_t[]){60, 5}) == 61, "mu and 60 times a");
+    CHECK(rt_latent_numbers(m, &(RtSizes){.n = {60, 5}}) == 61, "mu and 60 times a");
     rt_mem_free(mem);
 }
 
