@@ -130,9 +130,10 @@ $(BUILD)/%.o: $(BUILD)/%.c
 
 # ---- installing ----
 # The manual pages come from the tables that --help comes from.
-MAN := $(BUILD)/man/adavic.1 $(BUILD)/man/adavic-model.1
+MAN := $(BUILD)/man/adavic.1 $(BUILD)/man/adavic-model.1 $(BUILD)/man/adavic-init.1
 $(BUILD)/man/adavic.1: HELP_MAN := adavic
 $(BUILD)/man/adavic-model.1: HELP_MAN := model
+$(BUILD)/man/adavic-init.1: HELP_MAN := init
 $(MAN): $(BUILD)/adavic
 	@mkdir -p $(@D)
 	@$< --help-man=$(HELP_MAN) >$@

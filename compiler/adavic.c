@@ -4,6 +4,7 @@
  * Exit statuses: 0 done, 1 errors in the model, 2 wrong use of the command, 70 a fault of adavic.
  */
 #include "driver.h"
+#include "init/init.h"
 #include "runtime/commands.h"
 #include "runtime/manual.h"
 #include "runtime/objective.h"
@@ -86,8 +87,8 @@ static const OptionInfo option_info[] = {
      "the distributions, links and functions there are"},
     {OPT_COLOR, "--color", "auto|always|never", "colours in messages"},
     {OPT_VERSION, "--version", NULL, "the version"},
-    {OPT_HELP_MAN, "--help-man", "adavic|model",
-     "the manual page of adavic, or of compiled programs, in man(7) form"},
+    {OPT_HELP_MAN, "--help-man", "adavic|model|init",
+     "the manual page of adavic, of compiled programs, or of `adavic init`, in man(7) form"},
     {OPT_HELP, "--help", NULL, "this text"},
 };
 enum { N_OPTIONS = sizeof option_info / sizeof *option_info };
@@ -158,14 +159,16 @@ static void describe(Manual *m) {
 
 static void print_help(void) {
     Manual m = manual_terminal(stdout);
-    printf("usage: adavic [options] MODEL.hbm\n\n");
+    printf(
+        "usage: adavic [options] MODEL.hbm\n       adavic init DATA.csv 'FORMULA' [options]\n\n");
     manual_paragraph(&m, purpose);
     manual_heading(&m, "example");
     manual_code(&m, example);
     describe(&m);
     manual_heading(&m, "more");
     manual_paragraph(&m, "`./coin --help` explains what the compiled program does; `adavic "
-                         "--explain E0201` explains an error.");
+                         "--explain E0201` explains an error. `adavic init --help`: how to start "
+                         "from a data file and a formula.");
 }
 
 static void print_page(void) {
@@ -173,6 +176,7 @@ static void print_page(void) {
                            "compile hierarchical Bayesian models");
     manual_heading(&m, "synopsis");
     manual_paragraph(&m, "`adavic` [options] MODEL.hbm [`-o` OUT]");
+    manual_paragraph(&m, "`adavic init` DATA.csv 'FORMULA' [options]");
     manual_heading(&m, "description");
     manual_paragraph(&m, purpose);
     describe(&m);
@@ -189,12 +193,15 @@ static void print_page(void) {
     manual_paragraph(&m, "What adavic knows of a model, and one of its programs:");
     manual_code(&m, "adavic --emit=analysis model.hbm\nadavic --emit=ir:step model.hbm");
     manual_heading(&m, "see also");
-    manual_paragraph(&m, "`adavic-model`(1): the commands of a compiled program");
+    manual_paragraph(&m, "`adavic-model`(1): the commands of a compiled program; "
+                         "`adavic-init`(1): a model from a data file and a formula");
 }
 
 static void print_manual_page(const char *which) {
-    if (strcmp(which, "model"))
+    if (!strcmp(which, "adavic"))
         print_page();
+    else if (!strcmp(which, "init"))
+        init_page(ADAVIC_VERSION, ADAVIC_DATE);
     else
         rt_help_page(stdout, ADAVIC_VERSION, ADAVIC_DATE);
 }
@@ -545,6 +552,7 @@ static int read_options(Arena *arena, Options *options, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    if (argc > 1 && !strcmp(argv[1], "init")) return init_main(argc - 1, argv + 1);
     Arena *arena = arena_new();
     Options options = {.target = {.cpu = "host"}, .blas = BLAS_AUTO, .color = use_color("auto")};
     int status = read_options(arena, &options, argc, argv);

@@ -104,7 +104,7 @@ static bool missing(const RtVar *v, const char *name, RtError *error) {
     return rt_error(
         error,
         "%s: the value of context %s is not known\n  expected  --set %s=%s, or %s named "
-        "%s in a .csv or .npz file",
+        "%s in a .csv, .npz or .json file",
         name, v->name, v->name, v->event > 1 ? "X,Y,..." : "X",
         v->event > 1 ? "columns or an array" : "a column or an array", v->name);
 }

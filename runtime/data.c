@@ -1,5 +1,5 @@
-/* data.c -- reading data sets: by extension to the reader of the format; .bin and .npz here. See
- * data.h. */
+/* data.c -- reading data sets: by extension to the reader of the format; .bin, and arrays by name,
+ * here. See data.h. */
 #include "runtime/data.h"
 
 #include <math.h>
@@ -251,7 +251,7 @@ bool rt_data_bin(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
     return check_ends(m, name, out, error);
 }
 
-/* ---- .npz, .npy: arrays by name ---- */
+/* ---- arrays by name: .npz, .npy, .json ---- */
 
 static void array_shape(const RtArray *a, RtBytes *out) {
     rt_bytes_printf(out, "(");
@@ -275,12 +275,20 @@ static bool wrong_shape(const RtModel *m, const RtVar *v, const char *name, cons
     return false;
 }
 
+/* A file of arrays by name: .npz, a single .npy, or .json. */
+typedef struct Arrays {
+    const char *file, *ending; /* ending: of an array's name inside */
+    int n;
+    bool lone;
+    const RtZipFile *files;
+    const RtArray *read; /* .json: all are there; else NULL */
+} Arrays;
+
 typedef struct Taking {
     RtMem *mem;
     const RtModel *m;
     const char *name;
-    const RtZipFile *files;
-    int n_files;
+    const Arrays *arrays;
     bool fixed[RT_MAX_PLATES];   /* plates whose size is known */
     bool counted[RT_MAX_PLATES]; /* ragged plates of which the file says how they are cut */
     RtData *out;
@@ -333,14 +341,25 @@ static bool take_shape(Taking *t, const RtVar *v, const RtArray *a, bool first) 
     return ok;
 }
 
-/* The file that holds the array of that name, or -1. */
-static int find_array(const char *array, const RtZipFile *files, int n) {
-    size_t length = strlen(array);
-    for (int i = 0; i < n; i++)
-        if (!strncmp(files[i].name, array, length) &&
-            (!strcmp(files[i].name + length, ".npy") || !files[i].name[length]))
+static const char *array_name(const Arrays *a, int i) {
+    return a->read ? a->read[i].name : a->files[i].name;
+}
+
+/* The array of that name, or -1. */
+static int find_array(const char *wanted, const Arrays *a) {
+    size_t length = strlen(wanted);
+    for (int i = 0; i < a->n; i++) {
+        const char *name = array_name(a, i);
+        if (!strncmp(name, wanted, length) && (!strcmp(name + length, a->ending) || !name[length]))
             return i;
+    }
     return -1;
+}
+
+static bool open_array(RtMem *mem, const Arrays *a, int i, RtArray *out, RtError *error) {
+    if (!a->read) return rt_npy_read(mem, a->file, a->files[i].bytes, a->files[i].n, out, error);
+    *out = a->read[i];
+    return true;
 }
 
 /* "PLATE.count": how many instances of a ragged plate each of its parent has, in order. */
@@ -349,11 +368,11 @@ static bool take_counts(Taking *t) {
     RtSizes *sizes = &t->out->sizes;
     for (int i = 0; i < m->n_plates; i++) {
         const char *array = rt_printf(t->mem, "%s.count", m->plates[i].name);
-        int k = m->plates[i].ragged ? find_array(array, t->files, t->n_files) : -1;
+        int k = m->plates[i].ragged ? find_array(array, t->arrays) : -1;
         if (k < 0) continue;
         RtArray a;
         int parent = m->plates[i].parent;
-        if (!rt_npy_read(t->mem, t->name, t->files[k].bytes, t->files[k].n, &a, t->error))
+        if (!open_array(t->mem, t->arrays, k, &a, t->error))
             return false;
         int64_t n = rt_product(a.dims, a.n_dims), all = 0;
         if (!m->plates[parent].ragged && m->plates[parent].parent < 0 && n > 0) {
@@ -389,11 +408,10 @@ static bool read_contexts(Taking *t) {
     RtData *out = t->out;
     for (int i = 0; i < m->n_vars; i++) {
         const RtVar *v = &m->vars[i];
-        int k = v->kind == RT_CONTEXT ? find_array(v->name, t->files, t->n_files) : -1;
+        int k = v->kind == RT_CONTEXT ? find_array(v->name, t->arrays) : -1;
         if (k < 0) continue;
         RtArray a;
-        if (!rt_npy_read(t->mem, t->name, t->files[k].bytes, t->files[k].n, &a, t->error))
-            return false;
+        if (!open_array(t->mem, t->arrays, k, &a, t->error)) return false;
         bool one = a.n_dims == v->n_dims;
         RtData shape = *out;
         Taking own = *t;
@@ -410,53 +428,74 @@ static bool read_contexts(Taking *t) {
     return true;
 }
 
-static bool missing_array(const RtVar *v, const char *name, const RtZipFile *files, int n,
-                          RtError *error) {
+static bool missing_array(const RtVar *v, const Arrays *a, RtError *error) {
     RtBytes have = {0};
-    for (int i = 0; i < n && i < 20; i++)
-        rt_bytes_printf(&have, "%s%s", i ? ", " : "", files[i].name);
-    rt_error(error, "%s: no array named %s\n  expected  %s.npy inside\n  found     %.800s", name,
-             v->name, v->name, n ? have.data : "nothing");
+    const char *names[20] = {0};
+    int n = a->n < 20 ? a->n : 20;
+    for (int i = 0; i < n; i++) {
+        names[i] = array_name(a, i);
+        rt_bytes_printf(&have, "%s%s", i ? ", " : "", names[i]);
+    }
+    const char *near = rt_nearest(v->name, names, n);
+    rt_error(error, "%s: no array named %s\n  expected  %s%s inside\n  found     %.800s%s%.60s%s",
+             a->file, v->name, v->name, a->ending, n ? have.data : "nothing",
+             near ? "\n  did you mean " : "", near ? near : "", near ? "?" : "");
     rt_bytes_free(&have);
     return false;
+}
+
+/* Sizes and values from the arrays of all variables. */
+static bool take_arrays(RtMem *mem, const RtModel *m, const Arrays *arrays,
+                        const RtDataOptions *options, RtData *out, RtError *error) {
+    Taking t = {.mem = mem,
+                .m = m,
+                .name = arrays->file,
+                .arrays = arrays,
+                .out = out,
+                .error = error};
+    memcpy(t.fixed, options->given, sizeof t.fixed);
+    if (!arrays->lone && !take_counts(&t)) return false;
+    const RtVar *v;
+    for (int at = 0, first = 1; (v = rt_next_data(m, &at)); first = 0) {
+        int k = arrays->lone ? 0 : find_array(v->name, arrays);
+        if (k < 0) return missing_array(v, arrays, error);
+        RtArray a;
+        if (!open_array(mem, arrays, k, &a, error) || !take_shape(&t, v, &a, first)) return false;
+        out->values[v - m->vars] = a.values;
+    }
+    for (int at = 0; (v = rt_next_data(m, &at));)
+        if (!check_numbers(m, v, arrays->file, out, error)) return false;
+    if (!check_ends(m, arrays->file, out, error)) return false;
+    return arrays->lone || read_contexts(&t);
 }
 
 bool rt_data_npz(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes,
                  const RtDataOptions *options, RtData *out, RtError *error) {
     start(mem, m, options, out);
-    int n = 1, wanted = 0;
-    RtZipFile single = {.bytes = (const unsigned char *)bytes->data, .n = bytes->n},
-              *files = &single;
-    bool lone = bytes->n > 6 && !memcmp(bytes->data, "\x93NUMPY", 6);
-    const RtVar *v;
+    int wanted = 0;
+    RtZipFile single = {.bytes = (const unsigned char *)bytes->data, .n = bytes->n}, *files;
+    Arrays arrays = {.file = name, .ending = ".npy", .n = 1, .files = &single};
+    arrays.lone = bytes->n > 6 && !memcmp(bytes->data, "\x93NUMPY", 6);
     for (int at = 0; rt_next_data(m, &at);) wanted++;
-    if (lone && wanted != 1)
+    if (arrays.lone && wanted != 1)
         return rt_error(error,
                         "%s: one array, but a data set of this model has %d variables: use .npz",
                         name, wanted);
-    if (!lone && !rt_zip_read(mem, name, bytes, &files, &n, error)) return false;
-    Taking t = {.mem = mem,
-                .m = m,
-                .name = name,
-                .files = files,
-                .n_files = n,
-                .out = out,
-                .error = error};
-    memcpy(t.fixed, options->given, sizeof t.fixed);
-    if (!lone && !take_counts(&t)) return false;
-    for (int at = 0, first = 1; (v = rt_next_data(m, &at)); first = 0) {
-        int k = lone ? 0 : find_array(v->name, files, n);
-        if (k < 0) return missing_array(v, name, files, n, error);
-        RtArray a;
-        if (!rt_npy_read(mem, name, files[k].bytes, files[k].n, &a, error) ||
-            !take_shape(&t, v, &a, first))
-            return false;
-        out->values[v - m->vars] = a.values;
+    if (!arrays.lone) {
+        if (!rt_zip_read(mem, name, bytes, &files, &arrays.n, error)) return false;
+        arrays.files = files;
     }
-    for (int at = 0; (v = rt_next_data(m, &at));)
-        if (!check_numbers(m, v, name, out, error)) return false;
-    if (!check_ends(m, name, out, error)) return false;
-    return lone || read_contexts(&t);
+    return take_arrays(mem, m, &arrays, options, out, error);
+}
+
+bool rt_data_json(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes,
+                  const RtDataOptions *options, RtData *out, RtError *error) {
+    start(mem, m, options, out);
+    RtArray *read;
+    Arrays arrays = {.file = name, .ending = ""};
+    if (!rt_json_read(mem, m, name, bytes, &read, &arrays.n, &out->unread, error)) return false;
+    arrays.read = read;
+    return take_arrays(mem, m, &arrays, options, out, error);
 }
 
 bool rt_npz_counts(RtMem *mem, const RtModel *m, const RtSizes *sizes, RtBytes *archive,
@@ -470,8 +509,8 @@ bool rt_npz_counts(RtMem *mem, const RtModel *m, const RtSizes *sizes, RtBytes *
             count[k] = (double)(sizes->first[i][k + 1] - sizes->first[i][k]);
         RtBytes file = {0};
         rt_npy_write(&file, count, true, &n, 1);
-        ok = rt_zip_add(archive, directory, rt_printf(mem, "%s.count.npy", m->plates[i].name), &file,
-                        error);
+        ok = rt_zip_add(archive, directory, rt_printf(mem, "%s.count.npy", m->plates[i].name),
+                        &file, error);
         rt_bytes_free(&file);
     }
     return ok;
@@ -488,22 +527,26 @@ bool rt_data_read(RtMem *mem, const RtModel *m, const char *path, const RtDataOp
                   RtData *out, RtError *error) {
     RtBytes bytes = {0};
     bool ok = false;
-    bool text = ends_with(path, ".csv") || ends_with(path, ".tsv") || ends_with(path, ".txt") ||
-                ends_with(path, ".csv.gz") || ends_with(path, ".tsv.gz");
+    size_t n = strlen(path) - (ends_with(path, ".gz") ? 3 : 0);
+    char *ending = rt_copy_text(mem, path, n);
+    bool text = ends_with(ending, ".csv") || ends_with(ending, ".tsv") || ends_with(ending, ".txt");
+    bool json = ends_with(ending, ".json");
     bool arrays = ends_with(path, ".npz") || ends_with(path, ".npy");
-    if (!text && !arrays && !ends_with(path, ".bin"))
+    if (!text && !json && !arrays && !ends_with(path, ".bin"))
         return rt_error(error,
-                        "%s: not a known kind of data file\n  expected  .csv, .tsv (also .gz), "
-                        ".npz, .npy or .bin",
+                        "%s: not a known kind of data file\n  expected  .csv, .tsv, .json (also "
+                        ".gz), .npz, .npy or .bin",
                         path);
     if (!rt_read_file(path, &bytes, error)) return false;
-    if (text)
+    if (text || json)
         ok = rt_gunzip(path, &bytes, error) &&
-             rt_data_csv(mem, m, path, &bytes, options, out, error);
+             (text ? rt_data_csv : rt_data_json)(mem, m, path, &bytes, options, out, error);
     else if (arrays)
         ok = rt_data_npz(mem, m, path, &bytes, options, out, error);
     else
         ok = rt_data_bin(mem, m, path, &bytes, options, out, error);
+    if (ok && out->unread)
+        fprintf(stderr, "warning: %s: the model reads nothing called %s\n", path, out->unread);
     rt_bytes_free(
         &bytes); /* readers keep numbers and copies of labels, never pointers into the bytes */
     return ok;

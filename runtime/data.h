@@ -18,6 +18,7 @@ typedef struct RtData {
                                      path); or NULL */
     char ***kinds; /* by variable, NULL: no labels. Of a covariate of n_kinds categories that a CSV
                       names by text: their labels, as far as there are any; or NULL */
+    char *unread;  /* names in the file that the model does not read, to be warned of; or NULL */
 } RtData;
 
 typedef struct RtDataOptions {
@@ -27,7 +28,7 @@ typedef struct RtDataOptions {
     bool batch;                 /* many data sets in one file */
 } RtDataOptions;
 
-/* By extension: .bin, .npz, .npy, .csv, .tsv, .txt (and .gz). False with the reason. */
+/* By extension: .bin, .npz, .npy; .csv, .tsv, .txt, .json, each also .gz. False with the reason. */
 bool rt_data_read(RtMem *mem, const RtModel *m, const char *path, const RtDataOptions *options,
                   RtData *out, RtError *error);
 
@@ -38,6 +39,8 @@ bool rt_data_npz(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
                  const RtDataOptions *options, RtData *out, RtError *error);
 bool rt_data_csv(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes,
                  const RtDataOptions *options, RtData *out, RtError *error);
+bool rt_data_json(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes,
+                  const RtDataOptions *options, RtData *out, RtError *error);
 /* The variables of a data file, in its order: what is observed, then what is given. The next one
  * from *at (first 0) on; NULL after the last. */
 const RtVar *rt_next_data(const RtModel *m, int *at);
@@ -63,6 +66,24 @@ bool rt_npy_read(RtMem *mem, const char *name, const unsigned char *bytes, size_
                  RtError *error);
 /* Appends header and numbers; `values` float or double (f64), already in C order. */
 void rt_npy_write(RtBytes *out, const void *values, bool f64, const int64_t *dims, int n_dims);
+/* The same of texts in UTF-8, as fixed-width strings (dtype U); bytes that are none become U+FFFD.
+ */
+void rt_npy_write_texts(RtBytes *out, char *const *texts, const int64_t *dims, int n_dims);
+
+/* ---- data_json.c ---- */
+/* The arrays of the variables that are data or contexts, under the names of these; `unread`: as in
+ * RtData. */
+bool rt_json_read(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes,
+                  RtArray **arrays, int *n, char **unread, RtError *error);
+
+/* ---- labels.c: the labels of a data set in files of draws ---- */
+/* {"batch": ["A", "B"], "cask": [["a", "b"], ["a", "c"]]}, plates outermost to innermost, and
+ * {"arm": ["drug", "none"]}; nothing where there are none. */
+void rt_labels_json(const RtModel *m, const RtData *d, RtBytes *out);
+void rt_categories_json(const RtModel *m, const RtData *d, RtBytes *out);
+/* Arrays labels/PLATE and categories/COVARIATE. */
+bool rt_labels_npz(RtMem *mem, const RtModel *m, const RtData *d, RtBytes *archive,
+                   RtBytes *directory, RtError *error);
 
 /* The arrays "PLATE.count" of ragged plates that are not even, into an archive. data.c */
 bool rt_npz_counts(RtMem *mem, const RtModel *m, const RtSizes *sizes, RtBytes *archive,

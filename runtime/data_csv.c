@@ -4,231 +4,96 @@
  *     batch,cask,assay,strength       plate batch(10) { plate cask(3) { plate assay(2) {
  *     A,a,1,62.8                          observed strength ~ ...; } } }
  *
- * Rows come in any order; instances are numbered in order of first appearance within their parent,
- * and a key names an instance within its parent. The key of the innermost plate may be absent: then
- * every row is an instance. Variables of outer plates repeat in every row of their instance and
- * must not change there. Groups must be equal. Positions in messages are file:row:column, both
- * counted from 1; the header is row 1. */
-#include "runtime/data.h"
+ * table.h says what a table may look like, csv_keys.h how rows become instances. Columns are found
+ * by name, those of the exact name first, else in another case. Variables of outer plates repeat in
+ * every row of their instance and must not change there. */
+#include "runtime/csv_keys.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-typedef struct Cell {
-    char *text;
-    size_t n;
-} Cell;
-
-typedef struct Table {
-    RtMem *mem;
-    const char *name;
-    int n_columns;
-    int64_t n_rows;
-    const char **header;
-    Cell *cells;   /* [row][column] */
-    int64_t *line; /* of each row in the file */
-} Table;
-
-/* An instance of a plate: found by its parent and key. */
-typedef struct Instance {
-    int64_t parent; /* index among the parent plate's instances (0 at the top) */
-    int64_t number; /* within the parent */
-    int64_t children;
-    int64_t row; /* where it first appears */
-    const char *label;
-} Instance;
-
-typedef struct Level {
-    int plate, column; /* column: -1 if the file has none */
-    int64_t n;
-    Instance *instances;     /* as many as rows at most */
-    int64_t *slots, n_slots; /* open hashing: instance number + 1, or 0 */
-    int64_t *of_row;
-} Level;
 
 typedef struct Reader {
     const RtModel *m;
-    Table t;
+    RtTable t;
+    RtKeys keys;
     const RtDataOptions *options;
-    int n_levels;
-    Level levels[RT_MAX_PLATES];
+    bool *taken;           /* by column: it has the exact name of something that the model reads */
+    const RtCell *sign[2]; /* the first number with a decimal point, with a decimal comma */
+    int64_t sign_row[2];
     RtData *out;
     RtError *error;
 } Reader;
 
-/* ---- text to cells ---- */
-
-static char find_separator(const char *text, const char *end) {
-    int tabs = 0, semicolons = 0, commas = 0;
-    bool quoted = false;
-    for (; text < end && (quoted || (*text != '\n' && *text != '\r')); text++) {
-        if (*text == '"') quoted = !quoted;
-        if (quoted) continue;
-        tabs += *text == '\t';
-        semicolons += *text == ';';
-        commas += *text == ',';
-    }
-    if (tabs && tabs >= semicolons && tabs >= commas) return '\t';
-    return semicolons > commas ? ';' : ',';
-}
-
-/* One cell from *at on, unquoted in place; leaves *at at the separator or the line's end. False: a
- * quote stays open. */
-static bool read_cell(char **at, char *end, char separator, Cell *cell, int64_t *line) {
-    char *s = *at, *to;
-    while (s < end && (*s == ' ' || (*s == '\t' && separator != '\t'))) s++;
-    if (s < end && *s == '"') {
-        for (cell->text = to = ++s;; s++) {
-            if (s == end) return false;
-            if (*s == '"' && !(s + 1 < end && s[1] == '"')) break;
-            if (*s == '"') s++;
-            if (*s == '\n') ++*line;
-            *to++ = *s;
-        }
-        cell->n = (size_t)(to - cell->text);
-        for (s++; s < end && *s != separator && *s != '\n' && *s != '\r';) s++;
-    } else {
-        cell->text = s;
-        while (s < end && *s != separator && *s != '\n' && *s != '\r') s++;
-        for (to = s; to > cell->text && (to[-1] == ' ' || to[-1] == '\t');) to--;
-        cell->n = (size_t)(to - cell->text);
-    }
-    *at = s;
-    return true;
-}
-
-static void end_line(char **at, char *end) {
-    if (*at < end && **at == '\r') ++*at;
-    if (*at < end && **at == '\n') ++*at;
-}
-
-/* Upper bounds of rows and cells, from which the table is allocated. */
-static void count(const char *s, const char *end, char separator, int64_t *rows, int64_t *cells) {
-    *rows = *cells = 1;
-    for (; s < end; s++) {
-        bool line = *s == '\n' || *s == '\r';
-        *rows += line;
-        *cells += line || *s == separator;
-    }
-}
-
-static bool read_header(Table *t, char **at, char *end, char separator, RtError *error) {
-    int64_t line = 1, rows, cells;
-    char *stop = *at;
-    while (stop < end && *stop != '\n' && *stop != '\r') stop++;
-    count(*at, stop, separator, &rows, &cells);
-    if (cells > 1 << 20) return rt_error(error, "%s:1: too many columns", t->name);
-    t->header = rt_alloc(t->mem, cells, sizeof *t->header);
-    for (;;) {
-        Cell c;
-        if (!read_cell(at, end, separator, &c, &line) || t->n_columns == cells)
-            return rt_error(error, "%s:1:%d: a quote stays open", t->name, t->n_columns + 1);
-        t->header[t->n_columns++] = rt_copy_text(t->mem, c.text, c.n);
-        if (*at == end || **at != separator) break;
-        ++*at;
-    }
-    end_line(at, end);
-    return true;
-}
-
-/* Empty lines are no rows; but in a table of one column an empty line before others is a missing
- * cell. */
-static bool only_blanks(const char *s, const char *end) {
-    while (s < end && (*s == '\n' || *s == '\r')) s++;
-    return s == end;
-}
-
-static bool read_table(Table *t, const RtBytes *bytes, RtError *error) {
-    char *at = rt_alloc(t->mem, (int64_t)bytes->n + 1, 1), *end = at + bytes->n;
-    if (bytes->n) memcpy(at, bytes->data, bytes->n);
-    if (bytes->n >= 3 && !memcmp(at, "\xef\xbb\xbf", 3)) at += 3; /* byte order mark */
-    char separator = find_separator(at, end);
-    int64_t rows, cells, line = 2;
-    count(at, end, separator, &rows, &cells);
-    if (!read_header(t, &at, end, separator, error)) return false;
-    t->cells = rt_alloc(t->mem, cells + t->n_columns, sizeof *t->cells);
-    t->line = rt_alloc(t->mem, rows, sizeof *t->line);
-    for (; at < end; line++, end_line(&at, end)) {
-        Cell *row = t->cells + t->n_rows * t->n_columns;
-        int64_t first = line;
-        int n = 0;
-        if ((*at == '\n' || *at == '\r') && (t->n_columns > 1 || only_blanks(at, end))) continue;
-        for (;;) {
-            Cell c;
-            if (!read_cell(&at, end, separator, &c, &line))
-                return rt_error(error, "%s:%lld:%d: a quote stays open", t->name, (long long)first,
-                                n + 1);
-            if (n < t->n_columns) row[n] = c;
-            n++;
-            if (at == end || *at != separator) break;
-            at++;
-        }
-        if (n != t->n_columns)
-            return rt_error(
-                error,
-                "%s:%lld: the row has %d cells\n  expected  %d, as the header has\n  found     %d",
-                t->name, (long long)first, n, t->n_columns, n);
-        t->line[t->n_rows++] = first;
-    }
-    if (!t->n_rows) return rt_error(error, "%s: no row of data below the header", t->name);
-    return true;
-}
-
 /* ---- columns ---- */
 
-static int find_column(const Table *t, const char *name) {
-    for (int c = 0; c < t->n_columns; c++)
-        if (!strcmp(t->header[c], name)) return c;
-    return -1;
+/* NAME for scalars, NAME[i,j] or NAME.i.j (from 1) for entry e of events. */
+static void column_name(const RtVar *v, int64_t e, bool dots, RtBytes *out) {
+    int64_t index[RT_MAX_DIMS];
+    for (int d = v->n_dims; d-- > 0;) {
+        index[d] = e % v->dims[d];
+        e /= v->dims[d];
+    }
+    rt_bytes_printf(out, "%s", v->name);
+    for (int d = 0; d < v->n_dims; d++)
+        rt_bytes_printf(out, dots ? ".%lld" : d ? ",%lld" : "[%lld", (long long)index[d] + dots);
+    if (v->n_dims && !dots) rt_bytes_printf(out, "]");
 }
 
-static bool missing_column(const Reader *r, const char *name, const char *what) {
-    const char *near = rt_nearest(name, r->t.header, r->t.n_columns);
-    RtBytes have = {0};
-    for (int c = 0; c < r->t.n_columns; c++)
-        rt_bytes_printf(&have, "%s%s", c ? ", " : "", r->t.header[c]);
-    rt_error(r->error, "%s:1: no column named %s\n  expected  %s\n  found     %.600s%s%s%s",
-             r->t.name, name, what, have.data, near ? "\n  did you mean " : "", near ? near : "",
-             near ? "?" : "");
-    rt_bytes_free(&have);
-    return false;
+/* The column of entry e, by either name: as rt_table_column says. */
+static int value_column(const Reader *r, const RtVar *v, int64_t e) {
+    int found[2];
+    for (int dots = 0; dots < (v->n_dims ? 2 : 1); dots++) {
+        RtBytes name = {0};
+        column_name(v, e, dots, &name);
+        found[dots] = rt_table_column(&r->t, name.data, r->taken);
+        rt_bytes_free(&name);
+        if (found[dots] >= 0) return found[dots];
+    }
+    return found[0] == RT_NO_COLUMN && v->n_dims ? found[1] : found[0];
 }
 
-/* Columns of a variable's event, row-major: NAME for scalars, NAME[i,j] or NAME.i.j (from 1) for
- * vectors. */
 static bool value_columns(const Reader *r, const RtVar *v, int *columns) {
     for (int64_t e = 0; e < v->event; e++) {
-        RtBytes brackets = {0}, dots = {0};
-        int64_t rest = e, index[RT_MAX_DIMS];
-        for (int d = v->n_dims; d-- > 0;) {
-            index[d] = rest % v->dims[d];
-            rest /= v->dims[d];
-        }
-        rt_bytes_printf(&brackets, "%s", v->name);
-        rt_bytes_printf(&dots, "%s", v->name);
-        for (int d = 0; d < v->n_dims; d++) {
-            rt_bytes_printf(&brackets, "%s%lld", d ? "," : "[", (long long)index[d]);
-            rt_bytes_printf(&dots, ".%lld", (long long)index[d] + 1);
-        }
-        if (v->n_dims) rt_bytes_printf(&brackets, "]");
-        columns[e] = find_column(&r->t, brackets.data);
-        if (columns[e] < 0) columns[e] = find_column(&r->t, dots.data);
-        bool ok = columns[e] >= 0 ||
-                  missing_column(r, brackets.data,
-                                 v->n_dims ? "a column per component: x[0], x[1] or x.1, x.2"
-                                 : v->kind == RT_GIVEN ? "a column per covariate of the model"
-                                                       : "a column per observed variable");
-        rt_bytes_free(&brackets);
-        rt_bytes_free(&dots);
-        if (!ok) return false;
+        columns[e] = value_column(r, v, e);
+        if (columns[e] >= 0) continue;
+        RtBytes name = {0};
+        column_name(v, e, false, &name);
+        rt_table_no_column(&r->t, name.data, r->taken,
+                           v->n_dims             ? "a column per component: x[0], x[1] or x.1, x.2"
+                           : v->kind == RT_GIVEN ? "a column per covariate of the model"
+                                                 : "a column per observed variable",
+                           r->error);
+        rt_bytes_free(&name);
+        return false;
     }
     return true;
+}
+
+static void take(Reader *r, const char *name) {
+    RtCell key = {(char *)(uintptr_t)name, strlen(name)};
+    int64_t exact = rt_index_find(&r->t.columns, 0, key);
+    if (exact >= 0) r->taken[r->t.column_of[exact]] = true;
+}
+
+/* A column that has the exact name of one thing is not another's in other letters: x and X. */
+static void take_exact_names(Reader *r) {
+    r->taken = rt_alloc(r->t.mem, r->t.n_columns, sizeof *r->taken);
+    for (int i = 0; i < r->m->n_plates; i++) take(r, r->m->plates[i].column);
+    for (int i = 0; i < r->m->n_vars; i++) {
+        const RtVar *v = &r->m->vars[i];
+        for (int64_t e = 0; rt_is_given(v) && e < v->event; e++)
+            for (int dots = 0; dots < 2; dots++) {
+                RtBytes name = {0};
+                column_name(v, e, dots, &name);
+                take(r, name.data);
+                rt_bytes_free(&name);
+            }
+    }
 }
 
 /* The plates that the variables of the file stand in: one path, outermost first. */
 static bool find_levels(Reader *r) {
+    RtKeys *k = &r->keys;
     const RtVar *deepest = NULL;
     for (int i = 0; i < r->m->n_vars; i++) {
         const RtVar *v = &r->m->vars[i];
@@ -238,197 +103,62 @@ static bool find_levels(Reader *r) {
     for (int i = 0; i < r->m->n_vars; i++) {
         const RtVar *v = &r->m->vars[i];
         if (!rt_is_data(v)) continue;
-        for (int k = 0; k < v->n_plates; k++)
-            if (v->plates[k] != deepest->plates[k])
+        for (int p = 0; p < v->n_plates; p++)
+            if (v->plates[p] != deepest->plates[p])
                 return rt_error(
                     r->error,
                     "%s: %s and %s stand in different plates, which one long table cannot hold: "
-                    "use .npz",
+                    "use .npz or .json",
                     r->t.name, v->name, deepest->name);
     }
-    for (r->n_levels = 0; r->n_levels < deepest->n_plates; r->n_levels++) {
-        Level *l = &r->levels[r->n_levels];
-        const RtPlate *plate = &r->m->plates[deepest->plates[r->n_levels]];
-        *l = (Level){.plate = deepest->plates[r->n_levels],
-                     .column = find_column(&r->t, plate->column)};
-        if (l->column < 0 && r->n_levels + 1 < deepest->n_plates)
-            return missing_column(r, plate->column,
-                                  "a key column for every plate but the innermost");
+    for (k->n_levels = 0; k->n_levels < deepest->n_plates; k->n_levels++) {
+        int plate = deepest->plates[k->n_levels];
+        const char *name = r->m->plates[plate].column;
+        int column = rt_table_column(&r->t, name, r->taken);
+        k->levels[k->n_levels] = (RtLevel){.plate = plate, .column = column};
+        if (column == RT_SEVERAL_COLUMNS || (column < 0 && k->n_levels + 1 < deepest->n_plates))
+            return rt_table_no_column(&r->t, name, r->taken,
+                                      "a key column for every plate but the innermost", r->error);
     }
     return true;
-}
-
-/* ---- rows to instances ---- */
-
-static uint64_t hash_key(int64_t parent, const Cell *key) {
-    uint64_t h = 1469598103934665603u ^ (uint64_t)parent * 0x9e3779b97f4a7c15u;
-    for (size_t i = 0; i < key->n; i++) h = (h ^ (unsigned char)key->text[i]) * 1099511628211u;
-    return h ^ h >> 29;
-}
-
-static int64_t add_instance(Reader *r, int level, int64_t parent, int64_t row, const char *label) {
-    Level *l = &r->levels[level];
-    Instance *above = level ? &r->levels[level - 1].instances[parent] : NULL;
-    int64_t number = above ? above->children++ : l->n;
-    l->instances[l->n] = (Instance){.parent = parent, .number = number, .row = row, .label = label};
-    return l->n++;
-}
-
-static int64_t find_instance(Reader *r, int level, int64_t parent, int64_t row, const Cell *key) {
-    Level *l = &r->levels[level];
-    for (uint64_t at = hash_key(parent, key);; at++) {
-        int64_t *slot = &l->slots[at % (uint64_t)l->n_slots];
-        if (!*slot) {
-            *slot =
-                1 + add_instance(r, level, parent, row, rt_copy_text(r->t.mem, key->text, key->n));
-            return *slot - 1;
-        }
-        const Instance *i = &l->instances[*slot - 1];
-        if (i->parent == parent && strlen(i->label) == key->n &&
-            !memcmp(i->label, key->text, key->n))
-            return *slot - 1;
-    }
-}
-
-static bool is_missing(const Cell *c) {
-    return !c->n || (c->n == 2 && !memcmp(c->text, "NA", 2)) ||
-           (c->n == 3 && !strncasecmp(c->text, "nan", 3));
-}
-
-static bool duplicate(const Reader *r, int64_t row, int64_t before) {
-    RtBytes key = {0};
-    for (int i = 0; i < r->n_levels; i++) {
-        const Level *l = &r->levels[i];
-        const Cell *c = &r->t.cells[row * r->t.n_columns + l->column];
-        rt_bytes_printf(&key, "%s%s = %.*s", i ? ", " : "", r->m->plates[l->plate].column,
-                        (int)c->n, c->text);
-    }
-    rt_error(r->error,
-             "%s:%lld:%d: the key occurs twice: %.300s\n  expected  one row per instance\n  found  "
-             "   the same key in "
-             "row %lld\n  repeated measurements need a plate of their own, inside this one",
-             r->t.name, (long long)r->t.line[row], r->levels[r->n_levels - 1].column + 1, key.data,
-             (long long)r->t.line[before]);
-    rt_bytes_free(&key);
-    return false;
-}
-
-static bool place_rows(Reader *r) {
-    for (int i = 0; i < r->n_levels; i++) {
-        Level *l = &r->levels[i];
-        l->instances = rt_alloc(r->t.mem, r->t.n_rows, sizeof *l->instances);
-        l->of_row = rt_alloc(r->t.mem, r->t.n_rows, sizeof *l->of_row);
-        l->n_slots = 2 * r->t.n_rows + 1;
-        l->slots = rt_alloc(r->t.mem, l->n_slots, sizeof *l->slots);
-    }
-    for (int64_t row = 0; row < r->t.n_rows; row++) {
-        int64_t parent = 0;
-        for (int i = 0; i < r->n_levels; i++) {
-            Level *l = &r->levels[i];
-            if (l->column < 0) {
-                parent = l->of_row[row] = add_instance(r, i, parent, row, NULL);
-                continue;
-            }
-            const Cell *key = &r->t.cells[row * r->t.n_columns + l->column];
-            if (is_missing(key))
-                return rt_error(r->error, "%s:%lld:%d: the key %s is missing", r->t.name,
-                                (long long)r->t.line[row], l->column + 1,
-                                r->m->plates[l->plate].column);
-            int64_t known = l->n;
-            parent = l->of_row[row] = find_instance(r, i, parent, row, key);
-            if (i + 1 == r->n_levels && l->n == known)
-                return duplicate(r, row, l->instances[parent].row);
-        }
-    }
-    if (!r->n_levels && r->t.n_rows > 1)
-        return rt_error(r->error,
-                        "%s: %lld rows\n  expected  one: nothing observed stands in a plate",
-                        r->t.name, (long long)r->t.n_rows);
-    return true;
-}
-
-/* "batch C, cask a": an instance by the labels on its path, or by its row where there are none. */
-static void path_text(const Reader *r, int level, int64_t instance, RtBytes *out) {
-    const Instance *i = &r->levels[level].instances[instance];
-    if (level) {
-        path_text(r, level - 1, i->parent, out);
-        rt_bytes_printf(out, ", ");
-    }
-    rt_bytes_printf(out, "%s %.60s", r->m->plates[r->levels[level].plate].column,
-                    i->label ? i->label : "?");
-}
-
-static bool unequal(const Reader *r, int level, int64_t other) {
-    const Level *above = &r->levels[level - 1];
-    const char *plate = r->m->plates[r->levels[level].plate].name;
-    RtBytes first = {0}, second = {0};
-    path_text(r, level - 1, 0, &first);
-    path_text(r, level - 1, other, &second);
-    rt_error(r->error,
-             "%s:%lld: groups of unequal size\n  expected  %lld of plate %s in every group, as in "
-             "%s (from row %lld)\n  found     %lld in %s"
-             "\n  this program needs equal groups: leave some rows out, or look for a row that is "
-             "missing",
-             r->t.name, (long long)r->t.line[above->instances[other].row],
-             (long long)above->instances[0].children, plate, first.data,
-             (long long)r->t.line[above->instances[0].row],
-             (long long)above->instances[other].children, second.data);
-    rt_bytes_free(&first);
-    rt_bytes_free(&second);
-    return false;
-}
-
-static bool take_sizes(Reader *r) {
-    for (int i = 0; i < r->n_levels; i++) {
-        const Level *l = &r->levels[i];
-        int64_t size = i ? r->levels[i - 1].instances[0].children : l->n;
-        for (int64_t k = 1; i && k < r->levels[i - 1].n; k++)
-            if (r->levels[i - 1].instances[k].children != size) return unequal(r, i, k);
-        if (r->options->given[l->plate] && r->options->sizes.n[l->plate] != size)
-            return rt_error(r->error, "%s: %lld of plate %s, but --size says %lld", r->t.name,
-                            (long long)size, r->m->plates[l->plate].name,
-                            (long long)r->options->sizes.n[l->plate]);
-        r->out->sizes.n[l->plate] = size;
-    }
-    return true;
-}
-
-/* Row-major position of an instance among all of its plate. */
-static int64_t flat_position(const Reader *r, int level, int64_t instance) {
-    const Instance *i = &r->levels[level].instances[instance];
-    int64_t size = r->out->sizes.n[r->levels[level].plate];
-    return (level ? flat_position(r, level - 1, i->parent) * size : 0) + i->number;
-}
-
-static void keep_labels(Reader *r) {
-    for (int i = 0; i < r->n_levels; i++) {
-        const Level *l = &r->levels[i];
-        if (l->column < 0) continue;
-        char **labels = rt_alloc(r->t.mem, l->n, sizeof *labels);
-        for (int64_t k = 0; k < l->n; k++)
-            labels[flat_position(r, i, k)] = (char *)(uintptr_t)l->instances[k].label;
-        r->out->labels[l->plate] = labels;
-    }
 }
 
 /* ---- values ---- */
 
-static bool read_value(const Reader *r, const RtVar *v, int64_t row, int column, double *out) {
-    const Cell *c = &r->t.cells[row * r->t.n_columns + column];
+/* In one file a decimal sign is a point or a comma: of 1,234 beside 2.5 none can say what it is. */
+static bool same_sign(Reader *r, int64_t row, int column, RtNotation notation) {
+    int own = notation == RT_COMMA, other = !own;
+    const RtCell *c = rt_table_cell(&r->t, row, column);
+    if (!r->sign[own]) r->sign[own] = c, r->sign_row[own] = row;
+    if (!r->sign[other]) return true;
+    return rt_error(r->error,
+                    "%s:%lld:%d: a decimal %s, but a decimal %s in row %lld\n  expected  one of "
+                    "them in the whole file\n  found     %.*s and %.*s\n  write numbers without "
+                    "signs between thousands",
+                    r->t.name, (long long)r->t.line[row], column + 1, own ? "comma" : "point",
+                    own ? "point" : "comma", (long long)r->t.line[r->sign_row[other]],
+                    (int)r->sign[other]->n, r->sign[other]->text, (int)c->n, c->text);
+}
+
+/* A cell to the number that it holds: everything that is read of a variable, but for categories by
+ * text, comes through here. */
+static bool read_value(Reader *r, const RtVar *v, int64_t row, int column, double *out) {
+    const RtCell *c = rt_table_cell(&r->t, row, column);
     long long line = r->t.line[row];
     int shown = c->n > 40 ? 40 : (int)c->n;
-    if (is_missing(c))
+    if (rt_cell_missing(c))
         return rt_error(r->error,
                         "%s:%lld:%d: a value of %s is missing\n  expected  a number\n  found     "
                         "%s\n  this program "
                         "has no missing values: leave the group out, or fill the cell",
                         r->t.name, line, column + 1, v->name, c->n ? "NA" : "an empty cell");
-    if (!rt_parse_number(c->text, c->n, out))
+    RtNotation notation = rt_cell_number(&r->t, c, out);
+    if (notation == RT_NO_NUMBER)
         return rt_error(r->error,
                         "%s:%lld:%d: text where %s needs a number\n  expected  a number such as "
                         "3.25\n  found     \"%.*s\"%s",
-                        r->t.name, line, column + 1, v->name, shown, c->text,
-                        memchr(c->text, ',', c->n) ? "\n  decimals are written with a point" : "");
+                        r->t.name, line, column + 1, v->name, shown, c->text, rt_cell_advice(c));
+    if (notation != RT_PLAIN && !same_sign(r, row, column, notation)) return false;
     if (!isfinite(*out) || !isfinite((double)(float)*out))
         return rt_error(
             r->error,
@@ -442,26 +172,24 @@ static bool read_value(const Reader *r, const RtVar *v, int64_t row, int column,
 
 /* ---- categories by text ---- */
 
-static bool is_text(const Cell *c) {
+/* Is some cell of a category text? Then all of them are labels, and the first to appear in the file
+ * is category 0. */
+static bool has_kinds(const Reader *r, const RtVar *v, int column) {
     double x;
-    return !is_missing(c) && !rt_parse_number(c->text, c->n, &x);
-}
-
-/* Labels, if some cell of a category is text: then all of them are, and the first to appear in the
- * file is category 0. */
-static char **find_kinds(const Reader *r, const RtVar *v, int column) {
-    bool text = false;
-    for (int64_t row = 0; v->n_kinds && !text && row < r->t.n_rows; row++)
-        text = is_text(&r->t.cells[row * r->t.n_columns + column]);
-    return text ? rt_alloc(r->t.mem, v->n_kinds, sizeof(char *)) : NULL;
+    for (int64_t row = 0; v->n_kinds && row < r->t.n_rows; row++) {
+        const RtCell *c = rt_table_cell(&r->t, row, column);
+        if (!rt_cell_missing(c) && rt_cell_number(&r->t, c, &x) == RT_NO_NUMBER) return true;
+    }
+    return false;
 }
 
 static bool too_many_kinds(const Reader *r, const RtVar *v, int64_t row, int column,
-                           char *const *kinds) {
-    const Cell *c = &r->t.cells[row * r->t.n_columns + column];
+                           const RtIndex *kinds) {
+    const RtCell *c = rt_table_cell(&r->t, row, column);
     RtBytes have = {0};
     for (int64_t k = 0; k < v->n_kinds; k++)
-        rt_bytes_printf(&have, "%s%.40s", k ? ", " : "", kinds[k]);
+        rt_bytes_printf(&have, "%s%.*s", k ? ", " : "",
+                        (int)(kinds->keys[k].n > 40 ? 40 : kinds->keys[k].n), kinds->keys[k].text);
     rt_error(r->error,
              "%s:%lld:%d: one category of %s too many\n  expected  %lld, and there are %.400s\n  "
              "found     %.*s",
@@ -471,21 +199,28 @@ static bool too_many_kinds(const Reader *r, const RtVar *v, int64_t row, int col
     return false;
 }
 
-static bool read_kind(const Reader *r, const RtVar *v, int64_t row, int column, char **kinds,
+static bool read_kind(Reader *r, const RtVar *v, int64_t row, int column, RtIndex *kinds,
                       double *out) {
-    const Cell *c = &r->t.cells[row * r->t.n_columns + column];
-    if (is_missing(c)) return read_value(r, v, row, column, out); /* which says so */
-    for (int64_t k = 0; k < v->n_kinds; k++) {
-        if (!kinds[k]) kinds[k] = rt_copy_text(r->t.mem, c->text, c->n);
-        *out = (double)k;
-        if (strlen(kinds[k]) == c->n && !memcmp(kinds[k], c->text, c->n)) return true;
-    }
-    return too_many_kinds(r, v, row, column, kinds);
+    const RtCell *c = rt_table_cell(&r->t, row, column);
+    if (rt_cell_missing(c)) return read_value(r, v, row, column, out); /* which says so */
+    bool fresh;
+    int64_t kind = rt_index_find(kinds, 0, *c);
+    if (kind < 0 && kinds->n == v->n_kinds) return too_many_kinds(r, v, row, column, kinds);
+    if (kind < 0) kind = rt_index_add(kinds, 0, *c, &fresh);
+    *out = (double)kind;
+    return true;
+}
+
+static char **kind_labels(const Reader *r, const RtVar *v, const RtIndex *kinds) {
+    char **labels = rt_alloc(r->t.mem, v->n_kinds, sizeof *labels);
+    for (int64_t k = 0; k < kinds->n; k++)
+        labels[k] = rt_copy_text(r->t.mem, kinds->keys[k].text, kinds->keys[k].n);
+    return labels;
 }
 
 static bool changes(const Reader *r, const RtVar *v, int64_t row, int64_t before, int column) {
-    const Cell *old = &r->t.cells[before * r->t.n_columns + column];
-    const Cell *now = &r->t.cells[row * r->t.n_columns + column];
+    const RtCell *old = rt_table_cell(&r->t, before, column);
+    const RtCell *now = rt_table_cell(&r->t, row, column);
     const char *within =
         v->n_plates ? r->m->plates[v->plates[v->n_plates - 1]].name : "the data set";
     return rt_error(r->error,
@@ -502,14 +237,16 @@ static bool read_variable(Reader *r, const RtVar *v) {
     int64_t instances = rt_var_size(v, &r->out->sizes) / v->event;
     int64_t *seen = rt_alloc(r->t.mem, instances, sizeof *seen); /* row + 1 that gave the value */
     double *values = rt_alloc(r->t.mem, instances * v->event, sizeof *values);
-    char **kinds = r->out->kinds[v - r->m->vars] = find_kinds(r, v, columns[0]);
+    bool labelled = has_kinds(r, v, columns[0]);
+    RtIndex kinds = {0};
+    if (labelled)
+        kinds = rt_index_new(r->t.mem, v->n_kinds < r->t.n_rows ? v->n_kinds : r->t.n_rows);
     for (int64_t row = 0; row < r->t.n_rows; row++) {
-        int level = v->n_plates - 1;
-        int64_t at = level < 0 ? 0 : flat_position(r, level, r->levels[level].of_row[row]);
+        int64_t at = rt_keys_position(&r->keys, v->n_plates - 1, row);
         for (int64_t e = 0; e < v->event; e++) {
             double x;
-            if (kinds ? !read_kind(r, v, row, columns[e], kinds, &x)
-                      : !read_value(r, v, row, columns[e], &x))
+            if (labelled ? !read_kind(r, v, row, columns[e], &kinds, &x)
+                         : !read_value(r, v, row, columns[e], &x))
                 return false;
             double *to = &values[at * v->event + e];
             if (seen[at] && *to != x) return changes(r, v, row, seen[at] - 1, columns[e]);
@@ -518,6 +255,7 @@ static bool read_variable(Reader *r, const RtVar *v) {
         if (!seen[at]) seen[at] = row + 1;
     }
     r->out->values[v - r->m->vars] = values;
+    if (labelled) r->out->kinds[v - r->m->vars] = kind_labels(r, v, &kinds);
     return true;
 }
 
@@ -526,11 +264,9 @@ static bool check_end(Reader *r, const RtVar *v) {
     int64_t at, end;
     if (!rt_find_above_end(v, r->m, r->out, &at, &end)) return true;
     int *columns = rt_alloc(r->t.mem, v->event, sizeof *columns);
-    int level = v->n_plates - 1;
     int64_t row = 0;
     if (!value_columns(r, v, columns)) return false;
-    while (level >= 0 && flat_position(r, level, r->levels[level].of_row[row]) != at / v->event)
-        row++;
+    while (rt_keys_position(&r->keys, v->n_plates - 1, row) != at / v->event) row++;
     return rt_error(r->error,
                     "%s:%lld:%d: %s is out of range\n  expected  at most %g, which is %s "
                     "there\n  found     %g",
@@ -541,28 +277,24 @@ static bool check_end(Reader *r, const RtVar *v) {
 
 /* Has the table any column of this context? */
 static bool has_context(const Reader *r, const RtVar *v) {
-    static const RtSizes no_sizes;
-    RtBytes first = {0}, dots = {0};
-    rt_element_name(v, &no_sizes, 0, &first);
-    rt_bytes_printf(&dots, "%s.1%s", v->name, v->n_dims == 2 ? ".1" : "");
-    bool found =
-        find_column(&r->t, first.data) >= 0 || (v->n_dims && find_column(&r->t, dots.data) >= 0);
-    rt_bytes_free(&first);
-    rt_bytes_free(&dots);
-    return found;
+    return value_column(r, v, 0) != RT_NO_COLUMN;
 }
 
 bool rt_data_csv(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes,
                  const RtDataOptions *options, RtData *out, RtError *error) {
-    Reader r = {
-        .m = m, .t = {.mem = mem, .name = name}, .options = options, .out = out, .error = error};
+    Reader r = {.m = m, .options = options, .out = out, .error = error};
     *out = (RtData){.n_sets = 1};
     out->sizes = options->sizes;
     out->values = rt_alloc(mem, m->n_vars, sizeof *out->values);
     out->kinds = rt_alloc(mem, m->n_vars, sizeof *out->kinds);
-    if (!read_table(&r.t, bytes, error) || !find_levels(&r) || !place_rows(&r) || !take_sizes(&r))
+    if (!rt_table_read(mem, name, bytes, &r.t, error)) return false;
+    r.keys = (RtKeys){.m = m, .t = &r.t};
+    take_exact_names(&r);
+    if (!find_levels(&r) || !rt_keys_place(&r.keys, error) ||
+        !rt_keys_sizes(&r.keys, mem, options, &out->sizes, error))
         return false;
-    keep_labels(&r);
+    for (int i = 0; i < r.keys.n_levels; i++)
+        out->labels[r.keys.levels[i].plate] = rt_keys_labels(&r.keys, i);
     for (int i = 0; i < m->n_vars; i++)
         if ((rt_is_data(&m->vars[i]) ||
              (m->vars[i].kind == RT_CONTEXT && has_context(&r, &m->vars[i]))) &&

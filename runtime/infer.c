@@ -127,25 +127,6 @@ static const char *kind_label(const Infer *f, int i, int64_t kind) {
     return kinds && kind < f->p.s->model->vars[i].n_kinds ? kinds[kind] : NULL;
 }
 
-/* What the labels of a file stand for as positions of an event: {"arm": ["placebo", "drug"]}. */
-static void json_categories(Infer *f) {
-    const RtModel *m = f->p.s->model;
-    bool any = false;
-    for (int i = 0; i < m->n_vars; i++) {
-        const char *label = kind_label(f, i, 0);
-        if (!label) continue;
-        rt_bytes_printf(&f->json, "%s\"%s\": [", any ? ", " : ", \"categories\": {",
-                        m->vars[i].name);
-        for (int64_t k = 0; label; label = kind_label(f, i, ++k)) {
-            if (k) rt_bytes_printf(&f->json, ", ");
-            rt_json_string(&f->json, label);
-        }
-        rt_bytes_printf(&f->json, "]");
-        any = true;
-    }
-    if (any) rt_bytes_printf(&f->json, "}");
-}
-
 static void show_categories(const Infer *f) {
     const RtModel *m = f->p.s->model;
     for (int i = 0; i < m->n_vars; i++)
@@ -155,6 +136,7 @@ static void show_categories(const Infer *f) {
 }
 
 static void json_set(Infer *f, int64_t set, const RtElbo *e) {
+    RtBytes categories = {0};
     rt_bytes_printf(&f->json, "{");
     json_field(&f->json, "khat", e->khat);
     if (f->rows) {
@@ -175,7 +157,9 @@ static void json_set(Infer *f, int64_t set, const RtElbo *e) {
         json_kind(f, more[i].kind, set);
         rt_bytes_printf(&f->json, "}");
     }
-    json_categories(f);
+    rt_categories_json(f->p.s->model, &f->p.data, &categories);
+    if (categories.n) rt_bytes_printf(&f->json, ", \"categories\": %s", categories.data);
+    rt_bytes_free(&categories);
     rt_bytes_printf(&f->json, "}");
 }
 

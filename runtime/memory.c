@@ -171,6 +171,22 @@ bool rt_parse_int(const char *text, int64_t *out) {
     return true;
 }
 
+uint32_t rt_utf8(const char **text) {
+    const unsigned char *p = (const unsigned char *)*text;
+    int more = p[0] < 0x80 ? 0 : p[0] >= 0xc2 && p[0] < 0xe0 ? 1 : (p[0] & 0xf0) == 0xe0 ? 2 : 3;
+    uint32_t c = more ? p[0] & (0x3fu >> more) : p[0];
+    ++*text;
+    if (more && (p[0] < 0xc2 || p[0] > 0xf4)) return 0xfffd;
+    for (int i = 1; i <= more; i++) {
+        if ((p[i] & 0xc0) != 0x80) return 0xfffd;
+        c = c << 6 | (p[i] & 0x3fu);
+    }
+    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+    if (c < least[more] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) return 0xfffd;
+    *text += more;
+    return c;
+}
+
 /* The kernel's high-water mark of this program alone; getrusage's includes what ran before exec. */
 int64_t rt_peak_memory(void) {
     FILE *f = fopen("/proc/self/status", "r");

@@ -174,9 +174,10 @@ bool rt_npy_read(RtMem *mem, const char *name, const unsigned char *bytes, size_
     return true;
 }
 
-void rt_npy_write(RtBytes *out, const void *values, bool f64, const int64_t *dims, int n_dims) {
+/* `what`: the type of an element, as "<f4". Returns the number of elements. */
+static int64_t write_header(RtBytes *out, const char *what, const int64_t *dims, int n_dims) {
     RtBytes text = {0};
-    rt_bytes_printf(&text, "{'descr': '<f%d', 'fortran_order': False, 'shape': (", f64 ? 8 : 4);
+    rt_bytes_printf(&text, "{'descr': '%s', 'fortran_order': False, 'shape': (", what);
     int64_t count = 1;
     for (int i = 0; i < n_dims; i++) {
         rt_bytes_printf(&text, "%s%lld", i ? ", " : "", (long long)dims[i]);
@@ -189,6 +190,37 @@ void rt_npy_write(RtBytes *out, const void *values, bool f64, const int64_t *dim
         0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)text.n, (unsigned char)(text.n >> 8)};
     rt_bytes_add(out, head, 10);
     rt_bytes_add(out, text.data, text.n);
-    rt_bytes_add(out, values, (size_t)count * (f64 ? 8 : 4));
     rt_bytes_free(&text);
+    return count;
+}
+
+void rt_npy_write(RtBytes *out, const void *values, bool f64, const int64_t *dims, int n_dims) {
+    int64_t count = write_header(out, f64 ? "<f8" : "<f4", dims, n_dims);
+    rt_bytes_add(out, values, (size_t)count * (f64 ? 8 : 4));
+}
+
+static size_t characters(const char *text) {
+    size_t n = 0;
+    for (; *text; n++) rt_utf8(&text);
+    return n;
+}
+
+void rt_npy_write_texts(RtBytes *out, char *const *texts, const int64_t *dims, int n_dims) {
+    size_t width = 1;
+    char what[32];
+    for (int64_t i = 0, n = rt_product(dims, n_dims); i < n; i++) {
+        size_t length = characters(texts[i]);
+        if (length > width) width = length;
+    }
+    snprintf(what, sizeof what, "<U%zu", width);
+    int64_t count = write_header(out, what, dims, n_dims);
+    for (int64_t i = 0; i < count; i++) {
+        const char *at = texts[i];
+        for (size_t k = 0; k < width; k++) {
+            uint32_t c = *at ? rt_utf8(&at) : 0;
+            unsigned char le[4];
+            for (int b = 0; b < 4; b++) le[b] = (unsigned char)(c >> 8 * b);
+            rt_bytes_add(out, le, 4);
+        }
+    }
 }

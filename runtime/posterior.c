@@ -236,6 +236,7 @@ static bool write_npz(RtDraws *d, RtError *error) {
     if (ok && d->steps)
         ok = add_file(&archive, &directory, d->p, "steps_on_data", d->steps, &d->p->data.n_sets, 1,
                       error);
+    if (ok) ok = rt_labels_npz(d->p->s->mem, m, &d->p->data, &archive, &directory, error);
     rt_zip_end(&archive, &directory);
     ok = ok && rt_write_file(d->path, archive.data, archive.n, error);
     rt_bytes_free(&archive);
@@ -258,16 +259,29 @@ static void add_column_names(RtBytes *out, const RtVar *v, const RtSizes *sizes)
     }
 }
 
+/* What the positions in the columns' names are called in the data: lines of comment, each an object
+ * of JSON. */
+static void add_labels(RtBytes *out, const RtModel *m, const RtData *d) {
+    RtBytes labels = {0}, categories = {0};
+    rt_labels_json(m, d, &labels);
+    rt_categories_json(m, d, &categories);
+    if (labels.n) rt_bytes_printf(out, "# labels %s\n", labels.data);
+    if (categories.n) rt_bytes_printf(out, "# categories %s\n", categories.data);
+    rt_bytes_free(&labels);
+    rt_bytes_free(&categories);
+}
+
 static bool write_csv(RtDraws *d, RtError *error) {
     const RtPosterior *p = d->p;
     const RtModel *m = p->s->model;
     RtBytes out = {0};
     int digits = m->f64 ? 17 : 9;
     const char *method = p->method == RT_AMORTISED ? "" : rt_method_names[p->method];
-    rt_bytes_printf(&out, "# model %s, seed %" PRIu32 ", draws %" PRId64 "%s%s%s\n%s", m->name,
+    rt_bytes_printf(&out, "# model %s, seed %" PRIu32 ", draws %" PRId64 "%s%s%s\n", m->name,
                     p->s->seed, p->n_draws, *method ? ", " : "", method,
-                    d->n_logs > LOG_WEIGHT ? ", to be weighted by exp(log_weight)" : "",
-                    p->data.n_sets > 1 ? "set," : "");
+                    d->n_logs > LOG_WEIGHT ? ", to be weighted by exp(log_weight)" : "");
+    add_labels(&out, m, &p->data);
+    if (p->data.n_sets > 1) rt_bytes_printf(&out, "set,");
     for (int i = 0; i < d->n_logs; i++) rt_bytes_printf(&out, "%s%s", i ? "," : "", log_names[i]);
     for (int i = 0; i < m->n_vars; i++)
         if (d->values[i]) add_column_names(&out, &m->vars[i], &p->data.sizes);

@@ -112,18 +112,19 @@ void rt_json_number(RtBytes *out, double x) {
 
 void rt_json_string(RtBytes *out, const char *text) {
     rt_bytes_printf(out, "\"");
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
+    while (*text) {
+        const char *start = text;
+        uint32_t c = rt_utf8(&text);
         if (c == '"' || c == '\\')
-            rt_bytes_printf(out, "\\%c", c);
+            rt_bytes_printf(out, "\\%c", (int)c);
         else if (c == '\n')
             rt_bytes_printf(out, "\\n");
         else if (c == '\t')
             rt_bytes_printf(out, "\\t");
-        else if (c < 0x20)
+        else if (c < 0x20 || c == 0xfffd)
             rt_bytes_printf(out, "\\u%04x", c);
         else
-            rt_bytes_add(out, text, 1);
+            rt_bytes_add(out, start, (size_t)(text - start));
     }
     rt_bytes_printf(out, "\"");
 }

@@ -67,17 +67,19 @@ void rt_var_place(const RtVar *v, const RtSizes *sizes, int64_t flat, int64_t *i
     }
 }
 
-int rt_var_shape(const RtModel *m, const RtVar *v, const RtSizes *sizes, int64_t *dims) {
-    int n = 0;
-    for (int i = 0; i < v->n_plates; i++) {
-        int plate = v->plates[i];
-        if (!rt_sizes_even(m, sizes, plate)) {
-            n = 0;
-            dims[n++] = rt_instances(m, sizes, plate);
-        } else {
-            dims[n++] = sizes->n[plate];
-        }
+int rt_plate_shape(const RtModel *m, const RtSizes *sizes, int plate, int64_t *dims) {
+    if (plate < 0) return 0;
+    if (rt_sizes_even(m, sizes, plate)) {
+        int n = rt_plate_shape(m, sizes, m->plates[plate].parent, dims);
+        dims[n] = sizes->n[plate];
+        return n + 1;
     }
+    dims[0] = rt_instances(m, sizes, plate);
+    return 1;
+}
+
+int rt_var_shape(const RtModel *m, const RtVar *v, const RtSizes *sizes, int64_t *dims) {
+    int n = rt_plate_shape(m, sizes, v->n_plates ? v->plates[v->n_plates - 1] : -1, dims);
     for (int i = 0; i < v->n_dims; i++) dims[n++] = v->dims[i];
     return n;
 }

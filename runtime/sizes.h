@@ -35,6 +35,8 @@ void rt_var_place(const struct RtVar *v, const RtSizes *sizes, int64_t flat, int
  * instances. Returns the number of axes, events included. */
 int rt_var_shape(const struct RtModel *m, const struct RtVar *v, const RtSizes *sizes,
                  int64_t *dims);
+/* The same of something in the plate alone. */
+int rt_plate_shape(const struct RtModel *m, const RtSizes *sizes, int plate, int64_t *dims);
 /* Room for ragged plates of up to these sizes. */
 void rt_sizes_room(RtMem *mem, const struct RtModel *m, const RtSizes *largest, RtSizes *sizes);
 /* Ragged plates have sizes.n in every instance of their parents. */

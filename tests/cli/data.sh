@@ -59,3 +59,37 @@ refuses header_alone 1 "header.csv" ./pastes infer header.csv --out out.npz
 check rows_in_any_order ./pastes infer shuffled.csv
 sed 's/$/\r/' "$good" >dos.csv
 check dos_line_ends ./pastes infer dos.csv
+
+# ---- the same table in other clothes ----
+same() { # NAME FILE: its answer is that of the table itself, labels and all
+    check "$1" sh -c './pastes infer "$1" --draws 200 --json | sed "s/\"seconds\".*//" >got.json && cmp got.json want.json' sh "$2"
+}
+./pastes infer "$good" --draws 200 --json | sed 's/"seconds".*//' >want.json
+tr , '\t' <"$good" >tabs.tsv
+same tabs tabs.tsv
+awk -F, '{if (NR == 1) $0 = toupper($0); gsub(",", ";"); gsub("\\.", ","); print}' "$good" >comma.csv
+same decimal_commas_and_upper_case comma.csv
+gzip -c "$good" >packed.csv.gz
+same gzipped packed.csv.gz
+{ printf '\xef\xbb\xbf'; sed 's/[^,]*/"&"/g; s/$/\r/' "$good"; } >quoted.csv
+same byte_order_mark_and_quotes quoted.csv
+check labels_in_json grep -q '"c\[0,1\]": {[^}]*"labels": \["A", "b"\]' want.json
+sed '5s/,[^,]*$/,2-Jan/' "$good" >dates.csv
+refuses date_in_a_number 1 "looks like a date" ./pastes infer dates.csv --out out.npz
+sed '1s/$/,Strength/; 2,$s/$/,1/' "$good" | sed '1s/,strength,/,STRENGTH,/' >cases.csv
+refuses columns_that_differ_in_case 1 "cases.csv:1:5: two columns differ from strength in case alone" ./pastes infer cases.csv --out out.npz
+sed '1s/$/,strength/; 2,$s/$/,1/' "$good" >double.csv
+refuses column_twice 1 "columns 4 and 5" ./pastes infer double.csv --out out.npz
+./pastes infer "$good" --draws 200 --out draws.csv --quiet
+check labels_in_draws grep -q '^# labels {"batch": \["A", .*"cask": \[\["a", "b", "c"\], ' draws.csv
+./pastes infer "$good" --draws 200 --out draws.npz --quiet
+check labels_in_arrays grep -q 'labels/cask.npy' draws.npz
+
+# ---- .json, in cmdstan's convention ----
+awk -F, 'NR > 1 {v[NR] = $4} END {printf "{\"N\": 60, \"strength\": [";
+    for (i = 0; i < 60; i++) printf "%s%s%s%s", i ? ", " : "", i % 6 ? i % 2 ? "" : "[" : "[[", v[i + 2], i % 2 ? (i % 6 == 5 ? "]]" : "]") : ""
+    print "]}"}' "$good" >data.json
+check json sh -c './pastes infer data.json --draws 200 --json 2>said | sed "s/, \"labels\": \[[^]]*\]//g; s/\"seconds\".*//" >got.json &&
+    sed "s/, \"labels\": \[[^]]*\]//g" want.json | cmp got.json - && grep -q "warning: data.json: the model reads nothing called N" said'
+sed 's/\[\[62.8, 62.6\]/[[62.8]/' data.json >uneven.json
+refuses uneven_json 1 "uneven.json:1:.*unequal size within strength" ./pastes infer uneven.json --out out.npz

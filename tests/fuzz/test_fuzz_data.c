@@ -15,7 +15,8 @@ enum {
     NPZ,
     BIN,
     CSV_GZ,
-    FORMATS,
+    JSON,
+    FORMAT = 7,
     GIVEN_GROUP = 8,
     GIVEN_OBS = 16,
     BATCH = 32,
@@ -42,7 +43,7 @@ static const RtModel *fake_model(bool covariates) {
 static void must_be_complete(const RtModel *m, const RtData *d) {
     for (int i = 0; i < m->n_vars; i++) {
         if (!rt_is_data(&m->vars[i])) continue;
-        int64_t n = d->n_sets * rt_var_size(&m->vars[i], d->sizes);
+        int64_t n = d->n_sets * rt_var_size(&m->vars[i], &d->sizes);
         if (n < 1 || !d->values[i]) abort();
         char why[100];
         for (int64_t k = 0; k < n; k++)
@@ -60,6 +61,8 @@ static bool read_as(int format, RtMem *mem, const RtModel *m, RtBytes *bytes,
         return rt_data_npz(mem, m, "d", bytes, options, out, error);
     case BIN:
         return rt_data_bin(mem, m, "d", bytes, options, out, error);
+    case JSON:
+        return rt_data_json(mem, m, "d", bytes, options, out, error);
     default:
         return rt_gunzip("d", bytes, error) && rt_data_csv(mem, m, "d", bytes, options, out, error);
     }
@@ -76,7 +79,7 @@ static void run(const uint8_t *data, size_t n) {
     RtBytes bytes = {0};
     rt_bytes_add(&bytes, data + 1, n - 1);
     RtData out;
-    if (read_as(data[0] % FORMATS, mem, model, &bytes, &options, &out, &error))
+    if (read_as(data[0] & FORMAT, mem, model, &bytes, &options, &out, &error))
         must_be_complete(model, &out);
     else if (!error.text[0])
         abort(); /* refused without a word */
@@ -102,8 +105,9 @@ static const char trial[] = "group,obs,arm,x[0],x[1],y\n1,1,drug,1,2,0\n2,1,plac
                             "1,2,drug,2,2,5\n2,2,placebo,1e-3,4,6\n";
 
 static void seed_csv(FuzzList *list) {
-    static const char *const other[] = {"group;obs;x.1;x.2\r\nb;1;1;2\r\na;1;5;6\r\n",
-                                        "group\tx[0]\tx[1]\nb\t1\t2\nb\t3\t4\n"};
+    static const char *const other[] = {
+        "group;obs;x.1;x.2\r\nb;1;1;2\r\na;1;5;6\r\n", "group\tx[0]\tx[1]\nb\t1\t2\nb\t3\t4\n",
+        "sep=;\nGroup;obs;X.1;x.2;;\nb;1;1,5;2;;\n\"a\";1;5;6;;\n;;;;;\n"};
     RtBytes text = {0};
     rt_bytes_add(&text, table, sizeof table - 1);
     add_as(list, CSV, &text);
@@ -125,7 +129,7 @@ static void seed_csv(FuzzList *list) {
         rt_bytes_free(&gz);
         deflateEnd(&s);
     }
-    for (int i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
         text.n = 0;
         rt_bytes_add(&text, other[i], strlen(other[i]));
         add_as(list, CSV, &text);
@@ -186,8 +190,22 @@ static void seed_deflated(FuzzList *list) {
     rt_bytes_free(&directory);
 }
 
+static void seed_json(FuzzList *list) {
+    static const char *const texts[] = {
+        "{\"x\": [[[1, 2], [3, 4]], [[5, 6], [7, 8e0]]], \"N\": 2}",
+        "{\"more\": {\"a\": [\"]\"]}, \"arm\": [0, 1], \"y\": [[-1], [null]],\n"
+        "\"x\": [[[1, 2]], [[3, 4.5]]]}"};
+    for (int i = 0; i < 2; i++) {
+        RtBytes text = {0};
+        rt_bytes_add(&text, texts[i], strlen(texts[i]));
+        add_as(list, JSON | (i ? COVARIATES : 0), &text);
+        rt_bytes_free(&text);
+    }
+}
+
 static void seeds(FuzzList *list) {
     seed_csv(list);
+    seed_json(list);
     seed_arrays(list);
     seed_deflated(list);
 }
@@ -209,7 +227,11 @@ static void words(FuzzList *list) {
                                        "PK\3\4",     "PK\1\2",
                                        "PK\5\6",     "PK\6\6",
                                        "PK\6\7",     "\x1f\x8b",
-                                       "x.npy"};
+                                       "x.npy",      "sep=;",
+                                       "5-Jan",      "\"x\": ",
+                                       "[[1, 2]]",   "null",
+                                       "{",          "}",
+                                       "]"};
     for (size_t i = 0; i < sizeof some / sizeof *some; i++) fuzz_add_word(list, some[i]);
 }
 

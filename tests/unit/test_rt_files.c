@@ -139,7 +139,7 @@ static void csv_refusals(void) {
         {"group,obs,x[0],x[1]\na,1,1,nan\n", "d.csv:2:4:", "is missing"},
         {"group,obs,x[0],x[1]\n,1,1,2\n", "d.csv:2:1:", "key group is missing"},
         {"group,obs,x[0],x[1]\na,1,1,two\n", "d.csv:2:4:", "\"two\""},
-        {"group;obs;x[0];x[1]\na;1;1;2,5\n", "d.csv:2:4:", "written with a point"},
+        {"group\tobs\tx[0]\tx[1]\na\t1\t1\t2,5\n", "d.csv:2:4:", "written with a point"},
         {"group,obs,x[0],x[1]\na,1,1,0x10\n", "d.csv:2:4:", "text where"},
         {"group,obs,x[0],x[1]\na,1,inf,2\n", "d.csv:2:3:", "infinite"},
         {"group,obs,x[0],x[1]\na,1,1e300,2\n", "d.csv:2:3:", "infinite"},

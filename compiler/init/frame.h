@@ -1,0 +1,63 @@
+/* frame.h -- what a data file says about the columns and groups of a formula.
+ *
+ * Groups must be nested in each other: they become plates, outermost (fewest groups) first, one
+ * for each column that tells them apart, and last a plate of rows, which no column names. A column
+ * that is constant within the instances of a plate belongs to the outermost such plate.
+ */
+#ifndef ADAVIC_INIT_FRAME_H
+#define ADAVIC_INIT_FRAME_H
+
+#include "init/formula.h"
+#include "runtime/table.h"
+
+enum { FRAME_PLATES = 8, FRAME_LEVELS = 64 };
+enum { DATA_SET = -1 }; /* the plate of what is constant in the whole file */
+
+/* Numbers of a column, each instance of its plate once. */
+typedef struct Moments {
+    int64_t n;
+    double least, most, mean, sd, median;
+} Moments;
+
+typedef struct FrameColumn {
+    const char *name; /* the file's header; of what the model reads a name of the language */
+    int at;           /* in the table */
+    bool text;        /* levels by label, numbered as they first appear */
+    int n_levels;     /* of a factor; of numbers 0 .. n_levels - 1; 0: it is none */
+    const char *labels[FRAME_LEVELS]; /* NULL: does not occur */
+    double shares[FRAME_LEVELS];
+    double *x; /* by row: the number, or that of the level; NaN: missing, of the outcome alone */
+    int plate;
+    Moments all;   /* of a factor: n alone */
+    bool positive; /* its logarithm is used */
+    bool by_index; /* first + step * the number of the row in its group */
+    double first, step;
+} FrameColumn;
+
+typedef struct FramePlate {
+    const char *column;     /* NULL: rows */
+    int64_t n, least, most; /* instances; in each of the plate around it */
+    int64_t *of_row;
+    int64_t *number; /* by instance: within its parent */
+} FramePlate;
+
+typedef struct Frame {
+    const Formula *f;
+    RtTable t;
+    int n_columns;
+    FrameColumn columns[FORMULA_VARS + 2];
+    int of_var[FORMULA_VARS]; /* its column */
+    int outcome, trials;      /* trials: -1, none */
+    int n_plates;             /* the last is that of rows */
+    FramePlate plates[FRAME_PLATES];
+    int of_group[FORMULA_GROUPS]; /* its plate */
+} Frame;
+
+/* Reads the file for the formula, whose names of columns become the file's. */
+bool frame_read(RtMem *mem, const char *path, Formula *f, Frame *out, RtError *error);
+/* Numbers sorted in place. */
+Moments frame_moments(double *x, int64_t n);
+/* FILE:LINE:COLUMN of a cell, for messages. */
+const char *frame_place(const Frame *a, int64_t row, const FrameColumn *c);
+
+#endif
