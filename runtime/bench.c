@@ -155,7 +155,9 @@ static bool measure(Bench *b, RtError *error) {
 /* ---- showing ---- */
 
 static double work(const Bench *b, const char *program, int64_t n_data, int64_t n_draw) {
-    return rt_count(b->s->model, rt_program(b->s->model, program), &b->s->state->sizes, n_data, n_draw).flop;
+    return rt_count(b->s->model, rt_program(b->s->model, program), &b->s->state->sizes, n_data,
+                    n_draw)
+        .flop;
 }
 
 /* flop < 0: not counted. */

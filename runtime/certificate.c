@@ -10,8 +10,8 @@ static double plate_extent(const RtModel *m, const RtSizes *sizes, int plate) {
     return (double)(m->plates[plate].ragged ? rt_instances(m, sizes, plate) : sizes->n[plate]);
 }
 
-static double terms_value(const RtModel *m, const RtProgram *g, const RtTerm *terms, int n, const RtSizes *sizes,
-                          int64_t n_data, int64_t n_draw) {
+static double terms_value(const RtModel *m, const RtProgram *g, const RtTerm *terms, int n,
+                          const RtSizes *sizes, int64_t n_data, int64_t n_draw) {
     double sum = 0;
     for (int i = 0; i < n; i++) {
         double term = (double)terms[i].coef;
@@ -27,7 +27,8 @@ static double terms_value(const RtModel *m, const RtProgram *g, const RtTerm *te
     return sum;
 }
 
-RtNeed rt_count(const RtModel *m, const RtProgram *g, const RtSizes *sizes, int64_t n_data, int64_t n_draw) {
+RtNeed rt_count(const RtModel *m, const RtProgram *g, const RtSizes *sizes, int64_t n_data,
+                int64_t n_draw) {
     return (RtNeed){.flop = terms_value(m, g, g->flop, g->n_flop, sizes, n_data, n_draw),
                     .functions =
                         terms_value(m, g, g->functions, g->n_functions, sizes, n_data, n_draw)};
@@ -44,14 +45,16 @@ static RtNeed need(const RtSession *s, int plate, RtCertificate *c) {
         state.hi[plate]++;
         state.sizes.n[plate]++;
         bool given[RT_MAX_PLATES];
-        for (int i = 0; i < s->model->n_plates; i++) given[i] = rt_sizes_even(s->model, &state.sizes, i);
+        for (int i = 0; i < s->model->n_plates; i++)
+            given[i] = rt_sizes_even(s->model, &state.sizes, i);
         rt_sizes_usual(scratch.mem, s->model, &state, given);
     }
     double bytes = (double)rt_train_bytes(&scratch);
     rt_mem_free(scratch.mem);
     c->sets = state.sets;
     c->draws = state.draws;
-    RtNeed n = rt_count(s->model, rt_program(s->model, "step"), &state.sizes, state.sets, state.draws);
+    RtNeed n =
+        rt_count(s->model, rt_program(s->model, "step"), &state.sizes, state.sets, state.draws);
     n.bytes = bytes;
     return n;
 }

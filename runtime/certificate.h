@@ -23,7 +23,8 @@ typedef struct RtCertificate {
 } RtCertificate;
 
 /* Of one call of a program; bytes is 0. */
-RtNeed rt_count(const RtModel *m, const RtProgram *g, const RtSizes *sizes, int64_t n_data, int64_t n_draw);
+RtNeed rt_count(const RtModel *m, const RtProgram *g, const RtSizes *sizes, int64_t n_data,
+                int64_t n_draw);
 /* Of training under the session's options and sizes. */
 RtCertificate rt_certificate(const RtSession *s);
 /* Lines that begin with a word in the first ten columns, as those of `info`. */

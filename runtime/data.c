@@ -105,7 +105,8 @@ static bool check_ends(const RtModel *m, const char *file, const RtData *d, RtEr
         RtBytes name = {0};
         rt_element_name(v, &d->sizes, at % rt_var_size(v, &d->sizes), &name);
         if (d->n_sets > 1)
-            rt_bytes_printf(&name, " of data set %lld", (long long)(at / rt_var_size(v, &d->sizes)));
+            rt_bytes_printf(&name, " of data set %lld",
+                            (long long)(at / rt_var_size(v, &d->sizes)));
         rt_error(error, "%s: %s is %g\n  expected  at most %g, which is %s there", file, name.data,
                  d->values[i][at], d->values[v->most_of][end], m->vars[v->most_of].name);
         rt_bytes_free(&name);
@@ -372,8 +373,7 @@ static bool take_counts(Taking *t) {
         if (k < 0) continue;
         RtArray a;
         int parent = m->plates[i].parent;
-        if (!open_array(t->mem, t->arrays, k, &a, t->error))
-            return false;
+        if (!open_array(t->mem, t->arrays, k, &a, t->error)) return false;
         int64_t n = rt_product(a.dims, a.n_dims), all = 0;
         if (!m->plates[parent].ragged && m->plates[parent].parent < 0 && n > 0) {
             sizes->n[parent] = n;
@@ -381,11 +381,12 @@ static bool take_counts(Taking *t) {
             keep_even(t);
         }
         if (n != rt_instances(m, sizes, parent))
-            return rt_error(t->error,
-                            "%s: array %s has %lld numbers\n  expected  %lld: how many instances of "
-                            "%s each instance of %s has",
-                            t->name, array, (long long)n, (long long)rt_instances(m, sizes, parent),
-                            m->plates[i].name, m->plates[parent].name);
+            return rt_error(
+                t->error,
+                "%s: array %s has %lld numbers\n  expected  %lld: how many instances of "
+                "%s each instance of %s has",
+                t->name, array, (long long)n, (long long)rt_instances(m, sizes, parent),
+                m->plates[i].name, m->plates[parent].name);
         int64_t *count = rt_alloc(t->mem, n + 1, sizeof *count);
         for (int64_t at = 0; at < n; at++) {
             if (!(a.values[at] >= 0 && a.values[at] <= 1 << 28) ||
@@ -447,12 +448,8 @@ static bool missing_array(const RtVar *v, const Arrays *a, RtError *error) {
 /* Sizes and values from the arrays of all variables. */
 static bool take_arrays(RtMem *mem, const RtModel *m, const Arrays *arrays,
                         const RtDataOptions *options, RtData *out, RtError *error) {
-    Taking t = {.mem = mem,
-                .m = m,
-                .name = arrays->file,
-                .arrays = arrays,
-                .out = out,
-                .error = error};
+    Taking t = {
+        .mem = mem, .m = m, .name = arrays->file, .arrays = arrays, .out = out, .error = error};
     memcpy(t.fixed, options->given, sizeof t.fixed);
     if (!arrays->lone && !take_counts(&t)) return false;
     const RtVar *v;

@@ -11,7 +11,7 @@
 
 typedef struct RtData {
     int64_t n_sets;
-    RtSizes sizes; /* by plate of the model */
+    RtSizes sizes;   /* by plate of the model */
     double **values; /* by variable of the model: [set, plates, dims]; NULL unless observed, given,
                         or a context that the file holds */
     char **labels[RT_MAX_PLATES]; /* of a CSV's keys, by flat instance (row-major over the plate's
@@ -22,8 +22,8 @@ typedef struct RtData {
 } RtData;
 
 typedef struct RtDataOptions {
-    RtSizes sizes; /* as trained or declared; ragged plates evenly */
-    bool given[RT_MAX_PLATES];    /* by --size: not to be solved for */
+    RtSizes sizes;              /* as trained or declared; ragged plates evenly */
+    bool given[RT_MAX_PLATES];  /* by --size: not to be solved for */
     bool ranged[RT_MAX_PLATES]; /* trained over a range: has no size unless it is given or found */
     bool batch;                 /* many data sets in one file */
 } RtDataOptions;

@@ -26,10 +26,10 @@ enum { MOST_DRAWS = 4096 /* in one call: whole outer draws, one at least */ };
 
 typedef struct Base {
     const char *name;
-    int plate;          /* the outermost around it, or -1 */
+    int plate;                           /* the outermost around it, or -1 */
     int n_inside, inside[RT_MAX_PLATES]; /* plates within it, from the outside in */
     int64_t event;
-    int64_t size; /* numbers of one draw */
+    int64_t size;       /* numbers of one draw */
     void *all, *chosen; /* [block x k, size], [n_draws, size]; the model's real type */
 } Base;
 
@@ -90,8 +90,7 @@ static bool find_bases(RtInner *in, RtError *error) {
             else
                 base->plate = a->plate;
         }
-        base->size = numbers_before(
-            in, base, base->plate < 0 ? 1 : in->data->sizes.n[base->plate]);
+        base->size = numbers_before(in, base, base->plate < 0 ? 1 : in->data->sizes.n[base->plate]);
         if (base->plate < 0 || local_of(in, base->plate)) continue;
         return rt_error(error,
                         "--inner: instances of plate %s depend on each other, whatever is outside "
@@ -191,8 +190,7 @@ static void choose(RtInner *in, int plate, int64_t g, int64_t from, int64_t to) 
         if (base->plate != plate) continue;
         int64_t at = numbers_before(in, base, g), n = numbers_before(in, base, g + 1) - at;
         memcpy(numbers_at(in, base->chosen, to * base->size + at),
-               numbers_at(in, base->all, from * base->size + at),
-               (size_t)n * in->s->model->real);
+               numbers_at(in, base->all, from * base->size + at), (size_t)n * in->s->model->real);
     }
 }
 

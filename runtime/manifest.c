@@ -139,7 +139,8 @@ static void read_plate(Parser *p) {
     }
     plate.ragged = next_is(p, "ragged");
     if (plate.ragged && plate.parent < 0) fail(p, "ragged without a parent");
-    if (plate.lo < !plate.ragged || plate.size < plate.lo || plate.hi < plate.size) fail(p, "sizes of a plate");
+    if (plate.lo < !plate.ragged || plate.size < plate.lo || plate.hi < plate.size)
+        fail(p, "sizes of a plate");
     if (next_is(p, "from")) plate.column = word(p);
     m->plates[m->n_plates++] = plate;
 }
@@ -272,7 +273,7 @@ static void read_axis(Parser *p, RtProgram *g) {
 }
 
 static void read_tensor(Parser *p, RtProgram *g, bool output) {
-    static const char *const roles[] = {"weight", "hyper",   "data",  "latent",
+    static const char *const roles[] = {"weight", "hyper",   "data",    "latent",
                                         "stat",   "control", "segment", "random"};
     RtTensor t = {.name = word(p)};
     if (output) {
@@ -415,4 +416,3 @@ const char *rt_text(const RtModel *m, const char *key) {
         if (!strcmp(m->texts[i].key, key)) return m->texts[i].text;
     return NULL;
 }
-

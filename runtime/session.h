@@ -34,8 +34,8 @@ typedef struct RtState {
     RtStat *stats;
     double **hypers;   /* by variable */
     double **contexts; /* by variable: its entries as set, and behind them 1 if they are */
-    RtSizes sizes;                                /* where nothing else is said */
-    bool one_size;                                /* they are all that the state is for */
+    RtSizes sizes;     /* where nothing else is said */
+    bool one_size;     /* they are all that the state is for */
     int64_t lo[RT_MAX_PLATES], hi[RT_MAX_PLATES]; /* that training covers */
     const RtData
         *design; /* train --for: its covariates take the place of simulated ones; or NULL */

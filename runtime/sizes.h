@@ -1,9 +1,9 @@
 /* sizes.h -- how many instances plates have: numbers, and for ragged plates one for each instance
  * of the parent.
  *
- * The instances of a ragged plate, all of them, are counted from 0, one parent's behind the other's:
- * `first` says where each parent's begin. Arrays over such a plate hold them in that order, and the
- * plates around it take no place in them.
+ * The instances of a ragged plate, all of them, are counted from 0, one parent's behind the
+ * other's: `first` says where each parent's begin. Arrays over such a plate hold them in that
+ * order, and the plates around it take no place in them.
  */
 #ifndef ADAVIC_RT_SIZES_H
 #define ADAVIC_RT_SIZES_H
@@ -17,7 +17,8 @@ struct RtVar;
 
 typedef struct RtSizes {
     int64_t n[RT_MAX_PLATES]; /* instances in one of the parent; of a ragged plate the most */
-    /* of a ragged plate: instances before those of each parent, and behind the last all; else NULL */
+    /* of a ragged plate: instances before those of each parent, and behind the last all; else NULL
+     */
     int64_t *first[RT_MAX_PLATES];
 } RtSizes;
 

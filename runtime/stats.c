@@ -178,8 +178,7 @@ static bool take_stats(Stats *st, RtError *error) {
     rt_call_ready(st->call);
     const uint32_t key[2] = {0, RT_FOR_PREPARE};
     for (int64_t first = 0; first < SETS; first += BATCH) {
-        if (vary)
-            rt_sizes_draw(m, s->state, 0, UINT32_MAX, (uint32_t)(first / BATCH), &sizes);
+        if (vary) rt_sizes_draw(m, s->state, 0, UINT32_MAX, (uint32_t)(first / BATCH), &sizes);
         rt_call_resize(st->call, &sizes);
         rt_call_run(st->call, key, 0, (uint32_t)first, BATCH);
         for (int i = 0; i < st->n_sources; i++)

@@ -531,8 +531,8 @@ IrValue ir_extent(IrProgram *p, AxisId axis) {
     return must(p, (IrOp){.opcode = OP_EXTENT, .axis = axis});
 }
 
-/* A ragged axis that v lacks first, from the inside out: its extent lies along the plates around it,
- * and is summed with them. */
+/* A ragged axis that v lacks first, from the inside out: its extent lies along the plates around
+ * it, and is summed with them. */
 IrValue ir_sum_at(IrProgram *p, IrValue v, const AxisId *axes, int n) {
     for (int k = n - 1; k >= 0; k--)
         if (p->axes.data[axes[k]].ragged && !ir_has_axis(p, v, axes[k]))

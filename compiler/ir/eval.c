@@ -447,7 +447,9 @@ static const char *eval_extent(Eval *e, IrValue v) {
         int64_t around = a->ragged ? instance(e, t, index, a->parent) : 0;
         const int64_t *count =
             a->ragged ? e->env->count[a->copy_of == AXIS_NONE ? axis : a->copy_of] : NULL;
-        t->data[at++] = !count ? (double)extent_of(e, axis) : around < 0 ? 0 : (double)count[around];
+        t->data[at++] = !count       ? (double)extent_of(e, axis)
+                        : around < 0 ? 0
+                                     : (double)count[around];
     } while (next_position(t, index));
     return NULL;
 }

@@ -105,10 +105,9 @@ static const char *verify_axis(const IrProgram *p, AxisId id) {
     if (a->ragged && a->parent == AXIS_NONE)
         return arena_printf(p->arena, "axis %s: ragged without a parent", a->name);
     if (a->copy_of == AXIS_NONE) return NULL;
-    bool of_original = a->copy_of >= 0 && a->copy_of < id &&
-                       p->axes.data[a->copy_of].copy_of == AXIS_NONE &&
-                       ir_axis_same_extent(p, id, a->copy_of) &&
-                       a->ragged == p->axes.data[a->copy_of].ragged;
+    bool of_original =
+        a->copy_of >= 0 && a->copy_of < id && p->axes.data[a->copy_of].copy_of == AXIS_NONE &&
+        ir_axis_same_extent(p, id, a->copy_of) && a->ragged == p->axes.data[a->copy_of].ragged;
     return of_original
                ? NULL
                : arena_printf(p->arena, "axis %s: not the copy of an earlier axis", a->name);

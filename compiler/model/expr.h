@@ -19,7 +19,7 @@ typedef struct Plate {
     int index;            /* in Model.plates */
     int64_t size;         /* declared; of a range: the rounded geometric mean of its ends */
     int64_t lo, hi; /* sizes that training covers, log-uniformly; lo = size = hi without a range */
-    bool ragged;        /* an inner plate of a range: a size for each instance of its parent */
+    bool ragged;    /* an inner plate of a range: a size for each instance of its parent */
     const char *column; /* key column in long tables, from "..."; NULL: the plate's name */
     Span span;
     /* filled by model/exchangeability.c */

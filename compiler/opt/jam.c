@@ -83,8 +83,8 @@ static bool note_stores(Jam *j) {
     j->stored = arena_array(j->arena, bool, j->p->buffers.n + 1);
     for (int i = j->first + 1; i < j->end; i++) {
         const LoopInst *inst = &j->nest->code.data[i];
-        if (inst->op == LOOP_place || inst->op == LOOP_clear || inst->op == LOOP_gemm || inst->op == LOOP_sum_lanes ||
-            inst->op == LOOP_max_lanes)
+        if (inst->op == LOOP_place || inst->op == LOOP_clear || inst->op == LOOP_gemm ||
+            inst->op == LOOP_sum_lanes || inst->op == LOOP_max_lanes)
             return false;
         bool names = inst->op == LOOP_tail || inst->op == LOOP_gather || inst->op == LOOP_scatter;
         if (names && inst->integer == j->var) return false;

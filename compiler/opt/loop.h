@@ -95,8 +95,8 @@ typedef struct LoopInst {
     const LoopIndex *index;
     const LoopGemm *gemm;
     LoopSize count; /* loop, next, inside, clear, sum_lanes, max_lanes */
-    int limit;      /* loop, next, inside: 1 + the variable that holds the count, which is `count` at
-                       most; 0: it is `count` */
+    int limit; /* loop, next, inside: 1 + the variable that holds the count, which is `count` at
+                  most; 0: it is `count` */
 } LoopInst;
 
 typedef struct LoopReg {

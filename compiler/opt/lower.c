@@ -225,8 +225,8 @@ static void gemm(Lower *l) {
                     .exist = loop_size_extent(s->out, s->out->lane)};
     for (int i = 0; i < s->n_loop_axes; i++)
         if (node->space >> i & 1)
-            g->points = loop_size_times(
-                g->points, ragged_extent(s, node->space, -1, s->loop_axes[i]));
+            g->points =
+                loop_size_times(g->points, ragged_extent(s, node->space, -1, s->loop_axes[i]));
     g->x = matrix(l, &plan->x, g->points);
     g->y = matrix(l, &plan->y, g->points);
     vec_push(s->arena, &l->code.nest->code, (LoopInst){.op = LOOP_gemm, .dst = -1, .gemm = g});

@@ -9,7 +9,7 @@
 typedef struct AxisIndex {
     int var;
     int64_t scale, offset, low, high;
-    int tile; /* counts from the start of the tile of sweep tile - 1; 0: from the axis's */
+    int tile;  /* counts from the start of the tile of sweep tile - 1; 0: from the axis's */
     int first; /* of a ragged plate: 1 + the variable of where those of the parent begin */
 } AxisIndex;
 

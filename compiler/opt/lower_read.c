@@ -106,8 +106,7 @@ static const LoopIndex *row_major(Lower *l, const IrOp *op, int local, const Env
             if (l->block >= 0)
                 add_term(&a, l->block, loop_size_times(stride, loop_size(s->out->lanes)));
         } else if (s->loop_bit[axis] >= 0) {
-            stride = loop_size_times(stride,
-                                     add_loop_axis(l, &a, loops, local, axis, stride, env));
+            stride = loop_size_times(stride, add_loop_axis(l, &a, loops, local, axis, stride, env));
             continue;
         } else {
             add_axis(&a, index_of(env, axis), stride, -1);

@@ -478,8 +478,8 @@ static LoopSize loops_size(const Schedule *s, const Node *node) {
     LoopSize size = loop_size(1);
     for (int i = 0; i < s->n_loop_axes; i++) {
         if (node->loops >> i & 1 || (node->plain && s->loop_axes[i] == node->lane))
-            size = loop_size_times(
-                size, ragged_extent(s, node->loops, node->local, s->loop_axes[i]));
+            size =
+                loop_size_times(size, ragged_extent(s, node->loops, node->local, s->loop_axes[i]));
     }
     return size;
 }

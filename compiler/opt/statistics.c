@@ -174,7 +174,9 @@ static IrValue mean_of(const Statistics *s, IrValue u) {
         const Mean *made = &s->means->data[i];
         if (made->of == u && made->over == s->over) return made->mean;
     }
-    IrValue share = ir_recip(p, count(s));
+    IrValue n = count(s); /* of nothing, the mean is any number */
+    if (s->p->axes.data[s->over].ragged) n = ir_max(p, n, ir_const(p, 1));
+    IrValue share = ir_recip(p, n);
     IrValue near = ir_stop_gradient(p, ir_mul(p, sum(s, u), share));
     IrValue mean = ir_add(p, near, ir_mul(p, sum(s, ir_sub(p, u, near)), share));
     vec_push(p->arena, s->means, (Mean){u, mean, s->over});

@@ -46,7 +46,8 @@ void values_cut(Values *v, const IrProgram *p) {
 
 int64_t values_size(const Values *v, const IrProgram *p, const AxisId *axes, int n) {
     int64_t size = 1;
-    bool inside = false; /* of a ragged plate among the axes behind: its instances are all counted */
+    bool inside =
+        false; /* of a ragged plate among the axes behind: its instances are all counted */
     for (int i = n - 1; i >= 0; i--) {
         const IrAxis *a = &p->axes.data[axes[i]];
         if (inside && a->kind == AXIS_PLATE) continue;
@@ -59,8 +60,7 @@ int64_t values_size(const Values *v, const IrProgram *p, const AxisId *axes, int
 /* Of the ragged plate that the input names. */
 static const double *segment(Values *v, const IrProgram *p, const IrOp *op) {
     const char *colon = strchr(op->name, ':');
-    const char *plate =
-        arena_printf(v->arena, "%.*s", (int)(colon - op->name), op->name);
+    const char *plate = arena_printf(v->arena, "%.*s", (int)(colon - op->name), op->name);
     AxisId axis = ir_axis_find(p, plate);
     int64_t around = instances(v, p, p->axes.data[axis].parent), before = 0;
     double *data = arena_array(v->arena, double, around + 1);
@@ -96,7 +96,8 @@ static const double *values_lookup(void *user, const IrProgram *p, const IrOp *o
 IrEvalEnv values_env(Values *values) {
     return (IrEvalEnv){.extent = values->extent,
                        .count = (const int64_t *const *)values->count,
-                       .lookup = values_lookup, .user = values};
+                       .lookup = values_lookup,
+                       .user = values};
 }
 
 const char *ir_text(const IrProgram *p) {
@@ -136,14 +137,12 @@ static void make_ragged_axes(Maker *m) {
     AxisId group = ir_axis(p, "group", AXIS_PLATE, AXIS_NONE, 0), obs, cell;
     ir_axis_declare(
         p,
-        (IrAxis){
-            .name = "obs", .kind = AXIS_PLATE, .parent = group, .ragged = true, .copy_of = -1},
+        (IrAxis){.name = "obs", .kind = AXIS_PLATE, .parent = group, .ragged = true, .copy_of = -1},
         &obs);
     p->axes.data[obs].usual = 20;
     ir_axis_declare(
         p,
-        (IrAxis){
-            .name = "cell", .kind = AXIS_PLATE, .parent = obs, .ragged = true, .copy_of = -1},
+        (IrAxis){.name = "cell", .kind = AXIS_PLATE, .parent = obs, .ragged = true, .copy_of = -1},
         &cell);
     AxisId axes[] = {ir_axis(p, "data", AXIS_DATA, AXIS_NONE, 0),
                      ir_axis(p, "draw", AXIS_DRAW, AXIS_NONE, 0),

@@ -195,7 +195,8 @@ static void networks_keep_values_and_gradients(void) {
 static void any_program_keeps_its_values(void) {
     for (int seed = 0; seed < 400; seed++) {
         Arena *arena = arena_new();
-        judge(random_program_either(arena, (uint64_t)seed, 40, seed % 2), "program", seed, seed % 2);
+        judge(random_program_either(arena, (uint64_t)seed, 40, seed % 2), "program", seed,
+              seed % 2);
         arena_free(arena);
     }
 }

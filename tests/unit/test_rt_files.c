@@ -97,8 +97,8 @@ static const char good[] = "group,obs,x[0],x[1]\n"
 static void csv_is_read(void) {
     RtData d;
     if (!CHECK(read_text(rt_data_csv, good, &d), "%s", error.text)) return;
-    CHECK(d.sizes.n[0] == 2 && d.sizes.n[1] == 2 && d.n_sets == 1, "sizes %d, %d", (int)d.sizes.n[0],
-          (int)d.sizes.n[1]);
+    CHECK(d.sizes.n[0] == 2 && d.sizes.n[1] == 2 && d.n_sets == 1, "sizes %d, %d",
+          (int)d.sizes.n[0], (int)d.sizes.n[1]);
     for (int i = 0; i < 8; i++) CHECK(x_of(&d)[i] == i + 1, "x[%d] is %g", i, x_of(&d)[i]);
     CHECK(!strcmp(d.labels[0][0], "b") && !strcmp(d.labels[0][1], "a"),
           "labels in order of appearance");

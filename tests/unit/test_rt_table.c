@@ -163,8 +163,8 @@ static void sizes_of_groups(void) {
               (long long)rt_keys_position(&k, 1, row));
     CHECK(!strcmp(rt_keys_labels(&k, 0)[2], "C") && !strcmp(rt_keys_labels(&k, 1)[3], "a"),
           "labels by position");
-    CHECK(!rt_keys_sizes(&k, mem, &o, &sizes, &error) && strstr(error.text, "3 of plate cask"), "%s",
-          error.text);
+    CHECK(!rt_keys_sizes(&k, mem, &o, &sizes, &error) && strstr(error.text, "3 of plate cask"),
+          "%s", error.text);
 }
 
 static void labels_in_files(void) {
