@@ -43,6 +43,13 @@ extern const int family_count;
 bool family_named(const char *name, Family *family);
 const FamilyInfo *family_of(const DualOptions *options);
 
+/* How a weight starts; drawn by the runtime from Philox under the purpose `init`. */
+typedef enum { INIT_CONSTANT, INIT_UNIFORM, INIT_NORMAL } InitKind;
+typedef struct IrInit {
+    InitKind kind;
+    double scale; /* the constant; the half-width; the standard deviation */
+} IrInit;
+
 typedef struct DualWeight {
     const char *name;
     int n_dims;

@@ -50,13 +50,11 @@ typedef enum { AXIS_DATA, AXIS_DRAW, AXIS_PLATE, AXIS_EVENT } AxisKind;
 typedef struct IrAxis {
     const char *name; /* unique in the program */
     AxisKind kind;
-    AxisId parent; /* of a plate: the enclosing plate, or AXIS_NONE */
-    bool ragged;   /* the instances of the parent differ in how many they have */
-    AxisId
-        copy_of; /* the axis whose extents it shares, or AXIS_NONE; copies are of originals only */
+    AxisId parent;  /* of a plate: the enclosing plate, or AXIS_NONE */
+    bool ragged;    /* the instances of the parent differ in how many they have */
+    AxisId copy_of; /* the axis whose extents it shares, or AXIS_NONE; of originals only */
     int64_t extent; /* of an event axis; 0 = known at run time */
-    int64_t usual;  /* of a plate: the size that costs are estimated for (opt/reassociate.c); 0 =
-                       unknown. No value depends on it. */
+    int64_t usual;  /* of a plate: the size that costs are estimated for; 0 = unknown */
 } IrAxis;
 
 /* real is f32 or f64, chosen at code generation; the interpreter computes in double */
@@ -126,13 +124,6 @@ typedef struct IrOp {
     IrRandom random;     /* random: kind */
     const char *note;    /* where it came from; printed as a comment, never compared */
 } IrOp;
-
-/* How a weight starts; drawn by the runtime from Philox under the purpose `init`. */
-typedef enum { INIT_CONSTANT, INIT_UNIFORM, INIT_NORMAL } InitKind;
-typedef struct IrInit {
-    InitKind kind;
-    double scale; /* the constant; the half-width; the standard deviation */
-} IrInit;
 
 typedef struct IrOutput {
     const char *name;
