@@ -362,7 +362,7 @@ Range range_of(Checker *ck, const Expr *e, const Range *params) {
         return range_of_reduce(e->reduce, args[0]);
     case EXPR_SIZE:
     case EXPR_POSITION:
-        return (Range){e->kind == EXPR_SIZE ? 1 : 0, INFINITY};
+        return (Range){e->kind == EXPR_SIZE ? fmin(1, (double)e->plate->lo) : 0, INFINITY};
     }
     return all();
 }
