@@ -157,7 +157,32 @@ static void show_categories(const Infer *f) {
                    kind_label(f, i, k), kind_label(f, i, k + 1) ? "" : "\n");
 }
 
-static void json_set(Infer *f, int64_t set, const RtElbo *e) {
+/* How many cells of the data set are missing, by variable that may have some. */
+static void json_missing(Infer *f, int64_t at) {
+    const RtModel *m = f->p.s->model;
+    bool any = false;
+    for (int i = 0; i < m->n_vars; i++) {
+        if (m->vars[i].presence < 0) continue;
+        rt_bytes_printf(&f->json, "%s\"%s\": %" PRId64, any ? ", " : ", \"missing\": {",
+                        m->vars[i].name, rt_missing_cells(m, &f->p.data, i, at));
+        any = true;
+    }
+    if (any) rt_bytes_printf(&f->json, "}");
+}
+
+static void show_missing(const Infer *f, int64_t at) {
+    const RtModel *m = f->p.s->model;
+    for (int i = 0; i < m->n_vars; i++) {
+        const RtVar *v = &m->vars[i];
+        int64_t missing = rt_missing_cells(m, &f->p.data, i, at);
+        if (missing)
+            printf("%" PRId64 " of %" PRId64 " cells of %s are missing\n", missing,
+                   rt_var_size(v, f->p.data.sizes) / v->event, v->name);
+    }
+}
+
+/* `at`: its number in the file. */
+static void json_set(Infer *f, int64_t set, int64_t at, const RtElbo *e) {
     rt_bytes_printf(&f->json, "{");
     json_field(&f->json, "khat", e->khat);
     if (f->rows) {
@@ -179,6 +204,7 @@ static void json_set(Infer *f, int64_t set, const RtElbo *e) {
         rt_bytes_printf(&f->json, "}");
     }
     json_categories(f);
+    json_missing(f, at);
     rt_bytes_printf(&f->json, "}");
 }
 
@@ -268,6 +294,7 @@ static void show_set(Infer *f, int64_t first, int64_t set, const RtElbo *e) {
     for (int i = 0; i < m->n_vars; i++)
         if (f->p.draws[i]) show_variable(f, i, set, width);
     show_categories(f);
+    show_missing(f, first + set);
     if (f->p.refine) show_refined(&f->p);
     if (f->rows)
         printf("reweighted to the posterior by Pareto-smoothed importance weights%s (ess %.0f of "
@@ -338,7 +365,7 @@ static int answer(RtSession *s, RtMethod method) {
             if (draws && f.rows) rt_draws_add_weights(draws, first + set);
             if (s->options->json) {
                 if (first + set) rt_bytes_printf(&f.json, ", ");
-                json_set(&f, set, &e);
+                json_set(&f, set, first + set, &e);
             } else if (first + set < SHOWN_SETS && !s->options->quiet) {
                 show_set(&f, first, set, &e);
             }

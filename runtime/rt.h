@@ -38,7 +38,8 @@ typedef enum {
     RT_QUANTITY,
     RT_CONTEXT,
     RT_DISCRETE,
-    RT_GIVEN /* a covariate */
+    RT_GIVEN,   /* a covariate */
+    RT_PRESENCE /* 1 or 0 for each cell of an observed variable: is it there? */
 } RtVarKind;
 typedef struct RtVar {
     RtVarKind kind;
@@ -53,11 +54,14 @@ typedef struct RtVar {
     bool whole;      /* observed, given: whole numbers from 0 on alone; */
     int64_t most;    /* at most this, unless it is below 0; */
     int most_of;     /* at most the number of this covariate, or -1 */
+    int presence;    /* observed: the variable that says which cells are there, or -1: all; */
+    double harmless; /* a value that every entry may have in the place of a missing one */
 } RtVar;
 
 /* Must its values be there before inference? */
 static inline bool rt_is_given(const RtVar *v) {
-    return v->kind == RT_OBSERVED || v->kind == RT_CONTEXT || v->kind == RT_GIVEN;
+    return v->kind == RT_OBSERVED || v->kind == RT_CONTEXT || v->kind == RT_GIVEN ||
+           v->kind == RT_PRESENCE;
 }
 
 /* Is it part of every data file? (Contexts may come with it, or be stated.) */

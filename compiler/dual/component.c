@@ -178,8 +178,10 @@ static void find_uneven(void *user, Var *var) {
 }
 
 /* Do covariates make the factor's law another one, but for its location, in each of the instances
- * that an instance of the targets holds? Their plain mean is not all that they say then. */
+ * that an instance of the targets holds? Or may some be missing? Their plain mean is not all that
+ * they say then. */
 static bool is_uneven(const Component *c, const Var *factor) {
+    if (factor->missing) return true;
     Uneven uneven = {c->node[c->n - 1]->type.plate, false};
     int at = location_param(factor->dist);
     for (int i = 0; i < factor->dist->n_params; i++)

@@ -18,6 +18,7 @@
  */
 #include "dual/context.h"
 #include "dual/covariate.h"
+#include "dual/missing.h"
 #include "dual/settings.h"
 
 #include <math.h>
@@ -80,8 +81,8 @@ static void fill_levels(const Var *var, Moments *m) {
     for (int level = depth; level > 0; level--, plate = plate->parent) m->plate[level] = plate;
 }
 
-/* Axes of one level: its plate's, or those of the event whose entries repeat one location. */
-static int own_axes(Build *b, const Moments *m, int level, AxisId *axes) {
+/* Its plate's, or those of the event whose entries repeat one location. */
+int own_axes(Build *b, const Moments *m, int level, AxisId *axes) {
     if (m->plate[level]) {
         axes[0] = b->plate[m->plate[level]->index];
         return 1;
@@ -100,8 +101,7 @@ static IrValue level_size(Build *b, const Moments *m, int level) {
     return number(b, (double)event_size(&m->observed->type));
 }
 
-/* Axes of levels (from, to], outermost first. */
-static int level_axes(Build *b, const Moments *m, int from, int to, AxisId *axes) {
+int level_axes(Build *b, const Moments *m, int from, int to, AxisId *axes) {
     int n = 0;
     for (int level = from + 1; level <= to; level++) n += own_axes(b, m, level, axes + n);
     return n;
@@ -113,13 +113,17 @@ static Val above_event(const Moments *m, Val x) {
     return x;
 }
 
-/* The prior-predictive scale of an observed variable, in the shape of its moments. */
-static IrValue prior_scale(Build *b, const Moments *m) {
+/* A statistic of prior-predictive values, in the shape of moments. */
+static IrValue prior_statistic(Build *b, const Moments *m, const char *what) {
     Val event = val_of(IR_NONE, &m->observed->type);
     AxisId events[MAX_DIMS];
     int n = event_axes(b, &event, events);
-    IrValue mad = stat_input(b, m->observed->name, "mad", events, n);
-    return repeats_location(m->observed) ? mean_over(b, mad, events, n) : mad;
+    IrValue stat = stat_input(b, m->observed->name, what, events, n);
+    return repeats_location(m->observed) ? mean_over(b, stat, events, n) : stat;
+}
+
+static IrValue prior_scale(Build *b, const Moments *m) {
+    return prior_statistic(b, m, "mad");
 }
 
 /* Less than this is no scale of an observed variable: a share of its prior-predictive one. */
@@ -133,6 +137,11 @@ static Val normalise(Build *b, Val x, Moments *m) {
     AxisId all[MAX_LEVEL_AXES];
     int n = level_axes(b, m, 0, m->n_levels - 1, all);
     m->centre = m->scale = above_event(m, x);
+    if (m->cells != IR_NONE) {
+        IrValue median = b->preparing ? number(b, 0) : prior_statistic(b, m, "median");
+        IrValue least = b->preparing ? number(b, 1e-12) : scale_floor(b, m);
+        return normalise_present(b, x, m, median, least);
+    }
     m->centre.v = mean_over(b, x.v, all, n);
     IrValue centred = ir_sub(p, x.v, m->centre.v);
     IrValue square = mean_over(b, ir_square(p, centred), all, n);
@@ -154,27 +163,49 @@ static IrValue level_variance(Build *b, const Moments *m, const IrValue *mean, i
     return ir_mul(p, ir_sum(p, ir_square(p, deviation), axes, n), ir_recip(p, freedom));
 }
 
+/* Some variance, where a data set has none of the level: the prior-predictive one. */
+static IrValue or_prior(Build *b, const Moments *m, IrValue variance, IrValue freedom) {
+    IrProgram *p = b->p;
+    IrValue single = ir_max(p, ir_sub(p, number(b, 1), freedom), number(b, 0));
+    variance = ir_mul(p, variance, ir_square(p, m->scale.v));
+    if (b->preparing) return variance;
+    IrValue sd = ir_mul(p, number(b, 1.4826), prior_scale(b, m));
+    IrValue prior = ir_max(p, ir_square(p, sd), number(b, DUAL_TINY));
+    return ir_add(p, variance, ir_mul(p, single, ir_sub(p, prior, variance)));
+}
+
+/* Of groups of which some is missing. */
+static void pool_present(Build *b, Moments *m, int level, IrValue variance) {
+    IrProgram *p = b->p;
+    IrValue freedom = freedom_of_present(b, m, 0, level), none = number(b, NO_FREEDOM);
+    variance = or_prior(b, m, variance, freedom);
+    m->variance[level] = variance;
+    m->freedom[level] = ir_max(p, freedom, none);
+    IrValue size = ir_max(p, size_of_present(b, m, 0, level), none);
+    IrValue own = ir_max(p, size_of_present(b, m, level - 1, level), none);
+    m->se2[level - 1] = ir_mul(p, variance, ir_recip(p, size));
+    m->own_se2[level - 1] = ir_mul(p, variance, ir_recip(p, own));
+}
+
 /* What the whole data set says of one level: its variance, and with it the error of the means
  * above. Where the level has a single instance everywhere (its freedom is 0) nothing shows the
  * variance: the prior-predictive one stands in, so that the means above have an honest error. */
 static void pool_variance(Build *b, Moments *m, int level, IrValue variance) {
     IrProgram *p = b->p;
+    if (m->cells != IR_NONE) {
+        pool_present(b, m, level, variance);
+        return;
+    }
     AxisId above[MAX_LEVEL_AXES];
     int n = level_axes(b, m, 0, level - 1, above);
     IrValue size = level_size(b, m, level), one = number(b, 1);
     IrValue freedom = ir_sub(p, size, one);
-    IrValue single = ir_max(p, ir_sub(p, one, freedom), number(b, 0));
-    variance = ir_mul(p, variance, ir_square(p, m->scale.v));
-    if (!b->preparing) {
-        IrValue sd = ir_mul(p, number(b, 1.4826), prior_scale(b, m));
-        IrValue prior = ir_max(p, ir_square(p, sd), number(b, DUAL_TINY));
-        variance = ir_add(p, variance, ir_mul(p, single, ir_sub(p, prior, variance)));
-    }
+    variance = or_prior(b, m, variance, freedom);
     m->variance[level] = variance;
     m->freedom[level] = ir_max(p, freedom, number(b, NO_FREEDOM));
     for (int i = 0; i < n; i++)
         m->freedom[level] = ir_mul(p, m->freedom[level], ir_extent(p, above[i]));
-    m->se2[level - 1] = ir_mul(p, variance, ir_recip(p, size));
+    m->se2[level - 1] = m->own_se2[level - 1] = ir_mul(p, variance, ir_recip(p, size));
 }
 
 /* What an instance of `level` shows of the level `below`; those below that are known already. */
@@ -182,15 +213,21 @@ static void keep_within(Build *b, Moments *m, int level, int below, IrValue vari
     IrProgram *p = b->p;
     Spread *own = &m->within[level][below];
     AxisId between[MAX_LEVEL_AXES];
-    IrValue freedom = ir_sub(p, level_size(b, m, below), number(b, 1));
+    IrValue *above = below > level + 1 ? &m->within[level][below - 1].se2 : NULL;
     own->variance = ir_mul(p, variance, ir_square(p, m->scale.v));
-    own->freedom = ir_max(p, freedom, number(b, NO_FREEDOM));
     own->se2 = IR_NONE;
+    if (m->cells != IR_NONE) {
+        IrValue none = number(b, NO_FREEDOM);
+        own->freedom = ir_max(p, freedom_of_present(b, m, level, below), none);
+        IrValue size = ir_max(p, size_of_present(b, m, level, below), none);
+        if (above) *above = ir_mul(p, own->variance, ir_recip(p, size));
+        return;
+    }
+    IrValue freedom = ir_sub(p, level_size(b, m, below), number(b, 1));
+    own->freedom = ir_max(p, freedom, number(b, NO_FREEDOM));
     int n = level_axes(b, m, level, below - 1, between);
     for (int i = 0; i < n; i++) own->freedom = ir_mul(p, own->freedom, ir_extent(p, between[i]));
-    if (below > level + 1)
-        m->within[level][below - 1].se2 =
-            ir_mul(p, own->variance, ir_recip(p, level_size(b, m, below)));
+    if (above) *above = ir_mul(p, own->variance, ir_recip(p, level_size(b, m, below)));
 }
 
 /* The feature of one variance: its logarithm, of level `below` as seen by an instance of `at`. */
@@ -246,8 +283,12 @@ static void add_correlations(Build *b, Blocks *blocks, const Moments *m, const I
         for (int64_t j = 0; j < i; j++, pair++) {
             IrValue product =
                 ir_mul(p, ir_pick(p, deviation, axis, i), ir_pick(p, deviation, axis, j));
-            IrValue cross = ir_mul(p, ir_sum(p, product, &children, 1), ir_recip(p, freedom));
-            cross = mean_over(b, cross, over, n_over);
+            IrValue cross =
+                m->cells != IR_NONE
+                    ? variance_of_present(b, m, product, level, below)
+                    : mean_over(b,
+                                ir_mul(p, ir_sum(p, product, &children, 1), ir_recip(p, freedom)),
+                                over, n_over);
             IrValue scale =
                 ir_sqrt(p, ir_mul(p, ir_pick(p, variance, axis, i), ir_pick(p, variance, axis, j)));
             IrValue placed = ir_place(p, ir_div(p, cross, scale), pairs, pair);
@@ -256,6 +297,20 @@ static void add_correlations(Build *b, Blocks *blocks, const Moments *m, const I
     const char *tag =
         arena_printf(b->arena, "%s.cor.%s.%s", m->observed->name, m->plate[below]->name, at);
     blocks_add(blocks, block_of(all, 1, &pairs, tag));
+}
+
+/* The variance of the means of `below` about those of the level above, over all that an instance of
+ * `level` holds. */
+static IrValue variance_within(Build *b, const Moments *m, const IrValue *mean, int level,
+                               int below) {
+    IrProgram *p = b->p;
+    AxisId axes[MAX_LEVEL_AXES];
+    if (m->cells != IR_NONE) {
+        IrValue square = ir_square(p, ir_sub(p, mean[below], mean[below - 1]));
+        return variance_of_present(b, m, square, level, below);
+    }
+    IrValue variance = level_variance(b, m, mean, below);
+    return mean_over(b, variance, axes, level_axes(b, m, level, below - 1, axes));
 }
 
 /* Adds the moments of `var` to the blocks of every level, and fills means and standard errors. */
@@ -267,9 +322,12 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
     int n_events = event_axes(b, &m->centre, events);
     IrValue mean[MAX_LEVELS];
     mean[last] = normal.v;
-    m->se2[last] = IR_NONE;
+    m->se2[last] = m->own_se2[last] = IR_NONE;
     for (int level = last; level > 0; level--)
-        mean[level - 1] = mean_over(b, mean[level], axes, level_axes(b, m, level - 1, level, axes));
+        mean[level - 1] =
+            m->cells != IR_NONE
+                ? mean_of_present(b, m, mean[level], level)
+                : mean_over(b, mean[level], axes, level_axes(b, m, level - 1, level, axes));
     for (int level = 0; level <= last; level++) {
         Blocks *blocks = m->plate[level] ? &enc->plate[m->plate[level]->index] : &enc->root;
         const char *at = level_name(m, level);
@@ -279,8 +337,7 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
             blocks_add(blocks, block_of(mean[level], n_events, events,
                                         arena_printf(b->arena, "%s.mean", name)));
         for (int below = level + 1; below <= last; below++) {
-            IrValue variance = level_variance(b, m, mean, below);
-            variance = mean_over(b, variance, axes, level_axes(b, m, level, below - 1, axes));
+            IrValue variance = variance_within(b, m, mean, level, below);
             variance = ir_add(p, variance, number(b, VARIANCE_FLOOR));
             if (level == 0)
                 pool_variance(b, m, below, variance);
@@ -291,7 +348,9 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
             if (!m->plate[below]) continue; /* an event has one size */
             if (entries_correlate(m->observed))
                 add_correlations(b, blocks, m, mean, below, level, variance, at);
-            IrValue size = ir_log1p(p, level_size(b, m, below));
+            IrValue size = m->cells != IR_NONE ? size_of_present(b, m, level, below)
+                                               : level_size(b, m, below);
+            size = ir_log1p(p, size);
             blocks_add(blocks,
                        block_of(size, 0, NULL,
                                 arena_printf(b->arena, "%s.logn.%s", name, m->plate[below]->name)));
@@ -373,7 +432,8 @@ static void pool_into(Build *b, Encoding *enc, const Plate *around, const Blocks
         for (int k = 0; k < raw[plate->index].n; k++)
             blocks_add(&elements, raw[plate->index].at[k]);
         IrValue pooled =
-            set_transformer(b, pool_name(b, plate), &shape, &elements, b->plate[plate->index]);
+            set_transformer(b, pool_name(b, plate), &shape, &elements, b->plate[plate->index],
+                            presence_in(b, enc, plate));
         Blocks *into = around ? &enc->plate[around->index] : &enc->root;
         blocks_add(into, block_of(pooled, 1, &f, arena_printf(b->arena, "set.%s", plate->name)));
     }
@@ -411,7 +471,24 @@ static void add_on_the_line(Build *b, const Var *var, Blocks *into) {
     int n = event_axes(b, &x, events);
     const char *tag = arena_printf(b->arena, "%s.line", var->name);
     value = standardise(b, tag, value, number(b, LOG_FLOOR), events, n);
+    value = where_present(b, var, value);
     blocks_add(into, block_of(value, n, events, tag));
+}
+
+/* Which cells there are, and of the whole data set, their share. */
+static void add_presence(Build *b, Encoding *enc, const Moments *m, const Var *var, Blocks *into) {
+    if (m->cells == IR_NONE) return;
+    const char *tag = arena_printf(b->arena, "%s.share", var->name);
+    AxisId all[IR_MAX_AXES];
+    int n = 0;
+    for (const Plate *q = var->type.plate; q; q = q->parent) all[n++] = b->plate[q->index];
+    IrValue share = mean_over(b, m->cells, all, n);
+    if (b->given) output_seen(b, tag, share, NULL, 0);
+    if (!b->options.paper) {
+        share = standardise(b, tag, share, number(b, LOG_FLOOR), NULL, 0);
+        blocks_add(&enc->root, block_of(share, 0, NULL, tag));
+    }
+    blocks_add(into, block_of(m->cells, 0, NULL, presence_name(b, var)));
 }
 
 Encoding *encode(Build *b) {
@@ -426,21 +503,22 @@ Encoding *encode(Build *b) {
         Moments *m = &enc->moments[enc->n_observed++];
         m->observed = as_inferred(b, var);
         fill_levels(m->observed, m);
+        presence_by_level(b, var, m);
         Val x = lower_as_inferred(b, var);
-        if (!b->options.paper) x = normalise(b, x, m);
+        Blocks *into = var->type.plate ? &raw[var->type.plate->index] : &enc->root;
+        if (!b->options.paper)
+            x = normalise(b, x, m);
+        else
+            x.v = where_present(b, var, x.v);
         AxisId events[MAX_DIMS];
         int n_events = event_axes(b, &x, events);
         if (!b->options.paper) add_whole(b, enc, m);
         if (exact_path(b)) add_moments(b, enc, m, x);
         normal[enc->n_observed - 1] = x;
         if (exact_path(b) && !b->preparing) add_components(b, enc, m, x.v);
-        Block own = block_of(x.v, n_events, events, m->observed->name);
-        if (exact_path(b))
-            add_on_the_line(b, var, var->type.plate ? &raw[var->type.plate->index] : &enc->root);
-        if (var->type.plate)
-            blocks_add(&raw[var->type.plate->index], own);
-        else
-            blocks_add(&enc->root, own);
+        if (exact_path(b)) add_on_the_line(b, var, into);
+        blocks_add(into, block_of(x.v, n_events, events, m->observed->name));
+        add_presence(b, enc, m, var, into);
     }
     context_features(b, &enc->context);
     encode_covariates(b, enc);

@@ -28,6 +28,11 @@ typedef struct Moments {
     IrValue variance[MAX_LEVELS], freedom[MAX_LEVELS];
     /* squared standard error of `mean` about its location, pooled; IR_NONE at the last level */
     IrValue se2[MAX_LEVELS];
+    /* the same of each instance, where cells may be missing (own numbers of them); else se2 */
+    IrValue own_se2[MAX_LEVELS];
+    /* where cells may be missing (missing.h), else IR_NONE: the presence of each, and by level,
+     * unless that is an event, whether there is anything of an instance */
+    IrValue cells, present[MAX_LEVELS];
     /* by level > 0 and level below it: what each instance of the level shows of the other */
     Spread within[MAX_LEVELS][MAX_LEVELS];
 } Moments;

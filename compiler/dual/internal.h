@@ -73,6 +73,8 @@ typedef struct Build {
     AxisId data, draw;
     AxisId *plate;  /* by Plate.index */
     Val *value;     /* by Var.index; v == IR_NONE: not computed yet */
+    IrValue *present; /* by Var.index: of an observed variable, what is there (missing.h); IR_NONE:
+                         all of it */
     IrValue *local; /* by Plate.index, of plates around nothing else, in program posterior: log
                        density ratio of what is in an instance; NULL: not wanted */
     /* state of one `sample` body */
@@ -105,7 +107,8 @@ Val lower_sample(Build *b, const Var *var, BaseMode mode);
  * Of an event, the spread is that of all base draws together, to first order. */
 typedef Val (*ValMap)(Build *b, const Var *var, Val val);
 void lower_centre_and_spread(Build *b, const Var *var, ValMap map, Val *centre, IrValue *spread);
-/* log p(value | arguments), summed over the event; [data, (draw), plates]. */
+/* log p(value | arguments), summed over the event; [data, (draw), plates]. 0 where the cell is
+ * missing. */
 IrValue lower_log_prob(Build *b, const Var *var, Val value);
 /* Link of a latent: part applied to `at` (forward: v -> value; inverse; log_jacobian at v: one
  * number per entry, or per event where the link is of events). */
@@ -203,9 +206,9 @@ typedef struct SetTransformer {
                       paper's post-norm */
 } SetTransformer;
 /* Pools the elements `in` over plate axis `plate` into [.., f.<width>]; same weights for every
- * instance. */
+ * instance. `present`: 1 for elements that count, 0 for others; IR_NONE: all do. */
 IrValue set_transformer(Build *b, const char *name, const SetTransformer *shape, const Blocks *in,
-                        AxisId plate);
+                        AxisId plate, IrValue present);
 
 #include "dual/guide.h"
 #include "dual/laws.h"

@@ -126,6 +126,7 @@ void add_components(Build *b, Encoding *enc, const Moments *m, IrValue normal) {
     IrProgram *p = b->p;
     Components c = {0};
     if (!find_components(m->observed, &c) || enc->n_components == MAX_MIXTURES) return;
+    if (m->cells != IR_NONE) return; /* what is missing is nobody's */
     const Type *x = &m->observed->type;
     IrValue scale = behind_component(b, m->scale.v, x);
     IrValue centre = behind_component(b, m->centre.v, x);

@@ -9,6 +9,7 @@
  *   logjoint   log density and its gradient at given latents
  */
 #include "dual/context.h"
+#include "dual/missing.h"
 #include "dual/objectives.h"
 #include "dual/total.h"
 #include "opt/opt.h"
@@ -54,6 +55,7 @@ void simulate_all(Build *b, bool settable) {
         b->value[i] = simulated(b, var);
         if (settable && var->kind == VAR_CONTEXT) b->value[i] = given_or(b, var, b->value[i]);
         if (var->kind == VAR_GIVEN) b->value[i] = replaceable(b, var, b->value[i]);
+        if (var->missing) draw_presence(b, var);
     }
 }
 
@@ -82,6 +84,7 @@ void simulate_for_training(Build *b) {
         b->value[i] = simulated(b, var);
         if (is_simulated_within(b, var)) b->value[i] = within_quantiles(b, var, b->value[i]);
         if (var->kind != VAR_LATENT) b->value[i] = replaceable(b, var, b->value[i]);
+        if (var->missing) draw_presence(b, var);
     }
 }
 
@@ -90,6 +93,9 @@ static void output_simulated(Build *b, bool labels) {
         const Var *var = b->model->vars.data[i];
         if (!is_random(var) || (var->kind == VAR_SUMMED && !labels)) continue;
         output_value(b, var->name, &b->value[i], var->type.plate, false);
+        Val present = {.v = b->present[i]};
+        if (labels && var->missing)
+            output_value(b, presence_name(b, var), &present, var->type.plate, false);
     }
 }
 
@@ -124,6 +130,7 @@ static void input_all(Build *b, VarKind kind, IrRole role) {
         n += event_axes(b, &val, axes + n);
         val.v = ir_input(b->p, var->name, role, axes, n);
         b->value[i] = val;
+        if (var->missing) input_presence(b, var);
     }
 }
 
