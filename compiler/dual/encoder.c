@@ -138,9 +138,12 @@ static Val normalise(Build *b, Val x, Moments *m) {
     int n = level_axes(b, m, 0, m->n_levels - 1, all);
     m->centre = m->scale = above_event(m, x);
     if (m->cells != IR_NONE) {
-        IrValue median = b->preparing ? number(b, 0) : prior_statistic(b, m, "median");
-        IrValue least = b->preparing ? number(b, 1e-12) : scale_floor(b, m);
-        return normalise_present(b, x, m, median, least);
+        Units usual = {number(b, 1e-12), number(b, 0), number(b, 1)};
+        if (!b->preparing) {
+            IrValue sd = ir_mul(p, number(b, 1.4826), prior_scale(b, m));
+            usual = (Units){scale_floor(b, m), prior_statistic(b, m, "median"), sd};
+        }
+        return normalise_present(b, x, m, usual);
     }
     m->centre.v = mean_over(b, x.v, all, n);
     IrValue centred = ir_sub(p, x.v, m->centre.v);
@@ -475,7 +478,8 @@ static void add_on_the_line(Build *b, const Var *var, Blocks *into) {
     blocks_add(into, block_of(value, n, events, tag));
 }
 
-/* Which cells there are, and of the whole data set, their share. */
+/* Which cells there are, and of the whole data set, their share; in the exact path the numbers of
+ * cells say the same. */
 static void add_presence(Build *b, Encoding *enc, const Moments *m, const Var *var, Blocks *into) {
     if (m->cells == IR_NONE) return;
     const char *tag = arena_printf(b->arena, "%s.share", var->name);
@@ -484,10 +488,9 @@ static void add_presence(Build *b, Encoding *enc, const Moments *m, const Var *v
     for (const Plate *q = var->type.plate; q; q = q->parent) all[n++] = b->plate[q->index];
     IrValue share = mean_over(b, m->cells, all, n);
     if (b->given) output_seen(b, tag, share, NULL, 0);
-    if (!b->options.paper) {
+    if (b->preparing || (!exact_path(b) && !b->options.paper))
         share = standardise(b, tag, share, number(b, LOG_FLOOR), NULL, 0);
-        blocks_add(&enc->root, block_of(share, 0, NULL, tag));
-    }
+    if (!exact_path(b)) blocks_add(&enc->root, block_of(share, 0, NULL, tag));
     blocks_add(into, block_of(m->cells, 0, NULL, presence_name(b, var)));
 }
 

@@ -20,8 +20,14 @@ IrValue where_present(Build *b, const Var *observed, IrValue v);
 /* ---- moments of what is there; see encoder.c for those of complete data ---- */
 /* Fills m->cells and m->present from the presence of `observed`. */
 void presence_by_level(Build *b, const Var *observed, Moments *m);
-/* normalise, with 0 for what is missing. `median`, `floor`: of the moments' shape. */
-Val normalise_present(Build *b, Val x, Moments *m, IrValue median, IrValue floor);
+/* What units of a data set are made of beside its numbers, in the shape of its moments: the least
+ * scale; and where there is no cell, or one alone, what prior draws have for their centre and
+ * scale. */
+typedef struct Units {
+    IrValue floor, centre, scale;
+} Units;
+/* normalise, with 0 for what is missing. */
+Val normalise_present(Build *b, Val x, Moments *m, Units usual);
 /* The mean of v, a number of each instance of `level`, over those that an instance of the level
  * above holds. */
 IrValue mean_of_present(Build *b, const Moments *m, IrValue v, int level);
