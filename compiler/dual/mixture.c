@@ -126,20 +126,18 @@ void add_components(Build *b, Encoding *enc, const Moments *m, IrValue normal) {
     IrProgram *p = b->p;
     Components c = {0};
     if (!find_components(m->observed, &c) || enc->n_components == MAX_MIXTURES) return;
-    if (m->cells != IR_NONE) return; /* what is missing is nobody's */
     const Type *x = &m->observed->type;
     IrValue scale = behind_component(b, m->scale.v, x);
     IrValue centre = behind_component(b, m->centre.v, x);
     Em em = problem_of(b, &c, normal, scale);
+    em.present = m->cells;
     if (em.n_points + em.n_entries > EM_MAX_AXES) return;
     EmFit fit = em_fit(&em);
     c.mean = ir_add(p, centre, ir_mul(p, scale, ir_div(p, fit.sum, fit.count)));
     c.count = fit.count;
     c.variance = ir_mul(p, fit.variance, ir_square(p, scale));
     c.between = ir_mul(p, fit.between, ir_square(p, scale));
-    c.total = number(b, 1);
-    for (int i = em.n_sets; i < em.n_points; i++)
-        c.total = ir_mul(p, c.total, ir_extent(p, em.points[i]));
+    c.total = em_count(&em, em.n_sets);
     const Plate *plate = c.location->type.plate;
     Blocks *blocks = plate ? &enc->plate[plate->index] : &enc->root;
     AxisId axes[MAX_DIMS + 1] = {em.component};
@@ -234,7 +232,8 @@ static void share_moment(Build *b, const Components *c, const Var *var, Gaussian
     for (const Plate *q = c->location->type.plate; q != var->type.plate; q = q->parent) {
         AxisId sets = b->plate[q->index];
         counts = ir_sum(p, counts, &sets, 1);
-        total = ir_mul(p, total, ir_extent(p, sets));
+        total = ir_has_axis(p, total, sets) ? ir_sum(p, total, &sets, 1)
+                                            : ir_mul(p, total, ir_extent(p, sets));
     }
     counts = ir_add(p, counts, half);
     total = ir_add(p, total, number(b, 0.5 * (double)k));

@@ -215,6 +215,35 @@ static void nothing_depends_on_it(void) {
     }
 }
 
+/* Nor do the components that expectation maximisation finds, from which a set without any
+ * observation has nothing. */
+static void no_component_depends_on_it(void) {
+    enum { X = 36 };
+    Compiled *c = compile_file("tests/models/missing_mixture.hbm", families[0]);
+    if (!CHECK(c, "the model does not compile")) return;
+    const IrProgram *p = c->dual->posterior;
+    double x[SETS * X], present[SETS * X];
+    const IrTensor *result[2];
+    Run *run = start(c, 0);
+    fill_normal(x, SETS * X, 14);
+    for (int k = 0; k < 2; k++) {
+        for (int i = 0; i < SETS * X; i++) {
+            present[i] = i < X || (i / 12 != 4 && i % 5 > 1 && i < 3 * X);
+            if (present[i] == 0) x[i] += 2;
+        }
+        run_give(run, "x", x, SETS * X);
+        run_give(run, "x.present", present, SETS * X);
+        run_output(run, p, "log_q");
+        result[k] = run->result;
+    }
+    for (int i = 0; i < p->outputs.n; i++)
+        for (int64_t k = 0; k < result[0][i].size; k++)
+            CHECK(isfinite(result[0][i].data[k]) && result[0][i].data[k] == result[1][i].data[k],
+                  "%s[%lld] is %.17g, or %.17g", p->outputs.data[i].name, (long long)k,
+                  result[0][i].data[k], result[1][i].data[k]);
+    compiled_free(c);
+}
+
 /* ---- training ---- */
 
 static void gradients_are_right(void) {
@@ -268,6 +297,7 @@ int main(void) {
     RUN(one_cell_less_is_a_smaller_plate);
     RUN(so_are_regressions);
     RUN(nothing_depends_on_it);
+    RUN(no_component_depends_on_it);
     RUN(gradients_are_right);
     RUN(training_leaves_cells_out);
     return check_done();

@@ -221,6 +221,7 @@ static void reductions(void) {
 
 static void missing_cells(void) {
     check_interpreted("tests/models/missing.hbm");
+    check_interpreted("tests/models/missing_mixture.hbm");
 }
 
 /* Components that are found in the data, and sums over labels. */
