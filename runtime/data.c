@@ -49,8 +49,8 @@ static bool check_numbers(const RtModel *m, const RtVar *v, const char *file, co
             rt_error(error, "%s: %s is %g\n  expected  %s", file, name.data, values[i], why);
         } else if (isnan(values[i])) {
             RtBytes where = {0};
-            rt_bytes_printf(&where, "%s: %s is NaN", file, name.data);
-            rt_refuse_missing(v, where.data, error);
+            rt_bytes_printf(&where, "%s: %s", file, name.data);
+            rt_refuse_missing(v, where.data, "NaN", error);
             rt_bytes_free(&where);
         } else {
             rt_error(error, "%s: %s is infinite: this program needs a finite number in every cell",

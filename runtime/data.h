@@ -21,9 +21,9 @@ typedef struct RtData {
 } RtData;
 
 /* ---- missing.c ---- */
-/* The error of a missing value where there must be one; false. `where` begins it: a file, and a
- * place in it. */
-bool rt_refuse_missing(const RtVar *v, const char *where, RtError *error);
+/* The error of a missing value where there must be one; false. `where`: a file, and a place in it;
+ * `found`: what stands there. */
+bool rt_refuse_missing(const RtVar *v, const char *where, const char *found, RtError *error);
 /* Once all of `d` is read: NaN in a variable whose cells may be missing become a presence of 0 and
  * a number that does no harm. False where only some entries of an event are missing. */
 bool rt_data_presence(RtMem *mem, const RtModel *m, const char *name, RtData *d, RtError *error);

@@ -423,7 +423,7 @@ static bool read_value(const Reader *r, const RtVar *v, int64_t row, int column,
     }
     if (is_missing(c)) {
         char *where = rt_printf(r->t.mem, "%s:%lld:%d", r->t.name, line, column + 1);
-        return rt_refuse_missing(v, where, r->error);
+        return rt_refuse_missing(v, where, c->n ? "NA" : "an empty cell", r->error);
     }
     if (!rt_parse_number(c->text, c->n, out))
         return rt_error(r->error,
@@ -514,7 +514,8 @@ static bool read_variable(Reader *r, const RtVar *v) {
                       : !read_value(r, v, row, columns[e], &x))
                 return false;
             double *to = &values[at * v->event + e];
-            if (seen[at] && *to != x && !(isnan(*to) && isnan(x))) return changes(r, v, row, seen[at] - 1, columns[e]);
+            if (seen[at] && *to != x && !(isnan(*to) && isnan(x)))
+                return changes(r, v, row, seen[at] - 1, columns[e]);
             *to = x;
         }
         if (!seen[at]) seen[at] = row + 1;

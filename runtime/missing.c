@@ -8,17 +8,19 @@
 
 #include <math.h>
 
-bool rt_refuse_missing(const RtVar *v, const char *where, RtError *error) {
+bool rt_refuse_missing(const RtVar *v, const char *where, const char *found, RtError *error) {
     if (v->kind != RT_OBSERVED)
-        return rt_error(error,
-                        "%s: a value of %s is missing\n  expected  a number: only cells of what is "
-                        "observed may be missing\n  leave the instance out, or fill the cell",
-                        where, v->name);
+        return rt_error(
+            error,
+            "%s: a value of %s is missing\n  expected  a number\n  found     %s\n  only "
+            "cells of what is observed may be missing: leave the instance out, or fill "
+            "the cell",
+            where, v->name, found);
     return rt_error(error,
                     "%s: a value of %s is missing, and the model does not say that it may be\n  "
-                    "write     observed %s ~ ... with missing;\n  then compile and train it again, "
-                    "or leave the instance out",
-                    where, v->name, v->name);
+                    "expected  a number\n  found     %s\n  write  observed %s ~ ... with missing;  "
+                    "in the model, compile and train it again; or leave the instance out",
+                    where, v->name, found, v->name);
 }
 
 /* What stands for missing values of entry e of data set `set`. */

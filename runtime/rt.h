@@ -17,6 +17,7 @@
 
 #include "runtime/abi.h"
 #include "runtime/memory.h"
+#include "runtime/purpose.h"
 
 /* ---- manifest.c ---- */
 enum { RT_MAX_AXES = 16, RT_MAX_PLATES = 32, RT_MAX_DIMS = 4, RT_MAX_FACTORS = 32 };
@@ -39,7 +40,7 @@ typedef enum {
     RT_CONTEXT,
     RT_DISCRETE,
     RT_GIVEN,   /* a covariate */
-    RT_PRESENCE /* 1 or 0 for each cell of an observed variable: is it there? */
+    RT_PRESENCE /* 1 for the cells of an observed variable that are there, or 0 */
 } RtVarKind;
 typedef struct RtVar {
     RtVarKind kind;
@@ -54,8 +55,8 @@ typedef struct RtVar {
     bool whole;      /* observed, given: whole numbers from 0 on alone; */
     int64_t most;    /* at most this, unless it is below 0; */
     int most_of;     /* at most the number of this covariate, or -1 */
-    int presence;    /* observed: the variable that says which cells are there, or -1: all; */
-    double harmless; /* a value that every entry may have in the place of a missing one */
+    int presence;    /* observed: says which cells are there, or -1: all are; */
+    double harmless; /* what every entry may be where one is missing */
 } RtVar;
 
 /* Must its values be there before inference? */
@@ -64,7 +65,7 @@ static inline bool rt_is_given(const RtVar *v) {
            v->kind == RT_PRESENCE;
 }
 
-/* Is it part of every data file? (Contexts may come with it, or be stated.) */
+/* Is it in every data file? (Contexts may be, or are stated.) */
 static inline bool rt_is_data(const RtVar *v) {
     return v->kind == RT_OBSERVED || v->kind == RT_GIVEN;
 }
@@ -205,20 +206,5 @@ typedef struct RtLogs {
 RtLogs rt_logs_want(RtCall *c);
 /* log p(draw, data) - log q(draw) of the draw at that place. */
 double rt_log_weight(const RtModel *m, const RtLogs *logs, int64_t at);
-
-/* What random numbers are for: the second word of the key. */
-enum {
-    RT_FOR_STEP,
-    RT_FOR_INIT,
-    RT_FOR_PREPARE,
-    RT_FOR_VALIDATION,
-    RT_FOR_SIMULATE,
-    RT_FOR_POSTERIOR,
-    RT_FOR_CHECK,
-    RT_FOR_SIZES,
-    RT_FOR_REFINING,
-    RT_FOR_JUDGING,
-    RT_FOR_INNER
-};
 
 #endif

@@ -197,7 +197,8 @@ static void bind(RtMem *mem, RtBinding *b, RtCall *call, const char *name, const
 
 static const double one = 1;
 
-/* The covariates of one data set, and which of its cells are there, for each that the call simulates. */
+/* The covariates of one data set, and which of its cells are there, for each that the call
+ * simulates. */
 static void bind_design(RtMem *mem, const RtModel *m, const RtData *design, RtCall *call) {
     for (int i = 0; i < m->n_vars; i++) {
         if (m->vars[i].kind != RT_GIVEN && m->vars[i].kind != RT_PRESENCE) continue;

@@ -242,8 +242,7 @@ static IrValue deviation(Build *b, const Moments *m, IrValue v, int from, int le
 static IrValue cross(Build *b, const Moments *m, int level, IrValue x, IrValue y) {
     IrProgram *p = b->p;
     AxisId axis = b->plate[m->plate[level]->index];
-    if (m->cells != IR_NONE)
-        return variance_of_present(b, m, ir_mul(p, x, y), level - 1, level);
+    if (m->cells != IR_NONE) return variance_of_present(b, m, ir_mul(p, x, y), level - 1, level);
     IrValue one = number(b, 1);
     IrValue freedom = ir_max(p, ir_sub(p, ir_extent(p, axis), one), one);
     return ir_mul(p, ir_contract(p, x, y, &axis, 1), ir_recip(p, freedom));

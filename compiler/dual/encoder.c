@@ -327,10 +327,9 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
     mean[last] = normal.v;
     m->se2[last] = m->own_se2[last] = IR_NONE;
     for (int level = last; level > 0; level--)
-        mean[level - 1] =
-            m->cells != IR_NONE
-                ? mean_of_present(b, m, mean[level], level)
-                : mean_over(b, mean[level], axes, level_axes(b, m, level - 1, level, axes));
+        mean[level - 1] = m->cells != IR_NONE ? mean_of_present(b, m, mean[level], level)
+                                              : mean_over(b, mean[level], axes,
+                                                          level_axes(b, m, level - 1, level, axes));
     for (int level = 0; level <= last; level++) {
         Blocks *blocks = m->plate[level] ? &enc->plate[m->plate[level]->index] : &enc->root;
         const char *at = level_name(m, level);
@@ -351,8 +350,8 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
             if (!m->plate[below]) continue; /* an event has one size */
             if (entries_correlate(m->observed))
                 add_correlations(b, blocks, m, mean, below, level, variance, at);
-            IrValue size = m->cells != IR_NONE ? size_of_present(b, m, level, below)
-                                               : level_size(b, m, below);
+            IrValue size =
+                m->cells != IR_NONE ? size_of_present(b, m, level, below) : level_size(b, m, below);
             size = ir_log1p(p, size);
             blocks_add(blocks,
                        block_of(size, 0, NULL,
@@ -434,9 +433,8 @@ static void pool_into(Build *b, Encoding *enc, const Plate *around, const Blocks
         Blocks elements = enc->plate[plate->index];
         for (int k = 0; k < raw[plate->index].n; k++)
             blocks_add(&elements, raw[plate->index].at[k]);
-        IrValue pooled =
-            set_transformer(b, pool_name(b, plate), &shape, &elements, b->plate[plate->index],
-                            presence_in(b, enc, plate));
+        IrValue pooled = set_transformer(b, pool_name(b, plate), &shape, &elements,
+                                         b->plate[plate->index], presence_in(b, enc, plate));
         Blocks *into = around ? &enc->plate[around->index] : &enc->root;
         blocks_add(into, block_of(pooled, 1, &f, arena_printf(b->arena, "set.%s", plate->name)));
     }

@@ -71,12 +71,12 @@ typedef struct Build {
     bool preparing;       /* program prepare: features leave raw, as outputs */
     IrProgram *p;
     AxisId data, draw;
-    AxisId *plate;  /* by Plate.index */
-    Val *value;     /* by Var.index; v == IR_NONE: not computed yet */
+    AxisId *plate;    /* by Plate.index */
+    Val *value;       /* by Var.index; v == IR_NONE: not computed yet */
     IrValue *present; /* by Var.index: of an observed variable, what is there (missing.h); IR_NONE:
                          all of it */
-    IrValue *local; /* by Plate.index, of plates around nothing else, in program posterior: log
-                       density ratio of what is in an instance; NULL: not wanted */
+    IrValue *local;   /* by Plate.index, of plates around nothing else, in program posterior: log
+                         density ratio of what is in an instance; NULL: not wanted */
     /* state of one `sample` body */
     BaseMode base;
     const Var *sampled;

@@ -198,16 +198,14 @@ static IrValue attention(Build *b, const char *name, IrValue x, Elements y, cons
 }
 
 /* MAB(X, Y): post-norm as published (H = LN(X + MHA(X, Y, Y)); LN(H + rFF(H))) or pre-norm. */
-static IrValue mab(Build *b, const char *name, IrValue x, Elements y,
-                   const SetTransformer *shape) {
+static IrValue mab(Build *b, const char *name, IrValue x, Elements y, const SetTransformer *shape) {
     IrProgram *p = b->p;
     Heads h = heads_of(b, shape);
     const char *ln1 = arena_printf(b->arena, "%s.ln1", name),
                *ln2 = arena_printf(b->arena, "%s.ln2", name);
     const char *ff = arena_printf(b->arena, "%s.ff", name);
     if (!shape->pre_norm) {
-        IrValue hidden =
-            layer_norm(b, ln1, ir_add(p, x, attention(b, name, x, y, &h)), h.width);
+        IrValue hidden = layer_norm(b, ln1, ir_add(p, x, attention(b, name, x, y, &h)), h.width);
         IrValue fed = ir_relu(p, dense_plain(b, ff, hidden, h.width, h.width, 1));
         return layer_norm(b, ln2, ir_add(p, hidden, fed), h.width);
     }
@@ -234,8 +232,8 @@ IrValue set_transformer(Build *b, const char *name, const SetTransformer *shape,
             learned_set(b, arena_printf(b->arena, "%s.I", isab), inducing, shape->width);
         IrValue h = mab(b, arena_printf(b->arena, "%s.mab0", isab), points,
                         (Elements){x, plate, present}, shape);
-        x = mab(b, arena_printf(b->arena, "%s.mab1", isab), x,
-                (Elements){h, inducing, IR_NONE}, shape);
+        x = mab(b, arena_printf(b->arena, "%s.mab1", isab), x, (Elements){h, inducing, IR_NONE},
+                shape);
     }
     IrValue seeds = learned_set(b, arena_printf(b->arena, "%s.pma.S", name), seed, shape->width);
     const char *ff = arena_printf(b->arena, "%s.pma.ff", name);

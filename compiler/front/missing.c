@@ -73,9 +73,11 @@ static const Expr *reads_missing(const Expr *e) {
 }
 
 void check_missing_read(Checker *ck) {
-    static const char *const words[] = {
-        [VAR_LATENT] = "latent",  [VAR_OBSERVED] = "observed", [VAR_LET] = "let",
-        [VAR_QUANTITY] = "quantity", [VAR_SUMMED] = "latent"};
+    static const char *const words[] = {[VAR_LATENT] = "latent",
+                                        [VAR_OBSERVED] = "observed",
+                                        [VAR_LET] = "let",
+                                        [VAR_QUANTITY] = "quantity",
+                                        [VAR_SUMMED] = "latent"};
     const Model *model = ck->model;
     for (int i = 0; i < model->vars.n; i++) {
         const Var *var = model->vars.data[i];

@@ -44,7 +44,7 @@ struct Var {
     const struct Var *most_of; /* up to this covariate, or NULL */
     bool positive;             /* given: some law is one for numbers above 0 alone */
     bool missing;              /* observed: cells of data files may be missing; */
-    double harmless;           /* a value of each entry that its law takes, whatever it depends on */
+    double harmless; /* a value of each entry that its law takes, whatever it depends on */
     /* let, quantity, hyper, given (or `dist`) */
     Expr *value;
     double *numbers; /* hyper: evaluated, row-major over type.dims */

@@ -1,6 +1,6 @@
-/* Missing cells: what is inferred is what the other cells say, whatever stands in the place of those
- * that are missing; exactly so where the posterior is known, with groups of which nothing is left
- * and data sets without any cell. Densities and gradients know them as the moments do. */
+/* Missing cells: what is inferred is what the other cells say, whatever stands in the place of
+ * those that are missing; exactly so where the posterior is known, with groups of which nothing is
+ * left and data sets without any cell. Densities and gradients know them as the moments do. */
 #include "check.h"
 #include "graddiff.h"
 #include "harness.h"
@@ -98,14 +98,13 @@ static void means_of_unequal_groups_are_exact(void) {
  * from the same base draws. */
 static void one_cell_less_is_a_smaller_plate(void) {
     Compiled *c = compile_text("groups", GROUPS, (DualOptions){.family = FAMILY_STRUCTURED});
-    Compiled *less =
-        compile_text("less",
-                     "latent mu ~ normal(0, 1);\n"
-                     "plate group(3) {\n"
-                     "  latent a ~ normal(mu, 0.5);\n"
-                     "  plate obs(3) { observed y ~ normal(a, 0.4); }\n"
-                     "}\n",
-                     (DualOptions){.family = FAMILY_STRUCTURED});
+    Compiled *less = compile_text("less",
+                                  "latent mu ~ normal(0, 1);\n"
+                                  "plate group(3) {\n"
+                                  "  latent a ~ normal(mu, 0.5);\n"
+                                  "  plate obs(3) { observed y ~ normal(a, 0.4); }\n"
+                                  "}\n",
+                                  (DualOptions){.family = FAMILY_STRUCTURED});
     if (!CHECK(c && less, "the models do not compile")) return;
     double y[SETS * N], present[SETS * N], rest[SETS * N], u[SETS * DRAWS * G];
     int n = 0;
