@@ -74,6 +74,9 @@
  *               (seen.c)
  *   logjoint    hypers, data, latents
  *               log_prior, log_likelihood [data, draw]; d:LATENT, the gradient
+ *   predict     hypers, covariates, contexts, latents [data, draw, ...], of discrete ones the
+ *               probabilities of their values as posterior has them; random
+ *               observed [data, draw, plates, dims]; absent where labels hang on each other
  *   map, path, annealed, forward, consistency
  *               as step, for other objectives (objectives.def), where the model was compiled for
  *               them; annealed also reads likelihood_weight, and so does step of a model

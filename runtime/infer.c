@@ -7,6 +7,7 @@
  * Of a discrete latent it is the probability of each of its values; the mean over the draws is its
  * posterior probability. */
 #include "runtime/posterior.h"
+#include "runtime/rows.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -36,29 +37,6 @@ static RtSummary summarise(Infer *f, int variable, int64_t set, int64_t k) {
     return f->rows ? rt_summary_weighted(f->rows, n) : rt_summary(f->column, n);
 }
 
-/* The CSV's keys of element k, one per plate, joined by `between`; each through `add`. Nothing
- * without labels. */
-static void add_labels(const Infer *f, const RtVar *v, int64_t k, const char *between,
-                       void (*add)(RtBytes *out, const char *text), RtBytes *out) {
-    int64_t instance = k / v->event, size = rt_var_size(v, f->p.data.sizes) / v->event;
-    int64_t flat = 0;
-    bool first = true;
-    for (int i = 0; i < v->n_plates; i++) {
-        int64_t extent = f->p.data.sizes[v->plates[i]];
-        size /= extent;
-        flat = flat * extent + instance / size % extent;
-        char *const *labels = f->p.data.labels[v->plates[i]];
-        if (!labels) continue;
-        if (!first) rt_bytes_printf(out, "%s", between);
-        add(out, labels[flat]);
-        first = false;
-    }
-}
-
-static void add_plain(RtBytes *out, const char *text) {
-    rt_bytes_printf(out, "%.24s", text);
-}
-
 /* ---- JSON ---- */
 
 static void json_field(RtBytes *out, const char *name, double x) {
@@ -82,7 +60,7 @@ static void json_scalar(Infer *f, int variable, int64_t set, int64_t k) {
     json_field(&f->json, "q50", s.q50);
     rt_bytes_printf(&f->json, ", ");
     json_field(&f->json, "q95", s.q95);
-    add_labels(f, v, k, ", ", rt_json_string, &labels);
+    rt_add_labels(&f->p.data, v, k, ", ", rt_json_string, &labels);
     if (labels.n) rt_bytes_printf(&f->json, ", \"labels\": [%s]", labels.data);
     rt_bytes_printf(&f->json, "}");
     rt_bytes_free(&name);
@@ -176,8 +154,8 @@ static void show_missing(const Infer *f, int64_t at) {
         const RtVar *v = &m->vars[i];
         int64_t missing = rt_missing_cells(m, &f->p.data, i, at);
         if (missing)
-            printf("%" PRId64 " of %" PRId64 " cells of %s are missing\n", missing,
-                   rt_var_size(v, f->p.data.sizes) / v->event, v->name);
+            printf("%" PRId64 " of %" PRId64 " cells of %s are missing (predict draws them)\n",
+                   missing, rt_var_size(v, f->p.data.sizes) / v->event, v->name);
     }
 }
 
@@ -210,15 +188,6 @@ static void json_set(Infer *f, int64_t set, int64_t at, const RtElbo *e) {
 
 /* ---- the screen ---- */
 
-/* Name and labels of element k, as the first two columns. */
-static void row_name(const Infer *f, const RtVar *v, int64_t k, RtBytes *out) {
-    RtBytes labels = {0};
-    rt_element_name(v, f->p.data.sizes, k, out);
-    add_labels(f, v, k, "/", add_plain, &labels);
-    if (labels.n) rt_bytes_printf(out, "  %s", labels.data);
-    rt_bytes_free(&labels);
-}
-
 /* Of a variable with more than shown_rows scalars, the first ones and the last are shown. */
 static bool is_shown(const Infer *f, int64_t k, int64_t size) {
     return size <= f->shown_rows || k < f->shown_rows - 2 || k == size - 1;
@@ -232,7 +201,7 @@ static int name_width(const Infer *f) {
         for (int64_t k = 0; k < size; k++) {
             RtBytes name = {0};
             if (!is_shown(f, k, size)) continue;
-            row_name(f, &m->vars[i], k, &name);
+            rt_row_name(&f->p.data, &m->vars[i], k, &name);
             if (name.n > width) width = name.n;
             rt_bytes_free(&name);
         }
@@ -250,7 +219,7 @@ static void show_variable(Infer *f, int variable, int64_t set, int width) {
             continue;
         }
         RtBytes name = {0};
-        row_name(f, v, k, &name);
+        rt_row_name(&f->p.data, v, k, &name);
         RtSummary s = summarise(f, variable, set, k);
         printf("%-*s %10.5g %9.4g %9.3g %10.5g %10.5g %10.5g %7.0f\n", width, name.data, s.mean,
                s.sd, s.mcse, s.q5, s.q50, s.q95, s.ess);
@@ -327,8 +296,7 @@ static bool known_output(const char *path) {
     return n > 4 && (!strcmp(path + n - 4, ".npz") || !strcmp(path + n - 4, ".csv"));
 }
 
-/* Status 2 where options do not go together. */
-static bool sound_options(const RtOptions *o, RtMethod method, RtError *error) {
+bool rt_answer_options(const RtOptions *o, RtMethod method, RtError *error) {
     if (o->out && !known_output(o->out))
         return rt_error(error, "--out %s: draws are written as .npz or .csv", o->out);
     if (o->inner > 0 && !o->psis)
@@ -339,8 +307,7 @@ static bool sound_options(const RtOptions *o, RtMethod method, RtError *error) {
                         : o->learning_rate > 0 ? "--learning-rate"
                                                : NULL;
     if (steps && method == RT_AMORTISED)
-        return rt_error(error, "%s is of refining\n  expected  infer DATA --refine %s ...", steps,
-                        steps);
+        return rt_error(error, "%s is of refining\n  expected  --refine %s ...", steps, steps);
     return true;
 }
 
@@ -348,7 +315,7 @@ static int answer(RtSession *s, RtMethod method) {
     RtError error;
     Infer f = {.colour = rt_colour(stdout), .shown_rows = rows_per_variable(s->model)};
     const char *out = s->options->out;
-    if (!sound_options(s->options, method, &error)) {
+    if (!rt_answer_options(s->options, method, &error)) {
         rt_complain(&error);
         return 2;
     }

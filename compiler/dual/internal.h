@@ -69,6 +69,7 @@ typedef struct Build {
     bool held;            /* weights are constants for the gradient */
     VEC(IrValue) weights; /* by Dual.weights: the input, once it is read; else IR_NONE */
     bool preparing;       /* program prepare: features leave raw, as outputs */
+    bool by_draw;         /* program predict: what is simulated varies from draw to draw */
     IrProgram *p;
     AxisId data, draw;
     AxisId *plate;    /* by Plate.index */

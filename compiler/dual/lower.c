@@ -268,7 +268,7 @@ static Val lower_random(Build *b, const Expr *e, const Env *env) {
         const char *name = site ? arena_printf(b->arena, "sim:%s.%lld", b->sampled->name, site)
                                 : arena_printf(b->arena, "sim:%s", b->sampled->name);
         AxisId axes[IR_MAX_AXES];
-        int n = instance_axes(b, b->sampled->type.plate, false, axes);
+        int n = instance_axes(b, b->sampled->type.plate, b->by_draw, axes);
         Val result = scalar(IR_NONE);
         if (b->sampled_by_rows) {
             Rows rows = rows_of(b, &b->sampled->type, b->sampled->dist->n_dims);
@@ -444,7 +444,7 @@ Val lower_sample(Build *b, const Var *var, BaseMode mode) {
     Val draw = sample_with(b, var, mode, args, var->support.kind != SUPPORT_REAL);
     /* a sample that draws nothing, or one number for many, lacks axes */
     AxisId axes[IR_MAX_AXES];
-    int n = instance_axes(b, var->type.plate, false, axes);
+    int n = instance_axes(b, var->type.plate, b->by_draw, axes);
     n += event_axes(b, &draw, axes + n);
     draw.v = along(b, draw.v, axes, n);
     return draw;
