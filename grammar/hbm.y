@@ -53,7 +53,7 @@ static Ast *named(Parser *parser, AstKind kind, Span span, AstWord name) {
 %token <word> CONST "const" HYPER "hyper" CONTEXT "context" LATENT "latent" OBSERVED "observed" GIVEN "given"
 %token <word> LET "let" QUANTITY "quantity" PLATE "plate" SEQUENCE "sequence" CROSS "cross" FN "fn"
 %token <word> DISTRIBUTION "distribution" LINK "link" DUAL "dual" IMPORT "import" DEFAULT "default"
-%token <word> VIA "via" FROM "from" IN "in"
+%token <word> VIA "via" FROM "from" WITH "with" IN "in"
 %token DOTS ".."
 %token <word> EQ "==" NE "!=" LE "<=" GE ">=" AND "&&" OR "||"
 %token <word> '<' '>' '+' '-' '*' '/' '@' '^' '!'
@@ -70,7 +70,7 @@ static Ast *named(Parser *parser, AstKind kind, Span span, AstWord name) {
 
 %type <node> item declaration block expr primary argument range size member param support call slice
 %type <list> items dims opt_dims exprs arguments opt_arguments members params opt_params names positions
-%type <word> opt_via opt_from
+%type <word> opt_via opt_from opt_with
 
 %%
 
@@ -101,11 +101,12 @@ declaration:
 |   LATENT IDENT IDENT opt_dims '~' call opt_via
                                     { $$ = named(parser, AST_LATENT, @$, $3); $$->elem = $2; LIST(&$$->dims) = LIST($4);
                                       $$->value = $6; $$->word = $7; }
-|   OBSERVED IDENT opt_dims '~' call
-                                    { $$ = named(parser, AST_OBSERVED, @$, $2); LIST(&$$->dims) = LIST($3); $$->value = $5; }
-|   OBSERVED IDENT IDENT opt_dims '~' call
+|   OBSERVED IDENT opt_dims '~' call opt_with
+                                    { $$ = named(parser, AST_OBSERVED, @$, $2); LIST(&$$->dims) = LIST($3);
+                                      $$->value = $5; $$->word = $6; }
+|   OBSERVED IDENT IDENT opt_dims '~' call opt_with
                                     { $$ = named(parser, AST_OBSERVED, @$, $3); $$->elem = $2; LIST(&$$->dims) = LIST($4);
-                                      $$->value = $6; }
+                                      $$->value = $6; $$->word = $7; }
 |   OBSERVED '(' names ')' '~' call { $$ = node(parser, AST_OBSERVED, @$); LIST(&$$->args) = LIST($3); $$->value = $6; }
 |   GIVEN IDENT opt_dims '~' call   { $$ = named(parser, AST_GIVEN, @$, $2); LIST(&$$->dims) = LIST($3); $$->value = $5; }
 |   GIVEN IDENT opt_dims '=' expr   { $$ = named(parser, AST_GIVEN, @$, $2); LIST(&$$->dims) = LIST($3);
@@ -152,6 +153,11 @@ close:
 opt_via:
     %empty                          { $$ = (AstWord){0}; }
 |   VIA IDENT                       { $$ = $2; }
+;
+
+opt_with:
+    %empty                          { $$ = (AstWord){0}; }
+|   WITH IDENT                      { $$ = $2; }
 ;
 
 opt_from:

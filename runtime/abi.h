@@ -34,7 +34,8 @@
  *                                              may end with the word `positive`)
  *                                              `observed` may end with `whole`: whole numbers from
  *                                              0 on; `whole upto N`, `whole to NAME`: up to a
- *                                              number, a covariate
+ *                                              number, a covariate; then `missing X`: cells may be
+ *                                              missing, X is a value that each entry may have
  *   given NAME plates P1 P2 ... dims K1 ... [values K] [whole ...] [positive]
  *                                              a covariate; with the values 0 .. K - 1 alone
  *   discrete NAME plates P1 P2 ... dims K      a latent with the values 0 .. K - 1, summed out
@@ -61,13 +62,16 @@
  *   simulate    hypers; "set:NAME" and "set:NAME:on" of contexts (0: drawn); "index:PLATE"
  *               [plate], 0, 1, ... along it; random
  *               latents, contexts, observed, given [data, plates, dims], discrete ones [data,
- *               plates]
+ *               plates]; "NAME.present" [data, plates] of observed with missing cells: 1, or 0
+ *               where the cell is missing
  *   prepare     hypers, "index:PLATE"; random
  *               those, and what statistics are taken of
  *   step        weights, hypers, statistics, entropy_weight, "index:PLATE"; random, and observed
- *               variables, covariates and contexts as random sources: simulated unless given
+ *               variables, "NAME.present", covariates and contexts as random sources: simulated
+ *               unless given
  *               loss (reduced), set_loss [data], grad:W per weight (reduced)
- *   posterior   weights, hypers, statistics, data (contexts and covariates included); random
+ *   posterior   weights, hypers, statistics, data (contexts, covariates and "NAME.present"
+ *               included); random
  *               latents, quantities [data, draw, ...]; of discrete ones the probabilities of
  *               their values, given the draw [data, draw, plates, K]; log_q, log_prior,
  *               log_likelihood [data, draw]; "local:PLATE" [data, draw, plate] (dual.md);
@@ -75,6 +79,9 @@
  *               (seen.c)
  *   logjoint    hypers, data, latents
  *               log_prior, log_likelihood [data, draw]; d:LATENT, the gradient
+ *   predict     hypers, covariates, contexts, latents [data, draw, ...], of discrete ones the
+ *               probabilities of their values as posterior has them; random
+ *               observed [data, draw, plates, dims]; absent where labels hang on each other
  *   map, path, annealed, forward, consistency
  *               as step, for other objectives (objectives.def), where the model was compiled for
  *               them; annealed also reads likelihood_weight, and so does step of a model

@@ -44,14 +44,21 @@ static bool check_numbers(const RtModel *m, const RtVar *v, const char *file, co
     for (int64_t i = 0; i < size * d->n_sets; i++) {
         char why[100];
         if (isfinite(values[i]) && rt_value_allowed(v, values[i], why)) continue;
+        if (isnan(values[i]) && v->presence >= 0) continue;
         RtBytes name = {0};
         rt_element_name(v, &d->sizes, i % size, &name);
         if (d->n_sets > 1) rt_bytes_printf(&name, " of data set %lld", (long long)(i / size));
-        if (isfinite(values[i]))
+        if (isfinite(values[i])) {
             rt_error(error, "%s: %s is %g\n  expected  %s", file, name.data, values[i], why);
-        else
-            rt_error(error, "%s: %s is %s: this program needs a finite number in every cell", file,
-                     name.data, isnan(values[i]) ? "NaN (missing)" : "infinite");
+        } else if (isnan(values[i])) {
+            RtBytes where = {0};
+            rt_bytes_printf(&where, "%s: %s", file, name.data);
+            rt_refuse_missing(v, where.data, "NaN", error);
+            rt_bytes_free(&where);
+        } else {
+            rt_error(error, "%s: %s is infinite: this program needs a finite number in every cell",
+                     file, name.data);
+        }
         rt_bytes_free(&name);
         return false;
     }
@@ -249,7 +256,7 @@ bool rt_data_bin(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
         before += size;
         if (!check_numbers(m, v, name, out, error)) return false;
     }
-    return check_ends(m, name, out, error);
+    return check_ends(m, name, out, error) && rt_data_presence(mem, m, name, out, error);
 }
 
 /* ---- arrays by name: .npz, .npy, .json ---- */
@@ -462,7 +469,9 @@ static bool take_arrays(RtMem *mem, const RtModel *m, const Arrays *arrays,
     }
     for (int at = 0; (v = rt_next_data(m, &at));)
         if (!check_numbers(m, v, arrays->file, out, error)) return false;
-    if (!check_ends(m, arrays->file, out, error)) return false;
+    if (!check_ends(m, arrays->file, out, error) ||
+        !rt_data_presence(mem, m, arrays->file, out, error))
+        return false;
     return arrays->lone || read_contexts(&t);
 }
 

@@ -13,13 +13,23 @@ typedef struct RtData {
     int64_t n_sets;
     RtSizes sizes;   /* by plate of the model */
     double **values; /* by variable of the model: [set, plates, dims]; NULL unless observed, given,
-                        or a context that the file holds */
+                        a presence, or a context that the file holds */
     char **labels[RT_MAX_PLATES]; /* of a CSV's keys, by flat instance (row-major over the plate's
                                      path); or NULL */
     char ***kinds; /* by variable, NULL: no labels. Of a covariate of n_kinds categories that a CSV
                       names by text: their labels, as far as there are any; or NULL */
     char *unread;  /* names in the file that the model does not read, to be warned of; or NULL */
 } RtData;
+
+/* ---- missing.c ---- */
+/* The error of a missing value where there must be one; false. `where`: a file, and a place in it;
+ * `found`: what stands there. */
+bool rt_refuse_missing(const RtVar *v, const char *where, const char *found, RtError *error);
+/* Once all of `d` is read: NaN in a variable whose cells may be missing become a presence of 0 and
+ * a number that does no harm. False where only some entries of an event are missing. */
+bool rt_data_presence(RtMem *mem, const RtModel *m, const char *name, RtData *d, RtError *error);
+/* How many cells of this observed variable are missing in a data set. */
+int64_t rt_missing_cells(const RtModel *m, const RtData *d, int variable, int64_t set);
 
 typedef struct RtDataOptions {
     RtSizes sizes;              /* as trained or declared; ragged plates evenly */

@@ -146,12 +146,14 @@ static bool read_value(Reader *r, const RtVar *v, int64_t row, int column, doubl
     const RtCell *c = rt_table_cell(&r->t, row, column);
     long long line = r->t.line[row];
     int shown = c->n > 40 ? 40 : (int)c->n;
-    if (rt_cell_missing(c))
-        return rt_error(r->error,
-                        "%s:%lld:%d: a value of %s is missing\n  expected  a number\n  found     "
-                        "%s\n  this program "
-                        "has no missing values: leave the group out, or fill the cell",
-                        r->t.name, line, column + 1, v->name, c->n ? "NA" : "an empty cell");
+    if (rt_cell_missing(c) && v->presence >= 0) {
+        *out = NAN;
+        return true;
+    }
+    if (rt_cell_missing(c)) {
+        char *where = rt_printf(r->t.mem, "%s:%lld:%d", r->t.name, line, column + 1);
+        return rt_refuse_missing(v, where, c->n ? "NA" : "an empty cell", r->error);
+    }
     RtNotation notation = rt_cell_number(&r->t, c, out);
     if (notation == RT_NO_NUMBER)
         return rt_error(r->error,
@@ -249,7 +251,8 @@ static bool read_variable(Reader *r, const RtVar *v) {
                          : !read_value(r, v, row, columns[e], &x))
                 return false;
             double *to = &values[at * v->event + e];
-            if (seen[at] && *to != x) return changes(r, v, row, seen[at] - 1, columns[e]);
+            if (seen[at] && *to != x && !(isnan(*to) && isnan(x)))
+                return changes(r, v, row, seen[at] - 1, columns[e]);
             *to = x;
         }
         if (!seen[at]) seen[at] = row + 1;
@@ -302,5 +305,5 @@ bool rt_data_csv(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
             return false;
     for (int i = 0; i < m->n_vars; i++)
         if (rt_is_data(&m->vars[i]) && !check_end(&r, &m->vars[i])) return false;
-    return true;
+    return rt_data_presence(mem, m, name, out, error);
 }

@@ -7,6 +7,7 @@
  * Of a discrete latent it is the probability of each of its values; the mean over the draws is its
  * posterior probability. */
 #include "runtime/posterior.h"
+#include "runtime/rows.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -36,26 +37,6 @@ static RtSummary summarise(Infer *f, int variable, int64_t set, int64_t k) {
     return f->rows ? rt_summary_weighted(f->rows, n) : rt_summary(f->column, n);
 }
 
-/* The CSV's keys of element k, one per plate, joined by `between`; each through `add`. Nothing
- * without labels. */
-static void add_labels(const Infer *f, const RtVar *v, int64_t k, const char *between,
-                       void (*add)(RtBytes *out, const char *text), RtBytes *out) {
-    int64_t index[RT_MAX_PLATES], among[RT_MAX_PLATES];
-    bool first = true;
-    rt_var_place(v, &f->p.data.sizes, k / v->event, index, among);
-    for (int i = 0; i < v->n_plates; i++) {
-        char *const *labels = f->p.data.labels[v->plates[i]];
-        if (!labels) continue;
-        if (!first) rt_bytes_printf(out, "%s", between);
-        add(out, labels[among[i]]);
-        first = false;
-    }
-}
-
-static void add_plain(RtBytes *out, const char *text) {
-    rt_bytes_printf(out, "%.24s", text);
-}
-
 /* ---- JSON ---- */
 
 static void json_field(RtBytes *out, const char *name, double x) {
@@ -79,7 +60,7 @@ static void json_scalar(Infer *f, int variable, int64_t set, int64_t k) {
     json_field(&f->json, "q50", s.q50);
     rt_bytes_printf(&f->json, ", ");
     json_field(&f->json, "q95", s.q95);
-    add_labels(f, v, k, ", ", rt_json_string, &labels);
+    rt_add_labels(&f->p.data, v, k, ", ", rt_json_string, &labels);
     if (labels.n) rt_bytes_printf(&f->json, ", \"labels\": [%s]", labels.data);
     rt_bytes_printf(&f->json, "}");
     rt_bytes_free(&name);
@@ -135,7 +116,32 @@ static void show_categories(const Infer *f) {
                    kind_label(f, i, k), kind_label(f, i, k + 1) ? "" : "\n");
 }
 
-static void json_set(Infer *f, int64_t set, const RtElbo *e) {
+/* How many cells of the data set are missing, by variable that may have some. */
+static void json_missing(Infer *f, int64_t at) {
+    const RtModel *m = f->p.s->model;
+    bool any = false;
+    for (int i = 0; i < m->n_vars; i++) {
+        if (m->vars[i].presence < 0) continue;
+        rt_bytes_printf(&f->json, "%s\"%s\": %" PRId64, any ? ", " : ", \"missing\": {",
+                        m->vars[i].name, rt_missing_cells(m, &f->p.data, i, at));
+        any = true;
+    }
+    if (any) rt_bytes_printf(&f->json, "}");
+}
+
+static void show_missing(const Infer *f, int64_t at) {
+    const RtModel *m = f->p.s->model;
+    for (int i = 0; i < m->n_vars; i++) {
+        const RtVar *v = &m->vars[i];
+        int64_t missing = rt_missing_cells(m, &f->p.data, i, at);
+        if (missing)
+            printf("%" PRId64 " of %" PRId64 " cells of %s are missing (predict draws them)\n",
+                   missing, rt_var_size(v, &f->p.data.sizes) / v->event, v->name);
+    }
+}
+
+/* `at`: its number in the file. */
+static void json_set(Infer *f, int64_t set, int64_t at, const RtElbo *e) {
     RtBytes categories = {0};
     rt_bytes_printf(&f->json, "{");
     json_field(&f->json, "khat", e->khat);
@@ -160,19 +166,11 @@ static void json_set(Infer *f, int64_t set, const RtElbo *e) {
     rt_categories_json(f->p.s->model, &f->p.data, &categories);
     if (categories.n) rt_bytes_printf(&f->json, ", \"categories\": %s", categories.data);
     rt_bytes_free(&categories);
+    json_missing(f, at);
     rt_bytes_printf(&f->json, "}");
 }
 
 /* ---- the screen ---- */
-
-/* Name and labels of element k, as the first two columns. */
-static void row_name(const Infer *f, const RtVar *v, int64_t k, RtBytes *out) {
-    RtBytes labels = {0};
-    rt_element_name(v, &f->p.data.sizes, k, out);
-    add_labels(f, v, k, "/", add_plain, &labels);
-    if (labels.n) rt_bytes_printf(out, "  %s", labels.data);
-    rt_bytes_free(&labels);
-}
 
 /* Of a variable with more than shown_rows scalars, the first ones and the last are shown. */
 static bool is_shown(const Infer *f, int64_t k, int64_t size) {
@@ -187,7 +185,7 @@ static int name_width(const Infer *f) {
         for (int64_t k = 0; k < size; k++) {
             RtBytes name = {0};
             if (!is_shown(f, k, size)) continue;
-            row_name(f, &m->vars[i], k, &name);
+            rt_row_name(&f->p.data, &m->vars[i], k, &name);
             if (name.n > width) width = name.n;
             rt_bytes_free(&name);
         }
@@ -205,7 +203,7 @@ static void show_variable(Infer *f, int variable, int64_t set, int width) {
             continue;
         }
         RtBytes name = {0};
-        row_name(f, v, k, &name);
+        rt_row_name(&f->p.data, v, k, &name);
         RtSummary s = summarise(f, variable, set, k);
         printf("%-*s %10.5g %9.4g %9.3g %10.5g %10.5g %10.5g %7.0f\n", width, name.data, s.mean,
                s.sd, s.mcse, s.q5, s.q50, s.q95, s.ess);
@@ -249,6 +247,7 @@ static void show_set(Infer *f, int64_t first, int64_t set, const RtElbo *e) {
     for (int i = 0; i < m->n_vars; i++)
         if (f->p.draws[i]) show_variable(f, i, set, width);
     show_categories(f);
+    show_missing(f, first + set);
     if (f->p.refine) show_refined(&f->p);
     if (f->rows)
         printf("reweighted to the posterior by Pareto-smoothed importance weights%s (ess %.0f of "
@@ -281,8 +280,7 @@ static bool known_output(const char *path) {
     return n > 4 && (!strcmp(path + n - 4, ".npz") || !strcmp(path + n - 4, ".csv"));
 }
 
-/* Status 2 where options do not go together. */
-static bool sound_options(const RtOptions *o, RtMethod method, RtError *error) {
+bool rt_answer_options(const RtOptions *o, RtMethod method, RtError *error) {
     if (o->out && !known_output(o->out))
         return rt_error(error, "--out %s: draws are written as .npz or .csv", o->out);
     if (o->inner > 0 && !o->psis)
@@ -293,8 +291,7 @@ static bool sound_options(const RtOptions *o, RtMethod method, RtError *error) {
                         : o->learning_rate > 0 ? "--learning-rate"
                                                : NULL;
     if (steps && method == RT_AMORTISED)
-        return rt_error(error, "%s is of refining\n  expected  infer DATA --refine %s ...", steps,
-                        steps);
+        return rt_error(error, "%s is of refining\n  expected  --refine %s ...", steps, steps);
     return true;
 }
 
@@ -302,7 +299,7 @@ static int answer(RtSession *s, RtMethod method) {
     RtError error;
     Infer f = {.colour = rt_colour(stdout), .shown_rows = rows_per_variable(s->model)};
     const char *out = s->options->out;
-    if (!sound_options(s->options, method, &error)) {
+    if (!rt_answer_options(s->options, method, &error)) {
         rt_complain(&error);
         return 2;
     }
@@ -319,7 +316,7 @@ static int answer(RtSession *s, RtMethod method) {
             if (draws && f.rows) rt_draws_add_weights(draws, first + set);
             if (s->options->json) {
                 if (first + set) rt_bytes_printf(&f.json, ", ");
-                json_set(&f, set, &e);
+                json_set(&f, set, first + set, &e);
             } else if (first + set < SHOWN_SETS && !s->options->quiet) {
                 show_set(&f, first, set, &e);
             }

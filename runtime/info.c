@@ -38,11 +38,12 @@ static void show_vars(const RtSession *s) {
     for (int i = 0; i < m->n_vars; i++) {
         const RtVar *v = &m->vars[i];
         RtBytes shape = {0};
+        if (v->kind == RT_PRESENCE) continue;
         rt_shape_text(m, v, &s->state->sizes, &shape);
         printf("%-9s %s", kinds[v->kind], shape.data);
         for (int64_t k = 0; v->kind == RT_HYPER && k < v->event; k++)
             printf("%s %.6g", k ? "," : " =", s->state->hypers[i][k]);
-        putchar('\n');
+        printf("%s\n", v->presence >= 0 ? ", cells may be missing" : "");
         rt_bytes_free(&shape);
     }
 }
@@ -120,7 +121,7 @@ static void json_vars(RtBytes *out, const RtModel *m, const char *key, RtVarKind
         rt_bytes_printf(out, "], \"dims\": [");
         for (int k = 0; k < v->n_dims; k++)
             rt_bytes_printf(out, "%s%" PRId64, k ? ", " : "", v->dims[k]);
-        rt_bytes_printf(out, "]}");
+        rt_bytes_printf(out, "]%s}", v->presence >= 0 ? ", \"missing\": true" : "");
         first = false;
     }
     rt_bytes_printf(out, "}");

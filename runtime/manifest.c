@@ -159,6 +159,17 @@ static void read_end(Parser *p, RtVar *v) {
     if (v->most_of < 0) fail(p, "not a covariate around it");
 }
 
+/* The variable behind an observed one of which cells may be missing. */
+static void add_presence(Parser *p, RtVar observed) {
+    RtModel *m = p->model;
+    RtVar v = {.kind = RT_PRESENCE, .n_plates = observed.n_plates, .event = 1};
+    v.name = rt_printf(p->mem, "%s.present", observed.name);
+    memcpy(v.plates, observed.plates, sizeof v.plates);
+    v.most = v.most_of = v.presence = -1;
+    m->vars = grow(p->mem, m->vars, m->n_vars, sizeof *m->vars);
+    m->vars[m->n_vars++] = v;
+}
+
 static void read_var(Parser *p, RtVarKind kind) {
     RtModel *m = p->model;
     m->vars = grow(p->mem, m->vars, m->n_vars, sizeof *m->vars);
@@ -189,12 +200,18 @@ static void read_var(Parser *p, RtVarKind kind) {
     }
     if (kind == RT_GIVEN && next_is(p, "values") && (v.n_kinds = integer(p)) < 1)
         fail(p, "a number of values");
-    v.most = v.most_of = -1;
+    v.most = v.most_of = v.presence = -1;
     v.whole = rt_is_data(&v) && next_is(p, "whole");
     if (v.whole && next_is(p, "upto") && (v.most = integer(p)) < 0) fail(p, "a largest number");
     if (v.whole && next_is(p, "to")) read_end(p, &v);
     v.positive = (kind == RT_CONTEXT || kind == RT_GIVEN) && next_is(p, "positive");
+    bool missing = kind == RT_OBSERVED && next_is(p, "missing");
+    if (missing) {
+        v.harmless = number(p);
+        v.presence = m->n_vars + 1;
+    }
     m->vars[m->n_vars++] = v;
+    if (missing) add_presence(p, v);
 }
 
 static void read_weight(Parser *p) {

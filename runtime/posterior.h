@@ -54,7 +54,10 @@ RtElbo rt_posterior_weigh(RtPosterior *p, int64_t set);
  * why, and what to do. */
 const char *rt_verdict(double khat, int64_t draws, RtMethod method, bool reweighted,
                        const char **why);
-/* Writes draws of all data sets as .npz or .csv. */
+/* Do options of infer, fit and predict go together? Where not, with the reason: status 2. infer.c
+ */
+bool rt_answer_options(const RtOptions *o, RtMethod method, RtError *error);
+/* Writes draws of all data sets as .npz or .csv: those of p->draws. */
 typedef struct RtDraws RtDraws;
 RtDraws *rt_draws_new(RtPosterior *p, const char *path);
 void rt_draws_add(RtDraws *d, int64_t first, int64_t n);

@@ -16,6 +16,7 @@
 #define ADAVIC_RT_H
 
 #include "runtime/abi.h"
+#include "runtime/purpose.h"
 #include "runtime/sizes.h"
 
 /* ---- manifest.c ---- */
@@ -38,7 +39,8 @@ typedef enum {
     RT_QUANTITY,
     RT_CONTEXT,
     RT_DISCRETE,
-    RT_GIVEN /* a covariate */
+    RT_GIVEN,   /* a covariate */
+    RT_PRESENCE /* 1 for the cells of an observed variable that are there, or 0 */
 } RtVarKind;
 typedef struct RtVar {
     RtVarKind kind;
@@ -53,14 +55,17 @@ typedef struct RtVar {
     bool whole;      /* observed, given: whole numbers from 0 on alone; */
     int64_t most;    /* at most this, unless it is below 0; */
     int most_of;     /* at most the number of this covariate, or -1 */
+    int presence;    /* observed: says which cells are there, or -1: all are; */
+    double harmless; /* what every entry may be where one is missing */
 } RtVar;
 
 /* Must its values be there before inference? */
 static inline bool rt_is_given(const RtVar *v) {
-    return v->kind == RT_OBSERVED || v->kind == RT_CONTEXT || v->kind == RT_GIVEN;
+    return v->kind == RT_OBSERVED || v->kind == RT_CONTEXT || v->kind == RT_GIVEN ||
+           v->kind == RT_PRESENCE;
 }
 
-/* Is it part of every data file? (Contexts may come with it, or be stated.) */
+/* Is it in every data file? (Contexts may be, or are stated.) */
 static inline bool rt_is_data(const RtVar *v) {
     return v->kind == RT_OBSERVED || v->kind == RT_GIVEN;
 }
@@ -199,20 +204,5 @@ typedef struct RtLogs {
 RtLogs rt_logs_want(RtCall *c);
 /* log p(draw, data) - log q(draw) of the draw at that place. */
 double rt_log_weight(const RtModel *m, const RtLogs *logs, int64_t at);
-
-/* What random numbers are for: the second word of the key. */
-enum {
-    RT_FOR_STEP,
-    RT_FOR_INIT,
-    RT_FOR_PREPARE,
-    RT_FOR_VALIDATION,
-    RT_FOR_SIMULATE,
-    RT_FOR_POSTERIOR,
-    RT_FOR_CHECK,
-    RT_FOR_SIZES,
-    RT_FOR_REFINING,
-    RT_FOR_JUDGING,
-    RT_FOR_INNER
-};
 
 #endif

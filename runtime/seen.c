@@ -56,7 +56,9 @@ RtSeen *rt_seen_new(RtSession *s, RtCall *call) {
 static const struct {
     const char *ending, *text;
     bool logarithm;
-} words[] = {{".centre", "the mean of", false}, {".logscale", "the spread of", true}};
+} words[] = {{".centre", "the mean of", false},
+             {".logscale", "the spread of", true},
+             {".share", "the share of cells that are there of", false}};
 
 static void say(const Feature *f, int64_t set, int64_t sets, int64_t entry, double value) {
     const char *ending = strrchr(f->name, '.'), *text = "";

@@ -64,6 +64,7 @@ int rt_complain(const RtError *error);
 int rt_command_train(RtSession *s);
 int rt_command_infer(RtSession *s);
 int rt_command_fit(RtSession *s);
+int rt_command_predict(RtSession *s);
 int rt_command_elbo(RtSession *s);
 int rt_command_simulate(RtSession *s);
 int rt_command_info(RtSession *s);

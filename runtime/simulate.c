@@ -1,7 +1,9 @@
 /* simulate.c -- the command `simulate`: data sets from the prior, with their latents (.npz) or
  * without (.bin).
  *
- * Data set i of a seed is the same whatever --count is. */
+ * Data set i of a seed is the same whatever --count is. Data sets are complete even of models with
+ * missing cells: whoever blanks some can compare what is inferred, or predicted, with what was
+ * there. */
 #include "runtime/session.h"
 
 #include <inttypes.h>
@@ -33,6 +35,7 @@ static void simulate(Simulated *r) {
     for (int i = 0; i < m->n_vars; i++) {
         const RtVar *v = &m->vars[i];
         if (!rt_is_given(v) && v->kind != RT_LATENT && v->kind != RT_DISCRETE) continue;
+        if (v->kind == RT_PRESENCE) continue;
         block[i] = rt_call_want(call, v->name);
         r->bytes[i] = rt_var_size(v, &s->state->sizes) * (int64_t)m->real;
         if (!value_dims(v)) r->bytes[i] /= v->event;

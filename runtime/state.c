@@ -211,10 +211,11 @@ static void bind(RtMem *mem, RtBinding *b, RtCall *call, const char *name, const
 
 static const double one = 1;
 
-/* The covariates of one data set, for each that the call simulates. */
+/* The covariates of one data set, and which of its cells are there, for each that the call
+ * simulates. */
 static void bind_design(RtMem *mem, const RtModel *m, const RtData *design, RtCall *call) {
     for (int i = 0; i < m->n_vars; i++) {
-        if (m->vars[i].kind != RT_GIVEN) continue;
+        if (m->vars[i].kind != RT_GIVEN && m->vars[i].kind != RT_PRESENCE) continue;
         int64_t size = rt_var_size(&m->vars[i], &design->sizes), n = size * rt_call_sets(call);
         void *real = rt_alloc(mem, n, m->real);
         if (!rt_call_bind(call, m->vars[i].name, real)) continue;

@@ -178,9 +178,10 @@ static void find_uneven(void *user, Var *var) {
 }
 
 /* Do covariates make the factor's law another one, but for its location, in each of the instances
- * that an instance of the targets holds, or are those not equally many everywhere? Their plain mean
- * is not all that they say then. */
+ * that an instance of the targets holds? Are those not equally many everywhere, or may some be
+ * missing? Their plain mean is not all that they say then. */
 static bool is_uneven(const Component *c, const Var *factor) {
+    if (factor->missing) return true;
     Uneven uneven = {c->node[c->n - 1]->type.plate, false};
     int at = location_param(factor->dist);
     for (const Plate *q = factor->type.plate; q && q != uneven.around; q = q->parent)

@@ -14,6 +14,7 @@
  * variances are (encoder.c). They are what a regression is inferred from where the start does not
  * know it. */
 #include "dual/covariate.h"
+#include "dual/missing.h"
 
 static const double FLOOR = 1e-3;     /* least scale, of the design's own */
 static const double LEAST = 1e-6;     /* and of a design that knows one number only */
@@ -219,23 +220,29 @@ void encode_covariates(Build *b, Encoding *enc) {
 
 /* ---- cross-products ---- */
 
+/* Over the instances of `level` that there are in one of the level above. */
+static IrValue mean_of_level(Build *b, const Moments *m, IrValue v, int level) {
+    if (m->cells != IR_NONE) return mean_of_present(b, m, v, level);
+    return mean_over(b, v, &b->plate[m->plate[level]->index], 1);
+}
+
 /* The mean over all that an instance of level `to` holds of what varies down to level `from`. */
 static IrValue mean_up(Build *b, const Moments *m, IrValue v, int from, int to) {
-    for (int level = from; level > to; level--)
-        v = mean_over(b, v, &b->plate[m->plate[level]->index], 1);
+    for (int level = from; level > to; level--) v = mean_of_level(b, m, v, level);
     return v;
 }
 
 /* Means of `level` about those of the level above. */
 static IrValue deviation(Build *b, const Moments *m, IrValue v, int from, int level) {
     IrValue mean = mean_up(b, m, v, from, level);
-    return ir_sub(b->p, mean, mean_over(b, mean, &b->plate[m->plate[level]->index], 1));
+    return ir_sub(b->p, mean, mean_of_level(b, m, mean, level));
 }
 
 /* Sum of products over the instances of `level`, over their number less one. */
 static IrValue cross(Build *b, const Moments *m, int level, IrValue x, IrValue y) {
     IrProgram *p = b->p;
     AxisId axis = b->plate[m->plate[level]->index];
+    if (m->cells != IR_NONE) return variance_of_present(b, m, ir_mul(p, x, y), level - 1, level);
     IrValue one = number(b, 1);
     IrValue freedom = ir_max(p, ir_sub(p, ir_extent(p, axis), one), one);
     return ir_mul(p, ir_contract(p, x, y, &axis, 1), ir_recip(p, freedom));

@@ -93,7 +93,9 @@ typedef struct Dual {
     VEC(DualEncoding) encodings; /* parents before children */
     VEC(DualFlow) flows;         /* in the order in which they draw */
     IrProgram *simulate, *prepare, *step, *posterior, *logjoint;
-    VEC(DualProgram) programs; /* these five, and those of objectives.def that were asked for */
+    VEC(DualProgram)
+    programs; /* these five, predict, and those of objectives.def that were asked
+                 for */
 } Dual;
 
 const IrProgram *dual_program(const Dual *dual, const char *name); /* or NULL */

@@ -38,6 +38,7 @@ static const double FIRST_ERROR = 1e-6;   /* variance of a first centre */
 static const double FEW = 1e-3;           /* an observation, where there is none */
 static const double NEARLY = 1e-4;        /* so much less than the largest distance counts as it */
 static const double ROUNDING = 3e-7;      /* a few units in the last place of single precision */
+static const double NOWHERE = 1e6;        /* nearer than any is what is not there */
 static const double NEVER = -50;          /* logarithm of the share of what is to be empty */
 
 /* A solution, or several along the axes of alternatives. */
@@ -73,6 +74,16 @@ static const AxisId *inner_points(const Em *em, int *n) {
 
 static IrValue product_of_extents(const Em *em, int from, int to) {
     return ir_sum_at(em->b->p, number(em->b, 1), em->points + from, to - from);
+}
+
+IrValue em_count(const Em *em, int plates) {
+    int n = em->n_points - plates;
+    if (em->present == IR_NONE) return product_of_extents(em, plates, em->n_points);
+    return n ? ir_sum(em->b->p, em->present, em->points + plates, n) : em->present;
+}
+
+static IrValue of_present(const Em *em, IrValue v) {
+    return em->present == IR_NONE ? v : ir_mul(em->b->p, em->present, v);
 }
 
 /* Summed over components and the outermost `n` plates of the sets. */
@@ -120,10 +131,10 @@ static void expect(const Em *em, State *s, bool want_bound) {
     IrValue score = ir_sub(p, known, over_entries(em, ir_mul(p, weight, far)));
     IrValue most = ir_max_over(p, score, &em->component, 1);
     IrValue mass = ir_exp(p, ir_sub(p, score, most)), all = ir_sum(p, mass, &em->component, 1);
-    s->responsible = ir_div(p, mass, all);
+    s->responsible = of_present(em, ir_div(p, mass, all));
     s->count = ir_max(p, ir_sum(p, s->responsible, inner, n), number(b, FEW));
     s->sum = ir_contract(p, s->responsible, em->x, inner, n);
-    if (want_bound) s->bound = bound_of(em, s, ir_add(p, most, ir_log(p, all)));
+    if (want_bound) s->bound = bound_of(em, s, of_present(em, ir_add(p, most, ir_log(p, all))));
 }
 
 /* What a set's own observations say of its means, and what all instances of a plate below say of
@@ -189,7 +200,7 @@ static void maximise(const Em *em, State *s) {
     s->mean = ir_mul(p, ir_add(p, ir_div(p, s->sum, s->variance), pull), s->error);
     if (s->shares_held) return;
     int from = own_shares(em, s) ? em->n_sets : em->n_shares;
-    IrValue all = product_of_extents(em, from, em->n_points), count = s->count;
+    IrValue all = em_count(em, from), count = s->count;
     if (from < em->n_sets) count = ir_sum(p, count, em->points + from, em->n_sets - from);
     all = ir_add(p, all, number(b, 0.5 * (double)em->k));
     IrValue share = ir_div(p, ir_add(p, count, number(b, 0.5)), all);
@@ -205,7 +216,9 @@ static void estimate_variance(const Em *em, State *s) {
     rest = ir_sum(p, rest, &em->component, 1);
     rest = ir_sum(p, rest, em->points, em->n_points);
     rest = ir_add(p, rest, over_components(em, ir_mul(p, s->count, s->error), em->n_sets));
-    rest = ir_div(p, rest, product_of_extents(em, 0, em->n_points));
+    IrValue n = em_count(em, 0);
+    if (em->present != IR_NONE) n = ir_max(p, n, number(b, 1));
+    rest = ir_div(p, rest, n);
     s->variance = ir_max(p, rest, number(b, FLOOR));
 }
 
@@ -285,9 +298,14 @@ static void join(const Em *em, State *a, State *b, AxisId axis) {
 /* The point at which `d` is largest; the mean of several that are all but equal. */
 static IrValue farthest(const Em *em, IrValue d, const AxisId *points, int n) {
     IrProgram *p = em->b->p;
-    IrValue hot = at_largest(em, d, points, n, NEARLY);
-    IrValue sum = ir_contract(p, hot, em->x, points, n);
-    return ir_div(p, sum, ir_sum(p, hot, points, n));
+    const bool all = em->present == IR_NONE;
+    if (!all) {
+        IrValue absent = ir_sub(p, number(em->b, 1), em->present);
+        d = ir_sub(p, d, ir_mul(p, number(em->b, NOWHERE), absent));
+    }
+    IrValue hot = of_present(em, at_largest(em, d, points, n, NEARLY));
+    IrValue sum = ir_contract(p, hot, em->x, points, n), count = ir_sum(p, hot, points, n);
+    return ir_div(p, sum, all ? count : ir_max(p, count, number(em->b, 1)));
 }
 
 /* How far out each observation is as a first point, by start: its distance from 0, then its entries

@@ -12,6 +12,7 @@ enum { EM_MAX_AXES = IR_MAX_AXES - 7 };
 typedef struct Em {
     Build *b;
     IrValue x;        /* the observations, in units of the data set: mean 0, mean square 1 */
+    IrValue present;  /* 1 for those that are there, 0 for others; IR_NONE: all are */
     AxisId component; /* K of them, */
     int64_t k;
     AxisId entries[MAX_DIMS]; /* of locations of this event, which are x's, too */
@@ -35,5 +36,7 @@ typedef struct EmFit {
 } EmFit;
 
 EmFit em_fit(const Em *em);
+/* How many observations there are in an instance of the first `plates` plates. */
+IrValue em_count(const Em *em, int plates);
 
 #endif

@@ -16,9 +16,9 @@
  * Attention with mean pooling cannot see how many instances there are, and blurs the mean; these
  * moments do neither.
  */
-#include "dual/plate.h"
 #include "dual/context.h"
 #include "dual/covariate.h"
+#include "dual/missing.h"
 #include "dual/settings.h"
 
 #include <math.h>
@@ -64,21 +64,13 @@ IrValue standardise(Build *b, const char *name, IrValue v, IrValue floor, const 
     return asinh_of(b, ir_div(p, ir_sub(p, v, median), mad));
 }
 
-static bool any_ragged(const Build *b, const AxisId *axes, int n) {
+IrValue mean_over(Build *b, IrValue v, const AxisId *axes, int n) {
     bool ragged = false;
     for (int i = 0; i < n; i++) ragged |= b->p->axes.data[axes[i]].ragged;
-    return ragged;
-}
-
-/* 1 / x, x a number of instances, or of degrees of freedom. */
-static IrValue share_of(Build *b, IrValue x) {
-    return ir_recip(b->p, ir_max(b->p, x, number(b, 1)));
-}
-
-IrValue mean_over(Build *b, IrValue v, const AxisId *axes, int n) {
-    if (any_ragged(b, axes, n)) /* of all instances alike, whatever parent they have */
-        return ir_mul(b->p, ir_sum_at(b->p, v, axes, n),
-                      share_of(b, ir_sum_at(b->p, number(b, 1), axes, n)));
+    if (ragged) { /* of all instances alike, whatever parent they have */
+        IrValue all = ir_max(b->p, ir_sum_at(b->p, number(b, 1), axes, n), number(b, 1));
+        return ir_mul(b->p, ir_sum_at(b->p, v, axes, n), ir_recip(b->p, all));
+    }
     for (int i = 0; i < n; i++)
         v = ir_mul(b->p, ir_sum(b->p, v, &axes[i], 1), ir_recip(b->p, ir_extent(b->p, axes[i])));
     return v;
@@ -95,8 +87,8 @@ static void fill_levels(const Var *var, Moments *m) {
     for (int level = depth; level > 0; level--, plate = plate->parent) m->plate[level] = plate;
 }
 
-/* Axes of one level: its plate's, or those of the event whose entries repeat one location. */
-static int own_axes(Build *b, const Moments *m, int level, AxisId *axes) {
+/* Its plate's, or those of the event whose entries repeat one location. */
+int own_axes(Build *b, const Moments *m, int level, AxisId *axes) {
     if (m->plate[level]) {
         axes[0] = b->plate[m->plate[level]->index];
         return 1;
@@ -111,44 +103,11 @@ static const char *level_name(const Moments *m, int level) {
 
 /* How many instances of `level` an instance of the level above holds. */
 static IrValue level_size(Build *b, const Moments *m, int level) {
-    if (m->uneven) return m->held[level - 1];
     if (m->plate[level]) return ir_extent(b->p, b->plate[m->plate[level]->index]);
     return number(b, (double)event_size(&m->observed->type));
 }
 
-/* See `there` and `held` in guide.h. */
-static void count_holders(Build *b, Moments *m) {
-    IrProgram *p = b->p;
-    for (int level = 1; level < m->n_levels; level++)
-        m->uneven |= m->plate[level] && m->plate[level]->ragged;
-    m->there[m->n_levels - 1] = IR_NONE;
-    for (int level = m->n_levels - 1; level > 0 && m->uneven; level--) {
-        const Plate *plate = m->plate[level];
-        AxisId axis = plate ? b->plate[plate->index] : AXIS_NONE;
-        bool all = m->there[level] == IR_NONE;
-        m->held[level - 1] = !plate ? number(b, (double)event_size(&m->observed->type))
-                             : all  ? ir_extent(p, axis)
-                                    : ir_sum(p, m->there[level], &axis, 1);
-        bool some = !all || (plate && plate->ragged);
-        m->there[level - 1] = some ? ir_min(p, m->held[level - 1], number(b, 1)) : IR_NONE;
-    }
-}
-
-/* Of those that hold any data. */
-static IrValue only_holders(Build *b, const Moments *m, int level, IrValue v) {
-    return m->uneven && m->there[level] != IR_NONE ? ir_mul(b->p, v, m->there[level]) : v;
-}
-
-/* Means of `level`, of what is 0 where an instance holds no data, in the level above. */
-static IrValue mean_of_level(Build *b, const Moments *m, int level, IrValue v) {
-    AxisId axes[MAX_DIMS];
-    int n = own_axes(b, m, level, axes);
-    if (!m->uneven) return mean_over(b, v, axes, n);
-    return ir_mul(b->p, ir_sum_at(b->p, v, axes, n), share_of(b, m->held[level - 1]));
-}
-
-/* Axes of levels (from, to], outermost first. */
-static int level_axes(Build *b, const Moments *m, int from, int to, AxisId *axes) {
+int level_axes(Build *b, const Moments *m, int from, int to, AxisId *axes) {
     int n = 0;
     for (int level = from + 1; level <= to; level++) n += own_axes(b, m, level, axes + n);
     return n;
@@ -160,13 +119,17 @@ static Val above_event(const Moments *m, Val x) {
     return x;
 }
 
-/* The prior-predictive scale of an observed variable, in the shape of its moments. */
-static IrValue prior_scale(Build *b, const Moments *m) {
+/* A statistic of prior-predictive values, in the shape of moments. */
+static IrValue prior_statistic(Build *b, const Moments *m, const char *what) {
     Val event = val_of(IR_NONE, &m->observed->type);
     AxisId events[MAX_DIMS];
     int n = event_axes(b, &event, events);
-    IrValue mad = stat_input(b, m->observed->name, "mad", events, n);
-    return repeats_location(m->observed) ? mean_over(b, mad, events, n) : mad;
+    IrValue stat = stat_input(b, m->observed->name, what, events, n);
+    return repeats_location(m->observed) ? mean_over(b, stat, events, n) : stat;
+}
+
+static IrValue prior_scale(Build *b, const Moments *m) {
+    return prior_statistic(b, m, "mad");
 }
 
 /* Less than this is no scale of an observed variable: a share of its prior-predictive one. */
@@ -180,6 +143,14 @@ static Val normalise(Build *b, Val x, Moments *m) {
     AxisId all[MAX_LEVEL_AXES];
     int n = level_axes(b, m, 0, m->n_levels - 1, all);
     m->centre = m->scale = above_event(m, x);
+    if (m->cells != IR_NONE) {
+        Units usual = {number(b, 1e-12), number(b, 0), number(b, 1)};
+        if (!b->preparing) {
+            IrValue sd = ir_mul(p, number(b, 1.4826), prior_scale(b, m));
+            usual = (Units){scale_floor(b, m), prior_statistic(b, m, "median"), sd};
+        }
+        return normalise_present(b, x, m, usual);
+    }
     m->centre.v = mean_over(b, x.v, all, n);
     IrValue centred = ir_sub(p, x.v, m->centre.v);
     IrValue square = mean_over(b, ir_square(p, centred), all, n);
@@ -201,45 +172,27 @@ static IrValue level_variance(Build *b, const Moments *m, const IrValue *mean, i
     return ir_mul(p, ir_sum(p, ir_square(p, deviation), axes, n), ir_recip(p, freedom));
 }
 
-/* Degrees of freedom of `below` in an instance of `level`. */
-static IrValue freedom_within(Build *b, const Moments *m, int level, int below) {
+/* Some variance, where a data set has none of the level: the prior-predictive one. */
+static IrValue or_prior(Build *b, const Moments *m, IrValue variance, IrValue freedom) {
     IrProgram *p = b->p;
-    AxisId between[MAX_LEVEL_AXES];
-    int n = level_axes(b, m, level, below - 1, between);
-    IrValue freedom = ir_sub(p, level_size(b, m, below), number(b, 1));
-    if (!m->uneven) {
-        freedom = ir_max(p, freedom, number(b, NO_FREEDOM));
-        for (int i = 0; i < n; i++) freedom = ir_mul(p, freedom, ir_extent(p, between[i]));
-        return freedom;
-    }
-    freedom = ir_sum_at(p, ir_max(p, freedom, number(b, 0)), between, n);
-    return ir_max(p, freedom, number(b, NO_FREEDOM));
+    IrValue single = ir_max(p, ir_sub(p, number(b, 1), freedom), number(b, 0));
+    variance = ir_mul(p, variance, ir_square(p, m->scale.v));
+    if (b->preparing) return variance;
+    IrValue sd = ir_mul(p, number(b, 1.4826), prior_scale(b, m));
+    IrValue prior = ir_max(p, ir_square(p, sd), number(b, DUAL_TINY));
+    return ir_add(p, variance, ir_mul(p, single, ir_sub(p, prior, variance)));
 }
 
-/* The same over all that an instance of `level` holds, each degree of freedom alike. */
-static IrValue variance_within(Build *b, const Moments *m, const IrValue *mean, int level,
-                               int below) {
+/* Of groups of unequal size. */
+static void pool_present(Build *b, Moments *m, int level, IrValue variance) {
     IrProgram *p = b->p;
-    AxisId axes[MAX_LEVEL_AXES];
-    if (!m->uneven)
-        return mean_over(b, level_variance(b, m, mean, below), axes,
-                         level_axes(b, m, level, below - 1, axes));
-    IrValue deviation = ir_sub(p, mean[below], mean[below - 1]);
-    IrValue square = only_holders(b, m, below, ir_square(p, deviation));
-    IrValue sum = ir_sum_at(p, square, axes, level_axes(b, m, level, below, axes));
-    return ir_mul(p, sum, share_of(b, freedom_within(b, m, level, below)));
-}
-
-/* Of a number for each instance of `level`, where a plate is ragged: their mean in an instance of
- * the level `above`. */
-static IrValue mean_at(Build *b, const Moments *m, int above, int level, IrValue v) {
-    IrProgram *p = b->p;
-    AxisId axes[MAX_LEVEL_AXES];
-    int n = level_axes(b, m, above, level, axes);
-    if (!m->uneven || !n) return v;
-    IrValue all = m->there[level] == IR_NONE ? number(b, 1) : m->there[level];
-    return ir_mul(p, ir_sum_at(p, only_holders(b, m, level, v), axes, n),
-                  share_of(b, ir_sum_at(p, all, axes, n)));
+    IrValue freedom = freedom_of_present(b, m, 0, level), none = number(b, NO_FREEDOM);
+    variance = or_prior(b, m, variance, freedom);
+    m->variance[level] = variance;
+    m->freedom[level] = ir_max(p, freedom, none);
+    IrValue own = ir_max(p, size_of_present(b, m, level - 1, level), none);
+    m->own_se2[level - 1] = ir_mul(p, variance, ir_recip(p, own));
+    m->se2[level - 1] = mean_within(b, m, m->own_se2[level - 1], 0, level - 1);
 }
 
 /* What the whole data set says of one level: its variance, and with it the error of the means
@@ -247,32 +200,44 @@ static IrValue mean_at(Build *b, const Moments *m, int above, int level, IrValue
  * variance: the prior-predictive one stands in, so that the means above have an honest error. */
 static void pool_variance(Build *b, Moments *m, int level, IrValue variance) {
     IrProgram *p = b->p;
-    IrValue size = level_size(b, m, level), one = number(b, 1);
-    IrValue freedom = m->uneven ? freedom_within(b, m, 0, level) : ir_sub(p, size, one);
-    IrValue single = ir_max(p, ir_sub(p, one, freedom), number(b, 0));
-    variance = ir_mul(p, variance, ir_square(p, m->scale.v));
-    if (!b->preparing) {
-        IrValue sd = ir_mul(p, number(b, 1.4826), prior_scale(b, m));
-        IrValue prior = ir_max(p, ir_square(p, sd), number(b, DUAL_TINY));
-        variance = ir_add(p, variance, ir_mul(p, single, ir_sub(p, prior, variance)));
+    if (m->cells != IR_NONE) {
+        pool_present(b, m, level, variance);
+        return;
     }
+    AxisId above[MAX_LEVEL_AXES];
+    int n = level_axes(b, m, 0, level - 1, above);
+    IrValue size = level_size(b, m, level), one = number(b, 1);
+    IrValue freedom = ir_sub(p, size, one);
+    variance = or_prior(b, m, variance, freedom);
     m->variance[level] = variance;
-    m->freedom[level] = m->uneven ? freedom : freedom_within(b, m, 0, level);
-    m->se2[level - 1] = ir_mul(p, variance, m->uneven ? share_of(b, size) : ir_recip(p, size));
-    m->mean_se2[level - 1] = mean_at(b, m, 0, level - 1, m->se2[level - 1]);
+    m->freedom[level] = ir_max(p, freedom, number(b, NO_FREEDOM));
+    for (int i = 0; i < n; i++)
+        m->freedom[level] = ir_mul(p, m->freedom[level], ir_extent(p, above[i]));
+    m->se2[level - 1] = m->own_se2[level - 1] = ir_mul(p, variance, ir_recip(p, size));
 }
 
 /* What an instance of `level` shows of the level `below`; those below that are known already. */
 static void keep_within(Build *b, Moments *m, int level, int below, IrValue variance) {
     IrProgram *p = b->p;
     Spread *own = &m->within[level][below];
+    AxisId between[MAX_LEVEL_AXES];
+    IrValue *above = below > level + 1 ? &m->within[level][below - 1].se2 : NULL;
     own->variance = ir_mul(p, variance, ir_square(p, m->scale.v));
-    own->freedom = freedom_within(b, m, level, below);
     own->se2 = IR_NONE;
-    if (below <= level + 1) return;
-    IrValue size = level_size(b, m, below);
-    IrValue se2 = ir_mul(p, own->variance, m->uneven ? share_of(b, size) : ir_recip(p, size));
-    m->within[level][below - 1].se2 = mean_at(b, m, level, below - 1, se2);
+    if (m->cells != IR_NONE) {
+        IrValue none = number(b, NO_FREEDOM);
+        own->freedom = ir_max(p, freedom_of_present(b, m, level, below), none);
+        if (!above) return;
+        IrValue each = ir_max(p, size_of_present(b, m, below - 1, below), none);
+        each = ir_mul(p, own->variance, ir_recip(p, each));
+        *above = mean_within(b, m, each, level, below - 1);
+        return;
+    }
+    IrValue freedom = ir_sub(p, level_size(b, m, below), number(b, 1));
+    own->freedom = ir_max(p, freedom, number(b, NO_FREEDOM));
+    int n = level_axes(b, m, level, below - 1, between);
+    for (int i = 0; i < n; i++) own->freedom = ir_mul(p, own->freedom, ir_extent(p, between[i]));
+    if (above) *above = ir_mul(p, own->variance, ir_recip(p, level_size(b, m, below)));
 }
 
 /* The feature of one variance: its logarithm, of level `below` as seen by an instance of `at`. */
@@ -328,8 +293,12 @@ static void add_correlations(Build *b, Blocks *blocks, const Moments *m, const I
         for (int64_t j = 0; j < i; j++, pair++) {
             IrValue product =
                 ir_mul(p, ir_pick(p, deviation, axis, i), ir_pick(p, deviation, axis, j));
-            IrValue cross = ir_mul(p, ir_sum(p, product, &children, 1), ir_recip(p, freedom));
-            cross = mean_over(b, cross, over, n_over);
+            IrValue cross =
+                m->cells != IR_NONE
+                    ? variance_of_present(b, m, product, level, below)
+                    : mean_over(b,
+                                ir_mul(p, ir_sum(p, product, &children, 1), ir_recip(p, freedom)),
+                                over, n_over);
             IrValue scale =
                 ir_sqrt(p, ir_mul(p, ir_pick(p, variance, axis, i), ir_pick(p, variance, axis, j)));
             IrValue placed = ir_place(p, ir_div(p, cross, scale), pairs, pair);
@@ -340,19 +309,34 @@ static void add_correlations(Build *b, Blocks *blocks, const Moments *m, const I
     blocks_add(blocks, block_of(all, 1, &pairs, tag));
 }
 
+/* The variance of the means of `below` about those of the level above, over all that an instance of
+ * `level` holds. */
+static IrValue variance_within(Build *b, const Moments *m, const IrValue *mean, int level,
+                               int below) {
+    IrProgram *p = b->p;
+    AxisId axes[MAX_LEVEL_AXES];
+    if (m->cells != IR_NONE) {
+        IrValue square = ir_square(p, ir_sub(p, mean[below], mean[below - 1]));
+        return variance_of_present(b, m, square, level, below);
+    }
+    IrValue variance = level_variance(b, m, mean, below);
+    return mean_over(b, variance, axes, level_axes(b, m, level, below - 1, axes));
+}
+
 /* Adds the moments of `var` to the blocks of every level, and fills means and standard errors. */
 static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
     IrProgram *p = b->p;
     const char *name = m->observed->name;
     int last = m->n_levels - 1;
-    AxisId events[MAX_DIMS];
+    AxisId events[MAX_DIMS], axes[MAX_LEVEL_AXES];
     int n_events = event_axes(b, &m->centre, events);
-    count_holders(b, m);
     IrValue mean[MAX_LEVELS];
     mean[last] = normal.v;
-    m->se2[last] = m->mean_se2[last] = IR_NONE;
+    m->se2[last] = m->own_se2[last] = IR_NONE;
     for (int level = last; level > 0; level--)
-        mean[level - 1] = mean_of_level(b, m, level, mean[level]);
+        mean[level - 1] = m->cells != IR_NONE ? mean_of_present(b, m, mean[level], level)
+                                              : mean_over(b, mean[level], axes,
+                                                          level_axes(b, m, level - 1, level, axes));
     for (int level = 0; level <= last; level++) {
         Blocks *blocks = m->plate[level] ? &enc->plate[m->plate[level]->index] : &enc->root;
         const char *at = level_name(m, level);
@@ -373,8 +357,9 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
             if (!m->plate[below]) continue; /* an event has one size */
             if (entries_correlate(m->observed))
                 add_correlations(b, blocks, m, mean, below, level, variance, at);
-            IrValue size = ir_log1p(p, level_size(b, m, below));
-            size = mean_at(b, m, level, below - 1, size);
+            IrValue size =
+                m->cells != IR_NONE ? size_of_present(b, m, level, below) : level_size(b, m, below);
+            size = ir_log1p(p, size);
             blocks_add(blocks,
                        block_of(size, 0, NULL,
                                 arena_printf(b->arena, "%s.logn.%s", name, m->plate[below]->name)));
@@ -455,8 +440,8 @@ static void pool_into(Build *b, Encoding *enc, const Plate *around, const Blocks
         Blocks elements = enc->plate[plate->index];
         for (int k = 0; k < raw[plate->index].n; k++)
             blocks_add(&elements, raw[plate->index].at[k]);
-        IrValue pooled =
-            set_transformer(b, pool_name(b, plate), &shape, &elements, b->plate[plate->index]);
+        IrValue pooled = set_transformer(b, pool_name(b, plate), &shape, &elements,
+                                         b->plate[plate->index], presence_in(b, enc, plate));
         Blocks *into = around ? &enc->plate[around->index] : &enc->root;
         blocks_add(into, block_of(pooled, 1, &f, arena_printf(b->arena, "set.%s", plate->name)));
     }
@@ -494,7 +479,24 @@ static void add_on_the_line(Build *b, const Var *var, Blocks *into) {
     int n = event_axes(b, &x, events);
     const char *tag = arena_printf(b->arena, "%s.line", var->name);
     value = standardise(b, tag, value, number(b, LOG_FLOOR), events, n);
+    value = where_present(b, var, value);
     blocks_add(into, block_of(value, n, events, tag));
+}
+
+/* Which cells there are, and of the whole data set, their share; in the exact path the numbers of
+ * cells say the same. */
+static void add_presence(Build *b, Encoding *enc, const Moments *m, const Var *var, Blocks *into) {
+    if (b->present[var->index] == IR_NONE) return;
+    const char *tag = arena_printf(b->arena, "%s.share", var->name);
+    AxisId all[IR_MAX_AXES];
+    int n = 0;
+    for (const Plate *q = var->type.plate; q; q = q->parent) all[n++] = b->plate[q->index];
+    IrValue share = mean_over(b, m->cells, all, n);
+    if (b->given) output_seen(b, tag, share, NULL, 0);
+    if (b->preparing || (!exact_path(b) && !b->options.paper))
+        share = standardise(b, tag, share, number(b, LOG_FLOOR), NULL, 0);
+    if (!exact_path(b)) blocks_add(&enc->root, block_of(share, 0, NULL, tag));
+    blocks_add(into, block_of(m->cells, 0, NULL, presence_name(b, var)));
 }
 
 Encoding *encode(Build *b) {
@@ -509,21 +511,22 @@ Encoding *encode(Build *b) {
         Moments *m = &enc->moments[enc->n_observed++];
         m->observed = as_inferred(b, var);
         fill_levels(m->observed, m);
+        presence_by_level(b, var, m);
         Val x = lower_as_inferred(b, var);
-        if (!b->options.paper) x = normalise(b, x, m);
+        Blocks *into = var->type.plate ? &raw[var->type.plate->index] : &enc->root;
+        if (!b->options.paper)
+            x = normalise(b, x, m);
+        else
+            x.v = where_present(b, var, x.v);
         AxisId events[MAX_DIMS];
         int n_events = event_axes(b, &x, events);
         if (!b->options.paper) add_whole(b, enc, m);
         if (exact_path(b)) add_moments(b, enc, m, x);
         normal[enc->n_observed - 1] = x;
         if (exact_path(b) && !b->preparing) add_components(b, enc, m, x.v);
-        Block own = block_of(x.v, n_events, events, m->observed->name);
-        if (exact_path(b))
-            add_on_the_line(b, var, var->type.plate ? &raw[var->type.plate->index] : &enc->root);
-        if (var->type.plate)
-            blocks_add(&raw[var->type.plate->index], own);
-        else
-            blocks_add(&enc->root, own);
+        if (exact_path(b)) add_on_the_line(b, var, into);
+        blocks_add(into, block_of(x.v, n_events, events, m->observed->name));
+        add_presence(b, enc, m, var, into);
     }
     context_features(b, &enc->context);
     encode_covariates(b, enc);
@@ -550,7 +553,7 @@ const Moments *moments_of(const Encoding *enc, const Var *latent) {
 
 Spread spread_within(const Moments *m, const Var *latent, int level) {
     if (latent->type.plate) return m->within[latent->type.plate->depth + 1][level];
-    return (Spread){m->variance[level], m->freedom[level], m->mean_se2[level]};
+    return (Spread){m->variance[level], m->freedom[level], m->se2[level]};
 }
 
 const Moments *scale_moments_of(const Encoding *enc, const Var *latent, int *level) {

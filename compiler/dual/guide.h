@@ -21,19 +21,18 @@ typedef struct Moments {
     int n_levels; /* plates of the observed variable + 1; one more where the entries of its event
                      repeat one location: the event is the last level then */
     const Plate *plate[MAX_LEVELS]; /* NULL: the whole data set, or the event */
-    /* Where a plate is ragged (else all do, and held is a plate's size): whether an instance of the
-     * level holds any data, 1 or 0, or IR_NONE: all do; how many of the next level that do it holds
-     */
-    bool uneven;
-    IrValue there[MAX_LEVELS], held[MAX_LEVELS];
     Val centre, scale;    /* mean and rms of the whole data set, in the shape of its moments */
     Val mean[MAX_LEVELS]; /* of all that an instance holds */
     /* variance of this level's means about those of the level above, pooled over the data set, and
      * its degrees of freedom (levels > 0) */
     IrValue variance[MAX_LEVELS], freedom[MAX_LEVELS];
-    /* squared standard error of `mean` about its location, from the pooled variance below; IR_NONE
-     * at the last level; and its mean over the data set, where instances differ in it */
-    IrValue se2[MAX_LEVELS], mean_se2[MAX_LEVELS];
+    /* squared standard error of `mean` about its location, pooled; IR_NONE at the last level */
+    IrValue se2[MAX_LEVELS];
+    /* the same of each instance, where they hold unequal numbers of cells; else se2 */
+    IrValue own_se2[MAX_LEVELS];
+    /* where cells may be missing, or groups be unequal (missing.h), else IR_NONE: the presence of
+     * each cell, and by level, unless that is an event, whether there is anything of an instance */
+    IrValue cells, present[MAX_LEVELS];
     /* by level > 0 and level below it: what each instance of the level shows of the other */
     Spread within[MAX_LEVELS][MAX_LEVELS];
 } Moments;

@@ -69,12 +69,15 @@ typedef struct Build {
     bool held;            /* weights are constants for the gradient */
     VEC(IrValue) weights; /* by Dual.weights: the input, once it is read; else IR_NONE */
     bool preparing;       /* program prepare: features leave raw, as outputs */
+    bool by_draw;         /* program predict: what is simulated varies from draw to draw */
     IrProgram *p;
     AxisId data, draw;
-    AxisId *plate;  /* by Plate.index */
-    Val *value;     /* by Var.index; v == IR_NONE: not computed yet */
-    IrValue *local; /* by Plate.index, of plates around nothing else, in program posterior: log
-                       density ratio of what is in an instance; NULL: not wanted */
+    AxisId *plate;    /* by Plate.index */
+    Val *value;       /* by Var.index; v == IR_NONE: not computed yet */
+    IrValue *present; /* by Var.index: of an observed variable, what is there (missing.h); IR_NONE:
+                         all of it */
+    IrValue *local;   /* by Plate.index, of plates around nothing else, in program posterior: log
+                         density ratio of what is in an instance; NULL: not wanted */
     /* state of one `sample` body */
     BaseMode base;
     const Var *sampled;
@@ -105,7 +108,8 @@ Val lower_sample(Build *b, const Var *var, BaseMode mode);
  * Of an event, the spread is that of all base draws together, to first order. */
 typedef Val (*ValMap)(Build *b, const Var *var, Val val);
 void lower_centre_and_spread(Build *b, const Var *var, ValMap map, Val *centre, IrValue *spread);
-/* log p(value | arguments), summed over the event; [data, (draw), plates]. */
+/* log p(value | arguments), summed over the event; [data, (draw), plates]. 0 where the cell is
+ * missing. */
 IrValue lower_log_prob(Build *b, const Var *var, Val value);
 /* Link of a latent: part applied to `at` (forward: v -> value; inverse; log_jacobian at v: one
  * number per entry, or per event where the link is of events). */
@@ -203,9 +207,9 @@ typedef struct SetTransformer {
                       paper's post-norm */
 } SetTransformer;
 /* Pools the elements `in` over plate axis `plate` into [.., f.<width>]; same weights for every
- * instance. */
+ * instance. `present`: 1 for elements that count, 0 for others; IR_NONE: all do. */
 IrValue set_transformer(Build *b, const char *name, const SetTransformer *shape, const Blocks *in,
-                        AxisId plate);
+                        AxisId plate, IrValue present);
 
 #include "dual/guide.h"
 #include "dual/laws.h"

@@ -6,7 +6,6 @@
  * number of instances. Heads are two event axes (head, feature of the head); a weight declared [in,
  * head, key] has the bytes of [in, out].
  */
-#include "dual/plate.h"
 #include "dual/internal.h"
 
 #include <math.h>
@@ -154,27 +153,42 @@ static IrValue project(Build *b, const char *name, IrValue x, const Heads *h) {
     return affine_to(b, name, &in, (AxisId[]){h->head, h->key}, 2, 1, true);
 }
 
-/* Multi-head attention of x over the elements of y along `over`, through the four projections of
- * `name`. */
-static IrValue attention(Build *b, const char *name, IrValue x, IrValue y, AxisId over,
-                         const Heads *h) {
+/* What attention is over. */
+typedef struct Elements {
+    IrValue v;
+    AxisId over;
+    IrValue present; /* as in set_transformer */
+} Elements;
+
+static const double FAR = 1e4; /* scores of elements that do not count are lower */
+
+/* Multi-head attention of x over the elements y, through the four projections of `name`. */
+static IrValue attention(Build *b, const char *name, IrValue x, Elements y, const Heads *h) {
     IrProgram *p = b->p;
     IrValue q = project(b, arena_printf(b->arena, "%s.q", name), x, h);
-    IrValue k = project(b, arena_printf(b->arena, "%s.k", name), y, h);
-    IrValue v = project(b, arena_printf(b->arena, "%s.v", name), y, h);
+    IrValue k = project(b, arena_printf(b->arena, "%s.k", name), y.v, h);
+    IrValue v = project(b, arena_printf(b->arena, "%s.v", name), y.v, h);
+    const AxisId over = y.over;
+    const bool all = y.present == IR_NONE;
     double key_width = (double)p->axes.data[h->key].extent;
     IrValue scaled = ir_mul(p, q, ir_const(p, 1 / sqrt(key_width)));
     IrValue score = ir_contract(p, scaled, k, &h->key, 1);
+    if (!all) {
+        IrValue absent = ir_sub(p, ir_const(p, 1), y.present);
+        score = ir_sub(p, score, ir_mul(p, ir_const(p, FAR), absent));
+    }
     IrValue top = ir_stop_gradient(p, ir_max_over(p, score, &over, 1));
     IrValue e = ir_exp(p, ir_sub(p, score, top));
-    IrValue all = ir_sum(p, e, &over, 1); /* 1 at least, but for a set of nothing */
-    if (p->axes.data[over].ragged) all = ir_max(p, all, ir_const(p, 0.5));
-    IrValue norm = ir_recip(p, all);
+    if (!all) e = ir_mul(p, e, y.present);
+    IrValue whole = ir_sum(p, e, &over, 1); /* 1 or more, but where no element counts */
+    IrValue norm = ir_recip(p, all ? whole : ir_max(p, whole, ir_const(p, DUAL_TINY)));
     /* Values are taken about their mean: the same sum, since the weights add up to 1, but the
      * adjoints of the scores do not cancel what all values have in common (a digit and a half in
      * f32). */
-    IrValue size = instance_share(b, over);
-    IrValue mean = ir_stop_gradient(p, ir_mul(p, ir_sum(p, v, &over, 1), size));
+    IrValue size = ir_recip(p, all ? ir_extent(p, over)
+                                   : ir_max(p, ir_sum_at(p, y.present, &over, 1), ir_const(p, 1)));
+    IrValue values = ir_sum(p, all ? v : ir_mul(p, y.present, v), &over, 1);
+    IrValue mean = ir_stop_gradient(p, ir_mul(p, values, size));
     IrValue about = ir_contract(p, e, ir_sub(p, v, mean), &over, 1);
     IrValue pooled = ir_add(p, ir_mul(p, about, norm), mean);
     Blocks in = {.n = 1, .at = {block_of(pooled, 2, (AxisId[]){h->head, h->key}, "x")}};
@@ -184,20 +198,18 @@ static IrValue attention(Build *b, const char *name, IrValue x, IrValue y, AxisI
 }
 
 /* MAB(X, Y): post-norm as published (H = LN(X + MHA(X, Y, Y)); LN(H + rFF(H))) or pre-norm. */
-static IrValue mab(Build *b, const char *name, IrValue x, IrValue y, AxisId over,
-                   const SetTransformer *shape) {
+static IrValue mab(Build *b, const char *name, IrValue x, Elements y, const SetTransformer *shape) {
     IrProgram *p = b->p;
     Heads h = heads_of(b, shape);
     const char *ln1 = arena_printf(b->arena, "%s.ln1", name),
                *ln2 = arena_printf(b->arena, "%s.ln2", name);
     const char *ff = arena_printf(b->arena, "%s.ff", name);
     if (!shape->pre_norm) {
-        IrValue hidden =
-            layer_norm(b, ln1, ir_add(p, x, attention(b, name, x, y, over, &h)), h.width);
+        IrValue hidden = layer_norm(b, ln1, ir_add(p, x, attention(b, name, x, y, &h)), h.width);
         IrValue fed = ir_relu(p, dense_plain(b, ff, hidden, h.width, h.width, 1));
         return layer_norm(b, ln2, ir_add(p, hidden, fed), h.width);
     }
-    IrValue hidden = ir_add(p, x, attention(b, name, x, y, over, &h));
+    IrValue hidden = ir_add(p, x, attention(b, name, x, y, &h));
     IrValue fed = ir_relu(
         p, dense_plain(b, ff, layer_norm(b, ln2, hidden, h.width), h.width, h.width, h.gain));
     return ir_add(p, hidden, fed);
@@ -209,7 +221,7 @@ static IrValue learned_set(Build *b, const char *name, AxisId axis, int64_t widt
 }
 
 IrValue set_transformer(Build *b, const char *name, const SetTransformer *shape, const Blocks *in,
-                        AxisId plate) {
+                        AxisId plate, IrValue present) {
     IrProgram *p = b->p;
     AxisId inducing = named_axis(b, "inducing", shape->inducing),
            seed = named_axis(b, "seed", shape->seeds);
@@ -218,18 +230,21 @@ IrValue set_transformer(Build *b, const char *name, const SetTransformer *shape,
         const char *isab = arena_printf(b->arena, "%s.isab%lld", name, (long long)i);
         IrValue points =
             learned_set(b, arena_printf(b->arena, "%s.I", isab), inducing, shape->width);
-        IrValue h = mab(b, arena_printf(b->arena, "%s.mab0", isab), points, x, plate, shape);
-        x = mab(b, arena_printf(b->arena, "%s.mab1", isab), x, h, inducing, shape);
+        IrValue h = mab(b, arena_printf(b->arena, "%s.mab0", isab), points,
+                        (Elements){x, plate, present}, shape);
+        x = mab(b, arena_printf(b->arena, "%s.mab1", isab), x, (Elements){h, inducing, IR_NONE},
+                shape);
     }
     IrValue seeds = learned_set(b, arena_printf(b->arena, "%s.pma.S", name), seed, shape->width);
     const char *ff = arena_printf(b->arena, "%s.pma.ff", name);
     IrValue fed = dense_plain(b, ff, x, shape->width, shape->width, 1);
     IrValue keys = shape->pre_norm ? ir_add(p, x, ir_relu(p, fed)) : ir_relu(p, fed);
-    IrValue pooled = mab(b, arena_printf(b->arena, "%s.pma.mab", name), seeds, keys, plate, shape);
+    IrValue pooled = mab(b, arena_printf(b->arena, "%s.pma.mab", name), seeds,
+                         (Elements){keys, plate, present}, shape);
     AxisId others =
         ir_axis_copy(p, seed, arena_printf(b->arena, "seed.%lld.k", (long long)shape->seeds));
-    pooled = mab(b, arena_printf(b->arena, "%s.sab", name), pooled,
-                 ir_rename(p, pooled, seed, others), others, shape);
+    Elements own = {ir_rename(p, pooled, seed, others), others, IR_NONE};
+    pooled = mab(b, arena_printf(b->arena, "%s.sab", name), pooled, own, shape);
     AxisId f = feature_axis(b, shape->width);
     Blocks out = {.n = 1, .at = {block_of(pooled, 2, (AxisId[]){seed, f}, "x")}};
     return dense(b, arena_printf(b->arena, "%s.out", name), &out, shape->width, branch_gain(shape));

@@ -9,6 +9,7 @@
  */
 #include "dual/autoregressive.h"
 #include "dual/covariate.h"
+#include "dual/missing.h"
 #include "dual/plate.h"
 #include "dual/settings.h"
 #include "dual/total.h"
@@ -138,9 +139,10 @@ Build *build_start(Arena *arena, Dual *dual, const char *name) {
         if (model->vars.data[i]->kind == VAR_SUMMED) summed_axis(b, model->vars.data[i]);
     declare_covariates(b);
     b->value = arena_array(arena, Val, model->vars.n + 1);
+    b->present = arena_array(arena, IrValue, model->vars.n + 1);
     for (int i = 0; i < model->vars.n; i++) {
         const Var *var = model->vars.data[i];
-        b->value[i].v = IR_NONE;
+        b->value[i].v = b->present[i] = IR_NONE;
         if (var->kind == VAR_OBSERVED && entries_correlate(var))
             named_axis(b, "pair", var->type.dims[0] * (var->type.dims[0] - 1) / 2);
     }
@@ -267,7 +269,7 @@ static Val lower_random(Build *b, const Expr *e, const Env *env) {
         const char *name = site ? arena_printf(b->arena, "sim:%s.%lld", b->sampled->name, site)
                                 : arena_printf(b->arena, "sim:%s", b->sampled->name);
         AxisId axes[IR_MAX_AXES];
-        int n = instance_axes(b, b->sampled->type.plate, false, axes);
+        int n = instance_axes(b, b->sampled->type.plate, b->by_draw, axes);
         Val result = scalar(IR_NONE);
         if (b->sampled_by_rows) {
             Rows rows = rows_of(b, &b->sampled->type, b->sampled->dist->n_dims);
@@ -447,7 +449,7 @@ Val lower_sample(Build *b, const Var *var, BaseMode mode) {
     Val draw = sample_with(b, var, mode, args, var->support.kind != SUPPORT_REAL);
     /* a sample that draws nothing, or one number for many, lacks axes */
     AxisId axes[IR_MAX_AXES];
-    int n = instance_axes(b, var->type.plate, false, axes);
+    int n = instance_axes(b, var->type.plate, b->by_draw, axes);
     n += event_axes(b, &draw, axes + n);
     draw.v = along(b, draw.v, axes, n);
     return draw;
@@ -517,7 +519,7 @@ void lower_centre_and_spread(Build *b, const Var *var, ValMap map, Val *centre, 
     centre_and_spread(b, var, args, var->support.kind != SUPPORT_REAL, map, centre, spread);
 }
 
-IrValue lower_log_prob(Build *b, const Var *var, Val value) {
+static IrValue log_prob_of(Build *b, const Var *var, Val value) {
     const Distribution *dist = var->dist;
     bool by_rows = is_by_rows(var, dist->log_prob);
     Val args[MAX_ARGS + 1];
@@ -532,6 +534,10 @@ IrValue lower_log_prob(Build *b, const Var *var, Val value) {
     int n_axes = event_axes(b, &value, axes);
     if (!n_axes) return density.v;
     return ir_sum(b->p, along(b, density.v, axes, n_axes), axes, n_axes);
+}
+
+IrValue lower_log_prob(Build *b, const Var *var, Val value) {
+    return where_present(b, var, log_prob_of(b, var, value));
 }
 
 IrValue sum_up_to(Build *b, IrValue v, const Plate *plate, const Plate *outer) {

@@ -131,13 +131,14 @@ void add_components(Build *b, Encoding *enc, const Moments *m, IrValue normal) {
     IrValue scale = behind_component(b, m->scale.v, x);
     IrValue centre = behind_component(b, m->centre.v, x);
     Em em = problem_of(b, &c, normal, scale);
+    em.present = m->cells;
     if (em.n_points + em.n_entries > EM_MAX_AXES) return;
     EmFit fit = em_fit(&em);
     c.mean = ir_add(p, centre, ir_mul(p, scale, ir_div(p, fit.sum, fit.count)));
     c.count = fit.count;
     c.variance = ir_mul(p, fit.variance, ir_square(p, scale));
     c.between = ir_mul(p, fit.between, ir_square(p, scale));
-    c.total = ir_sum_at(p, number(b, 1), em.points + em.n_sets, em.n_points - em.n_sets);
+    c.total = em_count(&em, em.n_sets);
     const Plate *plate = c.location->type.plate;
     Blocks *blocks = plate ? &enc->plate[plate->index] : &enc->root;
     AxisId axes[MAX_DIMS + 1] = {em.component};

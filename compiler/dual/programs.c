@@ -7,9 +7,12 @@
  *              weight; so do the other programs of objectives.c
  *   posterior  encode given data sets, draw from the guide, with the parts of the log density ratio
  *   logjoint   log density and its gradient at given latents
+ *   predict    what would be observed at given latents (predict.c)
  */
 #include "dual/context.h"
+#include "dual/missing.h"
 #include "dual/objectives.h"
+#include "dual/predict.h"
 #include "dual/total.h"
 #include "opt/opt.h"
 
@@ -18,8 +21,7 @@ static bool is_random(const Var *var) {
            var->kind == VAR_SUMMED || var->kind == VAR_GIVEN;
 }
 
-static void output_value(Build *b, const char *name, const Val *val, const Plate *plate,
-                         bool with_draw) {
+void output_value(Build *b, const char *name, const Val *val, const Plate *plate, bool with_draw) {
     AxisId axes[IR_MAX_AXES];
     int n = instance_axes(b, plate, with_draw, axes);
     n += event_axes(b, val, axes + n);
@@ -54,6 +56,7 @@ void simulate_all(Build *b, bool settable) {
         b->value[i] = simulated(b, var);
         if (settable && var->kind == VAR_CONTEXT) b->value[i] = given_or(b, var, b->value[i]);
         if (var->kind == VAR_GIVEN) b->value[i] = replaceable(b, var, b->value[i]);
+        if (var->missing) draw_presence(b, var);
     }
 }
 
@@ -82,6 +85,7 @@ void simulate_for_training(Build *b) {
         b->value[i] = simulated(b, var);
         if (is_simulated_within(b, var)) b->value[i] = within_quantiles(b, var, b->value[i]);
         if (var->kind != VAR_LATENT) b->value[i] = replaceable(b, var, b->value[i]);
+        if (var->missing) draw_presence(b, var);
     }
 }
 
@@ -90,6 +94,9 @@ static void output_simulated(Build *b, bool labels) {
         const Var *var = b->model->vars.data[i];
         if (!is_random(var) || (var->kind == VAR_SUMMED && !labels)) continue;
         output_value(b, var->name, &b->value[i], var->type.plate, false);
+        Val present = {.v = b->present[i]};
+        if (labels && var->missing)
+            output_value(b, presence_name(b, var), &present, var->type.plate, false);
     }
 }
 
@@ -114,7 +121,7 @@ void forget_latents(Build *b) {
     }
 }
 
-static void input_all(Build *b, VarKind kind, IrRole role) {
+void input_all(Build *b, VarKind kind, IrRole role) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (var->kind != kind) continue;
@@ -124,6 +131,7 @@ static void input_all(Build *b, VarKind kind, IrRole role) {
         n += event_axes(b, &val, axes + n);
         val.v = ir_input(b->p, var->name, role, axes, n);
         b->value[i] = val;
+        if (var->missing) input_presence(b, var);
     }
 }
 
@@ -395,7 +403,8 @@ static const struct {
                {"path", "data", build_path, output_gradients, false, true},
                {"annealed", "data", build_annealed, output_gradients, false, true},
                {"forward", "data", build_forward, output_gradients, false, true},
-               {"consistency", "data", build_consistency, output_gradients, false, true}};
+               {"consistency", "data", build_consistency, output_gradients, false, true},
+               {"predict", "draw", build_predict, NULL, true, false}};
 
 Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis,
                   const DualOptions *options) {
@@ -411,6 +420,7 @@ Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis,
     if (setjmp(too_large)) return NULL;
     for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
         if (!recipes[i].always && !is_needed(dual, &schedule, recipes[i].name)) continue;
+        if (recipes[i].fill == build_predict && !predict_served(analysis)) continue;
         dual->fixed = total && recipes[i].guided;
         Build *b = build_start(arena, dual, recipes[i].name);
         b->diags = diags;

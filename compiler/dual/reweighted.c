@@ -17,6 +17,8 @@
  * for it, whose mean is the expected information, too. */
 #include "dual/reweighted.h"
 
+#include "dual/missing.h"
+
 #include "opt/opt.h"
 
 static const double NEAR = 0.01; /* squares of residuals below that of a spread: no chord there */
@@ -71,7 +73,8 @@ IrValue density_chord(Build *b, IrValue slope, IrValue slope0, IrValue curvature
     return ir_max(p, w, number(b, 0));
 }
 
-Pull pull_of(Build *b, const Component *c, const Var *var, PullKind kind, IrValue *saturated) {
+static Pull pull_of_complete(Build *b, const Component *c, const Var *var, PullKind kind,
+                             IrValue *saturated) {
     IrProgram *p = b->p;
     if (var->whole) return predictor_pull(b, c, var, kind, saturated);
     Val law;
@@ -99,5 +102,13 @@ Pull pull_of(Build *b, const Component *c, const Var *var, PullKind kind, IrValu
     pull.weight = density_chord(b, slope, slope0, curvature0, apart, near);
     if (kind == PULL_SETTLED)
         pull.weight = ir_max(p, curvature, ir_mul(p, number(b, SHARE), pull.weight));
+    return pull;
+}
+
+/* What is missing pulls at nothing. */
+Pull pull_of(Build *b, const Component *c, const Var *var, PullKind kind, IrValue *saturated) {
+    Pull pull = pull_of_complete(b, c, var, kind, saturated);
+    pull.slope = where_present(b, var, pull.slope);
+    pull.weight = where_present(b, var, pull.weight);
     return pull;
 }

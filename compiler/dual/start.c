@@ -105,6 +105,7 @@ static IrValue averaged_error(Build *b, const Var *parent, const Var *child, IrV
         own = ir_mul(p, own, number(b, 1 / (entries * entries)));
     }
     se2 = se2 == IR_NONE ? own : ir_add(p, own, se2);
+    if (child->missing) return IR_NONE; /* each mean has as much error as it has cells */
     for (const Plate *q = child->type.plate; q != parent->type.plate; q = q->parent) {
         AxisId axis = b->plate[q->index];
         if (ir_has_axis(p, se2, axis)) return IR_NONE;
@@ -175,7 +176,7 @@ static Said all_said(Build *b, const Encoding *enc, const Var *latent) {
  * variables speak of it and all scales are known, their means weighted by precision. */
 static Gaussian location_moment(Build *b, const Encoding *enc, const Var *var, const Moments *m) {
     Said said = all_said(b, enc, var);
-    if (said.se2 == IR_NONE) said = (Said){m->mean[level_of(var)].v, m->se2[level_of(var)], 1};
+    if (said.se2 == IR_NONE) said = (Said){m->mean[level_of(var)].v, m->own_se2[level_of(var)], 1};
     IrValue error = said.se2 == IR_NONE ? m->scale.v : ir_sqrt(b->p, said.se2);
     return through_link(b, var, val_of(said.mean, &var->type), error);
 }

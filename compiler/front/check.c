@@ -186,7 +186,7 @@ static bool check_elem(Checker *ck, const Ast *ast) {
 }
 
 static Definition *find_via(Checker *ck, const Ast *ast, bool *good) {
-    if (!ast->word.text) return NULL;
+    if (!ast->word.text || ast->kind != AST_LATENT) return NULL;
     Definition *via = find_definition(ck, DEFINES_LINK, ast->word.text);
     if (!via && is_refused(REFUSED_LINK, ast->word.text)) {
         FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->word.span,
@@ -206,7 +206,8 @@ static bool check_random(Checker *ck, Var *var, const Ast *ast) {
     Definition *via = find_via(ck, ast, &via_good);
     good = check_arguments(ck, var, ast->value) && good && via_good;
     good = good && check_discrete(ck, var, ast);
-    return good && check_supports(ck, var, ast, via);
+    good = good && check_supports(ck, var, ast, via);
+    return good && (var->kind != VAR_OBSERVED || check_missing(ck, var, ast));
 }
 
 static bool check_deterministic(Checker *ck, Var *var, const Ast *ast) {
@@ -478,6 +479,7 @@ static void check_whole(Checker *ck, const Ast *ast) {
     if (!observed) FAIL(ck, DIAG_NO_OBSERVATION, start);
     if (!latents) FAIL(ck, DIAG_NO_LATENT, start);
     if (!ck->failed) check_sums(ck);
+    if (!ck->failed) check_missing_read(ck);
     if (ck->failed) return;
     check_observed(ck);
     warn_unused(ck, ast->span.file);

@@ -114,6 +114,11 @@ bool check_known(Checker *ck, const Var *var);
  * keeps there. */
 void keep_positive(Checker *ck, const Expr *e);
 
+/* ---- missing.c ---- */
+/* Whether cells of observed `var` may be missing, and what stands in their place. */
+bool check_missing(Checker *ck, Var *var, const Ast *ast);
+void check_missing_read(Checker *ck); /* after the walk: nothing is computed from such cells */
+
 /* ---- discrete.c ---- */
 /* Once its distribution is known: whether `var` is discrete, and then whether it may be. */
 bool check_discrete(Checker *ck, Var *var, const Ast *ast);

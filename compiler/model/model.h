@@ -43,6 +43,8 @@ struct Var {
     int64_t most;              /* up to this one, unless it is below 0, */
     const struct Var *most_of; /* up to this covariate, or NULL */
     bool positive;             /* given: some law is one for numbers above 0 alone */
+    bool missing;              /* observed: cells of data files may be missing; */
+    double harmless; /* a value of each entry that its law takes, whatever it depends on */
     /* let, quantity, hyper, given (or `dist`) */
     Expr *value;
     double *numbers; /* hyper: evaluated, row-major over type.dims */

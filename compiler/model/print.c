@@ -256,6 +256,7 @@ static void print_var(Text *out, const Var *var) {
         expr_print(out, var->value);
     }
     if (var->link) text_printf(out, " via %s", var->link->name);
+    if (var->missing) text_add(out, " with missing");
     if (var->numbers) {
         int64_t n = 1;
         for (int i = 0; i < var->type.n_dims; i++) n *= var->type.dims[i];

@@ -219,6 +219,11 @@ static void reductions(void) {
     check_interpreted("tests/models/reductions.hbm");
 }
 
+static void missing_cells(void) {
+    check_interpreted("tests/models/missing.hbm");
+    check_interpreted("tests/models/missing_mixture.hbm");
+}
+
 /* Components that are found in the data, and sums over labels. */
 static void mixture(void) {
     check_interpreted("examples/gm.hbm");
@@ -272,6 +277,7 @@ int main(void) {
     RUN(four_plates);
     RUN(every_level);
     RUN(reductions);
+    RUN(missing_cells);
     RUN(mixture);
     RUN(mixture_in_nested_plates);
     RUN(native_gre);

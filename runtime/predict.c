@@ -1,0 +1,379 @@
+/* predict.c -- the command `predict`: posterior predictive draws of every observed variable, and
+ * what they say of the model.
+ *
+ *                     observed       mean        sd         5%        50%        95%
+ *     y[0,3]  308/3        367      357.4      26.3      314.2      357.6      400.6
+ *     y[1,0]  309/0    missing      232.1      27.9      186.0      232.4      277.9
+ *
+ * Program posterior draws the latents; program predict reads them where they are and draws what
+ * would be observed, once for each. The checks compare statistics of the cells that are there with
+ * those of each prediction for the same cells. */
+#include "runtime/check.h"
+#include "runtime/posterior.h"
+#include "runtime/rows.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+enum { SHOWN_SETS = 3, SHOWN_ROWS = 16 };
+
+typedef struct Statistics {
+    RtMoments moments;
+    double least, largest;
+} Statistics;
+
+typedef struct Predict {
+    RtPosterior p;
+    RtPosterior predicted; /* the same run, its draws those of what is observed */
+    RtCall *call;
+    RtFeed *feed;
+    bool colour;
+    RtBytes json;
+    double *column;           /* of one number, by draw */
+    RtWeighted *rows;         /* the same with weights, where draws have some; else NULL */
+    Statistics *replications; /* by draw */
+} Predict;
+
+static bool prepare(Predict *f, RtError *error) {
+    RtSession *s = f->p.s;
+    const RtModel *m = s->model;
+    if (!rt_program(m, "predict"))
+        return rt_error(error,
+                        "predict: discrete latents of this model depend on each other, so that the "
+                        "probabilities of each alone do not say what would be observed");
+    f->call = rt_call_new(s->mem, m, "predict", s->pool, &f->p.data.sizes, f->p.block, f->p.n_draws);
+    f->predicted = f->p;
+    f->predicted.draws = rt_alloc(s->mem, m->n_vars, sizeof *f->predicted.draws);
+    for (int i = 0; i < m->n_vars; i++) {
+        if (f->p.draws[i]) rt_call_bind(f->call, m->vars[i].name, f->p.draws[i]);
+        if (m->vars[i].kind == RT_OBSERVED)
+            f->predicted.draws[i] = rt_call_want(f->call, m->vars[i].name);
+    }
+    rt_bind_state(s->mem, m, s->state, s->state->average, f->call);
+    f->feed = rt_feed_new(s->mem, m, f->call, &f->p.data.sizes, f->p.block);
+    rt_call_ready(f->call);
+    f->column = rt_alloc(s->mem, f->p.n_draws, sizeof *f->column);
+    if (s->options->psis) f->rows = rt_alloc(s->mem, f->p.n_draws, sizeof *f->rows);
+    f->replications = rt_alloc(s->mem, f->p.n_draws, sizeof *f->replications);
+    return true;
+}
+
+static void run(Predict *f, int64_t first, int64_t n) {
+    const uint32_t key[2] = {f->p.s->seed, RT_FOR_PREDICT};
+    rt_feed_load(f->feed, &f->p.data, first, n);
+    rt_call_run(f->call, key, 0, (uint32_t)first, n);
+}
+
+static int64_t size_of(const Predict *f, int variable) {
+    return rt_var_size(&f->p.s->model->vars[variable], &f->p.data.sizes);
+}
+
+/* Is number k of the variable there, in data set `at` of the file? */
+static bool is_there(const Predict *f, int variable, int64_t at, int64_t k) {
+    const RtVar *v = &f->p.s->model->vars[variable];
+    int64_t cells = size_of(f, variable) / v->event;
+    return v->presence < 0 || f->p.data.values[v->presence][at * cells + k / v->event] != 0;
+}
+
+static double observed_at(const Predict *f, int variable, int64_t at, int64_t k) {
+    return f->p.data.values[variable][at * size_of(f, variable) + k];
+}
+
+static double predicted_at(const Predict *f, int variable, int64_t set, int64_t draw, int64_t k) {
+    int64_t at = (set * f->p.n_draws + draw) * size_of(f, variable) + k;
+    return rt_real_get(f->p.s->model, f->predicted.draws[variable], at);
+}
+
+static double weight_of(const Predict *f, int64_t draw) {
+    return f->rows ? exp(f->p.log_share[draw]) : 1 / (double)f->p.n_draws;
+}
+
+/* Of the draws in f->column. */
+static RtSummary summary_of(Predict *f) {
+    const int64_t n = f->p.n_draws;
+    if (!f->rows) return rt_summary(f->column, n);
+    for (int64_t j = 0; j < n; j++) f->rows[j] = (RtWeighted){f->column[j], weight_of(f, j)};
+    return rt_summary_weighted(f->rows, n);
+}
+
+static RtSummary summarise(Predict *f, int variable, int64_t set, int64_t k) {
+    for (int64_t j = 0; j < f->p.n_draws; j++) f->column[j] = predicted_at(f, variable, set, j, k);
+    return summary_of(f);
+}
+
+/* ---- checks ---- */
+
+enum { MEAN, SD, LEAST, LARGEST, N_CHECKS };
+static const char *const check_names[N_CHECKS] = {"mean", "sd", "min", "max"};
+
+static void add_number(Statistics *s, double x) {
+    rt_moments_add(&s->moments, x);
+    if (s->moments.n == 1 || x < s->least) s->least = x;
+    if (s->moments.n == 1 || x > s->largest) s->largest = x;
+}
+
+static double statistic(const Statistics *s, int which) {
+    const RtMoments *m = &s->moments;
+    switch (which) {
+    case MEAN:
+        return m->mean;
+    case SD:
+        return sqrt(m->squares / (double)(m->n - 1));
+    case LEAST:
+        return s->least;
+    default:
+        return s->largest;
+    }
+}
+
+typedef struct Checked {
+    const char *name;
+    double observed, above; /* above: the share of predictions whose statistic is larger */
+    RtSummary predicted;
+} Checked;
+
+/* All statistics of a variable in data set `set` of the block, `at` of the file; how many there
+ * are: none where no cell is there, no sd of one number. */
+static int check_variable(Predict *f, int variable, int64_t set, int64_t at,
+                          Checked out[N_CHECKS]) {
+    const int64_t size = size_of(f, variable), n_draws = f->p.n_draws;
+    Statistics own = {0};
+    int n = 0;
+    memset(f->replications, 0, (size_t)n_draws * sizeof *f->replications);
+    for (int64_t k = 0; k < size; k++) {
+        if (!is_there(f, variable, at, k)) continue;
+        add_number(&own, observed_at(f, variable, at, k));
+        for (int64_t j = 0; j < n_draws; j++)
+            add_number(&f->replications[j], predicted_at(f, variable, set, j, k));
+    }
+    for (int which = 0; which < N_CHECKS && own.moments.n; which++) {
+        Checked c = {.name = check_names[which], .observed = statistic(&own, which)};
+        if (which == SD && own.moments.n < 2) continue;
+        for (int64_t j = 0; j < n_draws; j++) {
+            f->column[j] = statistic(&f->replications[j], which);
+            double share = (f->column[j] > c.observed) + 0.5 * (f->column[j] == c.observed);
+            c.above += share * weight_of(f, j);
+        }
+        c.predicted = summary_of(f);
+        out[n++] = c;
+    }
+    return n;
+}
+
+/* ---- JSON ---- */
+
+static void json_field(RtBytes *out, const char *name, double x) {
+    rt_bytes_printf(out, "\"%s\": ", name);
+    rt_json_number(out, x);
+}
+
+static void json_quantiles(RtBytes *out, const RtSummary *s) {
+    static const char *const names[] = {"q5", "q50", "q95"};
+    const double values[] = {s->q5, s->q50, s->q95};
+    for (int i = 0; i < 3; i++) {
+        rt_bytes_printf(out, ", ");
+        json_field(out, names[i], values[i]);
+    }
+}
+
+/* "y[0,1]": {"observed": 3.1 (null: missing), "mean": ...} */
+static void json_cell(Predict *f, int variable, int64_t set, int64_t at, int64_t k) {
+    const RtVar *v = &f->p.s->model->vars[variable];
+    const RtSummary s = summarise(f, variable, set, k);
+    RtBytes name = {0}, labels = {0};
+    rt_element_name(v, &f->p.data.sizes, k, &name);
+    rt_json_string(&f->json, name.data);
+    rt_bytes_printf(&f->json, ": {");
+    json_field(&f->json, "observed",
+               is_there(f, variable, at, k) ? observed_at(f, variable, at, k) : NAN);
+    rt_bytes_printf(&f->json, ", ");
+    json_field(&f->json, "mean", s.mean);
+    rt_bytes_printf(&f->json, ", ");
+    json_field(&f->json, "sd", s.sd);
+    json_quantiles(&f->json, &s);
+    rt_add_labels(&f->p.data, v, k, ", ", rt_json_string, &labels);
+    if (labels.n) rt_bytes_printf(&f->json, ", \"labels\": [%s]", labels.data);
+    rt_bytes_printf(&f->json, "}");
+    rt_bytes_free(&name);
+    rt_bytes_free(&labels);
+}
+
+static void json_checks(Predict *f, int variable, int64_t set, int64_t at) {
+    Checked checks[N_CHECKS];
+    int n = check_variable(f, variable, set, at, checks);
+    rt_json_string(&f->json, f->p.s->model->vars[variable].name);
+    rt_bytes_printf(&f->json, ": {");
+    for (int i = 0; i < n; i++) {
+        rt_bytes_printf(&f->json, "%s\"%s\": {", i ? ", " : "", checks[i].name);
+        json_field(&f->json, "observed", checks[i].observed);
+        json_quantiles(&f->json, &checks[i].predicted);
+        rt_bytes_printf(&f->json, ", ");
+        json_field(&f->json, "above", checks[i].above);
+        rt_bytes_printf(&f->json, "}");
+    }
+    rt_bytes_printf(&f->json, "}");
+}
+
+static void json_set(Predict *f, int64_t set, int64_t at, const RtElbo *e) {
+    const RtModel *m = f->p.s->model;
+    bool first = true;
+    rt_bytes_printf(&f->json, "%s{", at ? ", " : "");
+    json_field(&f->json, "khat", e->khat);
+    rt_bytes_printf(&f->json, ", \"cells\": {");
+    for (int i = 0; i < m->n_vars; i++)
+        for (int64_t k = 0; f->predicted.draws[i] && k < size_of(f, i); k++, first = false) {
+            if (!first) rt_bytes_printf(&f->json, ", ");
+            json_cell(f, i, set, at, k);
+        }
+    rt_bytes_printf(&f->json, "}, \"checks\": {");
+    first = true;
+    for (int i = 0; i < m->n_vars; i++) {
+        if (!f->predicted.draws[i]) continue;
+        if (!first) rt_bytes_printf(&f->json, ", ");
+        json_checks(f, i, set, at);
+        first = false;
+    }
+    rt_bytes_printf(&f->json, "}}");
+}
+
+/* ---- the screen ---- */
+
+/* Which rows of a variable are shown: all of a short one; of a long one the first missing cells, or
+ * where none is missing the first rows. */
+static void choose_rows(const Predict *f, int variable, int64_t at, bool *shown) {
+    const int64_t size = size_of(f, variable);
+    int64_t missing = 0, n = 0;
+    for (int64_t k = 0; k < size; k++) missing += !is_there(f, variable, at, k);
+    for (int64_t k = 0; k < size; k++) {
+        bool wanted = !missing || !is_there(f, variable, at, k);
+        shown[k] = size <= SHOWN_ROWS || (wanted && n < SHOWN_ROWS);
+        n += wanted;
+    }
+}
+
+static int name_width(const Predict *f, int variable, const bool *shown, int width) {
+    for (int64_t k = 0; k < size_of(f, variable); k++) {
+        RtBytes name = {0};
+        if (!shown[k]) continue;
+        rt_row_name(&f->p.data, &f->p.s->model->vars[variable], k, &name);
+        if ((int)name.n > width) width = (int)name.n;
+        rt_bytes_free(&name);
+    }
+    return width > 60 ? 60 : width;
+}
+
+static void show_row(Predict *f, int variable, int64_t set, int64_t at, int64_t k, int width) {
+    const RtSummary s = summarise(f, variable, set, k);
+    RtBytes name = {0};
+    rt_row_name(&f->p.data, &f->p.s->model->vars[variable], k, &name);
+    printf("%-*s ", width, name.data);
+    if (is_there(f, variable, at, k))
+        printf("%10.5g", observed_at(f, variable, at, k));
+    else
+        printf("%10s", "missing");
+    printf(" %10.5g %9.4g %10.5g %10.5g %10.5g\n", s.mean, s.sd, s.q5, s.q50, s.q95);
+    rt_bytes_free(&name);
+}
+
+static void show_variable(Predict *f, int variable, int64_t set, int64_t at, const bool *shown,
+                          int width) {
+    int64_t hidden = 0;
+    for (int64_t k = 0; k < size_of(f, variable); k++) {
+        hidden += !shown[k];
+        if (shown[k]) show_row(f, variable, set, at, k, width);
+    }
+    if (hidden) printf("%-*s  ... %" PRId64 " more\n", width, "", hidden);
+}
+
+static void show_checks(Predict *f, int64_t set, int64_t at, int width) {
+    const RtModel *m = f->p.s->model;
+    const char *bold = f->colour ? "\033[1m" : "", *off = f->colour ? "\033[0m" : "";
+    printf("%s%-*s %10s %10s %9s %10s %10s %10s%s\n", bold, width, "of all cells that are there",
+           "observed", "", "P(above)", "5%", "50%", "95%", off);
+    for (int i = 0; i < m->n_vars; i++) {
+        Checked checks[N_CHECKS];
+        int n = f->predicted.draws[i] ? check_variable(f, i, set, at, checks) : 0;
+        for (int k = 0; k < n; k++) {
+            const RtSummary *s = &checks[k].predicted;
+            printf("%s of %-*s %10.5g %10s %9.3f %10.5g %10.5g %10.5g\n", checks[k].name,
+                   width - (int)strlen(checks[k].name) - 4, m->vars[i].name, checks[k].observed, "",
+                   checks[k].above, s->q5, s->q50, s->q95);
+        }
+    }
+}
+
+static void show_set(Predict *f, int64_t set, int64_t at, const RtElbo *e) {
+    enum { LEAST_WIDTH = 28 }; /* the head of the checks */
+    const RtModel *m = f->p.s->model;
+    const char *why, *verdict = rt_verdict(e->khat, f->p.n_draws, f->p.method, f->rows, &why);
+    const char *bold = f->colour ? "\033[1m" : "", *off = f->colour ? "\033[0m" : "";
+    bool **shown = rt_alloc(f->p.s->mem, m->n_vars, sizeof *shown);
+    int width = LEAST_WIDTH;
+    for (int i = 0; i < m->n_vars; i++) {
+        if (!f->predicted.draws[i]) continue;
+        shown[i] = rt_alloc(f->p.s->mem, size_of(f, i), sizeof **shown);
+        choose_rows(f, i, at, shown[i]);
+        width = name_width(f, i, shown[i], width);
+    }
+    if (f->p.data.n_sets > 1) printf("data set %" PRId64 "\n", at);
+    printf("%s%-*s %10s %10s %9s %10s %10s %10s%s\n", bold, width, "", "observed", "mean", "sd",
+           "5%", "50%", "95%", off);
+    for (int i = 0; i < m->n_vars; i++)
+        if (shown[i]) show_variable(f, i, set, at, shown[i], width);
+    show_checks(f, set, at, width);
+    printf("k-hat %.2f (trust up to %.2f): %s, %s\n", e->khat, rt_khat_limit(f->p.n_draws), verdict,
+           why);
+}
+
+static void footer(const Predict *f) {
+    const RtSession *s = f->p.s;
+    if (f->p.data.n_sets > SHOWN_SETS)
+        printf("... %" PRId64 " more data sets: --json or --out FILE.npz has them\n",
+               f->p.data.n_sets - SHOWN_SETS);
+    printf("%" PRId64 " draws, seed %" PRIu32 ", trained %" PRId64 " steps, %.1f s\n", f->p.n_draws,
+           s->seed, s->state->steps, rt_seconds() - s->started);
+}
+
+static void answer(Predict *f, RtDraws *draws) {
+    const RtOptions *o = f->p.s->options;
+    for (int64_t first = 0, n; first < f->p.data.n_sets; first += n) {
+        n = rt_posterior_run(&f->p, first);
+        run(f, first, n);
+        if (draws) rt_draws_add(draws, first, n);
+        for (int64_t set = 0; set < n; set++) {
+            RtElbo e = rt_posterior_weigh(&f->p, set);
+            if (draws && f->rows) rt_draws_add_weights(draws, first + set);
+            if (o->json)
+                json_set(f, set, first + set, &e);
+            else if (first + set < SHOWN_SETS && !o->quiet)
+                show_set(f, set, first + set, &e);
+        }
+    }
+}
+
+int rt_command_predict(RtSession *s) {
+    RtError error;
+    const RtOptions *o = s->options;
+    const RtMethod method = o->refine ? RT_REFINED : RT_AMORTISED;
+    Predict f = {.colour = rt_colour(stdout)};
+    if (!rt_answer_options(o, method, &error)) {
+        rt_complain(&error);
+        return 2;
+    }
+    if (!rt_posterior_open(s, method, true, &f.p, &error) || !prepare(&f, &error))
+        return rt_complain(&error);
+    RtDraws *draws = o->out ? rt_draws_new(&f.predicted, o->out) : NULL;
+    rt_bytes_printf(&f.json, "{\"draws\": %" PRId64 ", \"sets\": [", f.p.n_draws);
+    answer(&f, draws);
+    bool ok = !draws || rt_draws_write(draws, &error);
+    if (ok && o->json) {
+        rt_bytes_printf(&f.json, "], \"method\": \"%s\", ", rt_method_names[method]);
+        rt_json_settings(&f.json, s, f.p.n_draws);
+        printf("%s}\n", f.json.data);
+    } else if (ok && !o->quiet) {
+        footer(&f);
+    }
+    rt_bytes_free(&f.json);
+    return ok ? 0 : rt_complain(&error);
+}
