@@ -61,7 +61,7 @@ static bool find_components(Scales *s) {
         if (!arguments_known(b, s->latent[i], -1, NULL)) return false;
     for (int i = 0; i < b->model->vars.n; i++) /* such data are no factor of their own */
         if (var_reads_summed(b->model->vars.data[i])) return false;
-    return s->n_components > 0;
+    return true;
 }
 
 static bool reads_component(const Scales *s, const Var *var) {

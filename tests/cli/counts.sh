@@ -76,8 +76,18 @@ plate group(10) {
   plate obs(10) { observed y ~ bernoulli_logit(b); }
 }
 M
+cat >bounded.hbm <<'M'
+latent p ~ beta(1, 1);
+latent q ~ beta(2, 2);
+plate obs(9) {
+  given n ~ poisson(30);
+  observed y ~ binomial(n, p);
+  observed z ~ binomial(n, p * q);
+}
+M
 small rate 60
 small yes 40
+small bounded 60
 
 # Real data beside a quadrature of the same model, over mu, tau and every hospital's effect.
 mean_of() { sed -n "s/.*\"$1\": {\"mean\": \([-0-9.]*\),.*/\1/p" surgical.json; }
