@@ -38,7 +38,8 @@ int predictor_param(const Component *c, const Var *factor) {
         if (found >= 0) return -1;
         found = i;
     }
-    bool fits = found >= 0 && has_line(&dist->params[found]) && is_entrywise(dist->log_prob);
+    bool fits = found >= 0 && has_line(&dist->params[found]) &&
+                (!factor->type.n_dims || is_entrywise(dist->log_prob));
     return fits ? found : -1;
 }
 

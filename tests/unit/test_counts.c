@@ -1,5 +1,6 @@
-/* Observations that are whole numbers: the library's log densities against the textbook's, which
- * sum to 1; draws of program simulate against them; gradients against differences. */
+/* Observations that are whole numbers, or categories: the library's log densities against the
+ * textbook's, which sum to 1; draws of program simulate against them; gradients against
+ * differences. */
 #include "base/diag.h"
 #include "front/ast.h"
 #include "front/front.h"
@@ -58,6 +59,19 @@ static double of_zero_inflated(const double *a, int k) {
     return 0.3 * of_poisson((double[]){1e-9}, k) + 0.7 * of_poisson(a, k);
 }
 
+/* Of three categories, by weights. */
+static double of_weights(const double *w, int k) {
+    return w[k] / (w[0] + w[1] + w[2]);
+}
+static double of_categorical_logit(const double *a, int k) {
+    return of_weights((double[]){exp(a[0]), exp(a[1]), exp(a[2])}, k);
+}
+/* How many of two cutpoints a logistic number exceeds. */
+static double of_ordered_logistic(const double *a, int k) {
+    double below[] = {0, 1 / (1 + exp(a[0] - a[1])), 1 / (1 + exp(a[0] - a[2])), 1};
+    return below[k + 1] - below[k];
+}
+
 typedef struct Case {
     const char *call;
     double args[3];
@@ -78,13 +92,18 @@ static const Case cases[] = {
     {"beta_binomial(12, 2, 3.5)", {12, 2, 3.5}, of_beta_binomial, 12},
     {"bernoulli(0.2)", {0.2}, of_bernoulli, 1},
     {"bernoulli_logit(0.6)", {0.6}, of_bernoulli_logit, 1},
+    {"categorical([0.2, 0.5, 0.3])", {2, 5, 3}, of_weights, 2},
+    {"categorical_logit([0.4, -1, 0.7])", {0.4, -1, 0.7}, of_categorical_logit, 2},
+    {"ordered_logistic(0.4, [-1, 0.2])", {0.4, -1, 0.2}, of_ordered_logistic, 2},
+    {"ordered_logistic(-9, [-3, 6])", {-9, -3, 6}, of_ordered_logistic, 2},
     {"mixture([0.3, 0.7], poisson(1e-9), poisson(4))", {4}, of_zero_inflated, 50},
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
 
 static void is_tried(const Ast *item) {
     if (item->kind != AST_DISTRIBUTION) return;
-    if (strncmp(item->value->name.text, "count", 5) != 0) return;
+    const char *values = item->value->name.text;
+    if (strncmp(values, "count", 5) != 0 && strcmp(values, "category") != 0) return;
     const char *call = arena_printf(arena, "%s(", item->name.text);
     bool found = false;
     for (int c = 0; c < N_CASES; c++) found |= !strncmp(cases[c].call, call, strlen(call));
@@ -173,6 +192,12 @@ static const char *const models[] = {
     "latent a ~ half_normal(2); plate g(6) { observed y ~ beta_binomial(8, a, 1.5); }",
     "latent a ~ normal(0, 1); plate g(6) { observed y ~ bernoulli_logit(a); }",
     "latent a ~ beta(2, 2); plate g(6) { observed y ~ bernoulli(a); }",
+    "latent a ~ beta(2, 2); plate g(6) { observed y ~ categorical([a, 0.3 * (1 - a), 0.7 * (1 - "
+    "a)]); }",
+    "latent a ~ normal(0, 1); plate g(6) { given w[3] ~ normal(0, 1); observed y ~ "
+    "categorical_logit(a * w); }",
+    "latent a ~ normal(0, 1); plate g(6) { observed y ~ ordered_logistic(a, [-1, 0, 0.4, 2]); }",
+    "latent a ~ normal(0, 1); plate g(6) { observed y[2] ~ ordered_logistic([a, -a], [-1, 1]); }",
 };
 
 static double density_at(Run *run, double a) {
