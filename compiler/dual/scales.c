@@ -10,7 +10,7 @@
  * of data sets. */
 #include "dual/component.h"
 
-enum { MAX_SCALES = 8, PASSES = 4, MAX_POINTS = 17, MAX_COMPONENTS = 16 };
+enum { MAX_SCALES = 16, PASSES = 4, MAX_POINTS = 17, MAX_COMPONENTS = 16 };
 
 /* The passes: points of the grid, and the least distance between them, in v. It is wider where the
  * posterior is, by a share of the standard deviation that the last pass saw; and where the last

@@ -298,6 +298,21 @@ static void laws_of_one_parameter_start_near_their_posterior(void) {
     }
 }
 
+/* Nothing but numbers with ends, and more of them than a flow written out has: 9 and 3 free ones.
+ */
+static void bounded_latents_start_near_their_posterior(void) {
+    Compiled *c =
+        compile_text("shares",
+                     "latent p[10] ~ dirichlet(2); latent q[4] ~ dirichlet(1);\n"
+                     "plate obs(100) { observed x ~ categorical(p); observed y ~ categorical(q); }",
+                     (DualOptions){.family = FAMILY_STRUCTURED});
+    double *w = log_weights(run_untrained(c));
+    for (int k = 0; k < SETS; k++)
+        CHECK(gap_of(w, k) < 0.4, "data set %d starts %.3g nats below", k, gap_of(w, k));
+    free(w);
+    compiled_free(c);
+}
+
 /* Each group's own noise starts from its own data; before that, training did not get anywhere. With
  * levels between, and of a latent's law. */
 static void scales_in_plates_start_near_their_posterior(void) {
@@ -468,6 +483,7 @@ int main(void) {
     RUN(scales_start_near_their_posterior);
     RUN(other_noise_starts_near_its_posterior);
     RUN(laws_of_one_parameter_start_near_their_posterior);
+    RUN(bounded_latents_start_near_their_posterior);
     RUN(scales_in_plates_start_near_their_posterior);
     RUN(weak_data_start_exact);
     RUN(trees_start_exact);
