@@ -33,7 +33,7 @@
  *                                              may end with the word `positive`)
  *                                              `observed` may end with `whole`: whole numbers from
  *                                              0 on; `whole upto N`, `whole to NAME`: up to a
- *                                              number, a covariate
+ *                                              number, a covariate; `sums`: an event's sum is that
  *   given NAME plates P1 P2 ... dims K1 ... [values K] [whole ...] [positive]
  *                                              a covariate; with the values 0 .. K - 1 alone
  *   discrete NAME plates P1 P2 ... dims K      a latent with the values 0 .. K - 1, summed out

@@ -52,7 +52,8 @@ typedef struct RtVar {
     int64_t n_kinds; /* given: 0 .. n_kinds - 1 alone, where it is not 0 */
     bool whole;      /* observed, given: whole numbers from 0 on alone; */
     int64_t most;    /* at most this, unless it is below 0; */
-    int most_of;     /* at most the number of this covariate, or -1 */
+    int most_of;     /* at most the number of this covariate, or -1; */
+    bool sums;       /* and the numbers of an event sum to that */
 } RtVar;
 
 /* Must its values be there before inference? */

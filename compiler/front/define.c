@@ -227,6 +227,7 @@ static const Type *member_types(Checker *ck, const Reading *r, const Ast *member
 /* Gives the base draws of a `sample` body their numbers. */
 static void number_draws(Expr *e, int64_t *n) {
     for (int i = 0; i < e->n_args; i++) number_draws(e->args[i], n);
+    if (e->kind == EXPR_CALL) number_draws(e->function->body, n);
     if (e->kind == EXPR_RANDOM && e->index < 0) e->index = (*n)++; /* seen before: the same draw */
 }
 

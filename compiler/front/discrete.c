@@ -97,7 +97,7 @@ static bool check_whole_data(Checker *ck, Var *var, const Ast *ast) {
     var->whole = true;
     var->most = -1;
     var->type.elem = ELEM_INT;
-    if (kind == SUPPORT_COUNT_TO) return find_end(ck, var, ast);
+    if (kind == SUPPORT_COUNT_TO || kind == SUPPORT_COUNTS) return find_end(ck, var, ast);
     if (kind == SUPPORT_COUNT) return true;
     Value value;
     Expr *end = substitute(ck, var->dist->support.hi, var->args);

@@ -145,9 +145,9 @@ static bool same_set(Mixture *m, int k) {
     Type shapes[2] = {{.n_dims = a->dist->n_dims}, {.n_dims = b->dist->n_dims}};
     memcpy(shapes[0].dims, a->dist->dims, sizeof shapes[0].dims);
     memcpy(shapes[1].dims, b->dist->dims, sizeof shapes[1].dims);
-    if (s->kind == t->kind && s->kind != SUPPORT_CATEGORY && a->dist->atoms == b->dist->atoms &&
-        same_shape(&shapes[0], &shapes[1]) && same_end(m->ck, a, s->lo, b, t->lo) &&
-        same_end(m->ck, a, s->hi, b, t->hi))
+    if (s->kind == t->kind && s->kind != SUPPORT_CATEGORY && s->kind != SUPPORT_COUNTS &&
+        a->dist->atoms == b->dist->atoms && same_shape(&shapes[0], &shapes[1]) &&
+        same_end(m->ck, a, s->lo, b, t->lo) && same_end(m->ck, a, s->hi, b, t->hi))
         return true;
     Support own[2];
     for (int i = 0; i < 2; i++) {

@@ -60,7 +60,8 @@ typedef struct SupportInfo {
 extern const SupportInfo support_info[N_SUPPORTS];
 
 static inline bool support_is_whole(SupportKind kind) {
-    return kind == SUPPORT_CATEGORY || kind == SUPPORT_COUNT || kind == SUPPORT_COUNT_TO;
+    return kind == SUPPORT_CATEGORY || kind == SUPPORT_COUNT || kind == SUPPORT_COUNT_TO ||
+           kind == SUPPORT_COUNTS;
 }
 
 typedef struct Support {

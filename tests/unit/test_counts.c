@@ -147,7 +147,8 @@ enum { N_CASES = sizeof cases / sizeof *cases };
 static void is_tried(const Ast *item) {
     if (item->kind != AST_DISTRIBUTION) return;
     const char *values = item->value->name.text;
-    if (strncmp(values, "count", 5) != 0 && strcmp(values, "category") != 0) return;
+    if (item->dims.n || (strncmp(values, "count", 5) != 0 && strcmp(values, "category") != 0))
+        return;
     const char *call = arena_printf(arena, "%s(", item->name.text);
     bool found = false;
     for (int c = 0; c < N_CASES; c++) found |= !strncmp(cases[c].call, call, strlen(call));
@@ -219,6 +220,47 @@ static void draws_follow_the_density(void) {
         double limit = 25 + 3.5 * n;
         CHECK(chi < limit, "%s: chi-square of %d cells is %g", cases[c].call, n, chi);
         compiled_free(compiled);
+    }
+}
+
+/* ---- counts that share out a number: all ways for five of them ---- */
+
+static void shared_counts_follow_their_density(void) {
+    enum { N = 5, K = 3, SETS = 20000 };
+    const double p[K] = {0.2, 0.5, 0.3};
+    static const char *const calls[] = {"multinomial(5, [0.2, 0.5, 0.3])",
+                                        "multinomial_logit(5, log([2, 5, 3]))"};
+    for (int which = 0; which < 2; which++) {
+        Compiled *c = compile_text("m.hbm",
+                                   arena_printf(arena,
+                                                "latent m ~ normal(0, 1); observed x ~ normal(m, "
+                                                "1); observed y[3] ~ %s;",
+                                                calls[which]),
+                                   DEFAULT);
+        if (!CHECK(c, "%s is refused", calls[which])) continue;
+        Run *drawn = run_new(c, SETS, 1), *run = run_new(c, 1, 1);
+        const double zero = 0;
+        double chi = 0, sum = 0;
+        int cells = 0;
+        const double *y = run_output(drawn, c->dual->simulate, "y")->data;
+        run_give(run, "m", &zero, 1);
+        run_give(run, "x", &zero, 1);
+        for (int i = 0; i <= N; i++)
+            for (int j = 0; i + j <= N; j++) {
+                const double at[K] = {i, j, N - i - j};
+                double mass = choose(N, i) * choose(N - i, j), seen = 0;
+                for (int k = 0; k < K; k++) mass *= pow(p[k], at[k]);
+                for (int s = 0; s < SETS; s++) seen += !memcmp(y + s * K, at, sizeof at);
+                chi += (seen - mass * SETS) * (seen - mass * SETS) / (mass * SETS);
+                sum += seen;
+                cells++;
+                run_give(run, "y", at, K);
+                double found = run_output(run, c->dual->logjoint, "log_likelihood")->data[0];
+                CHECK_NEAR(found + 0.5 * log(2 * M_PI), log(mass), 1e-10, calls[which]);
+            }
+        CHECK(sum == SETS, "%s: %g of %d draws sum to 5", calls[which], sum, SETS);
+        CHECK(chi < 25 + 3.5 * cells, "%s: chi-square of %d cells is %g", calls[which], cells, chi);
+        compiled_free(c);
     }
 }
 
@@ -304,6 +346,8 @@ static const char *const models[] = {
     "a)]); }",
     "latent a ~ normal(0, 1); plate g(6) { given w[3] ~ normal(0, 1); observed y ~ "
     "categorical_logit(a * w); }",
+    "latent a ~ normal(0, 1); plate g(6) { given n ~ poisson(9); observed y[2, 3] ~ "
+    "multinomial_logit(n, [0, a, 2 * a]); }",
     "latent a ~ normal(0, 1); plate g(6) { observed y ~ ordered_logistic(a, [-1, 0, 0.4, 2]); }",
     "latent a ~ normal(0, 1); plate g(6) { observed y[2] ~ ordered_logistic([a, -a], [-1, 1]); }",
 };
@@ -340,6 +384,7 @@ int main(void) {
     RUN(every_distribution_is_tried);
     RUN(densities_are_the_textbooks);
     RUN(draws_follow_the_density);
+    RUN(shared_counts_follow_their_density);
     RUN(atoms_have_their_mass);
     RUN(gradients_are_those_of_the_density);
     return check_done();
