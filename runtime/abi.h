@@ -34,8 +34,9 @@
  *                                              may end with the word `positive`)
  *                                              `observed` may end with `whole`: whole numbers from
  *                                              0 on; `whole upto N`, `whole to NAME`: up to a
- *                                              number, a covariate; then `missing X`: cells may be
- *                                              missing, X is a value that each entry may have
+ *                                              number, a covariate; `sums`: an event's sum is that;
+ *                                              then `missing X`: cells may be missing, X is a value
+ *                                              that each entry may have
  *   given NAME plates P1 P2 ... dims K1 ... [values K] [whole ...] [positive]
  *                                              a covariate; with the values 0 .. K - 1 alone
  *   discrete NAME plates P1 P2 ... dims K      a latent with the values 0 .. K - 1, summed out

@@ -87,35 +87,47 @@ bool rt_value_allowed(const RtVar *v, double x, char why[100]) {
     return false;
 }
 
-bool rt_find_above_end(const RtVar *v, const RtModel *m, const RtData *d, int64_t *at,
-                       int64_t *end) {
-    if (!v->whole || v->most_of < 0) return false;
-    const RtVar *other = &m->vars[v->most_of];
-    const double *values = d->values[v - m->vars], *ends = d->values[v->most_of];
-    int64_t size = rt_var_size(v, &d->sizes), others = rt_var_instances(other, &d->sizes);
+bool rt_find_misfit(const RtVar *v, const RtModel *m, const RtData *d, int64_t *at, char why[160]) {
+    if (!v->whole || (v->most_of < 0 && !v->sums)) return false;
+    const RtVar *other = v->most_of < 0 ? NULL : &m->vars[v->most_of];
+    const double *values = d->values[v - m->vars], *ends = other ? d->values[v->most_of] : NULL;
+    int64_t size = rt_var_size(v, &d->sizes);
+    int64_t others = other ? rt_var_instances(other, &d->sizes) : 0;
+    double sum = 0;
     for (*at = 0; *at < size * d->n_sets; ++*at) {
-        int64_t index[RT_MAX_PLATES], among[RT_MAX_PLATES];
-        rt_var_place(v, &d->sizes, *at % size / v->event, index, among);
-        int64_t instance = *at / size * others; /* that of the plates that both stand in */
-        if (other->n_plates) instance += among[other->n_plates - 1];
-        *end = instance * other->event + (other->event > 1 ? *at % v->event : 0);
-        if (values[*at] > ends[*end]) return true;
+        int64_t entry = *at % v->event, index[RT_MAX_PLATES], among[RT_MAX_PLATES];
+        double end = (double)v->most;
+        if (other) {
+            int64_t instance = *at / size * others; /* that of the plates that both stand in */
+            rt_var_place(v, &d->sizes, *at % size / v->event, index, among);
+            if (other->n_plates) instance += among[other->n_plates - 1];
+            end = ends[instance * other->event + (other->event > 1 ? entry : 0)];
+        }
+        sum = entry ? sum + values[*at] : values[*at];
+        bool off = v->sums && entry == v->event - 1 && sum != end;
+        if (isnan(sum) || (!off && values[*at] <= end)) continue; /* NaN: missing */
+        int n = off ? snprintf(why, 160, "numbers whose sum is %g, not %g", end, sum)
+                    : snprintf(why, 160, "at most %g", end);
+        if (other && n < 160)
+            snprintf(why + n, (size_t)(160 - n), "%s which is %s there", off ? ":" : ",",
+                     other->name);
+        return true;
     }
     return false;
 }
 
 static bool check_ends(const RtModel *m, const char *file, const RtData *d, RtError *error) {
-    int64_t at, end;
+    int64_t at;
+    char why[160];
     for (int i = 0; i < m->n_vars; i++) {
         const RtVar *v = &m->vars[i];
-        if (!rt_is_data(v) || !rt_find_above_end(v, m, d, &at, &end)) continue;
+        if (!rt_is_data(v) || !rt_find_misfit(v, m, d, &at, why)) continue;
         RtBytes name = {0};
         rt_element_name(v, &d->sizes, at % rt_var_size(v, &d->sizes), &name);
         if (d->n_sets > 1)
             rt_bytes_printf(&name, " of data set %lld",
                             (long long)(at / rt_var_size(v, &d->sizes)));
-        rt_error(error, "%s: %s is %g\n  expected  at most %g, which is %s there", file, name.data,
-                 d->values[i][at], d->values[v->most_of][end], m->vars[v->most_of].name);
+        rt_error(error, "%s: %s is %g\n  expected  %s", file, name.data, d->values[i][at], why);
         rt_bytes_free(&name);
         return false;
     }

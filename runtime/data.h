@@ -56,10 +56,10 @@ bool rt_data_json(RtMem *mem, const RtModel *m, const char *name, const RtBytes 
 const RtVar *rt_next_data(const RtModel *m, int *at);
 /* Is a value of this variable what the model can take, taken by itself? False with the reason. */
 bool rt_value_allowed(const RtVar *v, double x, char why[100]);
-/* The first whole number above the covariate that it ends at (RtVar.most_of): its position in the
- * array, and that of the end in its own. Both have been read. False: there is none. */
-bool rt_find_above_end(const RtVar *v, const RtModel *m, const RtData *d, int64_t *at,
-                       int64_t *end);
+/* The first whole number above the covariate that it ends at (RtVar.most_of), or at which a sum is
+ * wrong (RtVar.sums): its position in the array, and what is expected. All have been read. False:
+ * there is none. */
+bool rt_find_misfit(const RtVar *v, const RtModel *m, const RtData *d, int64_t *at, char why[160]);
 /* "x: 3 x 50 x 2 (group, obs, dims)" and the like, for messages. */
 void rt_shape_text(const RtModel *m, const RtVar *v, const RtSizes *sizes, RtBytes *out);
 /* "x[2, 0, 1]": plates first, then event. */

@@ -262,19 +262,17 @@ static bool read_variable(Reader *r, const RtVar *v) {
     return true;
 }
 
-/* Is no whole number above the covariate that it ends at? */
+/* Is no whole number above the covariate that it ends at, and are sums right? */
 static bool check_end(Reader *r, const RtVar *v) {
-    int64_t at, end;
-    if (!rt_find_above_end(v, r->m, r->out, &at, &end)) return true;
+    int64_t at;
+    char why[160];
+    if (!rt_find_misfit(v, r->m, r->out, &at, why)) return true;
     int *columns = rt_alloc(r->t.mem, v->event, sizeof *columns);
     int64_t row = 0;
     if (!value_columns(r, v, columns)) return false;
     while (rt_keys_position(&r->keys, v->n_plates - 1, row) != at / v->event) row++;
-    return rt_error(r->error,
-                    "%s:%lld:%d: %s is out of range\n  expected  at most %g, which is %s "
-                    "there\n  found     %g",
-                    r->t.name, (long long)r->t.line[row], columns[at % v->event] + 1, v->name,
-                    r->out->values[v->most_of][end], r->m->vars[v->most_of].name,
+    return rt_error(r->error, "%s:%lld:%d: %s is out of range\n  expected  %s\n  found     %g",
+                    r->t.name, (long long)r->t.line[row], columns[at % v->event] + 1, v->name, why,
                     r->out->values[v - r->m->vars][at]);
 }
 

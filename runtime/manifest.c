@@ -204,6 +204,7 @@ static void read_var(Parser *p, RtVarKind kind) {
     v.whole = rt_is_data(&v) && next_is(p, "whole");
     if (v.whole && next_is(p, "upto") && (v.most = integer(p)) < 0) fail(p, "a largest number");
     if (v.whole && next_is(p, "to")) read_end(p, &v);
+    if (v.whole && next_is(p, "sums")) v.sums = v.most >= 0 || v.most_of >= 0;
     v.positive = (kind == RT_CONTEXT || kind == RT_GIVEN) && next_is(p, "positive");
     bool missing = kind == RT_OBSERVED && next_is(p, "missing");
     if (missing) {

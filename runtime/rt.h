@@ -48,15 +48,15 @@ typedef struct RtVar {
     int n_plates, plates[RT_MAX_PLATES]; /* outermost first */
     int n_dims;
     int64_t dims[RT_MAX_DIMS];
-    int64_t event;   /* product of dims */
-    double *values;  /* hyper */
-    bool positive;   /* context, given: numbers above 0 alone */
-    int64_t n_kinds; /* given: 0 .. n_kinds - 1 alone, where it is not 0 */
-    bool whole;      /* observed, given: whole numbers from 0 on alone; */
-    int64_t most;    /* at most this, unless it is below 0; */
-    int most_of;     /* at most the number of this covariate, or -1 */
-    int presence;    /* observed: says which cells are there, or -1: all are; */
-    double harmless; /* what every entry may be where one is missing */
+    int64_t event;    /* product of dims */
+    double *values;   /* hyper */
+    bool positive;    /* context, given: numbers above 0 alone */
+    int64_t n_kinds;  /* observed, given: 0 .. n_kinds - 1 alone, where it is not 0 */
+    bool whole, sums; /* observed, given: whole numbers from 0 on alone; an event has a sum */
+    int64_t most;     /* at most this, unless it is below 0; */
+    int most_of;      /* at most the number of this covariate, or -1 */
+    int presence;     /* observed: says which cells are there, or -1: all are; */
+    double harmless;  /* what every entry may be where one is missing */
 } RtVar;
 
 /* Must its values be there before inference? */

@@ -76,6 +76,7 @@ static void add_var(Text *out, const Var *var) {
         if (var->whole && var->most_of) text_printf(out, " to %s", var->most_of->name);
         if (var->whole && !var->most_of && var->most >= 0)
             text_printf(out, " upto %" PRId64, var->most);
+        if (var->whole && var->support.kind == SUPPORT_COUNTS) text_add(out, " sums");
         if (var->missing) text_printf(out, " missing %.17g", var->harmless);
         text_add(out, positive ? " positive\n" : "\n");
     }

@@ -134,10 +134,7 @@ typedef struct Features {
 
 static void add_one_hot(Build *b, Row *row, const Var *var, IrValue v) {
     AxisId axis = kinds(b, var);
-    double *numbers = arena_array(b->arena, double, var->n_values);
-    for (int64_t i = 0; i < var->n_values; i++) numbers[i] = (double)i;
-    IrValue is = ir_eq(b->p, ir_table(b->p, numbers, &axis, 1), v);
-    IrValue one = ir_select(b->p, is, number(b, 1), number(b, 0));
+    IrValue one = indicators(b, v, axis);
     fill_up(b, row, ir_pad(b->p, one, axis, row->axis, row->filled), var->n_values);
 }
 

@@ -26,6 +26,11 @@ static IrValue counted(Build *b, AxisId axis, int64_t n) {
     return ir_table(b->p, numbers, &axis, 1);
 }
 
+IrValue indicators(Build *b, IrValue v, AxisId kinds) {
+    IrValue is = ir_eq(b->p, counted(b, kinds, b->p->axes.data[kinds].extent), v);
+    return ir_select(b->p, is, number(b, 1), number(b, 0));
+}
+
 /* The axis along which `position` is 0, 1, ... and nothing else; AXIS_NONE: it is no such table. */
 static AxisId counts_along(const IrProgram *p, IrValue position) {
     const IrOp *op = &p->ops.data[position];

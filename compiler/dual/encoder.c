@@ -35,6 +35,7 @@ static const double SCALE_FLOOR =
     1e-3; /* of the prior-predictive scale (median absolute deviation) */
 /* of the spread of a logarithm over data sets: a variance that varies less says nothing */
 static const double LOG_FLOOR = 0.05;
+static const double INDICATOR = 0.5; /* the largest scale of what is 0 or 1 */
 static const double VARIANCE_FLOOR =
     1e-6; /* of a data set's own mean square: what a single instance shows */
 /* degrees of freedom of a variance that nothing shows: its error closes every gate */
@@ -121,6 +122,8 @@ static Val above_event(const Moments *m, Val x) {
 
 /* A statistic of prior-predictive values, in the shape of moments. */
 static IrValue prior_statistic(Build *b, const Moments *m, const char *what) {
+    if (m->observed->n_values) /* indicators: see INDICATOR */
+        return number(b, !strcmp(what, "mad") ? INDICATOR : 0);
     Val event = val_of(IR_NONE, &m->observed->type);
     AxisId events[MAX_DIMS];
     int n = event_axes(b, &event, events);
@@ -466,7 +469,7 @@ static void describe(Build *b, const Encoding *enc) {
  * their logarithm, and their empirical log odds, describe them, too. */
 static void add_on_the_line(Build *b, const Var *var, Blocks *into) {
     IrProgram *p = b->p;
-    if (!var->whole || (!var->most_of && var->most == 1)) return;
+    if (!var->whole || var->n_values || (!var->most_of && var->most == 1)) return;
     Val x = b->value[var->index];
     IrValue half = number(b, 0.5), value = ir_log(p, ir_add(p, x.v, half));
     if (var->most_of || var->most >= 0) {

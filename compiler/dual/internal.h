@@ -115,7 +115,8 @@ IrValue lower_log_prob(Build *b, const Var *var, Val value);
  * number per entry, or per event where the link is of events). */
 Val lower_link(Build *b, const Var *latent, LinkPart part, Val at);
 /* The variable as whose observation the encoder and the starts take `observed`: of push(link,
- * dist(...)) what is inside, so that locations and scales mean what they say; and its value. */
+ * dist(...)) what is inside, so that locations and scales mean what they say; of categories an
+ * indicator of each; and its value. */
 const Var *as_inferred(const Build *b, const Var *observed);
 Val lower_as_inferred(Build *b, const Var *observed);
 AxisId event_axis(Build *b, int position, int64_t extent);
@@ -160,6 +161,8 @@ Val lower_shaped(Build *b, Shaped shaped, const Val *args);
 
 /* ---- discrete.c: discrete latents ---- */
 AxisId summed_axis(Build *b, const Var *var); /* of a summed variable's values */
+/* 1 along `kinds` at the category that v is, else 0. */
+IrValue indicators(Build *b, IrValue v, AxisId kinds);
 /* The entry of `whole` along `dim` that `position` names. */
 Val lower_at(Build *b, const Val *whole, int dim, IrValue position);
 /* Log density of what discrete latents are summed out of, [data, draw]: of the groups with an

@@ -108,6 +108,8 @@ static void declare_events(Build *b, int position) {
         Type free = var->link ? model_free_type(var) : var->type;
         if (position < var->type.n_dims) event_axis(b, position, var->type.dims[position]);
         if (position < free.n_dims) event_axis(b, position, free.dims[position]);
+        bool categories = var->kind == VAR_OBSERVED && var->n_values;
+        if (categories && position == var->type.n_dims) event_axis(b, position, var->n_values);
     }
 }
 
@@ -608,6 +610,9 @@ Val lower_as_inferred(Build *b, const Var *observed) {
     const Var *inside = as_inferred(b, observed);
     Val x = lower_var(b, observed);
     if (inside == observed) return x;
+    if (observed->n_values)
+        return val_of(indicators(b, x.v, event_axis(b, x.n_dims, observed->n_values)),
+                      &inside->type);
     Var linked = *observed;
     linked.link = inside->link;
     Val v = lower_link(b, &linked, LINK_INVERSE, x);

@@ -1,10 +1,12 @@
-/* predictor.c -- whole numbers as a Newton start sees them; see reweighted.h.
+/* predictor.c -- whole numbers, and other laws that are not about a location, as a Newton start
+ * sees them; see reweighted.h.
  *
  * The law of a count, or of a number of successes, has one parameter that the latents enter: its
- * mean, a probability, or a function of them. On the whole line (the logarithm of what is positive,
- * the log odds of what lies between 0 and 1) its log density is concave for the laws of the
- * library, and steps for regressions by Fisher scoring (McCullagh and Nelder, Generalized Linear
- * Models, 1989, ch. 2) need its score h' and curvature alone.
+ * mean, a probability, or a function of them; so has that of a gamma number about its rate, or of a
+ * censored one. On the whole line (the logarithm of what is positive, the log odds of what lies
+ * between 0 and 1) its log density is concave for nearly all laws of the library, and steps for
+ * regressions by Fisher scoring (McCullagh and Nelder, Generalized Linear Models, 1989, ch. 2) need
+ * its score h' and curvature alone.
  *
  * Far below what the data say a curvature says too little: that of a log rate is the rate. Steps
  * take at least the slope of the chord of h' to the predictor that fits this observation best
@@ -30,7 +32,7 @@ static bool has_line(const Param *param) {
     return param->support == SUPPORT_REAL || param->support == SUPPORT_POSITIVE;
 }
 
-int predictor_param(const Component *c, const Var *factor) {
+static int predictor_param(const Component *c, const Var *factor) {
     const Distribution *dist = factor->dist;
     int found = -1;
     for (int i = 0; i < dist->n_params; i++) {
@@ -38,8 +40,14 @@ int predictor_param(const Component *c, const Var *factor) {
         if (found >= 0) return -1;
         found = i;
     }
-    bool fits = found >= 0 && has_line(&dist->params[found]) && is_entrywise(dist->log_prob);
+    bool fits = found >= 0 && has_line(&dist->params[found]) &&
+                (!factor->type.n_dims || is_entrywise(dist->log_prob));
     return fits ? found : -1;
+}
+
+bool has_predictor(const Component *c, const Var *factor) {
+    int param = predictor_param(c, factor);
+    return param >= 0 && (factor->whole || !is_quadratic_in_param(factor, param));
 }
 
 /* ---- from the parameter to the line, and back ---- */

@@ -103,7 +103,7 @@ static void output_simulated(Build *b, bool labels) {
 static void output_free(Build *b) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
-        if (var->kind == VAR_OBSERVED && as_inferred(b, var) != var) {
+        if (var->kind == VAR_OBSERVED && as_inferred(b, var) != var && !var->n_values) {
             Val inside = lower_as_inferred(b, var);
             output_value(b, as_inferred(b, var)->name, &inside, var->type.plate, false);
         }

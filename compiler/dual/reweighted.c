@@ -24,11 +24,15 @@
 static const double NEAR = 0.01; /* squares of residuals below that of a spread: no chord there */
 static const double SHARE = 0.2; /* of the chord's slope */
 
+/* Else by a predictor. */
+static bool by_location(const Component *c, const Var *factor) {
+    return !factor->whole && component_is_about_location(c, factor);
+}
+
 bool is_reweighted(const Component *c, const Var *factor) {
     const Distribution *dist = factor->dist;
     if (factor->kind != VAR_OBSERVED || dist->n_dims || dist->mixed) return false;
-    if (factor->whole) return predictor_param(c, factor) >= 0;
-    if (!component_is_about_location(c, factor)) return false;
+    if (!by_location(c, factor)) return has_predictor(c, factor);
     return is_entrywise(dist->sample) && is_entrywise(dist->log_prob) && !is_quadratic(factor);
 }
 
@@ -38,7 +42,7 @@ static IrValue over_axes_of(Build *b, IrValue v, IrValue of) {
 }
 
 IrValue lower_pulled(Build *b, const Component *c, const Var *var) {
-    if (var->whole) return lower_predictor(b, c, var);
+    if (!by_location(c, var)) return lower_predictor(b, c, var);
     return lower_expr(b, var->args[location_param(var->dist)]).v;
 }
 
@@ -76,7 +80,7 @@ IrValue density_chord(Build *b, IrValue slope, IrValue slope0, IrValue curvature
 static Pull pull_of_complete(Build *b, const Component *c, const Var *var, PullKind kind,
                              IrValue *saturated) {
     IrProgram *p = b->p;
-    if (var->whole) return predictor_pull(b, c, var, kind, saturated);
+    if (!by_location(c, var)) return predictor_pull(b, c, var, kind, saturated);
     Val law;
     IrValue spread, slope, curvature, slope0, curvature0;
     lower_residual_law(b, var, &law, &spread);

@@ -1,6 +1,6 @@
 /* reweighted.h -- observations whose law is about a location and is not Gaussian (reweighted.c),
- * and whole numbers, whose law is about a predictor (predictor.c), as a Newton start sees them.
- * Private to dual/. */
+ * and whole numbers and others, whose law is about a predictor (predictor.c), as a Newton start
+ * sees them. Private to dual/. */
 #ifndef ADAVIC_DUAL_REWEIGHTED_H
 #define ADAVIC_DUAL_REWEIGHTED_H
 
@@ -13,7 +13,7 @@ typedef struct Pull {
 } Pull;
 
 /* Does `factor` say of the component's latents what an observation about a location does, by a law
- * that is not Gaussian, or what a whole number does? */
+ * that is not Gaussian, or what one about a predictor does? */
 bool is_reweighted(const Component *c, const Var *factor);
 /* The location, or predictor, with what is known in b->value. */
 IrValue lower_pulled(Build *b, const Component *c, const Var *observed);
@@ -24,14 +24,15 @@ typedef enum {
     PULL_SETTLED /* the curvature about the mode */
 } PullKind;
 
-/* With what is known in b->value. `saturated`: of whole numbers, kept from the first call for this
- * variable, before which it is IR_NONE, for the next ones. */
+/* With what is known in b->value. `saturated`: of those by a predictor, kept from the first call
+ * for this variable, before which it is IR_NONE, for the next ones. */
 Pull pull_of(Build *b, const Component *c, const Var *observed, PullKind kind, IrValue *saturated);
 
 /* ---- predictor.c ---- */
-/* The parameter that the law of a whole number is about: the only one that the component's latents
- * enter, a number on the whole line or one that has a link to it; or -1. */
-int predictor_param(const Component *c, const Var *factor);
+/* Is there a parameter that the law is about, and the log density not quadratic in it (which plain
+ * steps are as good for)? It is the only one that the component's latents enter, a number on the
+ * whole line or one that has a link to it. */
+bool has_predictor(const Component *c, const Var *factor);
 IrValue lower_predictor(Build *b, const Component *c, const Var *observed);
 Pull predictor_pull(Build *b, const Component *c, const Var *observed, PullKind kind,
                     IrValue *saturated);

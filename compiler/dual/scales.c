@@ -10,7 +10,7 @@
  * of data sets. */
 #include "dual/component.h"
 
-enum { MAX_SCALES = 8, PASSES = 4, MAX_POINTS = 17, MAX_COMPONENTS = 16 };
+enum { MAX_SCALES = 16, PASSES = 4, MAX_POINTS = 17, MAX_COMPONENTS = 16 };
 
 /* The passes: points of the grid, and the least distance between them, in v. It is wider where the
  * posterior is, by a share of the standard deviation that the last pass saw; and where the last
@@ -61,7 +61,7 @@ static bool find_components(Scales *s) {
         if (!arguments_known(b, s->latent[i], -1, NULL)) return false;
     for (int i = 0; i < b->model->vars.n; i++) /* such data are no factor of their own */
         if (var_reads_summed(b->model->vars.data[i])) return false;
-    return s->n_components > 0;
+    return true;
 }
 
 static bool reads_component(const Scales *s, const Var *var) {

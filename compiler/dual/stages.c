@@ -174,7 +174,7 @@ static bool is_staged(GuideState *g, const Template *t) {
             n_newton +=
                 component_of(g->b, t->latent[i], &c) && !component_is_chain(&c, g->b, g->enc);
     }
-    return n_newton || (n_bounded && n_bounded < t->n);
+    return n_newton || n_bounded;
 }
 
 IrValue last_map(GuideState *g, const Template *t, const IrValue correct[6], Way way, IrValue from,

@@ -148,28 +148,66 @@ bool has_variance(const Var *var) {
 }
 
 /* Quadratic functions have one second difference everywhere. It is looked at about several points,
- * in units of the law's spread. */
-bool is_quadratic(const Var *var) {
+ * so many steps from params[moved], of the log density as a function of that one. */
+static bool is_quadratic_along(Probe *probe, const Expr *log_prob, double *params, int moved,
+                               double step) {
     enum { POINTS = 4 };
     static const double FROM[POINTS] = {0, -3, 1.5, 8};
-    double params[MAX_ARGS + 1], curve[POINTS];
+    double curve[POINTS], at = params[moved];
+    bool same = true;
+    probe->params = params;
+    for (int i = 0; i < POINTS; i++) {
+        curve[i] = 0;
+        for (int k = -1; k <= 1; k++) {
+            params[moved] = at + step * (FROM[i] + k);
+            curve[i] += (k ? 1 : -2) * value_of(probe, log_prob);
+        }
+        same &= fabs(curve[i] - curve[0]) <= 1e-6 * fabs(curve[0]);
+    }
+    params[moved] = at;
+    return same;
+}
+
+/* Of a probability or the like a number in the midst of its interval. */
+static double ordinary(const Param *param, double value) {
+    if (param->support != SUPPORT_INTERVAL || param->lo->kind != EXPR_NUMBER ||
+        param->hi->kind != EXPR_NUMBER)
+        return value;
+    double lo = param->lo->number, hi = param->hi->number;
+    return value > lo && value < hi ? value : 0.5 * (lo + hi);
+}
+
+/* `param`: in that parameter, whatever the value is; -1: in the value, in units of the law's
+ * spread. */
+static bool is_quadratic_in(const Var *var, int param) {
+    static const double FAR = 40; /* beyond where values may be censored, in these units */
+    double params[MAX_ARGS + 1];
     LetValues lets = {.arena = arena_new()};
     Probe probe = {.lets = &lets, .moved = -1};
     int n = var->dist->n_params, n_sites;
-    for (int i = 0; i < n; i++) params[i] = value_of(&probe, var->args[i]);
+    for (int i = 0; i < n; i++)
+        params[i] = ordinary(&var->dist->params[i], value_of(&probe, var->args[i]));
     arena_free(lets.arena);
     double centre = sample_at(var->dist->sample, params, (Probe){.moved = -1}, &n_sites);
     Probe upper = {.moved = 0, .p = 0.05, .z = 2, .upwards = true}; /* ordinary: 1 */
     double step = fabs(sample_at(var->dist->sample, params, upper, &n_sites) - centre);
-    bool same = true;
-    probe.params = params;
-    for (int i = 0; i < POINTS; i++) {
-        curve[i] = 0;
-        for (int k = -1; k <= 1; k++) {
-            params[n] = centre + step * (FROM[i] + k);
-            curve[i] += (k ? 1 : -2) * value_of(&probe, var->dist->log_prob);
-        }
-        same &= fabs(curve[i] - curve[0]) <= 1e-6 * fabs(curve[0]);
+    const Expr *log_prob = var->dist->log_prob;
+    bool quadratic = true;
+    params[n] = centre;
+    if (param < 0) return is_quadratic_along(&probe, log_prob, params, n, step);
+    for (int side = -1; side <= 1; side++) {
+        params[n] = centre + side * FAR * step;
+        probe.params = params;
+        if (isfinite(value_of(&probe, log_prob))) /* else it is no value of this law */
+            quadratic &= is_quadratic_along(&probe, log_prob, params, param, 1);
     }
-    return same;
+    return quadratic;
+}
+
+bool is_quadratic(const Var *var) {
+    return is_quadratic_in(var, -1);
+}
+
+bool is_quadratic_in_param(const Var *var, int param) {
+    return is_quadratic_in(var, param);
 }

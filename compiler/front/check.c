@@ -122,6 +122,10 @@ static void set_random_facts(Checker *ck, Var *var) {
     if (var->support.lo) facts->range.lo = range_of(ck, var->support.lo, NULL).lo;
     if (var->support.hi) facts->range.hi = range_of(ck, var->support.hi, NULL).hi;
     if (var->n_values) facts->range.hi = (double)(var->n_values - 1);
+    if (var->dist->atoms) { /* the ends themselves, too: ranges of open sets leave these out */
+        facts->range.lo = nextafter(facts->range.lo, -INFINITY);
+        facts->range.hi = nextafter(facts->range.hi, INFINITY);
+    }
 }
 
 static bool check_hyper(Checker *ck, Var *var, const Ast *ast) {
@@ -205,6 +209,10 @@ static bool check_random(Checker *ck, Var *var, const Ast *ast) {
     good = check_dims(ck, ast, &var->type) && good;
     Definition *via = find_via(ck, ast, &via_good);
     good = check_arguments(ck, var, ast->value) && good && via_good;
+    if (good && var->kind == VAR_LATENT && var->dist->atoms) {
+        FAIL(ck, DIAG_POINT_MASS, ast->value->span, var->name, var->dist->name);
+        good = false;
+    }
     good = good && check_discrete(ck, var, ast);
     good = good && check_supports(ck, var, ast, via);
     return good && (var->kind != VAR_OBSERVED || check_missing(ck, var, ast));

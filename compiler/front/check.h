@@ -8,6 +8,7 @@
  *   plate.c     plates in expressions: reductions over them, their sizes and positions
  *   context.c   known inputs: contexts and covariates
  *   discrete.c  latents that are summed out
+ *   multinomial.c  the base draws of counts that share out a number
  *   dual.c      dual { ... }
  *   type.c      element types, event shapes and plates of Expr
  *   shaped.c    those of the functions of shaped.def, and their compile-time values
@@ -92,6 +93,10 @@ bool constant_integer(Checker *ck, const Ast *ast, const char *what, int64_t *ou
 
 /* The same for a part of an expression whose resolving has begun. */
 Expr *resolve_part(Checker *ck, const Ast *ast);
+
+/* ---- multinomial.c ---- */
+/* std_multinomial(n, p, K). */
+Expr *resolve_multinomial(Checker *ck, const Ast *ast);
 
 /* ---- plate.c ---- */
 /* sum(p: x) and its like. */

@@ -1,23 +1,30 @@
-/* combine.c -- distributions made of others, and the first of them: truncated(dist(...), lo, hi).
+/* combine.c -- distributions made of others, and the first of them: truncated(dist(...), lo, hi)
+ * and censored(dist(...), lo, hi).
  *
  * The result is a Distribution like any other, whose bodies are composed of the members of the one
  * inside; its parameters are those of the one inside, then lo and hi as far as given. Nothing after
  * the front end knows of it.
  *
- * All is computed on the side of the median where the lower bound lies: from log_cdf and quantile
- * below it, from log_ccdf and upper_quantile above it, so that a bound far out in a tail loses no
- * digits. Draws from beyond a bound with less than e^-70 of the mass (of a normal, 11.7 standard
- * deviations off) are the bound plus an exponential with the hazard there, which is what the tail
- * is to 1 %; probabilities that small soon vanish in float. */
+ * Of a censored value beyond a bound only that is known: it is equal to the bound then, and its
+ * probability, the tail's, is in the place of a density.
+ *
+ * Truncation is computed on the side of the median where the lower bound lies: from log_cdf and
+ * quantile below it, from log_ccdf and upper_quantile above it, so that a bound far out in a tail
+ * loses no digits. Draws from beyond a bound with less than e^-70 of the mass (of a normal, 11.7
+ * standard deviations off) are the bound plus an exponential with the hazard there, which is what
+ * the tail is to 1 %; probabilities that small soon vanish in float. */
 #include "front/check.h"
 
 static bool truncated(Checker *ck, Var *var, const Ast *call);
+static bool censored(Checker *ck, Var *var, const Ast *call);
 
 static const struct {
     const char *name;
     bool (*combine)(Checker *ck, Var *var, const Ast *call);
-} combinators[] = {
-    {"truncated", truncated}, {"push", push}, {"mixture", mixture}, {"category", category}};
+} combinators[] = {{"truncated", truncated}, {"censored", censored},
+                   {"push", push},           {"mixture", mixture},
+                   {"hurdle", hurdle},       {"zero_inflated", zero_inflated},
+                   {"sorted", sorted},       {"category", category}};
 enum { N_COMBINATORS = sizeof combinators / sizeof *combinators };
 
 static int find_combinator(const Checker *ck, const char *name) {
@@ -155,14 +162,31 @@ static Expr *sample(const Truncation *t) {
     return t->hi ? kept(t, "kept_below", t->hi, x) : x;
 }
 
-static bool make_bodies(Truncation *t, Distribution *dist) {
+static bool truncated_bodies(Truncation *t, Distribution *dist) {
     const Distribution *d = t->inner;
     Expr *x = t->params[dist->n_params];
     if (t->lo) t->far = of_two(t, OP_LT, at(t, d->log_ccdf, t->lo), at(t, d->log_cdf, t->lo));
     dist->sample = sample(t);
     dist->log_prob = of_two(t, OP_SUB, at(t, d->log_prob, x), log_mass(t));
-    Type scalars[MAX_PARAMS + 1] = {0};
-    return type_expr(t->ck, dist->sample, scalars) && type_expr(t->ck, dist->log_prob, scalars);
+    return type_bodies(t->ck, dist);
+}
+
+static bool censored_bodies(Truncation *t, Distribution *dist) {
+    const Distribution *d = t->inner;
+    Expr *x = t->params[dist->n_params], *beyond;
+    dist->sample = at(t, d->sample, NULL);
+    dist->log_prob = at(t, d->log_prob, x);
+    if (t->hi) {
+        dist->sample = of_two(t, OP_MIN, dist->sample, t->hi);
+        beyond = of_two(t, OP_LE, t->hi, x);
+        dist->log_prob = point(t, OP_SELECT, beyond, at(t, d->log_ccdf, t->hi), dist->log_prob);
+    }
+    if (t->lo) {
+        dist->sample = of_two(t, OP_MAX, dist->sample, t->lo);
+        beyond = of_two(t, OP_LE, x, t->lo);
+        dist->log_prob = point(t, OP_SELECT, beyond, at(t, d->log_cdf, t->lo), dist->log_prob);
+    }
+    return type_bodies(t->ck, dist);
 }
 
 /* ---- arguments ---- */
@@ -200,27 +224,28 @@ static bool order_bounds(Checker *ck, const Ast *call, const Ast *bounds[2]) {
     return good;
 }
 
-/* The distribution inside, with its arguments in inner->args. */
-static bool resolve_inner(Checker *ck, Var *inner, const Ast *call) {
+/* The distribution inside, with its arguments in inner->args; the first n_needed members are
+ * needed of it. */
+static bool resolve_inner(Checker *ck, Var *inner, const Ast *call, int n_needed) {
     static const char *const needed[] = {"log_cdf", "log_ccdf", "quantile"};
     if (!call->args.n) return false; /* order_bounds says so */
     const Ast *first = call->args.data[0];
     if (first->kind != AST_CALL) {
-        FAIL(ck, DIAG_NEEDS_DISTRIBUTION, first->span, call->name.text);
+        FAIL(ck, DIAG_NEEDS_DISTRIBUTION, first->span, "first", call->name.text);
         return false;
     }
     if (!check_arguments(ck, inner, first)) return false;
     const Distribution *d = inner->dist;
     const Expr *const members[] = {d->log_cdf, d->log_ccdf, d->quantile};
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < n_needed; i++) {
         if (members[i]) continue;
         FAIL(ck, DIAG_MEMBER_NEEDED, first->span, call->name.text, needed[i], d->name);
         diag_note(ck->diags, d->span, "`%s` is defined here", d->name);
         return false;
     }
     if (d->n_params + 2 <= MAX_PARAMS) return true;
-    FAIL(ck, DIAG_TOO_MANY_PARAMS, call->span, arena_printf(ck->arena, "truncated(%s)", d->name),
-         MAX_PARAMS);
+    FAIL(ck, DIAG_TOO_MANY_PARAMS, call->span,
+         arena_printf(ck->arena, "%s(%s)", call->name.text, d->name), MAX_PARAMS);
     return false;
 }
 
@@ -236,26 +261,30 @@ static bool is_idle(Checker *ck, const Var *inner, const Expr *bound, int which)
     return which == LO ? own.hi <= past.lo : own.lo >= past.hi;
 }
 
-/* The support inside, cut at the bounds: over the parameters of the result. */
-static Support cut(const Truncation *t, const Expr *lo_argument) {
+/* The support inside, cut at the bounds, which may be among the values (`closed`) or not: over the
+ * parameters of the result. */
+static Support cut(const Truncation *t, const Expr *lo_argument, bool closed) {
     const Support *s = &t->inner->support;
     Expr *lo = t->lo ? t->lo : s->lo, *hi = t->hi ? t->hi : s->hi;
     if (!lo && s->kind == SUPPORT_POSITIVE) lo = number(t, 0);
     if (lo && hi) return (Support){SUPPORT_INTERVAL, lo, hi};
     if (hi) return (Support){SUPPORT_UPPER, NULL, hi};
     Value value;
-    bool zero = evaluate(t->ck, lo_argument, false, &value);
+    bool zero = !closed && evaluate(t->ck, lo_argument, false, &value);
     for (int64_t i = 0; zero && i < shape_size(value.n_dims, value.dims); i++)
         zero = value.data[i] == 0;
     return zero ? (Support){SUPPORT_POSITIVE, NULL, NULL} : (Support){SUPPORT_LOWER, lo, NULL};
 }
 
-static bool truncate_at(Checker *ck, Var *var, const Var *inner, Expr *const bounds[2], Span span) {
+static bool cut_at(Checker *ck, Var *var, const Var *inner, Expr *const bounds[2], const Ast *call,
+                   bool closed) {
     const Distribution *d = inner->dist;
+    Span span = call->span;
     Distribution *dist = arena_new_of(ck->arena, Distribution);
-    *dist = (Distribution){.name = arena_printf(ck->arena, "truncated(%s)", d->name),
+    *dist = (Distribution){.name = arena_printf(ck->arena, "%s(%s)", call->name.text, d->name),
                            .doc = d->doc,
                            .span = span,
+                           .atoms = closed,
                            .n_params = d->n_params};
     dist->params = arena_array(ck->arena, Param, MAX_PARAMS);
     var->dist = dist;
@@ -280,15 +309,15 @@ static bool truncate_at(Checker *ck, Var *var, const Var *inner, Expr *const bou
     }
     if (bounds[LO]) t.lo = t.params[d->n_params];
     if (bounds[HI]) t.hi = t.params[dist->n_params - 1];
-    dist->support = cut(&t, bounds[LO]);
-    return make_bodies(&t, dist);
+    dist->support = cut(&t, bounds[LO], closed);
+    return closed ? censored_bodies(&t, dist) : truncated_bodies(&t, dist);
 }
 
-static bool truncated(Checker *ck, Var *var, const Ast *call) {
+static bool bounded(Checker *ck, Var *var, const Ast *call, bool closed) {
     const Ast *given[2] = {0};
     Expr *bounds[2] = {0};
     Var inner = *var;
-    bool good = resolve_inner(ck, &inner, call);
+    bool good = resolve_inner(ck, &inner, call, closed ? 2 : 3);
     good = order_bounds(ck, call, given) && good;
     for (int which = LO; which <= HI; which++) {
         if (!given[which]) continue;
@@ -299,8 +328,16 @@ static bool truncated(Checker *ck, Var *var, const Ast *call) {
         if (good && is_idle(ck, &inner, bounds[which], which)) bounds[which] = NULL;
     }
     if (!good) return false;
-    if (bounds[LO] || bounds[HI]) return truncate_at(ck, var, &inner, bounds, call->span);
+    if (bounds[LO] || bounds[HI]) return cut_at(ck, var, &inner, bounds, call, closed);
     var->dist = inner.dist;
     var->args = inner.args;
     return true;
+}
+
+static bool truncated(Checker *ck, Var *var, const Ast *call) {
+    return bounded(ck, var, call, false);
+}
+
+static bool censored(Checker *ck, Var *var, const Ast *call) {
+    return bounded(ck, var, call, true);
 }

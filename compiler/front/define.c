@@ -227,6 +227,7 @@ static const Type *member_types(Checker *ck, const Reading *r, const Ast *member
 /* Gives the base draws of a `sample` body their numbers. */
 static void number_draws(Expr *e, int64_t *n) {
     for (int i = 0; i < e->n_args; i++) number_draws(e->args[i], n);
+    if (e->kind == EXPR_CALL) number_draws(e->function->body, n);
     if (e->kind == EXPR_RANDOM && e->index < 0) e->index = (*n)++; /* seen before: the same draw */
 }
 
@@ -243,7 +244,7 @@ static bool read_member(Checker *ck, Reading *r, const Ast *member, const Member
     Body body = body_of(ck, r->d, member);
     bool meets_sized = false;
     body.meets_sized = &meets_sized;
-    body.random = strcmp(slot->name, "sample") == 0;
+    body.random = strncmp(slot->name, "sample", strlen("sample")) == 0;
     if (!r->looking) body.types = member_types(ck, r, member, slot);
     Outer outer = enter(ck, &body, r->sizes);
     Expr *e = resolve_expr(ck, member->value);
@@ -389,7 +390,8 @@ static Distribution *build_distribution(Checker *ck, Definition *d, const Type *
                           {"log_cdf", 1, false, &dist->log_cdf, value, {0}},
                           {"log_ccdf", 1, false, &dist->log_ccdf, value, {0}},
                           {"quantile", 1, false, &dist->quantile, {0}, value},
-                          {"upper_quantile", 1, false, &dist->upper_quantile, {0}, value}};
+                          {"upper_quantile", 1, false, &dist->upper_quantile, {0}, value},
+                          {"sample_positive", 0, false, &dist->sample_positive, {0}, value}};
     good = read_members(ck, &r, slots, sizeof slots / sizeof *slots) && good;
     if (good && !dist->log_prob) {
         FAIL(ck, DIAG_NO_LOG_PROB, dist->span, d->name);

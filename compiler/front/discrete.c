@@ -4,6 +4,8 @@
 #include "front/check.h"
 #include "model/graph.h"
 
+#include <math.h>
+
 enum { MAX_TABLE = 256 }; /* combinations of values that meet in one factor */
 
 /* ---- declarations ---- */
@@ -75,21 +77,41 @@ static bool find_end(Checker *ck, Var *var, const Ast *ast) {
     return true;
 }
 
+/* One of several categories: the encoder takes it as that many numbers, of which one is 1. */
+static bool set_categories(Checker *ck, Var *var, const Ast *ast, int64_t n) {
+    if (var->type.n_dims == MAX_DIMS)
+        return refuse(ck, ast, "an observation of categories with three dimensions is",
+                      "a plate has a copy for each of its instances");
+    var->n_values = n;
+    Var *indicators = arena_new_of(ck->arena, Var);
+    *indicators = *var;
+    indicators->type.elem = ELEM_REAL;
+    indicators->type.dims[indicators->type.n_dims++] = n;
+    var->before = indicators;
+    return true;
+}
+
 /* Observations, and covariates that are no categories. */
 static bool check_whole_data(Checker *ck, Var *var, const Ast *ast) {
     SupportKind kind = var->dist->support.kind;
     var->whole = true;
     var->most = -1;
     var->type.elem = ELEM_INT;
-    if (kind == SUPPORT_COUNT_TO) return find_end(ck, var, ast);
+    if (kind == SUPPORT_COUNT_TO || kind == SUPPORT_COUNTS) return find_end(ck, var, ast);
     if (kind == SUPPORT_COUNT) return true;
     Value value;
     Expr *end = substitute(ck, var->dist->support.hi, var->args);
-    if (!evaluate(ck, end, false, &value) || value.n_dims || value.data[0] != 2)
-        return refuse(ck, ast, "an observation of more or fewer than two categories is",
-                      "what is observed may be bernoulli, or a count: poisson, binomial");
-    var->most = 1;
-    return true;
+    bool known = evaluate(ck, end, false, &value) && !value.n_dims;
+    if (!known || value.data[0] < 2 || value.data[0] != rint(value.data[0]))
+        return refuse(ck, ast, "an observation of one category, or of a number that varies, is",
+                      "how many there are is a whole constant from 2 on");
+    if (value.data[0] > MAX_TABLE) {
+        FAIL(ck, DIAG_NUMBER_TOO_LARGE, ast->value->span, "the number of categories", value.data[0],
+             (double)MAX_TABLE);
+        return false;
+    }
+    var->most = (int64_t)value.data[0] - 1;
+    return var->most == 1 || set_categories(ck, var, ast, var->most + 1);
 }
 
 static bool count_values(Checker *ck, Var *var, const Ast *ast) {

@@ -334,6 +334,7 @@ static Expr *resolve_builtin(Checker *ck, const Ast *ast, const Builtin *builtin
         return NULL;
     }
     if (strcmp(ast->name.text, "rep") == 0) return resolve_rep(ck, ast);
+    if (strcmp(ast->name.text, "std_multinomial") == 0) return resolve_multinomial(ck, ast);
     if (builtin->kind == BUILTIN_REDUCTION && ast->args.data[0]->kind == AST_COMPREHENSION)
         return resolve_reduced_comprehension(ck, ast, builtin->reduce);
     if (builtin->kind == BUILTIN_POINT && builtin->opcode == OP_LOG_BESSEL_I)

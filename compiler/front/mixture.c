@@ -145,7 +145,8 @@ static bool same_set(Mixture *m, int k) {
     Type shapes[2] = {{.n_dims = a->dist->n_dims}, {.n_dims = b->dist->n_dims}};
     memcpy(shapes[0].dims, a->dist->dims, sizeof shapes[0].dims);
     memcpy(shapes[1].dims, b->dist->dims, sizeof shapes[1].dims);
-    if (s->kind == t->kind && s->kind != SUPPORT_CATEGORY && same_shape(&shapes[0], &shapes[1]) &&
+    if (s->kind == t->kind && s->kind != SUPPORT_CATEGORY && s->kind != SUPPORT_COUNTS &&
+        a->dist->atoms == b->dist->atoms && same_shape(&shapes[0], &shapes[1]) &&
         same_end(m->ck, a, s->lo, b, t->lo) && same_end(m->ck, a, s->hi, b, t->hi))
         return true;
     Support own[2];
@@ -204,7 +205,8 @@ static Distribution *new_distribution(Mixture *m) {
                            .span = m->span,
                            .n_dims = first->n_dims,
                            .n_params = 1,
-                           .mixed = true};
+                           .mixed = true,
+                           .atoms = first->atoms};
     memcpy(dist->dims, first->dims, sizeof dist->dims);
     for (int k = 0; k < m->n; k++) {
         m->first[k] = dist->n_params;

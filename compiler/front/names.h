@@ -6,9 +6,11 @@
  *   names.c     the tables of names, filled before anything is resolved
  *   define.c    fn, distribution and link
  *   arguments.c calls of distributions
- *   combine.c   distributions made of others: truncated(...)
+ *   combine.c   distributions made of others: truncated(...), censored(...)
  *   push.c      push(link, ...)
  *   mixture.c   mixture(w, ...)
+ *   inflate.c   zero_inflated(p, ...), hurdle(p, ...)
+ *   sorted.c    sorted(...)
  */
 #ifndef ADAVIC_FRONT_NAMES_H
 #define ADAVIC_FRONT_NAMES_H
@@ -166,8 +168,11 @@ const char *combinator_name(int i); /* NULL after the last */
 bool is_combinator(const Checker *ck, const char *name);
 /* check_arguments for the call of a combinator. */
 bool combine(Checker *ck, Var *var, const Ast *call);
-bool push(Checker *ck, Var *var, const Ast *call);     /* push.c */
-bool mixture(Checker *ck, Var *var, const Ast *call);  /* mixture.c */
+bool push(Checker *ck, Var *var, const Ast *call);          /* push.c */
+bool mixture(Checker *ck, Var *var, const Ast *call);       /* mixture.c */
+bool zero_inflated(Checker *ck, Var *var, const Ast *call); /* inflate.c */
+bool hurdle(Checker *ck, Var *var, const Ast *call);
+bool sorted(Checker *ck, Var *var, const Ast *call);   /* sorted.c */
 bool category(Checker *ck, Var *var, const Ast *call); /* discrete.c */
 /* Base draws of a body that stands beside others get numbers of their own. */
 void shift_draws(Expr *e, int64_t by);

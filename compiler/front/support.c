@@ -252,7 +252,12 @@ static bool choose_link(Checker *ck, Var *var, const Ast *ast, Definition *via) 
         FAIL(ck, DIAG_LINK_SUPPORT, ast->word.span, link->name,
              support_info[link->link->support].name, var->name, support_text(ck, &var->support));
         diag_note(ck->diags, link->ast->name.span, "link `%s` is defined here", link->name);
-        diag_help(ck->diags, "without `via` the link is `%s`", ck->default_link[kind]->name);
+        SupportKind to = link->link->support;
+        if (to == SUPPORT_ORDERED || to == SUPPORT_POSITIVE_ORDERED)
+            diag_help(ck->diags, "`sorted(%s(...))` is the law of its draws in order",
+                      var->dist->name);
+        else
+            diag_help(ck->diags, "without `via` the link is `%s`", ck->default_link[kind]->name);
         return false;
     }
     if (!check_link_ends(ck, var, ast, link->link)) return false;

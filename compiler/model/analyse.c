@@ -76,6 +76,8 @@ int64_t expr_base_draws(const Expr *e) {
         int64_t own = expr_base_draws(e->args[i]);
         if (own > n) n = own;
     }
+    int64_t inside = e->kind == EXPR_CALL ? expr_base_draws(e->function->body) : 0;
+    if (inside > n) n = inside;
     return n;
 }
 

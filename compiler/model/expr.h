@@ -61,7 +61,8 @@ typedef struct SupportInfo {
 extern const SupportInfo support_info[N_SUPPORTS];
 
 static inline bool support_is_whole(SupportKind kind) {
-    return kind == SUPPORT_CATEGORY || kind == SUPPORT_COUNT || kind == SUPPORT_COUNT_TO;
+    return kind == SUPPORT_CATEGORY || kind == SUPPORT_COUNT || kind == SUPPORT_COUNT_TO ||
+           kind == SUPPORT_COUNTS;
 }
 
 typedef struct Support {
@@ -167,6 +168,7 @@ struct Distribution {
     int64_t dims[MAX_DIMS];
     bool kept;  /* it is in Model.distributions */
     bool mixed; /* a mixture, whose last base draw chooses the component */
+    bool atoms; /* no count, but with single values of positive probability */
     int n_params;
     Param *params;   /* at most MAX_ARGS */
     Support support; /* over EXPR_PARAM */
@@ -176,6 +178,7 @@ struct Distribution {
      * and nothing after the front end. log P(X <= x), log P(X > x); the value that is not exceeded
      * with probability p, the value that is exceeded with probability q. */
     Expr *log_cdf, *log_ccdf, *quantile, *upper_quantile;
+    Expr *sample_positive; /* of counts: a draw given that it is above 0 */
 };
 
 /* v (unconstrained) -> value: number by number, or from a vector of n_free numbers to an event of

@@ -36,9 +36,11 @@ struct Var {
     Support support; /* the distribution's, with its parameters replaced */
     Link *link;      /* latent: the support's default or the one named by `via` */
     /* latent, observed: of the law push(link, dist(...)), link.inverse of the variable, which is
-     * `dist(...)` and stands in no list; its `link` is that of push. NULL: another law */
+     * `dist(...)` and stands in no list; its `link` is that of push. Of an observation with
+     * n_values: as many numbers more, which are 1 at its category and else 0. NULL: neither */
     const Var *before;
-    int64_t n_values;          /* summed, discrete given: it is one of 0 .. n_values - 1; else 0 */
+    int64_t n_values;          /* summed, discrete given, observed of more than two categories: it
+                                  is one of 0 .. n_values - 1; else 0 */
     bool whole;                /* observed, given that is no category: whole numbers from 0 on, */
     int64_t most;              /* up to this one, unless it is below 0, */
     const struct Var *most_of; /* up to this covariate, or NULL */

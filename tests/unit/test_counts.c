@@ -1,5 +1,6 @@
-/* Observations that are whole numbers: the library's log densities against the textbook's, which
- * sum to 1; draws of program simulate against them; gradients against differences. */
+/* Observations that are whole numbers, or categories: the library's log densities against the
+ * textbook's, which sum to 1; draws of program simulate against them; gradients against
+ * differences. */
 #include "base/diag.h"
 #include "front/ast.h"
 #include "front/front.h"
@@ -54,13 +55,58 @@ static double of_bernoulli(const double *a, int k) {
 static double of_bernoulli_logit(const double *a, int k) {
     return of_bernoulli((double[]){1 / (1 + exp(-a[0]))}, k);
 }
-static double of_zero_inflated(const double *a, int k) {
+static double of_zero_mixture(const double *a, int k) {
     return 0.3 * of_poisson((double[]){1e-9}, k) + 0.7 * of_poisson(a, k);
+}
+
+/* More zeros: a[0] of them, beside a law of the other parameters. */
+static double inflated(double (*mass)(const double *, int), const double *a, int k) {
+    return (k ? 0 : a[0]) + (1 - a[0]) * mass(a + 1, k);
+}
+static double hurdled(double (*mass)(const double *, int), const double *a, int k) {
+    return k ? (1 - a[0]) * mass(a + 1, k) / (1 - mass(a + 1, 0)) : a[0];
+}
+static double inflated_poisson(const double *a, int k) {
+    return inflated(of_poisson, a, k);
+}
+static double inflated_binomial(const double *a, int k) {
+    return inflated(of_binomial, a, k);
+}
+static double hurdled_poisson(const double *a, int k) {
+    return hurdled(of_poisson, a, k);
+}
+static double hurdled_poisson_log(const double *a, int k) {
+    return hurdled(of_poisson_log, a, k);
+}
+static double hurdled_neg_binomial(const double *a, int k) {
+    return hurdled(of_neg_binomial, a, k);
+}
+static double hurdled_neg_binomial_log(const double *a, int k) {
+    return hurdled(of_neg_binomial_log, a, k);
+}
+static double hurdled_binomial(const double *a, int k) {
+    return hurdled(of_binomial, a, k);
+}
+static double hurdled_binomial_logit(const double *a, int k) {
+    return hurdled(of_binomial_logit, a, k);
+}
+
+/* Of three categories, by weights. */
+static double of_weights(const double *w, int k) {
+    return w[k] / (w[0] + w[1] + w[2]);
+}
+static double of_categorical_logit(const double *a, int k) {
+    return of_weights((double[]){exp(a[0]), exp(a[1]), exp(a[2])}, k);
+}
+/* How many of two cutpoints a logistic number exceeds. */
+static double of_ordered_logistic(const double *a, int k) {
+    double below[] = {0, 1 / (1 + exp(a[0] - a[1])), 1 / (1 + exp(a[0] - a[2])), 1};
+    return below[k + 1] - below[k];
 }
 
 typedef struct Case {
     const char *call;
-    double args[3];
+    double args[4];
     double (*mass)(const double *args, int k);
     int most; /* beyond lies less than 1e-9 */
 } Case;
@@ -78,13 +124,31 @@ static const Case cases[] = {
     {"beta_binomial(12, 2, 3.5)", {12, 2, 3.5}, of_beta_binomial, 12},
     {"bernoulli(0.2)", {0.2}, of_bernoulli, 1},
     {"bernoulli_logit(0.6)", {0.6}, of_bernoulli_logit, 1},
-    {"mixture([0.3, 0.7], poisson(1e-9), poisson(4))", {4}, of_zero_inflated, 50},
+    {"categorical([0.2, 0.5, 0.3])", {2, 5, 3}, of_weights, 2},
+    {"categorical_logit([0.4, -1, 0.7])", {0.4, -1, 0.7}, of_categorical_logit, 2},
+    {"ordered_logistic(0.4, [-1, 0.2])", {0.4, -1, 0.2}, of_ordered_logistic, 2},
+    {"ordered_logistic(-9, [-3, 6])", {-9, -3, 6}, of_ordered_logistic, 2},
+    {"mixture([0.3, 0.7], poisson(1e-9), poisson(4))", {4}, of_zero_mixture, 50},
+    {"zero_inflated(0.4, poisson(3))", {0.4, 3}, inflated_poisson, 40},
+    {"zero_inflated(0.1, poisson(0.02))", {0.1, 0.02}, inflated_poisson, 9},
+    {"zero_inflated(0.8, binomial(9, 0.4))", {0.8, 9, 0.4}, inflated_binomial, 9},
+    {"hurdle(0.4, poisson(3))", {0.4, 3}, hurdled_poisson, 40},
+    {"hurdle(0.1, poisson(0.2))", {0.1, 0.2}, hurdled_poisson, 12},
+    {"hurdle(p = 0.1, poisson_log(3))", {0.1, 3}, hurdled_poisson_log, 90},
+    {"hurdle(0.2, neg_binomial_2(2, 0.7))", {0.2, 2, 0.7}, hurdled_neg_binomial, 200},
+    {"hurdle(0.2, neg_binomial_2(0.1, 8))", {0.2, 0.1, 8}, hurdled_neg_binomial, 20},
+    {"hurdle(0.2, neg_binomial_2_log(2, 3))", {0.2, 2, 3}, hurdled_neg_binomial_log, 120},
+    {"hurdle(0.3, binomial(6, 0.2))", {0.3, 6, 0.2}, hurdled_binomial, 6},
+    {"hurdle(0.3, binomial(1, 0.2))", {0.3, 1, 0.2}, hurdled_binomial, 1},
+    {"hurdle(0.3, binomial_logit(40, 0.5))", {0.3, 40, 0.5}, hurdled_binomial_logit, 40},
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
 
 static void is_tried(const Ast *item) {
     if (item->kind != AST_DISTRIBUTION) return;
-    if (strncmp(item->value->name.text, "count", 5) != 0) return;
+    const char *values = item->value->name.text;
+    if (item->dims.n || (strncmp(values, "count", 5) != 0 && strcmp(values, "category") != 0))
+        return;
     const char *call = arena_printf(arena, "%s(", item->name.text);
     bool found = false;
     for (int c = 0; c < N_CASES; c++) found |= !strncmp(cases[c].call, call, strlen(call));
@@ -159,6 +223,105 @@ static void draws_follow_the_density(void) {
     }
 }
 
+/* ---- counts that share out a number: all ways for five of them ---- */
+
+static void shared_counts_follow_their_density(void) {
+    enum { N = 5, K = 3, SETS = 20000 };
+    const double p[K] = {0.2, 0.5, 0.3};
+    static const char *const calls[] = {"multinomial(5, [0.2, 0.5, 0.3])",
+                                        "multinomial_logit(5, log([2, 5, 3]))"};
+    for (int which = 0; which < 2; which++) {
+        Compiled *c = compile_text("m.hbm",
+                                   arena_printf(arena,
+                                                "latent m ~ normal(0, 1); observed x ~ normal(m, "
+                                                "1); observed y[3] ~ %s;",
+                                                calls[which]),
+                                   DEFAULT);
+        if (!CHECK(c, "%s is refused", calls[which])) continue;
+        Run *drawn = run_new(c, SETS, 1), *run = run_new(c, 1, 1);
+        const double zero = 0;
+        double chi = 0, sum = 0;
+        int cells = 0;
+        const double *y = run_output(drawn, c->dual->simulate, "y")->data;
+        run_give(run, "m", &zero, 1);
+        run_give(run, "x", &zero, 1);
+        for (int i = 0; i <= N; i++)
+            for (int j = 0; i + j <= N; j++) {
+                const double at[K] = {i, j, N - i - j};
+                double mass = choose(N, i) * choose(N - i, j), seen = 0;
+                for (int k = 0; k < K; k++) mass *= pow(p[k], at[k]);
+                for (int s = 0; s < SETS; s++) seen += !memcmp(y + s * K, at, sizeof at);
+                chi += (seen - mass * SETS) * (seen - mass * SETS) / (mass * SETS);
+                sum += seen;
+                cells++;
+                run_give(run, "y", at, K);
+                double found = run_output(run, c->dual->logjoint, "log_likelihood")->data[0];
+                CHECK_NEAR(found + 0.5 * log(2 * M_PI), log(mass), 1e-10, calls[which]);
+            }
+        CHECK(sum == SETS, "%s: %g of %d draws sum to 5", calls[which], sum, SETS);
+        CHECK(chi < 25 + 3.5 * cells, "%s: chi-square of %d cells is %g", calls[which], cells, chi);
+        compiled_free(c);
+    }
+}
+
+/* ---- single values of positive probability beside a density ---- */
+
+static double normal_below(double x) {
+    return 0.5 * erfc(-x / M_SQRT2);
+}
+
+/* Where a value may be equal to `at`, by chance `mass`; and between from and to, with the density
+ * at `inside`. */
+typedef struct Atom {
+    const char *call;
+    double at, mass, from, to, between, inside, log_density;
+} Atom;
+
+/* The log density of y = `value`, where x and m are 0. */
+static double log_density_of(Compiled *c, double value) {
+    const double zeros[3] = {0}, three[3] = {value, value, value};
+    Run *run = run_new(c, 1, 1);
+    run_give(run, "m", zeros, 1);
+    run_give(run, "x", zeros, 3);
+    run_give(run, "y", three, 3);
+    double all = run_output(run, c->dual->logjoint, "log_likelihood")->data[0];
+    return all / 3 + 0.5 * log(2 * M_PI);
+}
+
+static void atoms_have_their_mass(void) {
+    enum { SETS = 20000, DRAWS = 3 * SETS };
+    const double low = normal_below((-1 - 0.3) / 1.2), high = 1 - normal_below((1.5 - 0.3) / 1.2);
+    const double half = -0.5 * 0.04 / 1.44 - log(1.2) - 0.5 * log(2 * M_PI);
+    const Atom atoms[] = {
+        {"censored(normal(0.3, 1.2), -1, 1.5)", -1, low, -1, 1.5, 1 - low - high, 0.5, half},
+        {"censored(normal(0.3, 1.2), -1, 1.5)", 1.5, high, -1, 0.3, 0.5 - low, 0.5, half},
+        {"censored(normal(0.3, 1.2), hi = 1.5)", 1.5, high, -9, 0.3, 0.5, 0.5, half},
+        {"censored(exponential(2), lo = 0.4)", 0.4, 1 - exp(-0.8), 0.4, 1, exp(-0.8) - exp(-2), 1,
+         log(2) - 2},
+        {"hurdle(0.3, exponential(2))", 0, 0.3, 0, 1, 0.7 * (1 - exp(-2)), 1,
+         log(0.7) + log(2) - 2},
+    };
+    for (size_t i = 0; i < sizeof atoms / sizeof *atoms; i++) {
+        const Atom *atom = &atoms[i];
+        Compiled *c = compiled_case(&(Case){.call = atom->call});
+        if (!c) continue;
+        Run *run = run_new(c, SETS, 1);
+        run->seed = 3 + (uint32_t)i;
+        const double *y = run_output(run, c->dual->simulate, "y")->data;
+        double equal = 0, between = 0;
+        for (int k = 0; k < DRAWS; k++) {
+            equal += y[k] == atom->at;
+            between += y[k] > atom->from && y[k] < atom->to;
+        }
+        double off = 4.5 * 0.5 / sqrt(DRAWS); /* more than once in 100,000 by chance: no */
+        CHECK_NEAR(equal / DRAWS, atom->mass, off, atom->call);
+        CHECK_NEAR(between / DRAWS, atom->between, off, atom->call);
+        CHECK_NEAR(log_density_of(c, atom->at), log(atom->mass), 1e-10, atom->call);
+        CHECK_NEAR(log_density_of(c, atom->inside), atom->log_density, 1e-10, atom->call);
+        compiled_free(c);
+    }
+}
+
 /* ---- gradients of the log joint with respect to parameters ---- */
 
 static const char *const models[] = {
@@ -173,6 +336,20 @@ static const char *const models[] = {
     "latent a ~ half_normal(2); plate g(6) { observed y ~ beta_binomial(8, a, 1.5); }",
     "latent a ~ normal(0, 1); plate g(6) { observed y ~ bernoulli_logit(a); }",
     "latent a ~ beta(2, 2); plate g(6) { observed y ~ bernoulli(a); }",
+    "latent a ~ beta(2, 2); plate g(6) { observed y ~ zero_inflated(a, poisson(3 * a)); }",
+    "latent a ~ normal(0, 1); plate g(6) { observed y ~ hurdle(0.3, neg_binomial_2_log(a, 2)); }",
+    "latent a ~ beta(2, 2); plate g(6) { observed y ~ hurdle(a, gamma(1 + a, 2)); }",
+    "latent a ~ normal(0, 1); plate g(6) { observed y ~ censored(normal(a, 1), -1, 0.5); }",
+    "latent a ~ half_normal(1); plate g(6) { given hi ~ uniform(0.5, 2); observed y ~ "
+    "censored(weibull(1.5, a), hi = hi); }",
+    "latent a ~ beta(2, 2); plate g(6) { observed y ~ categorical([a, 0.3 * (1 - a), 0.7 * (1 - "
+    "a)]); }",
+    "latent a ~ normal(0, 1); plate g(6) { given w[3] ~ normal(0, 1); observed y ~ "
+    "categorical_logit(a * w); }",
+    "latent a ~ normal(0, 1); plate g(6) { given n ~ poisson(9); observed y[2, 3] ~ "
+    "multinomial_logit(n, [0, a, 2 * a]); }",
+    "latent a ~ normal(0, 1); plate g(6) { observed y ~ ordered_logistic(a, [-1, 0, 0.4, 2]); }",
+    "latent a ~ normal(0, 1); plate g(6) { observed y[2] ~ ordered_logistic([a, -a], [-1, 1]); }",
 };
 
 static double density_at(Run *run, double a) {
@@ -207,6 +384,8 @@ int main(void) {
     RUN(every_distribution_is_tried);
     RUN(densities_are_the_textbooks);
     RUN(draws_follow_the_density);
+    RUN(shared_counts_follow_their_density);
+    RUN(atoms_have_their_mass);
     RUN(gradients_are_those_of_the_density);
     return check_done();
 }
