@@ -269,6 +269,9 @@ static void show_set(Infer *f, int64_t first, int64_t set, const RtElbo *e) {
         if (f->p.draws[i]) show_variable(f, i, set, width);
     show_categories(f);
     if (f->p.refine) show_refined(&f->p);
+    if (f->p.labels)
+        printf("components are in all %" PRId64 " orders: what is said of one holds for each\n",
+               rt_labels_orders(m));
     if (f->rows)
         printf("reweighted to the posterior by Pareto-smoothed importance weights%s (ess %.0f of "
                "%" PRId64 " draws)\n",
@@ -321,11 +324,12 @@ static int answer(RtSession *s, RtMethod method) {
     RtError error;
     Infer f = {.colour = rt_colour(stdout), .shown_rows = rows_per_variable(s->model)};
     const char *out = s->options->out;
-    if (!sound_options(s->options, method, &error)) {
+    bool mixed;
+    if (!sound_options(s->options, method, &error) || !rt_labels_choose(s, false, &mixed, &error)) {
         rt_complain(&error);
         return 2;
     }
-    if (!rt_posterior_open(s, method, true, &f.p, &error)) return rt_complain(&error);
+    if (!rt_posterior_open(s, method, true, mixed, &f.p, &error)) return rt_complain(&error);
     f.column = rt_alloc(s->mem, f.p.n_draws, sizeof *f.column);
     if (s->options->psis) f.rows = rt_alloc(s->mem, f.p.n_draws, sizeof *f.rows);
     RtDraws *draws = out ? rt_draws_new(&f.p, out) : NULL;
@@ -346,7 +350,8 @@ static int answer(RtSession *s, RtMethod method) {
     }
     bool ok = !draws || rt_draws_write(draws, &error);
     if (ok && s->options->json) {
-        rt_bytes_printf(&f.json, "], \"method\": \"%s\", ", rt_method_names[method]);
+        rt_bytes_printf(&f.json, "], \"method\": \"%s\", %s", rt_method_names[method],
+                        rt_labels_json(s->model, mixed));
         rt_json_settings(&f.json, s, f.p.n_draws);
         printf("%s}\n", f.json.data);
     } else if (ok && !s->options->quiet) {

@@ -13,6 +13,8 @@
  * data set of a file it is. */
 #include "runtime/refine.h"
 
+#include "runtime/psis.h"
+
 #include <math.h>
 #include <string.h>
 

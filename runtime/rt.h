@@ -70,6 +70,12 @@ static inline bool rt_is_inferred(const RtVar *v) {
     return v->kind == RT_LATENT || v->kind == RT_QUANTITY || v->kind == RT_DISCRETE;
 }
 
+/* Components that may be exchanged: entries of the latents moved[i] along dimension dim[i]. */
+typedef struct RtSymmetry {
+    int64_t components;
+    int plate, n_moved, *moved, *dim; /* plate: in each instance by itself; -1: in all at once */
+} RtSymmetry;
+
 typedef enum { RT_CONSTANT, RT_UNIFORM, RT_NORMAL } RtInit;
 typedef struct RtWeight {
     const char *name;
@@ -128,9 +134,10 @@ typedef struct RtModel {
     const char *name, *hash, *family, *target;
     bool f64;
     size_t real; /* 4 or 8 */
-    int n_plates, n_vars, n_weights, n_texts, n_programs;
+    int n_plates, n_vars, n_symmetries, n_weights, n_texts, n_programs;
     RtPlate *plates;
     RtVar *vars;
+    RtSymmetry *symmetries;
     RtWeight *weights;
     RtText *texts;
     RtProgram *programs;
@@ -194,14 +201,6 @@ void rt_call_run(RtCall *call, const uint32_t key[2], uint32_t step, uint32_t da
 double rt_real_get(const RtModel *m, const void *array, int64_t at);
 void rt_real_set(const RtModel *m, void *array, int64_t at, double value);
 
-/* What program posterior says of each draw, [data, draw]: log q, log prior, log likelihood. */
-typedef struct RtLogs {
-    const void *q, *prior, *likelihood;
-} RtLogs;
-RtLogs rt_logs_want(RtCall *c);
-/* log p(draw, data) - log q(draw) of the draw at that place. */
-double rt_log_weight(const RtModel *m, const RtLogs *logs, int64_t at);
-
 /* What random numbers are for: the second word of the key. */
 enum {
     RT_FOR_STEP,
@@ -214,7 +213,8 @@ enum {
     RT_FOR_SIZES,
     RT_FOR_REFINING,
     RT_FOR_JUDGING,
-    RT_FOR_INNER
+    RT_FOR_INNER,
+    RT_FOR_LABELS
 };
 
 #endif
