@@ -78,6 +78,11 @@
  *               AV_MAX_ORDERS orders at most, and the guide's flows have an inverse in one pass
  *               log_q, quantities and probabilities as posterior; "log_q:PLATE" [data, draw,
  *               plate], the part of the latents in an instance, where they are independent
+ *   observe     hypers, contexts, covariates, latents [data, plates, dims]; random
+ *               observed [data, plates, dims]; where an objective trains in rounds, as
+ *   atomic      weights, hypers, statistics, data, latents [data, draw, plates, dims], "atom:own"
+ *               [data, draw] (1: what the data set came from, else 0)
+ *               as step
  *   map, path, annealed, forward, consistency
  *               as step, for other objectives (objectives.def), where the model was compiled for
  *               them; annealed also reads likelihood_weight, and so does step of a model

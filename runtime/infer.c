@@ -114,6 +114,7 @@ static void json_refined(Infer *f) {
         &f->json,
         ", \"%s\": {\"steps\": %" PRId64 ", \"skipped_steps\": %" PRId64 ", \"kept\": \"%s\", ",
         rt_method_names[f->p.method], r->steps, r->skipped, r->kept_start ? "start" : "end");
+    if (r->rounds) rt_bytes_printf(&f->json, "\"rounds\": %" PRId64 ", ", r->rounds);
     json_field(&f->json, "elbo_start", r->start);
     rt_bytes_printf(&f->json, ", ");
     json_field(&f->json, "elbo", r->end);
@@ -248,6 +249,7 @@ static void show_refined(const RtPosterior *p) {
                " steps, ELBO %.3f, %.3f +- %.3f nats above %s\n",
                rt_method_names[p->method], r->steps, r->end, r->gain, r->gain_se,
                fit ? "its start" : "the amortised answer's");
+    if (r->rounds) printf("by the objective sequential, in %" PRId64 " rounds\n", r->rounds);
     if (r->skipped)
         printf("%" PRId64 " of the steps were skipped: their loss or gradient was not finite\n",
                r->skipped);
@@ -304,7 +306,8 @@ static bool known_output(const char *path) {
 }
 
 /* Status 2 where options do not go together. */
-static bool sound_options(const RtOptions *o, RtMethod method, RtError *error) {
+static bool sound_options(const RtSession *s, RtMethod method, RtError *error) {
+    const RtOptions *o = s->options;
     if (o->out && !known_output(o->out))
         return rt_error(error, "--out %s: draws are written as .npz or .csv", o->out);
     if (o->inner > 0 && !o->psis)
@@ -317,7 +320,7 @@ static bool sound_options(const RtOptions *o, RtMethod method, RtError *error) {
     if (steps && method == RT_AMORTISED)
         return rt_error(error, "%s is of refining\n  expected  infer DATA --refine %s ...", steps,
                         steps);
-    return true;
+    return method != RT_FITTED || rt_fit_options(s, error);
 }
 
 static int answer(RtSession *s, RtMethod method) {
@@ -325,7 +328,7 @@ static int answer(RtSession *s, RtMethod method) {
     Infer f = {.colour = rt_colour(stdout), .shown_rows = rows_per_variable(s->model)};
     const char *out = s->options->out;
     bool mixed;
-    if (!sound_options(s->options, method, &error) || !rt_labels_choose(s, false, &mixed, &error)) {
+    if (!sound_options(s, method, &error) || !rt_labels_choose(s, false, &mixed, &error)) {
         rt_complain(&error);
         return 2;
     }

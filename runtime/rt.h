@@ -155,8 +155,7 @@ const char *rt_text(const RtModel *m, const char *key);
 /* Number of elements of one data set (one draw) of a variable under these plate sizes; -1 if too
  * many. */
 int64_t rt_var_size(const RtVar *v, const int64_t *sizes);
-/* Splits the line at *cursor into words (quoted ones lose quotes and escapes) and moves on. -1 if a
- * quote stays open. */
+/* Words of the line at *cursor, unquoted; it moves on. -1 if a quote stays open. */
 int rt_words(RtMem *mem, const char **cursor, char ***words);
 
 /* ---- pool.c ---- */
@@ -214,7 +213,8 @@ enum {
     RT_FOR_REFINING,
     RT_FOR_JUDGING,
     RT_FOR_INNER,
-    RT_FOR_LABELS
+    RT_FOR_LABELS,
+    RT_FOR_ROUNDS
 };
 
 #endif

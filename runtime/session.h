@@ -13,8 +13,8 @@ enum { RT_MAX_SETTINGS = 64 };
 typedef struct RtOptions {
     const char *program; /* path of the executable */
     const char *data, *out, *weights, *log, *objective, *plot, *design, *labels;
-    int64_t steps, sets, draws, inner, threads, count, seed; /* -1: not given */
-    double seconds, learning_rate;                           /* -1: not given */
+    int64_t steps, sets, draws, inner, rounds, threads, count, seed; /* -1: not given */
+    double seconds, learning_rate;                                   /* -1: not given */
     bool quiet, json, batch, verbose, psis, refine;
     int n_size, n_set;
     const char *size[RT_MAX_SETTINGS], *set[RT_MAX_SETTINGS]; /* "plate=N", "hyper=value" */
@@ -36,8 +36,7 @@ typedef struct RtState {
     double **contexts; /* by variable: its entries as set, and behind them 1 if they are */
     int64_t sizes[RT_MAX_PLATES];                 /* where nothing else is said */
     int64_t lo[RT_MAX_PLATES], hi[RT_MAX_PLATES]; /* that training covers */
-    const RtData
-        *design; /* train --for: its covariates take the place of simulated ones; or NULL */
+    const RtData *design; /* train --for: its covariates, not simulated ones; or NULL */
     uint32_t seed;
     int64_t steps, skipped, sets, draws;
     double learning_rate;
@@ -187,6 +186,9 @@ typedef struct RtStep {
 /* For state->sets, at sizes up to state->hi: all memory. `program`: of objectives.def. Moments are
  * the state's, so that steps of several programs go on from each other. */
 RtStep rt_step_new(RtSession *s, RtState *state, const char *program, int64_t draws);
+/* The same in two parts, for a program with inputs to be bound between them. */
+RtStep rt_step_open(RtSession *s, RtState *state, const char *program, int64_t draws);
+void rt_step_ready(RtSession *s, RtState *state, RtStep *step);
 /* The learning rate as a share of its peak after the warm-up: held for RT_HOLD of the horizon, then
  * half a cosine down to a hundredth. */
 double rt_decay(int64_t step, int64_t horizon);

@@ -8,6 +8,7 @@
  *   posterior  encode given data sets, draw from the guide, with the parts of the log density ratio
  *   logjoint   log density and its gradient at given latents
  *   density    log q at given latents (density.c)
+ *   observe    data given latents (sequential.c)
  */
 #include "dual/context.h"
 #include "dual/objectives.h"
@@ -19,8 +20,7 @@ static bool is_random(const Var *var) {
            var->kind == VAR_SUMMED || var->kind == VAR_GIVEN;
 }
 
-static void output_value(Build *b, const char *name, const Val *val, const Plate *plate,
-                         bool with_draw) {
+void output_value(Build *b, const char *name, const Val *val, const Plate *plate, bool with_draw) {
     AxisId axes[IR_MAX_AXES];
     int n = instance_axes(b, plate, with_draw, axes);
     n += event_axes(b, val, axes + n);
@@ -381,10 +381,16 @@ static void read_schedule(Dual *dual, RtSchedule *schedule) {
         dual->densities |= schedule->phases[i].objective->densities;
 }
 
+/* Rounds begin with draws from the prior, and go on with data given the guide's. */
+static bool asks_for(const RtObjective *objective, const char *program) {
+    bool of_rounds = !strcmp(program, "forward") || !strcmp(program, "observe");
+    return !strcmp(objective->program, program) || (objective->rounds && of_rounds);
+}
+
 static bool is_needed(const Dual *dual, const RtSchedule *schedule, const char *program) {
     if (!strcmp(program, "annealed") && step_anneals(&dual->options)) return false;
     for (int i = 0; i < schedule->n; i++)
-        if (!strcmp(schedule->phases[i].objective->program, program)) return true;
+        if (asks_for(schedule->phases[i].objective, program)) return true;
     return false;
 }
 
@@ -406,7 +412,9 @@ static const struct {
                {"path", "data", build_path, output_gradients, false, true, NULL},
                {"annealed", "data", build_annealed, output_gradients, false, true, NULL},
                {"forward", "data", build_forward, output_gradients, false, true, NULL},
-               {"consistency", "data", build_consistency, output_gradients, false, true, NULL}};
+               {"consistency", "data", build_consistency, output_gradients, false, true, NULL},
+               {"atomic", "data", build_atomic, output_gradients, false, true, NULL},
+               {"observe", "data", build_observe, NULL, false, false, NULL}};
 
 Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis,
                   const DualOptions *options) {
@@ -418,6 +426,8 @@ Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis,
     bool total = options->family == FAMILY_TOTAL_FLOW;
     if (total && !total_served(diags, analysis->model)) return NULL;
     read_schedule(dual, &schedule);
+    if (is_needed(dual, &schedule, "observe") && !sequential_served(diags, analysis->model))
+        return NULL;
     jmp_buf too_large;
     if (setjmp(too_large)) return NULL;
     for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
