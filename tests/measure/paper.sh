@@ -154,7 +154,7 @@ fitted_rows() {
     local model=$1 known=$2 sets=$3 fits=$4 time=$5 label=$6 method row options bytes
     bytes=$(stat -c %s "$dir/$model.bin")
     head -c $((bytes / sets * fits)) "$dir/$model.bin" >"$dir/$model.few.bin"
-    line; line "Fitted (\`fit\`) to the first $fits of these data sets, one by one, $time s each (± is over data sets; the draws' own error, about .001, is not in it):"; line
+    line; line "Fitted (\`fit\`) to the first $fits of these data sets, one by one, $time s each (± is over data sets; the draws' own error, about .001, is not in it; sequential: in 5 rounds, what its steps led to, even where \`fit\` keeps its start):"; line
     line "| method | s a data set | steps | ELBO | gap to the evidence | k-hat over its limit | amortised, on these: ELBO | gap | published: ELBO | weights | seconds |"
     line "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
     while IFS='|' read -r method row options; do
@@ -166,6 +166,14 @@ fitted_rows() {
 as_elbo() { # FILE [N]
     echo "{\"draws\": $(field draws "$1"), \"sets\": ["
     paste -d '|' <(grep -o '"elbo": [^,}]*' "$1") <(grep -o '"khat": [^,}]*' "$1") | head -n "${2:-1000000}" | sed 's/\(.*\)|\(.*\)/{\1, \2},/; $s/,$//'
+    echo "]}"
+}
+
+# Of `fit --json`, the ELBOs after its steps, whether or not it kept what they led to.
+after_steps() { # FILE
+    echo "{\"draws\": $(field draws "$1"), \"sets\": ["
+    paste -d ' ' <(grep -o '"elbo_start": [^,}]*' "$1") <(grep -o '"gain": [^,}]*' "$1") |
+        awk '{ printf "%s{\"elbo\": %.9g, \"khat\": 0}", (NR > 1 ? ",\n" : ""), $2 + $4 }'
     echo "]}"
 }
 
@@ -190,7 +198,7 @@ gap_of() { # KNOWN DATA ELBO: MEAN ± SE, or nothing
 
 fitted_row() {
     local model=$1 known=$2 fits=$3 time=$4 label=$5 method=$6 row=$7 options=$8
-    local name=$model.${method//[ ,]/_} began steps each few=$dir/$model.few.bin amortised=" | "
+    local name=$model.${method//[ ,]/_} began steps each few=$dir/$model.few.bin amortised=" | " khat
     # shellcheck disable=SC2086  # options are words
     [ -z "$options" ] || compile "$name" "$model" $options 2>"$dir/error"
     [ -x "$dir/$name" ] || return
@@ -201,14 +209,19 @@ fitted_row() {
     fi
     each=$(awk "BEGIN { printf \"%.2f\", ($(date +%s.%N) - $began) / $fits }")
     as_elbo "$dir/$name.fit" >"$dir/$name.fitted"
+    khat=$(over_limit "$dir/$name.fitted")
+    if [ -n "$options" ]; then # the steps' own ELBO; `fit` keeps its start, and k-hat is of that, where they did not raise it
+        after_steps "$dir/$name.fit" >"$dir/$name.fitted"
+        khat=""
+    fi
     if [ -z "$options" ]; then
         as_elbo "$dir/$name.${SEEDS%% *}.elbo" "$fits" >"$dir/$name.few"
         amortised="$(mean_elbo "$dir/$name.few") | $(gap_of "$known" "$few" "$dir/$name.few")"
     fi
     steps=$(grep -o '"fitted": {"steps": [0-9]*' "$dir/$name.fit" | awk '{ s += $NF; n++ } END { printf "%.0f", s / n }')
-    line "| $method | $each | $steps | $(mean_elbo "$dir/$name.fitted") | $(gap_of "$known" "$few" "$dir/$name.fitted") | $(over_limit "$dir/$name.fitted") | $amortised | $(published_row "$label" "$row") |"
+    line "| $method | $each | $steps | $(mean_elbo "$dir/$name.fitted") | $(gap_of "$known" "$few" "$dir/$name.fitted") | $khat | $amortised | $(published_row "$label" "$row") |"
     say "$label, $method fitted: ELBO $(mean_elbo "$dir/$name.fitted"), gap $(gap_of "$known" "$few" "$dir/$name.fitted")"
-    echo "$method|$label|$each" >>"$dir/fits.txt"
+    [ -n "$options" ] || echo "$method|$label|$each" >>"$dir/fits.txt" # it has no amortised counterpart
 }
 
 # Larger problems have longer steps: time grows with the square root of the size.
