@@ -82,7 +82,7 @@
  *               observed [data, plates, dims]; where an objective trains in rounds, as
  *   atomic      weights, hypers, statistics, data, latents [data, draw, plates, dims], "atom:own"
  *               [data, draw] (1: what the data set came from, else 0)
- *               as step
+ *               as step; log q - log prior of each, "log_ratio" [data, draw]
  *   map, path, annealed, forward, consistency
  *               as step, for other objectives (objectives.def), where the model was compiled for
  *               them; annealed also reads likelihood_weight, and so does step of a model

@@ -230,7 +230,8 @@ static void compare(const RtRefine *r, RtRefined *result) {
         squares += d * d;
     }
     result->gain_se = sqrt(squares / (n - 1) / n);
-    result->kept_start = !(result->end > result->start) && !isnan(result->start);
+    bool higher = isfinite(result->end) && result->end > result->start;
+    result->kept_start = !higher && !isnan(result->start);
 }
 
 RtRefined rt_refine_run(RtRefine *r, int64_t set) {

@@ -32,6 +32,9 @@ struct RtSequential {
     RtData room;  /* of a step or block, on its way to a feed */
     void **atoms; /* by variable: latents [SETS, ATOMS, size] */
     RtCall *simulate, *posterior, *observe;
+    RtCall *sound; /* program atomic of pairs by themselves: can it take them? */
+    RtBinding *sound_guide;
+    const void *log_ratio;                       /* its result, [SETS] */
     const void **simulated, **drawn, **observed; /* by variable: results of these */
     RtBinding *guide;                            /* of posterior */
     RtFeed *prior_feed, *atomic_feed, *simulate_feed, *posterior_feed, *observe_feed;
@@ -110,6 +113,19 @@ static void new_calls(RtSequential *q) {
     rt_call_ready(q->observe);
 }
 
+/* Program atomic with a data set's own latents alone. */
+static void new_sound(RtSequential *q, const void *own) {
+    RtSession *s = q->s;
+    q->sound = new_call(q, "atomic", SETS, 1);
+    q->log_ratio = rt_call_want(q->sound, "log_ratio");
+    q->sound_guide = rt_bind_state(s->mem, s->model, q->own, q->own->average, q->sound);
+    rt_feed_bind(q->atomic_feed, q->sound);
+    rt_call_bind(q->sound, "atom:own", own);
+    for (int i = 0; i < s->model->n_vars; i++)
+        if (q->atoms[i]) rt_call_bind(q->sound, s->model->vars[i].name, q->atoms[i]);
+    rt_call_ready(q->sound);
+}
+
 static void new_steps(RtSequential *q) {
     RtSession *s = q->s;
     const RtModel *m = s->model;
@@ -128,6 +144,7 @@ static void new_steps(RtSequential *q) {
     for (int64_t i = 0; i < SETS; i++) rt_real_set(m, own, i * ATOMS, 1);
     rt_call_bind(q->atomic.call, "atom:own", own);
     rt_step_ready(s, q->own, &q->atomic);
+    new_sound(q, own);
 }
 
 RtSequential *rt_sequential_new(RtSession *s, RtState *own, const RtData *data, int64_t rounds) {
@@ -169,9 +186,27 @@ void rt_sequential_load(RtSequential *q, int64_t set) {
     rt_feed_load(q->posterior_feed, q->data, set, 1);
 }
 
-/* Pair k of a block into the pool, unless something of it is no number. */
+/* Looks at a block of pairs before it is kept. */
+static void sound_out(RtSequential *q, const void *const *latents, const void *const *data,
+                      const uint32_t key[2]) {
+    const RtModel *m = q->s->model;
+    for (int i = 0; i < m->n_vars; i++) {
+        if (!is_paired(&m->vars[i])) continue;
+        int64_t size = size_of(q, i) * SETS;
+        for (int64_t k = 0; k < size && m->vars[i].kind == RT_OBSERVED; k++)
+            q->room.values[i][k] = rt_real_get(m, data[i], k);
+        if (m->vars[i].kind == RT_LATENT) memcpy(q->atoms[i], latents[i], (size_t)size * m->real);
+    }
+    rt_binding_refresh(q->sound_guide);
+    rt_feed_load(q->atomic_feed, &q->room, 0, SETS);
+    rt_call_run(q->sound, key, 0, 0, SETS);
+}
+
+/* Pair k of a block into the pool, unless something of it is no number: as an atom, a latent that
+ * rounds to the end of its support would spoil every step that it is in. */
 static void keep(RtSequential *q, const void *const *latents, const void *const *data, int64_t k) {
     const RtModel *m = q->s->model;
+    if (!isfinite(rt_real_get(m, q->log_ratio, k))) return;
     for (int i = 0; i < m->n_vars; i++) {
         if (!is_paired(&m->vars[i])) continue;
         const void *from = m->vars[i].kind == RT_LATENT ? latents[i] : data[i];
@@ -198,8 +233,10 @@ static void draw_round(RtSequential *q, int64_t round) {
         } else {
             rt_call_run(q->simulate, key, step, 0, SETS);
         }
-        for (int64_t k = 0; k < SETS; k++)
-            keep(q, round ? q->drawn : q->simulated, round ? q->observed : q->simulated, k);
+        const void *const *latents = round ? q->drawn : q->simulated;
+        const void *const *data = round ? q->observed : q->simulated;
+        sound_out(q, latents, data, key);
+        for (int64_t k = 0; k < SETS; k++) keep(q, latents, data, k);
     }
 }
 

@@ -38,6 +38,7 @@ void build_atomic(Build *b) {
     Encoding *enc = encode(b);
     IrValue log_q = along(b, guide_log_density(b, enc, atoms), axes, 2);
     IrValue log_ratio = ir_sub(p, log_q, log_prior), nought = number(b, 0);
+    ir_output(p, "log_ratio", log_ratio);
     IrValue is_own = ir_lt(p, nought, own);
     IrValue of_own = ir_sum(p, ir_select(p, is_own, log_ratio, nought), &b->draw, 1);
     output_set_loss(b, ir_sub(p, log_sum_exp(b, log_ratio, b->draw), of_own));
