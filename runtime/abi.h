@@ -40,6 +40,10 @@
  *   given NAME plates P1 P2 ... dims K1 ... [values K] [whole ...] [positive]
  *                                              a covariate; with the values 0 .. K - 1 alone
  *   discrete NAME plates P1 P2 ... dims K      a latent with the values 0 .. K - 1, summed out
+ *   symmetry components K plate NAME|- moved NAME1 D1 NAME2 D2 ...
+ *                                              K components may be exchanged in each instance of
+ *                                              a plate by itself, or in all at once: entries of
+ *                                              these latents along their dimension D
  *   weight NAME dims ... init constant|uniform|normal SCALE
  *   setting sets|draws N                       defaults of `train`
  *   text KEY "TEXT"                            descriptors, analysis, objective, version
@@ -83,6 +87,15 @@
  *   predict     hypers, covariates, contexts, latents [data, draw, ...], of discrete ones the
  *               probabilities of their values as posterior has them; random
  *               observed [data, draw, plates, dims]; absent where labels hang on each other
+ *   density     weights, hypers, statistics, data, latents; where there are symmetries, of
+ *               AV_MAX_ORDERS orders at most, and the guide's flows have an inverse in one pass
+ *               log_q, quantities and probabilities as posterior; "log_q:PLATE" [data, draw,
+ *               plate], the part of the latents in an instance, where they are independent
+ *   observe     hypers, contexts, covariates, latents [data, plates, dims]; random
+ *               observed [data, plates, dims]; where an objective trains in rounds, as
+ *   atomic      weights, hypers, statistics, data, latents [data, draw, plates, dims], "atom:own"
+ *               [data, draw] (1: what the data set came from, else 0)
+ *               as step; log q - log prior of each, "log_ratio" [data, draw]
  *   map, path, annealed, forward, consistency
  *               as step, for other objectives (objectives.def), where the model was compiled for
  *               them; annealed also reads likelihood_weight, and so does step of a model
@@ -114,6 +127,9 @@ typedef struct av_entry {
     void (*run)(const av_call *call);
     int64_t (*scratch)(const int64_t *extent);
 } av_entry;
+
+/* In so many orders of exchangeable components, one evaluation for each, program density serves. */
+enum { AV_MAX_ORDERS = 120 };
 
 extern const av_entry adavic_entries[];
 extern const int64_t adavic_entry_count;

@@ -13,6 +13,7 @@
  * and the like not counted. */
 #include "runtime/certificate.h"
 #include "runtime/peak.h"
+#include "runtime/psis.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -305,6 +305,7 @@ int rt_main(int argc, char **argv) {
                    .sets = -1,
                    .draws = -1,
                    .inner = -1,
+                   .rounds = -1,
                    .threads = -1,
                    .count = -1,
                    .seed = -1,

@@ -11,6 +11,7 @@
  * B y = g(z0): mean = z0 + y, covariance B^-1, and the evidence is the log density at the mean
  * + (n log 2 pi - log |B|) / 2, n latent numbers. */
 #include "runtime/check.h"
+#include "runtime/psis.h"
 
 #include "runtime/random.h"
 

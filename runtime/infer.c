@@ -92,6 +92,7 @@ static void json_refined(Infer *f) {
         &f->json,
         ", \"%s\": {\"steps\": %" PRId64 ", \"skipped_steps\": %" PRId64 ", \"kept\": \"%s\", ",
         rt_method_names[f->p.method], r->steps, r->skipped, r->kept_start ? "start" : "end");
+    if (r->rounds) rt_bytes_printf(&f->json, "\"rounds\": %" PRId64 ", ", r->rounds);
     json_field(&f->json, "elbo_start", r->start);
     rt_bytes_printf(&f->json, ", ");
     json_field(&f->json, "elbo", r->end);
@@ -227,6 +228,7 @@ static void show_refined(const RtPosterior *p) {
                " steps, ELBO %.3f, %.3f +- %.3f nats above %s\n",
                rt_method_names[p->method], r->steps, r->end, r->gain, r->gain_se,
                fit ? "its start" : "the amortised answer's");
+    if (r->rounds) printf("by the objective sequential, in %" PRId64 " rounds\n", r->rounds);
     if (r->skipped)
         printf("%" PRId64 " of the steps were skipped: their loss or gradient was not finite\n",
                r->skipped);
@@ -249,6 +251,9 @@ static void show_set(Infer *f, int64_t first, int64_t set, const RtElbo *e) {
     show_categories(f);
     show_missing(f, first + set);
     if (f->p.refine) show_refined(&f->p);
+    if (f->p.labels)
+        printf("components are in all %" PRId64 " orders: what is said of one holds for each\n",
+               rt_orders_count(m));
     if (f->rows)
         printf("reweighted to the posterior by Pareto-smoothed importance weights%s (ess %.0f of "
                "%" PRId64 " draws)\n",
@@ -280,7 +285,8 @@ static bool known_output(const char *path) {
     return n > 4 && (!strcmp(path + n - 4, ".npz") || !strcmp(path + n - 4, ".csv"));
 }
 
-bool rt_answer_options(const RtOptions *o, RtMethod method, RtError *error) {
+bool rt_answer_options(const RtSession *s, RtMethod method, RtError *error) {
+    const RtOptions *o = s->options;
     if (o->out && !known_output(o->out))
         return rt_error(error, "--out %s: draws are written as .npz or .csv", o->out);
     if (o->inner > 0 && !o->psis)
@@ -292,18 +298,19 @@ bool rt_answer_options(const RtOptions *o, RtMethod method, RtError *error) {
                                                : NULL;
     if (steps && method == RT_AMORTISED)
         return rt_error(error, "%s is of refining\n  expected  --refine %s ...", steps, steps);
-    return true;
+    return method != RT_FITTED || rt_fit_options(s, error);
 }
 
 static int answer(RtSession *s, RtMethod method) {
     RtError error;
     Infer f = {.colour = rt_colour(stdout), .shown_rows = rows_per_variable(s->model)};
     const char *out = s->options->out;
-    if (!rt_answer_options(s->options, method, &error)) {
+    bool mixed;
+    if (!rt_answer_options(s, method, &error) || !rt_orders_choose(s, false, &mixed, &error)) {
         rt_complain(&error);
         return 2;
     }
-    if (!rt_posterior_open(s, method, true, &f.p, &error)) return rt_complain(&error);
+    if (!rt_posterior_open(s, method, true, mixed, &f.p, &error)) return rt_complain(&error);
     f.column = rt_alloc(s->mem, f.p.n_draws, sizeof *f.column);
     if (s->options->psis) f.rows = rt_alloc(s->mem, f.p.n_draws, sizeof *f.rows);
     RtDraws *draws = out ? rt_draws_new(&f.p, out) : NULL;
@@ -324,7 +331,8 @@ static int answer(RtSession *s, RtMethod method) {
     }
     bool ok = !draws || rt_draws_write(draws, &error);
     if (ok && s->options->json) {
-        rt_bytes_printf(&f.json, "], \"method\": \"%s\", ", rt_method_names[method]);
+        rt_bytes_printf(&f.json, "], \"method\": \"%s\", %s", rt_method_names[method],
+                        rt_orders_json(s->model, mixed));
         rt_json_settings(&f.json, s, f.p.n_draws);
         printf("%s}\n", f.json.data);
     } else if (ok && !s->options->quiet) {

@@ -215,6 +215,34 @@ static void read_var(Parser *p, RtVarKind kind) {
     if (missing) add_presence(p, v);
 }
 
+static void read_symmetry(Parser *p) {
+    RtModel *m = p->model;
+    m->symmetries = grow(p->mem, m->symmetries, m->n_symmetries, sizeof *m->symmetries);
+    RtSymmetry y = {.plate = -1};
+    expect(p, "components");
+    y.components = integer(p);
+    expect(p, "plate");
+    const char *plate = word(p);
+    if (strcmp(plate, "-") && (y.plate = rt_plate(m, plate)) < 0) fail(p, plate);
+    expect(p, "moved");
+    y.moved = rt_alloc(p->mem, p->n, sizeof *y.moved);
+    y.dim = rt_alloc(p->mem, p->n, sizeof *y.dim);
+    while (p->at < p->n && !p->failed) {
+        const RtVar *v = rt_var(m, word(p));
+        int64_t dim = integer(p);
+        bool fits = v && v->kind == RT_LATENT && dim >= 0 && dim < v->n_dims &&
+                    v->dims[dim] == y.components;
+        fits &= y.plate < 0 || (v->n_plates && v->plates[0] == y.plate);
+        if (!fits) {
+            fail(p, "not a latent with an entry for each component");
+            break;
+        }
+        y.moved[y.n_moved] = (int)(v - m->vars);
+        y.dim[y.n_moved++] = (int)dim;
+    }
+    m->symmetries[m->n_symmetries++] = y;
+}
+
 static void read_weight(Parser *p) {
     static const char *const kinds[] = {"constant", "uniform", "normal"};
     RtModel *m = p->model;
@@ -381,6 +409,8 @@ static void read_line(Parser *p, RtProgram **open) {
         read_var(p, RT_QUANTITY);
     else if (next_is(p, "discrete"))
         read_var(p, RT_DISCRETE);
+    else if (next_is(p, "symmetry"))
+        read_symmetry(p);
     else if (next_is(p, "weight"))
         read_weight(p);
     else if (next_is(p, "setting"))

@@ -12,8 +12,8 @@
 #include <string.h>
 
 const RtObjective rt_objectives[] = {
-#define OBJECTIVE(name, program, draws, densities, entropy, likelihood, loss, when) \
-    {name, program, draws, densities, entropy, likelihood, loss, when},
+#define OBJECTIVE(name, program, draws, densities, rounds, entropy, likelihood, loss, when) \
+    {name, program, draws, densities, rounds, entropy, likelihood, loss, when},
 #include "runtime/objectives.def"
 #undef OBJECTIVE
 };
@@ -29,6 +29,10 @@ static const RtObjective *objective_named(const char *name, size_t n) {
         if (strlen(rt_objectives[i].name) == n && !strncmp(rt_objectives[i].name, name, n))
             return &rt_objectives[i];
     return NULL;
+}
+
+const RtObjective *rt_objective(const char *name) {
+    return objective_named(name, strlen(name));
 }
 
 static bool unexpected(const char *at, size_t n, char *why, size_t size) {

@@ -10,7 +10,7 @@
 /* A row of objectives.def, where the columns are explained. */
 typedef struct RtObjective {
     const char *name, *program;
-    bool draws, densities;
+    bool draws, densities, rounds;
     double entropy, likelihood;
     const char *loss, *when;
 } RtObjective;
@@ -35,6 +35,7 @@ typedef struct RtSchedule {
 #define RT_HOLD 0.1
 #define RT_FIRST 0.05
 
+const RtObjective *rt_objective(const char *name); /* or NULL */
 /* "LOSS; WHEN" of help, into `line`. */
 const char *rt_objective_text(const RtObjective *objective, char *line, size_t size);
 /* false: `why` says what is wrong with the text, on lines of its own after a first one that names

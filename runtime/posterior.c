@@ -49,11 +49,31 @@ static bool open_data(RtPosterior *p, RtError *error) {
     return true;
 }
 
-bool rt_posterior_open(RtSession *s, RtMethod method, bool want_draws, RtPosterior *p,
+/* Where what is inferred, and its log q, will be. */
+static void want_answer(RtPosterior *p, const float *weights, bool mixed) {
+    RtSession *s = p->s;
+    const RtModel *m = s->model;
+    p->logs = rt_logs_want(p->call);
+    p->own_q = p->logs.q;
+    if (mixed) {
+        p->labels = rt_orders_new(s, &p->data, p->block, p->n_draws, weights, p->call);
+        p->logs.q = rt_orders_log_q(p->labels);
+    }
+    p->draws = rt_alloc(s->mem, m->n_vars, sizeof *p->draws);
+    for (int i = 0; p->want_draws && i < m->n_vars; i++)
+        if (rt_is_inferred(&m->vars[i]))
+            p->draws[i] =
+                mixed ? rt_orders_draws(p->labels, i) : rt_call_want(p->call, m->vars[i].name);
+}
+
+bool rt_posterior_open(RtSession *s, RtMethod method, bool want_draws, bool mixed, RtPosterior *p,
                        RtError *error) {
     const RtModel *m = s->model;
     const RtOptions *o = s->options;
-    *p = (RtPosterior){.s = s, .method = method, .n_draws = o->draws > 0 ? o->draws : 1000};
+    *p = (RtPosterior){.s = s,
+                       .method = method,
+                       .n_draws = o->draws > 0 ? o->draws : 1000,
+                       .want_draws = want_draws};
     if (!open_data(p, error)) return false;
     int64_t threads = rt_pool_threads(s->pool);
     p->block = p->data.n_sets < threads ? p->data.n_sets : threads;
@@ -69,10 +89,7 @@ bool rt_posterior_open(RtSession *s, RtMethod method, bool want_draws, RtPosteri
         if (!p->inner) return false;
     }
     p->call = rt_call_new(s->mem, m, "posterior", s->pool, &p->data.sizes, p->block, p->n_draws);
-    p->draws = rt_alloc(s->mem, m->n_vars, sizeof *p->draws);
-    for (int i = 0; want_draws && i < m->n_vars; i++)
-        if (rt_is_inferred(&m->vars[i])) p->draws[i] = rt_call_want(p->call, m->vars[i].name);
-    p->logs = rt_logs_want(p->call);
+    want_answer(p, weights, mixed);
     p->log_weights = rt_alloc(s->mem, p->n_draws, sizeof *p->log_weights);
     p->log_share = rt_alloc(s->mem, p->n_draws, sizeof *p->log_share);
     if (method != RT_FITTED) p->seen = rt_seen_new(s, p->call);
@@ -93,6 +110,7 @@ int64_t rt_posterior_run(RtPosterior *p, int64_t first) {
     if (p->inner) rt_inner_run(p->inner, first);
     rt_feed_load(p->feed, &p->data, first, n);
     rt_call_run(p->call, key, 0, (uint32_t)first, n);
+    if (p->labels) rt_orders_run(p->labels, first, n, p->want_draws);
     if (p->seen) rt_seen_warn(p->seen, first, n, p->data.n_sets);
     return n;
 }

@@ -2,7 +2,7 @@
  * infer and elbo.
  *
  *     RtPosterior p;
- *     if (!rt_posterior_open(s, true, &p, &error)) return rt_complain(&error);
+ *     if (!rt_posterior_open(s, RT_AMORTISED, true, false, &p, &error)) return rt_complain(&error);
  *     for (int64_t first = 0; first < p.data.n_sets; first += p.block) {
  *         int64_t n = rt_posterior_run(&p, first);
  *         ... p.draws[variable]: [n, S, plates, dims] in the model's real type
@@ -12,6 +12,7 @@
 
 #include "runtime/psis.h"
 #include "runtime/inner.h"
+#include "runtime/orders.h"
 #include "runtime/refine.h"
 #include "runtime/session.h"
 
@@ -31,10 +32,13 @@ typedef struct RtPosterior {
     RtData data;
     int64_t n_draws, block; /* data sets per run */
     RtInner *inner;         /* with --inner; data sets come one by one then */
-    const void **draws;     /* by variable: latents and quantities; NULL if not wanted */
-    RtLogs logs;            /* [n, S] */
-    double *log_weights;    /* [S] of one data set, see rt_posterior_weigh */
-    double *log_share;      /* [S] of it: Pareto-smoothed log weights whose exp add up to 1 */
+    RtOrders *labels;       /* draws and log q are mixed over orders of components; or NULL */
+    const void *own_q;      /* log q of the guide as it is, [n, S] */
+    bool want_draws;
+    const void **draws;  /* by variable: latents and quantities; NULL if not wanted */
+    RtLogs logs;         /* [n, S] */
+    double *log_weights; /* [S] of one data set, see rt_posterior_weigh */
+    double *log_share;   /* [S] of it: Pareto-smoothed log weights whose exp add up to 1 */
     RtCall *call;
     RtFeed *feed;
     RtBinding *inputs;
@@ -42,8 +46,8 @@ typedef struct RtPosterior {
 } RtPosterior;
 
 /* Loads weights (or makes them, to be fitted) and data; afterwards s->state->sizes are the data's.
- * Warns of sizes that were not trained. */
-bool rt_posterior_open(RtSession *s, RtMethod method, bool want_draws, RtPosterior *p,
+ * Warns of sizes that were not trained. `mixed`: over orders of components (orders.h). */
+bool rt_posterior_open(RtSession *s, RtMethod method, bool want_draws, bool mixed, RtPosterior *p,
                        RtError *error);
 /* Runs data sets first, first + 1, ...; returns how many. */
 int64_t rt_posterior_run(RtPosterior *p, int64_t first);
@@ -56,7 +60,7 @@ const char *rt_verdict(double khat, int64_t draws, RtMethod method, bool reweigh
                        const char **why);
 /* Do options of infer, fit and predict go together? Where not, with the reason: status 2. infer.c
  */
-bool rt_answer_options(const RtOptions *o, RtMethod method, RtError *error);
+bool rt_answer_options(const RtSession *s, RtMethod method, RtError *error);
 /* Writes draws of all data sets as .npz or .csv: those of p->draws. */
 typedef struct RtDraws RtDraws;
 RtDraws *rt_draws_new(RtPosterior *p, const char *path);

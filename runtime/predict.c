@@ -357,11 +357,11 @@ int rt_command_predict(RtSession *s) {
     const RtOptions *o = s->options;
     const RtMethod method = o->refine ? RT_REFINED : RT_AMORTISED;
     Predict f = {.colour = rt_colour(stdout)};
-    if (!rt_answer_options(o, method, &error)) {
+    if (!rt_answer_options(s, method, &error)) {
         rt_complain(&error);
         return 2;
     }
-    if (!rt_posterior_open(s, method, true, &f.p, &error) || !prepare(&f, &error))
+    if (!rt_posterior_open(s, method, true, false, &f.p, &error) || !prepare(&f, &error))
         return rt_complain(&error);
     RtDraws *draws = o->out ? rt_draws_new(&f.predicted, o->out) : NULL;
     rt_bytes_printf(&f.json, "{\"draws\": %" PRId64 ", \"sets\": [", f.p.n_draws);

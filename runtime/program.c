@@ -11,7 +11,7 @@
  */
 #include "runtime/vectorised.h"
 
-#include "runtime/rt.h"
+#include "runtime/psis.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -6,7 +6,16 @@
 #ifndef ADAVIC_PSIS_H
 #define ADAVIC_PSIS_H
 
-#include "runtime/memory.h"
+#include "runtime/rt.h"
+
+/* ---- program.c ---- */
+/* What program posterior says of each draw, [data, draw]: log q, log prior, log likelihood. */
+typedef struct RtLogs {
+    const void *q, *prior, *likelihood;
+} RtLogs;
+RtLogs rt_logs_want(RtCall *c);
+/* log p(draw, data) - log q(draw) of the draw at that place. */
+double rt_log_weight(const RtModel *m, const RtLogs *logs, int64_t at);
 
 /* ---- psis.c ---- */
 /* Pareto shape of the upper tail of n log weights (not finite where there are too few, or one is

@@ -15,7 +15,9 @@ enum {
     RT_FOR_REFINING,
     RT_FOR_JUDGING,
     RT_FOR_INNER,
-    RT_FOR_PREDICT
+    RT_FOR_PREDICT,
+    RT_FOR_LABELS,
+    RT_FOR_ROUNDS
 };
 
 #endif

@@ -13,6 +13,10 @@
  * data set of a file it is. */
 #include "runtime/refine.h"
 
+#include "runtime/objective.h"
+#include "runtime/psis.h"
+#include "runtime/sequential.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -23,7 +27,8 @@ static const struct {
     int64_t judged;        /* draws of the ELBO that start and end are compared by */
     double warm_up;        /* share of the horizon with a rising learning rate, ... */
     int64_t looks;         /* steps after which the time of a step is known */
-} defaults = {.copies = 16, .draws = 16, .judged = 1000, .warm_up = 0.05, .looks = 4};
+    int64_t rounds;        /* of the objective sequential */
+} defaults = {.copies = 16, .draws = 16, .judged = 1000, .warm_up = 0.05, .looks = 4, .rounds = 5};
 
 /* By method. */
 static const struct {
@@ -38,6 +43,7 @@ struct RtRefine {
     RtState *own;       /* the session's, with weights and optimiser of its own */
     const float *start; /* weights, flat */
     RtStep step;
+    RtSequential *rounds; /* its steps, in the place of `step` and `copies`; or NULL */
     RtFeed *copies, *one;
     RtData room; /* the copies, on their way to their feed */
     RtCall *posterior;
@@ -63,13 +69,45 @@ static RtState *own_state(RtRefine *r) {
     return own;
 }
 
+/* As options say, else as the program was compiled. */
+static const RtObjective *fit_objective(const RtSession *s) {
+    const char *name = s->options->objective;
+    if (!name) name = rt_text(s->model, "objective");
+    return name ? rt_objective(name) : NULL;
+}
+
+static bool fits_in_rounds(const RtSession *s) {
+    const RtObjective *objective = fit_objective(s);
+    return objective && objective->rounds;
+}
+
+bool rt_fit_options(const RtSession *s, RtError *error) {
+    const RtObjective *objective = fit_objective(s);
+    const char *said = s->options->objective;
+    bool rounds = objective && objective->rounds;
+    if (said && !rounds && strcmp(said, "reverse-kl"))
+        return rt_error(error, "--objective %s\n  expected  reverse-kl or sequential", said);
+    if (rounds && !rt_program(s->model, objective->program))
+        return rt_error(error,
+                        "--objective %s: this program was compiled without it\n  compile it with  "
+                        "adavic --objective=%s MODEL.hbm",
+                        objective->name, objective->name);
+    if (rounds || s->options->rounds <= 0) return true;
+    return rt_error(error, "--rounds is of another objective\n  expected  --objective sequential");
+}
+
 RtRefine *rt_refine_new(RtSession *s, RtMethod method, const RtData *data) {
     const RtModel *m = s->model;
     RtRefine *r = rt_alloc(s->mem, 1, sizeof *r);
     *r = (RtRefine){.s = s, .method = method, .data = data, .start = s->state->average};
     r->own = own_state(r);
-    r->step = rt_step_new(s, r->own, "step", defaults.draws);
-    r->copies = rt_feed_new(s->mem, m, r->step.call, &data->sizes, defaults.copies);
+    if (method == RT_FITTED && fits_in_rounds(s)) {
+        int64_t rounds = s->options->rounds > 0 ? s->options->rounds : defaults.rounds;
+        r->rounds = rt_sequential_new(s, r->own, data, rounds);
+    } else {
+        r->step = rt_step_new(s, r->own, "step", defaults.draws);
+        r->copies = rt_feed_new(s->mem, m, r->step.call, &data->sizes, defaults.copies);
+    }
     r->posterior = rt_call_new(s->mem, m, "posterior", s->pool, &data->sizes, 1, defaults.judged);
     r->logs = rt_logs_want(r->posterior);
     r->judge = rt_bind_state(s->mem, m, r->own, r->own->average, r->posterior);
@@ -96,7 +134,10 @@ static void load(RtRefine *r, int64_t set) {
         for (int64_t k = 0; k < size * defaults.copies; k++)
             r->room.values[i][k] = r->data->values[i][set * size + k % size];
     }
-    rt_feed_load(r->copies, &r->room, 0, defaults.copies);
+    if (r->rounds)
+        rt_sequential_load(r->rounds, set);
+    else
+        rt_feed_load(r->copies, &r->room, 0, defaults.copies);
     rt_feed_load(r->one, r->data, set, 1);
 }
 
@@ -128,14 +169,20 @@ static bool one_step(RtRefine *r, int64_t step, int64_t horizon) {
     const RtOptions *o = r->s->options;
     const uint32_t key[2] = {r->s->seed, RT_FOR_REFINING};
     double peak = o->learning_rate > 0 ? o->learning_rate : plans[r->method].learning_rate;
-    rt_binding_refresh(r->step.inputs);
-    rt_call_run(r->step.call, key, (uint32_t)step, 0, defaults.copies);
-    double norm = rt_adam_norm(r->step.adam);
-    if (!isfinite(*r->step.loss) || !isfinite(norm)) return false;
+    const RtStep *now = r->rounds ? rt_sequential_step(r->rounds, step, horizon) : &r->step;
+    rt_binding_refresh(now->inputs);
+    rt_call_run(now->call, key, (uint32_t)step, 0, rt_call_sets(now->call));
+    double norm = rt_adam_norm(now->adam);
+    if (!isfinite(*now->loss) || !isfinite(norm)) return false;
     r->updates++;
-    rt_adam_step(r->step.adam, rt_clip(&r->log_norm, r->updates, norm), peak * rate(step, horizon),
+    rt_adam_step(now->adam, rt_clip(&r->log_norm, r->updates, norm), peak * rate(step, horizon),
                  r->updates, fmin(1, 9.0 / (double)(r->updates + 8)));
     return true;
+}
+
+static double limit_of(const RtRefine *r) {
+    const RtOptions *o = r->s->options;
+    return o->seconds > 0 ? o->seconds : plans[r->method].seconds;
 }
 
 /* How many steps there will be: what options say, or as many as fit into the time, once the time of
@@ -143,20 +190,34 @@ static bool one_step(RtRefine *r, int64_t step, int64_t horizon) {
 static int64_t horizon_of(const RtRefine *r, int64_t done, double seconds) {
     const RtOptions *o = r->s->options;
     if (o->steps > 0) return o->steps;
-    double limit = o->seconds > 0 ? o->seconds : plans[r->method].seconds;
+    double limit = limit_of(r);
     int64_t most = o->seconds > 0 ? INT64_MAX : plans[r->method].steps;
     if (done < defaults.looks || (done < 50 && seconds < 0.05 * limit)) return 0;
     double fit = fmax(limit - seconds, 0) * (double)done / seconds;
     return fit < (double)(most - done) ? done + (int64_t)fit : most;
 }
 
+/* Steps of later rounds cost more than those of the first: what is left of a run by time. */
+static int64_t replanned(const RtRefine *r, int64_t done, int64_t horizon, double left,
+                         double each) {
+    double fit = fmax(left, 0) / each;
+    return r->s->options->steps <= 0 && fit < (double)(horizon - done) ? done + (int64_t)fit
+                                                                       : horizon;
+}
+
 static void optimise(RtRefine *r, RtRefined *result) {
-    double began = rt_seconds();
-    int64_t horizon = horizon_of(r, 0, 0);
+    double began = rt_seconds(), second = 0; /* when the second round did */
+    int64_t horizon = horizon_of(r, 0, 0), from = 0;
     for (int64_t step = 0; !horizon || step < horizon; step++) {
         if (!one_step(r, step, horizon)) result->skipped++;
+        double now = rt_seconds();
         result->steps = step + 1;
-        if (!horizon) horizon = horizon_of(r, step + 1, rt_seconds() - began);
+        if (r->rounds) result->rounds = rt_sequential_round(r->rounds);
+        if (!horizon) horizon = horizon_of(r, step + 1, now - began);
+        if (result->rounds == 2 && !from) from = step + 1, second = now;
+        if (from && step + 1 == from + defaults.looks)
+            horizon = replanned(r, step + 1, horizon, limit_of(r) - (now - began),
+                                (now - second) / (double)defaults.looks);
     }
 }
 
@@ -168,7 +229,8 @@ static void compare(const RtRefine *r, RtRefined *result) {
         squares += d * d;
     }
     result->gain_se = sqrt(squares / (n - 1) / n);
-    result->kept_start = !(result->end > result->start) && !isnan(result->start);
+    bool higher = isfinite(result->end) && result->end > result->start;
+    result->kept_start = !higher && !isnan(result->start);
 }
 
 RtRefined rt_refine_run(RtRefine *r, int64_t set) {

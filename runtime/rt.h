@@ -75,6 +75,12 @@ static inline bool rt_is_inferred(const RtVar *v) {
     return v->kind == RT_LATENT || v->kind == RT_QUANTITY || v->kind == RT_DISCRETE;
 }
 
+/* Components that may be exchanged: entries of the latents moved[i] along dimension dim[i]. */
+typedef struct RtSymmetry {
+    int64_t components;
+    int plate, n_moved, *moved, *dim; /* plate: in each instance by itself; -1: in all at once */
+} RtSymmetry;
+
 typedef enum { RT_CONSTANT, RT_UNIFORM, RT_NORMAL } RtInit;
 typedef struct RtWeight {
     const char *name;
@@ -134,9 +140,10 @@ typedef struct RtModel {
     const char *name, *hash, *family, *target;
     bool f64;
     size_t real; /* 4 or 8 */
-    int n_plates, n_vars, n_weights, n_texts, n_programs;
+    int n_plates, n_vars, n_symmetries, n_weights, n_texts, n_programs;
     RtPlate *plates;
     RtVar *vars;
+    RtSymmetry *symmetries;
     RtWeight *weights;
     RtText *texts;
     RtProgram *programs;
@@ -151,8 +158,7 @@ const RtProgram *rt_program(const RtModel *m, const char *name); /* or NULL */
 const RtVar *rt_var(const RtModel *m, const char *name);
 int rt_plate(const RtModel *m, const char *name); /* or -1 */
 const char *rt_text(const RtModel *m, const char *key);
-/* Splits the line at *cursor into words (quoted ones lose quotes and escapes) and moves on. -1 if a
- * quote stays open. */
+/* Words of the line at *cursor, unquoted; it moves on. -1 if a quote stays open. */
 int rt_words(RtMem *mem, const char **cursor, char ***words);
 
 /* ---- pool.c ---- */
@@ -197,12 +203,5 @@ void rt_call_run(RtCall *call, const uint32_t key[2], uint32_t step, uint32_t da
 double rt_real_get(const RtModel *m, const void *array, int64_t at);
 void rt_real_set(const RtModel *m, void *array, int64_t at, double value);
 
-/* What program posterior says of each draw, [data, draw]: log q, log prior, log likelihood. */
-typedef struct RtLogs {
-    const void *q, *prior, *likelihood;
-} RtLogs;
-RtLogs rt_logs_want(RtCall *c);
-/* log p(draw, data) - log q(draw) of the draw at that place. */
-double rt_log_weight(const RtModel *m, const RtLogs *logs, int64_t at);
 
 #endif

@@ -12,9 +12,9 @@ enum { RT_MAX_SETTINGS = 64 };
 
 typedef struct RtOptions {
     const char *program; /* path of the executable */
-    const char *data, *out, *weights, *log, *objective, *plot, *design;
-    int64_t steps, sets, draws, inner, threads, count, seed; /* -1: not given */
-    double seconds, learning_rate;                           /* -1: not given */
+    const char *data, *out, *weights, *log, *objective, *plot, *design, *labels;
+    int64_t steps, sets, draws, inner, rounds, threads, count, seed; /* -1: not given */
+    double seconds, learning_rate;                                   /* -1: not given */
     bool quiet, json, batch, verbose, psis, refine;
     int n_size, n_set;
     const char *size[RT_MAX_SETTINGS], *set[RT_MAX_SETTINGS]; /* "plate=N", "hyper=value" */
@@ -37,8 +37,7 @@ typedef struct RtState {
     RtSizes sizes;     /* where nothing else is said */
     bool one_size;     /* they are all that the state is for */
     int64_t lo[RT_MAX_PLATES], hi[RT_MAX_PLATES]; /* that training covers */
-    const RtData
-        *design; /* train --for: its covariates take the place of simulated ones; or NULL */
+    const RtData *design; /* train --for: its covariates, not simulated ones; or NULL */
     uint32_t seed;
     int64_t steps, skipped, sets, draws;
     double learning_rate;

@@ -9,6 +9,12 @@ static const double LAST = 0.01; /* share of the peak of the learning rate at th
 static const double CLIP = 5;    /* gradients longer than so many typical norms are scaled back */
 
 RtStep rt_step_new(RtSession *s, RtState *state, const char *program, int64_t draws) {
+    RtStep step = rt_step_open(s, state, program, draws);
+    rt_step_ready(s, state, &step);
+    return step;
+}
+
+RtStep rt_step_open(RtSession *s, RtState *state, const char *program, int64_t draws) {
     const RtModel *m = s->model;
     RtStep step = {.vary = rt_sizes_vary(m, state), .program = program};
     RtSizes largest = rt_sizes_largest(s->mem, m, state);
@@ -23,9 +29,12 @@ RtStep rt_step_new(RtSession *s, RtState *state, const char *program, int64_t dr
         step.gradient[i] = g ? g : rt_alloc(s->mem, m->weights[i].size, sizeof(double));
     }
     step.inputs = rt_bind_state(s->mem, m, state, state->iterate, step.call);
-    rt_call_ready(step.call);
-    step.adam = rt_adam_new(s->mem, m, s->pool, state, step.gradient);
     return step;
+}
+
+void rt_step_ready(RtSession *s, RtState *state, RtStep *step) {
+    rt_call_ready(step->call);
+    step->adam = rt_adam_new(s->mem, s->model, s->pool, state, step->gradient);
 }
 
 double rt_decay(int64_t step, int64_t horizon) {

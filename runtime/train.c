@@ -85,12 +85,27 @@ static const char *program_of(const RtModel *m, const RtObjective *objective) {
     return NULL;
 }
 
+/* Is some phase of `fit` alone? */
+static bool in_rounds(const char *text) {
+    RtSchedule schedule;
+    char why[400];
+    bool found = false;
+    if (!rt_schedule_parse(text, &schedule, why, sizeof why)) return false;
+    for (int i = 0; i < schedule.n; i++) found |= schedule.phases[i].objective->rounds;
+    return found;
+}
+
 static bool parse_objective(Train *t, const char *text, RtError *error) {
     char why[400];
     if (!rt_schedule_parse(text, &t->schedule, why, sizeof why))
         return rt_error(error, "--objective %s: %s", text, why);
     for (int i = 0; i < t->schedule.n; i++) {
         const RtObjective *objective = t->schedule.phases[i].objective;
+        if (objective->rounds)
+            return rt_error(error,
+                            "--objective %s: %s is of one data set\n  expected  fit DATA "
+                            "--objective %s",
+                            text, objective->name, objective->name);
         if (!program_of(t->s->model, objective))
             return rt_error(error,
                             "--objective %s: this program was compiled without %s\n  compile it "
@@ -127,7 +142,7 @@ static bool read_settings(Train *t, RtError *error) {
     const RtSession *s = t->s;
     const RtOptions *o = s->options;
     const char *objective = o->objective ? o->objective : rt_text(s->model, "objective");
-    if (!objective) objective = "reverse-kl";
+    if (!objective || (!o->objective && in_rounds(objective))) objective = "reverse-kl";
     t->state->sets = o->sets > 0 ? o->sets : s->model->sets ? s->model->sets : defaults.sets;
     t->state->draws = o->draws > 0 ? o->draws : s->model->draws ? s->model->draws : defaults.draws;
     t->state->learning_rate = o->learning_rate > 0 ? o->learning_rate : defaults.learning_rate;

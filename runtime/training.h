@@ -68,6 +68,9 @@ typedef struct RtStep {
 /* For state->sets, at sizes up to state->hi: all memory. `program`: of objectives.def. Moments are
  * the state's, so that steps of several programs go on from each other. */
 RtStep rt_step_new(RtSession *s, RtState *state, const char *program, int64_t draws);
+/* The same in two parts, for a program with inputs to be bound between them. */
+RtStep rt_step_open(RtSession *s, RtState *state, const char *program, int64_t draws);
+void rt_step_ready(RtSession *s, RtState *state, RtStep *step);
 /* The learning rate as a share of its peak after the warm-up: held for RT_HOLD of the horizon, then
  * half a cosine down to a hundredth. */
 double rt_decay(int64_t step, int64_t horizon);

@@ -1,6 +1,7 @@
 /* validate.c -- what training is judged by: the ELBO on data sets of a fixed key, under the
  * averaged weights. Where plate sizes vary, on a grid of sizes, each of which counts the same: per
  * latent number, since the ELBO of a larger data set is a larger number. */
+#include "runtime/psis.h"
 #include "runtime/session.h"
 
 #include <inttypes.h>

@@ -82,6 +82,14 @@ static void add_var(Text *out, const Var *var) {
     }
 }
 
+static void add_symmetry(Text *out, const LabelSymmetry *symmetry) {
+    text_printf(out, "symmetry components %" PRId64 " plate %s moved", symmetry->components,
+                symmetry->plate ? symmetry->plate->name : "-");
+    for (int i = 0; i < symmetry->n_moved; i++)
+        text_printf(out, " %s %d", symmetry->moved[i]->name, symmetry->dim[i]);
+    text_add(out, "\n");
+}
+
 static void add_weight(Text *out, const DualWeight *weight) {
     static const char *const kinds[] = {
         [INIT_CONSTANT] = "constant", [INIT_UNIFORM] = "uniform", [INIT_NORMAL] = "normal"};
@@ -108,6 +116,8 @@ void manifest_model(Text *out, const Dual *dual, bool f64, const char *target) {
     text_add(out, "\n");
     for (int i = 0; i < model->plates.n; i++) add_plate(out, model->plates.data[i]);
     for (int i = 0; i < model->vars.n; i++) add_var(out, model->vars.data[i]);
+    for (int i = 0; i < dual->analysis->n_symmetries; i++)
+        add_symmetry(out, &dual->analysis->symmetries[i]);
     for (int i = 0; i < dual->weights.n; i++) add_weight(out, &dual->weights.data[i]);
     const DualSettings *set = &model->dual;
     if (set->sets) text_printf(out, "setting sets %" PRId64 "\n", set->sets);

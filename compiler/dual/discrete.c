@@ -65,7 +65,7 @@ typedef struct Term {
     const Plate *plate;
 } Term;
 
-static IrValue log_sum_exp(Build *b, IrValue v, AxisId axis) {
+IrValue log_sum_exp(Build *b, IrValue v, AxisId axis) {
     IrProgram *p = b->p;
     IrValue most = ir_stop_gradient(p, ir_max_over(p, v, &axis, 1));
     IrValue sum = ir_sum(p, ir_exp(p, ir_sub(p, v, most)), &axis, 1);

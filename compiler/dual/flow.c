@@ -357,6 +357,7 @@ static void invert_template(GuideState *g, Template *t) {
         for (int i = 0; i < t->n; i++)
             log_q =
                 ir_sub(b->p, log_q, link_slope(b, t, t->latent[i], g->free[t->latent[i]->index]));
+        add_local(b, log_q, t->plate);
         add_log_q(g, t, log_q);
     }
     for (int i = 0; i < t->n; i++) /* now that it is drawn, so to speak */
@@ -493,6 +494,16 @@ IrValue guide_log_density(Build *b, const Encoding *enc, const Val *given) {
     g.given = given;
     each_template(&g, invert_template);
     return g.log_q;
+}
+
+static void find_layers(GuideState *g, Template *t) {
+    if (in_layers(g->b, t)) g->one_way = true;
+}
+
+bool guide_has_density(Build *b) {
+    GuideState g = guide_state(b, NULL);
+    each_template(&g, find_layers);
+    return !g.one_way;
 }
 
 /* Features are functions of the weights, too. */

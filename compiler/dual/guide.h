@@ -152,6 +152,8 @@ void guide_locate(Build *b, const Encoding *enc);
 /* log q of the latents `given` (by Var.index), [data, ...]; fills b->value with them. Nothing else
  * of them may be known. */
 IrValue guide_log_density(Build *b, const Encoding *enc, const Val *given);
+/* Can it be had in one pass? Wide flows in layers are drawn in one pass instead. */
+bool guide_has_density(Build *b);
 /* Draws every latent as guide_sample does, and takes log q at the draws as guide_log_density does.
  * Held for the gradient are, in this log q, the guide's weights (but for flows in layers, whose
  * part is guide_sample's); or, with draws_held, the draws. */

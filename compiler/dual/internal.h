@@ -168,6 +168,8 @@ Val lower_at(Build *b, const Val *whole, int dim, IrValue position);
 /* Log density of what discrete latents are summed out of, [data, draw]: of the groups with an
  * observed member (kind VAR_OBSERVED) or of those without. IR_NONE: there are none. */
 IrValue summed_density(Build *b, VarKind kind);
+/* log of the sum of exp v over an axis. */
+IrValue log_sum_exp(Build *b, IrValue v, AxisId axis);
 /* Program posterior: for each discrete latent the probabilities of its values, given the draw. */
 void output_probabilities(Build *b);
 

@@ -12,7 +12,11 @@
 static void output_loss(Build *b, IrValue each) {
     IrProgram *p = b->p;
     each = along(b, each, (AxisId[]){b->data, b->draw}, 2);
-    IrValue set_loss = ir_mul(p, ir_sum(p, each, &b->draw, 1), ir_recip(p, ir_extent(p, b->draw)));
+    output_set_loss(b, ir_mul(p, ir_sum(p, each, &b->draw, 1), ir_recip(p, ir_extent(p, b->draw))));
+}
+
+void output_set_loss(Build *b, IrValue set_loss) {
+    IrProgram *p = b->p;
     IrValue share = ir_mul(p, set_loss, ir_recip(p, ir_extent(p, b->data)));
     IrValue loss = ir_sum(p, share, &b->data, 1);
     ir_output(p, "loss", loss);

@@ -8,6 +8,8 @@
  *   posterior  encode given data sets, draw from the guide, with the parts of the log density ratio
  *   logjoint   log density and its gradient at given latents
  *   predict    what would be observed at given latents (predict.c)
+ *   density    log q at given latents (density.c)
+ *   observe    data given latents (sequential.c)
  */
 #include "dual/context.h"
 #include "dual/missing.h"
@@ -135,6 +137,26 @@ void input_all(Build *b, VarKind kind, IrRole role) {
     }
 }
 
+void input_data(Build *b) {
+    input_all(b, VAR_CONTEXT, ROLE_DATA);
+    input_all(b, VAR_OBSERVED, ROLE_DATA);
+    input_all(b, VAR_GIVEN, ROLE_DATA);
+}
+
+void want_local(Build *b) {
+    b->local = arena_array(b->arena, IrValue, b->model->plates.n + 1);
+    for (int i = 0; i < b->model->plates.n; i++) b->local[i] = IR_NONE;
+}
+
+void output_draws(Build *b, bool latents) {
+    for (int i = 0; i < b->model->vars.n; i++) {
+        const Var *var = b->model->vars.data[i];
+        if (var->kind != VAR_QUANTITY && !(latents && var->kind == VAR_LATENT)) continue;
+        Val val = lower_var(b, var);
+        output_value(b, var->name, &val, var->type.plate, true);
+    }
+}
+
 IrValue log_density(Build *b, VarKind kind) {
     IrProgram *p = b->p;
     const IrValue first = p->ops.n;
@@ -227,9 +249,7 @@ static void output_encoding(Build *b, const Encoding *enc, const Plate *plate) {
     }
 }
 
-/* Given what is outside all plates, are the latents in instances of `plate` independent of each
- * other, in model and guide? */
-static bool is_independent(const Build *b, const Plate *plate) {
+bool is_independent(const Build *b, const Plate *plate) {
     bool latents = false;
     for (int i = 0; i < b->analysis->n_latents; i++) {
         const Conditioning *c = &b->analysis->order[i];
@@ -255,19 +275,11 @@ static void output_local(Build *b, IrValue first) {
 
 static void build_posterior(Build *b) {
     b->given = true;
-    b->local = arena_array(b->arena, IrValue, b->model->plates.n + 1);
-    for (int i = 0; i < b->model->plates.n; i++) b->local[i] = IR_NONE;
-    input_all(b, VAR_CONTEXT, ROLE_DATA);
-    input_all(b, VAR_OBSERVED, ROLE_DATA);
-    input_all(b, VAR_GIVEN, ROLE_DATA);
+    want_local(b);
+    input_data(b);
     Encoding *enc = encode(b);
     IrValue log_q = guide_sample(b, enc, true);
-    for (int i = 0; i < b->model->vars.n; i++) {
-        const Var *var = b->model->vars.data[i];
-        if (var->kind != VAR_LATENT && var->kind != VAR_QUANTITY) continue;
-        Val val = lower_var(b, var);
-        output_value(b, var->name, &val, var->type.plate, true);
-    }
+    output_draws(b, true);
     output_probabilities(b);
     ir_output(b->p, "log_q", along(b, log_q, (AxisId[]){b->data, b->draw}, 2));
     const IrValue first = b->p->ops.n;
@@ -280,9 +292,7 @@ static void build_posterior(Build *b) {
 
 static void build_logjoint(Build *b) {
     IrProgram *p = b->p;
-    input_all(b, VAR_CONTEXT, ROLE_DATA);
-    input_all(b, VAR_OBSERVED, ROLE_DATA);
-    input_all(b, VAR_GIVEN, ROLE_DATA);
+    input_data(b);
     input_all(b, VAR_LATENT, ROLE_LATENT);
     IrValue prior = log_density(b, VAR_LATENT), likelihood = log_density(b, VAR_OBSERVED);
     ir_output(p, "log_prior", prior);
@@ -380,10 +390,16 @@ static void read_schedule(Dual *dual, RtSchedule *schedule) {
         dual->densities |= schedule->phases[i].objective->densities;
 }
 
+/* Rounds begin with draws from the prior, and go on with data given the guide's. */
+static bool asks_for(const RtObjective *objective, const char *program) {
+    bool of_rounds = !strcmp(program, "forward") || !strcmp(program, "observe");
+    return !strcmp(objective->program, program) || (objective->rounds && of_rounds);
+}
+
 static bool is_needed(const Dual *dual, const RtSchedule *schedule, const char *program) {
     if (!strcmp(program, "annealed") && step_anneals(&dual->options)) return false;
     for (int i = 0; i < schedule->n; i++)
-        if (!strcmp(schedule->phases[i].objective->program, program)) return true;
+        if (asks_for(schedule->phases[i].objective, program)) return true;
     return false;
 }
 
@@ -392,19 +408,23 @@ static const struct {
     const char *name, *lanes;
     void (*fill)(Build *b);
     void (*differentiate)(const Build *b, IrProgram *p);
-    bool always; /* or where an objective needs it */
-    bool guided; /* it draws from the guide */
-} recipes[] = {{"simulate", "data", build_simulate, NULL, true, false},
-               {"prepare", "data", build_prepare, NULL, true, false},
-               {"step", "data", build_step, output_gradients, true, true},
-               {"posterior", "draw", build_posterior, NULL, true, true},
-               {"logjoint", "draw", build_logjoint, output_slopes, true, false},
-               {"map", "data", build_map, output_gradients, false, true},
-               {"path", "data", build_path, output_gradients, false, true},
-               {"annealed", "data", build_annealed, output_gradients, false, true},
-               {"forward", "data", build_forward, output_gradients, false, true},
-               {"consistency", "data", build_consistency, output_gradients, false, true},
-               {"predict", "draw", build_predict, NULL, true, false}};
+    bool always;              /* or where an objective needs it */
+    bool guided;              /* it draws from the guide, or takes its density */
+    bool (*serves)(Build *b); /* the model; NULL: every one */
+} recipes[] = {{"simulate", "data", build_simulate, NULL, true, false, NULL},
+               {"prepare", "data", build_prepare, NULL, true, false, NULL},
+               {"step", "data", build_step, output_gradients, true, true, NULL},
+               {"posterior", "draw", build_posterior, NULL, true, true, NULL},
+               {"logjoint", "draw", build_logjoint, output_slopes, true, false, NULL},
+               {"density", "draw", build_density, NULL, true, true, density_serves},
+               {"map", "data", build_map, output_gradients, false, true, NULL},
+               {"path", "data", build_path, output_gradients, false, true, NULL},
+               {"annealed", "data", build_annealed, output_gradients, false, true, NULL},
+               {"forward", "data", build_forward, output_gradients, false, true, NULL},
+               {"consistency", "data", build_consistency, output_gradients, false, true, NULL},
+               {"atomic", "data", build_atomic, output_gradients, false, true, NULL},
+               {"observe", "data", build_observe, NULL, false, false, NULL},
+               {"predict", "draw", build_predict, NULL, true, false, NULL}};
 
 Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis,
                   const DualOptions *options) {
@@ -416,6 +436,8 @@ Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis,
     bool total = options->family == FAMILY_TOTAL_FLOW;
     if (total && !total_served(diags, analysis->model)) return NULL;
     read_schedule(dual, &schedule);
+    if (is_needed(dual, &schedule, "observe") && !sequential_served(diags, analysis->model))
+        return NULL;
     jmp_buf too_large;
     if (setjmp(too_large)) return NULL;
     for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
@@ -425,6 +447,7 @@ Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis,
         Build *b = build_start(arena, dual, recipes[i].name);
         b->diags = diags;
         b->too_large = &too_large;
+        if (recipes[i].serves && !recipes[i].serves(b)) continue;
         recipes[i].fill(b);
         DualProgram made = {finish(b, recipes[i].differentiate), recipes[i].lanes};
         vec_push(arena, &dual->programs, made);

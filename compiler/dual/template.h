@@ -39,6 +39,7 @@ typedef struct GuideState {
     const Encoding *enc;
     Val *free; /* by Var.index: unconstrained values of the latents drawn so far */
     bool show;
+    bool one_way; /* find_layers: a flow's density cannot be had in one pass */
     IrValue log_q;
     IrValue *own; /* by Var.index of a template's first latent: its part of log_q */
     /* way back: values of the latents, by Var.index; unconstrained ones, or NULL; log q of

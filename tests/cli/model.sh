@@ -9,6 +9,7 @@ refuses no_command 2 "train" ./gre
 refuses unknown_command 2 "did you mean train" ./gre tarin
 refuses unknown_option 2 "did you mean --steps" ./gre train --stebs 5
 refuses bad_number 2 "steps" ./gre train --steps many
+refuses nothing_to_exchange 2 "no components of this model" ./gre infer data.bin --labels mixture
 refuses unknown_plate 2 "group" ./gre info --size groop=3
 check help sh -c './gre --help | grep -q infer'
 refuses infer_before_train 1 "gre.weights.*train\|train.*gre.weights" ./gre infer data.bin

@@ -35,17 +35,19 @@ total-flow, reverse KL|--family=total-flow||TLSF-A
 total-flow, forward KL|--family=total-flow --objective=forward-kl|--objective forward-kl|NPE-C
 cascading|--family=cascading||CF-A'
 
-# The same guides, each fitted to one data set by `fit`: method, as above; row of the published tables.
-fitted='default|
-adavi|
-mean-field|MF-VI
-total-flow, reverse KL|TLSF-NA
-cascading|CF-NA'
+# Guides fitted to one data set by `fit`: method; row of the published tables; options of adavic, where it is none of the above.
+fitted='default||
+adavi||
+mean-field|MF-VI|
+total-flow, reverse KL|TLSF-NA|
+total-flow, sequential|SNPE-C|--family=total-flow --objective=sequential
+cascading|CF-NA|'
 
 # Rows of the paper's tables 1 and 2: experiment, method, ELBO (nats), weights, seconds (-NA and MF-VI: of one data set).
 published='gre 3|MF-VI|245|10|5
 gre 3|TLSF-NA|233|18,000|80
 gre 3|CF-NA|212|15,000|190
+gre 3|SNPE-C|217|45,000|53,000
 gre 3|NPE-C|233|12,000|920
 gre 3|TLSF-A|237|12,000|9,400
 gre 3|CF-A|236|16,000|7,400
@@ -53,6 +55,7 @@ gre 3|ADAVI|225|12,000|11,000
 gre 30|MF-VI|2440|60|18
 gre 30|TLSF-NA|2400|63,000|400
 gre 30|CF-NA|2120|150,000|1,800
+gre 30|SNPE-C|-18,700|140,000|320,000
 gre 30|NPE-C|2360|68,000|6,000
 gre 30|TLSF-A|2270|68,000|130,000
 gre 30|CF-A|2380|490,000|68,000
@@ -60,6 +63,7 @@ gre 30|ADAVI|2320|12,000|140,000
 gre 300|MF-VI|24400|600|240
 gre 300|TLSF-NA|24300|960,000|5,300
 gre 300|CF-NA|21200|1,500,000|30,000
+gre 300|SNPE-C|-963,000|1,100,000|3,100,000
 gre 300|NPE-C|19500|3,200,000|72,000
 gre 300|TLSF-A|20200|3,200,000|2,800,000
 gre 300|CF-A|23800|4,900,000|580,000
@@ -70,6 +74,7 @@ nc|ADAVI|-17.6||1,000
 gm|MF-VI|171||23
 gm|TLSF-NA|181||330
 gm|CF-NA|191||240
+gm|SNPE-C|-14,800||70,000
 gm|NPE-C|-27,000||1,300
 gm|TLSF-A|-530||360,000
 gm|CF-A|-7,000||23,000
@@ -125,7 +130,7 @@ method_row() {
             line "| $method | training ended: $(sed -n 's/^error: //p' "$dir/error" | head -n 1) | | | | | | $(published_row "$label" "$row") |"
             return
         fi
-        "$dir/$name" elbo "$dir/$model.bin" --batch --draws 1000 --seed 77 --threads "$THREADS" --json \
+        "$dir/$name" elbo "$dir/$model.bin" --batch --draws 1000 --seed 77 --threads "$THREADS" --json --labels one \
             --weights "$dir/$name.$seed.weights" >"$dir/$name.$seed.elbo" 2>/dev/null
         files+=("$dir/$name.$seed.elbo")
         steps+=" $(field steps "$dir/$name.$seed.train")"
@@ -146,14 +151,14 @@ method_row() {
 
 # Every method that `fit` serves, on the first of the data sets, one by one; beside it the same guide amortised.
 fitted_rows() {
-    local model=$1 known=$2 sets=$3 fits=$4 time=$5 label=$6 method row bytes
+    local model=$1 known=$2 sets=$3 fits=$4 time=$5 label=$6 method row options bytes
     bytes=$(stat -c %s "$dir/$model.bin")
     head -c $((bytes / sets * fits)) "$dir/$model.bin" >"$dir/$model.few.bin"
-    line; line "Fitted (\`fit\`) to the first $fits of these data sets, one by one, $time s each (± is over data sets; the draws' own error, about .001, is not in it):"; line
+    line; line "Fitted (\`fit\`) to the first $fits of these data sets, one by one, $time s each (± is over data sets; the draws' own error, about .001, is not in it; sequential: in 5 rounds, what its steps led to, even where \`fit\` keeps its start):"; line
     line "| method | s a data set | steps | ELBO | gap to the evidence | k-hat over its limit | amortised, on these: ELBO | gap | published: ELBO | weights | seconds |"
     line "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
-    while IFS='|' read -r method row; do
-        fitted_row "$model" "$known" "$fits" "$time" "$label" "$method" "$row"
+    while IFS='|' read -r method row options; do
+        fitted_row "$model" "$known" "$fits" "$time" "$label" "$method" "$row" "$options"
     done <<<"$fitted"
 }
 
@@ -164,6 +169,26 @@ as_elbo() { # FILE [N]
     echo "]}"
 }
 
+# Of `fit --json`, the ELBOs after its steps, whether or not it kept what they led to.
+after_steps() { # FILE
+    echo "{\"draws\": $(field draws "$1"), \"sets\": ["
+    paste -d ' ' <(grep -o '"elbo_start": [^,}]*' "$1") <(grep -o '"gain": [^,}]*' "$1") |
+        awk '{ printf "%s{\"elbo\": %.9g, \"khat\": 0}", (NR > 1 ? ",\n" : ""), $2 + $4 }'
+    echo "]}"
+}
+
+# Components that may be exchanged: the ELBO of each method in all their orders, where its guide has a density.
+all_orders() { # MODEL
+    local model=$1 method name cells=""
+    while IFS='|' read -r method _; do
+        name=$model.${method//[ ,]/_}
+        "$dir/$name" elbo "$dir/$model.bin" --batch --draws 1000 --seed 77 --threads "$THREADS" --json --labels mixture \
+            --weights "$dir/$name.${SEEDS%% *}.weights" >"$dir/$name.mixture" 2>/dev/null || continue
+        cells+="${cells:+, }$method $(mean_elbo "$dir/$name.mixture")"
+    done <<<"$methods"
+    line; line "The ELBOs above are of guides in one order of the components. Mixed over all orders (\`elbo\`'s default) they are: $cells."
+}
+
 gap_of() { # KNOWN DATA ELBO: MEAN ± SE, or nothing
     local mean se
     [ "$1" != - ] || return
@@ -172,8 +197,10 @@ gap_of() { # KNOWN DATA ELBO: MEAN ± SE, or nothing
 }
 
 fitted_row() {
-    local model=$1 known=$2 fits=$3 time=$4 label=$5 method=$6 row=$7
-    local name=$model.${method//[ ,]/_} began steps each few=$dir/$model.few.bin
+    local model=$1 known=$2 fits=$3 time=$4 label=$5 method=$6 row=$7 options=$8
+    local name=$model.${method//[ ,]/_} began steps each few=$dir/$model.few.bin amortised=" | " khat
+    # shellcheck disable=SC2086  # options are words
+    [ -z "$options" ] || compile "$name" "$model" $options 2>"$dir/error"
     [ -x "$dir/$name" ] || return
     began=$(date +%s.%N)
     if ! "$dir/$name" fit "$few" --batch --time "${time}s" --seed 1 --threads "$THREADS" --json >"$dir/$name.fit" 2>"$dir/error"; then
@@ -182,11 +209,19 @@ fitted_row() {
     fi
     each=$(awk "BEGIN { printf \"%.2f\", ($(date +%s.%N) - $began) / $fits }")
     as_elbo "$dir/$name.fit" >"$dir/$name.fitted"
-    as_elbo "$dir/$name.${SEEDS%% *}.elbo" "$fits" >"$dir/$name.few"
+    khat=$(over_limit "$dir/$name.fitted")
+    if [ -n "$options" ]; then # the steps' own ELBO; `fit` keeps its start, and k-hat is of that, where they did not raise it
+        after_steps "$dir/$name.fit" >"$dir/$name.fitted"
+        khat=""
+    fi
+    if [ -z "$options" ]; then
+        as_elbo "$dir/$name.${SEEDS%% *}.elbo" "$fits" >"$dir/$name.few"
+        amortised="$(mean_elbo "$dir/$name.few") | $(gap_of "$known" "$few" "$dir/$name.few")"
+    fi
     steps=$(grep -o '"fitted": {"steps": [0-9]*' "$dir/$name.fit" | awk '{ s += $NF; n++ } END { printf "%.0f", s / n }')
-    line "| $method | $each | $steps | $(mean_elbo "$dir/$name.fitted") | $(gap_of "$known" "$few" "$dir/$name.fitted") | $(over_limit "$dir/$name.fitted") | $(mean_elbo "$dir/$name.few") | $(gap_of "$known" "$few" "$dir/$name.few") | $(published_row "$label" "$row") |"
+    line "| $method | $each | $steps | $(mean_elbo "$dir/$name.fitted") | $(gap_of "$known" "$few" "$dir/$name.fitted") | $khat | $amortised | $(published_row "$label" "$row") |"
     say "$label, $method fitted: ELBO $(mean_elbo "$dir/$name.fitted"), gap $(gap_of "$known" "$few" "$dir/$name.fitted")"
-    echo "$method|$label|$each" >>"$dir/fits.txt"
+    [ -n "$options" ] || echo "$method|$label|$each" >>"$dir/fits.txt" # it has no amortised counterpart
 }
 
 # Larger problems have longer steps: time grows with the square root of the size.
@@ -225,6 +260,7 @@ part_gm() {
     line
     cp examples/gm.hbm "$dir/gm.hbm"
     experiment gm - "$1" "$(budget 2)" gm "$FITS"
+    all_orders gm
 }
 
 # Evidences of these 24 data sets are from elsewhere (bench/mixtures/mshbm.py).
@@ -237,6 +273,7 @@ part_mshbm() {
     line
     cp examples/mshbm.hbm "$dir/mshbm.hbm"
     experiment mshbm evidences:tests/measure/mshbm_evidences.txt "$sets" "$(budget 2)" mshbm 0
+    all_orders mshbm
 }
 
 # Table 3: what 200 and 1,000 updates bring by each objective, in nats from the posterior (the gap is that divergence).
