@@ -97,7 +97,8 @@ static bool same_effect(const Frame *a, const Effect *e, const Effect *other) {
     return same;
 }
 
-/* The number of an effect in the design; it never differs: -1; too many: -2. */
+/* The number of an effect in the design; it never differs: -1; too many: -2; beyond what a number
+ * holds: -3. */
 static int add_effect(const Frame *a, Design *d, Effect e) {
     for (int i = 0; i < d->n_effects; i++)
         if (same_effect(a, &d->effects[i], &e)) return i;
@@ -105,6 +106,7 @@ static int add_effect(const Frame *a, Design *d, Effect e) {
     describe_effect(a, &e);
     measure_effect(a, &e);
     if (e.vars && e.sd == 0) return -1;
+    if (!isfinite(e.sd)) return -3;
     d->effects[d->n_effects] = e;
     return d->n_effects++;
 }
@@ -147,6 +149,9 @@ static bool expand_levels(Expansion *x, Effect e, int from) {
     }
     int at = add_effect(x->a, x->d, e);
     if (at == -1) return true; /* no row has these levels together */
+    if (at == -3)
+        return formula_error(x->a->f, x->place, x->error, "\n  scale the columns",
+                             "a product or a function of columns is too large for a number");
     if (at == -2 || x->n == x->most)
         return formula_error(x->a->f, x->place, x->error,
                              x->most == MOST_CORRELATED
@@ -266,9 +271,16 @@ static bool locate(const Frame *a, OutcomeKind kind, Design *d, RtError *error) 
         x[n++] = y->x[row] - offset_in(a, row);
     }
     Moments m = frame_moments(x, n);
-    double share = (sum + 0.5) / (of + 1); /* never 0, nor all */
+    bool shares = outcome_info[kind].link == LINK_LOGIT;
+    double share = (sum + 0.5) / (shares ? of + 1 : of); /* never 0, nor all */
     d->unit = 1;
-    if (outcome_info[kind].link == LINK_LOGIT) {
+    if (!n) return rt_error(error, "%s: no value of %s is there", a->t.name, y->name);
+    if (!isfinite(share) || !isfinite(m.sd) || !(of > 0))
+        return rt_error(error,
+                        "%s: %s or its offset is too large for a number\n  as in  offset(log(n)), "
+                        "where n is an exposure",
+                        a->t.name, y->name);
+    if (shares) {
         d->location = log(share / (1 - share));
     } else if (outcome_info[kind].link == LINK_LOG) {
         d->location = log(share);
