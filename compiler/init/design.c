@@ -32,13 +32,32 @@ static double apply(FormulaFn fn, double x) {
     return fn == FN_LOG ? log(x) : fn == FN_SQRT ? sqrt(x) : fn == FN_EXP ? exp(x) : x;
 }
 
+/* A variable that is no factor, in a row, before anything is taken off. */
+static double plain_value(const Frame *a, int var, int64_t row) {
+    return apply(a->f->vars[var].fn, column_of(a, var)->x[row]);
+}
+
+/* Where 0 is farther from a variable than its range is wide, the intercept would be a number that
+ * the outcome's location says nothing about: then it is one at a round number near the mean. */
+static void find_centers(const Frame *a, Design *d) {
+    double *x = rt_alloc(a->t.mem, a->t.n_rows, sizeof *x);
+    for (int v = 0; v < a->f->n_vars && !a->f->fixed.without_intercept; v++) {
+        if (is_factor(a, v) || a->f->offsets >> v & 1) continue;
+        for (int64_t row = 0; row < a->t.n_rows; row++) x[row] = plain_value(a, v, row);
+        Moments m = frame_moments(x, a->t.n_rows);
+        double range = m.most - m.least, step = pow(10, floor(log10(range)));
+        if (range > 0 && isfinite(range) && (m.least > range || m.most < -range))
+            d->center[v] = round(m.mean / step) * step;
+    }
+}
+
 /* What an effect multiplies, in a row. */
-static double value(const Frame *a, const Effect *e, int64_t row) {
+static double value(const Frame *a, const Design *d, const Effect *e, int64_t row) {
     double x = 1;
     for (int v = 0; v < a->f->n_vars; v++) {
         if (!(e->vars >> v & 1)) continue;
-        double own = column_of(a, v)->x[row];
-        x *= is_factor(a, v) ? own == e->level[v] : apply(a->f->vars[v].fn, own);
+        x *= is_factor(a, v) ? column_of(a, v)->x[row] == e->level[v]
+                             : plain_value(a, v, row) - d->center[v];
     }
     return x;
 }
@@ -53,7 +72,7 @@ static void add_label(const char *label, RtBytes *out) {
     }
 }
 
-static void describe_effect(const Frame *a, Effect *e) {
+static void describe_effect(const Frame *a, const Design *d, Effect *e) {
     RtBytes name = {0}, times = {0};
     e->plate = DATA_SET;
     for (int v = 0; v < a->f->n_vars; v++) {
@@ -69,7 +88,10 @@ static void describe_effect(const Frame *a, Effect *e) {
             add_label(c->labels[e->level[v]], &name);
             rt_bytes_printf(&times, "(%s == %d ? 1 : 0)", c->name, e->level[v]);
         } else {
-            rt_bytes_printf(&times, fn ? "%s(%s)" : "%s%s", formula_functions[fn], c->name);
+            double off = d->center[v];
+            rt_bytes_printf(&times, "%s%s%s%s%s", off != 0 ? "(" : "", formula_functions[fn],
+                            fn ? "(" : "", c->name, fn ? ")" : "");
+            if (off != 0) rt_bytes_printf(&times, " %c %.10g)", off > 0 ? '-' : '+', fabs(off));
         }
     }
     e->name = e->vars ? rt_copy_text(a->t.mem, name.data, name.n) : "intercept";
@@ -79,11 +101,11 @@ static void describe_effect(const Frame *a, Effect *e) {
 }
 
 /* Its spread over the rows; of what is 0 and 1 alone, 1. 0: it never differs. */
-static void measure_effect(const Frame *a, Effect *e) {
+static void measure_effect(const Frame *a, const Design *d, Effect *e) {
     double *x = rt_alloc(a->t.mem, a->t.n_rows, sizeof *x);
     bool bits = true;
     for (int64_t row = 0; row < a->t.n_rows; row++) {
-        x[row] = value(a, e, row);
+        x[row] = value(a, d, e, row);
         bits &= x[row] == 0 || x[row] == 1;
     }
     e->sd = frame_moments(x, a->t.n_rows).sd;
@@ -103,8 +125,8 @@ static int add_effect(const Frame *a, Design *d, Effect e) {
     for (int i = 0; i < d->n_effects; i++)
         if (same_effect(a, &d->effects[i], &e)) return i;
     if (d->n_effects == MOST_EFFECTS) return -2;
-    describe_effect(a, &e);
-    measure_effect(a, &e);
+    describe_effect(a, d, &e);
+    measure_effect(a, d, &e);
     if (e.vars && e.sd == 0) return -1;
     if (!isfinite(e.sd)) return -3;
     d->effects[d->n_effects] = e;
@@ -310,6 +332,7 @@ bool design_make(const Frame *a, OutcomeKind kind, Design *d, RtError *error) {
     if (!check_values(a, kind, error) || !check_groups(a, kind, error) ||
         !locate(a, kind, d, error))
         return false;
+    find_centers(a, d);
     int fixed[MOST_EFFECTS];
     Expansion x = {.a = a,
                    .d = d,
