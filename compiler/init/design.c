@@ -32,13 +32,32 @@ static double apply(FormulaFn fn, double x) {
     return fn == FN_LOG ? log(x) : fn == FN_SQRT ? sqrt(x) : fn == FN_EXP ? exp(x) : x;
 }
 
+/* A variable that is no factor, in a row, before anything is taken off. */
+static double plain_value(const Frame *a, int var, int64_t row) {
+    return apply(a->f->vars[var].fn, column_of(a, var)->x[row]);
+}
+
+/* Where 0 is farther from a variable than its range is wide, the intercept would be a number that
+ * the outcome's location says nothing about: then it is one at a round number near the mean. */
+static void find_centers(const Frame *a, Design *d) {
+    double *x = rt_alloc(a->t.mem, a->t.n_rows, sizeof *x);
+    for (int v = 0; v < a->f->n_vars && !a->f->fixed.without_intercept; v++) {
+        if (is_factor(a, v) || a->f->offsets >> v & 1) continue;
+        for (int64_t row = 0; row < a->t.n_rows; row++) x[row] = plain_value(a, v, row);
+        Moments m = frame_moments(x, a->t.n_rows);
+        double range = m.most - m.least, step = pow(10, floor(log10(range)));
+        if (range > 0 && isfinite(range) && (m.least > range || m.most < -range))
+            d->center[v] = round(m.mean / step) * step;
+    }
+}
+
 /* What an effect multiplies, in a row. */
-static double value(const Frame *a, const Effect *e, int64_t row) {
+static double value(const Frame *a, const Design *d, const Effect *e, int64_t row) {
     double x = 1;
     for (int v = 0; v < a->f->n_vars; v++) {
         if (!(e->vars >> v & 1)) continue;
-        double own = column_of(a, v)->x[row];
-        x *= is_factor(a, v) ? own == e->level[v] : apply(a->f->vars[v].fn, own);
+        x *= is_factor(a, v) ? column_of(a, v)->x[row] == e->level[v]
+                             : plain_value(a, v, row) - d->center[v];
     }
     return x;
 }
@@ -53,7 +72,7 @@ static void add_label(const char *label, RtBytes *out) {
     }
 }
 
-static void describe_effect(const Frame *a, Effect *e) {
+static void describe_effect(const Frame *a, const Design *d, Effect *e) {
     RtBytes name = {0}, times = {0};
     e->plate = DATA_SET;
     for (int v = 0; v < a->f->n_vars; v++) {
@@ -69,7 +88,10 @@ static void describe_effect(const Frame *a, Effect *e) {
             add_label(c->labels[e->level[v]], &name);
             rt_bytes_printf(&times, "(%s == %d ? 1 : 0)", c->name, e->level[v]);
         } else {
-            rt_bytes_printf(&times, fn ? "%s(%s)" : "%s%s", formula_functions[fn], c->name);
+            double off = d->center[v];
+            rt_bytes_printf(&times, "%s%s%s%s%s", off != 0 ? "(" : "", formula_functions[fn],
+                            fn ? "(" : "", c->name, fn ? ")" : "");
+            if (off != 0) rt_bytes_printf(&times, " %c %.10g)", off > 0 ? '-' : '+', fabs(off));
         }
     }
     e->name = e->vars ? rt_copy_text(a->t.mem, name.data, name.n) : "intercept";
@@ -79,11 +101,11 @@ static void describe_effect(const Frame *a, Effect *e) {
 }
 
 /* Its spread over the rows; of what is 0 and 1 alone, 1. 0: it never differs. */
-static void measure_effect(const Frame *a, Effect *e) {
+static void measure_effect(const Frame *a, const Design *d, Effect *e) {
     double *x = rt_alloc(a->t.mem, a->t.n_rows, sizeof *x);
     bool bits = true;
     for (int64_t row = 0; row < a->t.n_rows; row++) {
-        x[row] = value(a, e, row);
+        x[row] = value(a, d, e, row);
         bits &= x[row] == 0 || x[row] == 1;
     }
     e->sd = frame_moments(x, a->t.n_rows).sd;
@@ -97,14 +119,16 @@ static bool same_effect(const Frame *a, const Effect *e, const Effect *other) {
     return same;
 }
 
-/* The number of an effect in the design; it never differs: -1; too many: -2. */
+/* The number of an effect in the design; it never differs: -1; too many: -2; beyond what a number
+ * holds: -3. */
 static int add_effect(const Frame *a, Design *d, Effect e) {
     for (int i = 0; i < d->n_effects; i++)
         if (same_effect(a, &d->effects[i], &e)) return i;
     if (d->n_effects == MOST_EFFECTS) return -2;
-    describe_effect(a, &e);
-    measure_effect(a, &e);
+    describe_effect(a, d, &e);
+    measure_effect(a, d, &e);
     if (e.vars && e.sd == 0) return -1;
+    if (!isfinite(e.sd)) return -3;
     d->effects[d->n_effects] = e;
     return d->n_effects++;
 }
@@ -147,6 +171,9 @@ static bool expand_levels(Expansion *x, Effect e, int from) {
     }
     int at = add_effect(x->a, x->d, e);
     if (at == -1) return true; /* no row has these levels together */
+    if (at == -3)
+        return formula_error(x->a->f, x->place, x->error, "\n  scale the columns",
+                             "a product or a function of columns is too large for a number");
     if (at == -2 || x->n == x->most)
         return formula_error(x->a->f, x->place, x->error,
                              x->most == MOST_CORRELATED
@@ -266,9 +293,16 @@ static bool locate(const Frame *a, OutcomeKind kind, Design *d, RtError *error) 
         x[n++] = y->x[row] - offset_in(a, row);
     }
     Moments m = frame_moments(x, n);
-    double share = (sum + 0.5) / (of + 1); /* never 0, nor all */
+    bool shares = outcome_info[kind].link == LINK_LOGIT;
+    double share = (sum + 0.5) / (shares ? of + 1 : of); /* never 0, nor all */
     d->unit = 1;
-    if (outcome_info[kind].link == LINK_LOGIT) {
+    if (!n) return rt_error(error, "%s: no value of %s is there", a->t.name, y->name);
+    if (!isfinite(share) || !isfinite(m.sd) || !(of > 0))
+        return rt_error(error,
+                        "%s: %s or its offset is too large for a number\n  as in  offset(log(n)), "
+                        "where n is an exposure",
+                        a->t.name, y->name);
+    if (shares) {
         d->location = log(share / (1 - share));
     } else if (outcome_info[kind].link == LINK_LOG) {
         d->location = log(share);
@@ -298,6 +332,7 @@ bool design_make(const Frame *a, OutcomeKind kind, Design *d, RtError *error) {
     if (!check_values(a, kind, error) || !check_groups(a, kind, error) ||
         !locate(a, kind, d, error))
         return false;
+    find_centers(a, d);
     int fixed[MOST_EFFECTS];
     Expansion x = {.a = a,
                    .d = d,

@@ -46,6 +46,8 @@ typedef struct Block {
 
 typedef struct Design {
     int n_effects, n_blocks;
+    double center[FORMULA_VARS]; /* what is taken off a variable that is far from 0 everywhere, as
+                                    years are */
     Effect effects[MOST_EFFECTS];
     Block blocks[MOST_EFFECTS];
     double location,

@@ -208,6 +208,9 @@ static bool read_var(Parser *p, const Node *n, FormulaVar *v) {
         if (!strcmp(n->name, ".")) return complain(p, n, "\n  name them", "which columns?");
         return true;
     }
+    if (n->kind != NODE_CALL)
+        return complain(p, n, "\n  expected  a column, or log(x), sqrt(x) or exp(x) of one",
+                        "not a variable");
     while (v->fn < FN_COUNT && strcmp(formula_functions[v->fn], n->name)) v->fn++;
     if (v->fn == FN_COUNT) return no_function(p, n);
     const Node *inner = n->left->left;
@@ -273,7 +276,10 @@ static bool add_offset(Parser *p, const Node *n, bool top) {
     if (!top) return complain(p, n, "", "an offset is a term of its own");
     if (n->left->right) return complain(p, n, "", "offset() takes one column");
     if (!find_var(p, n->left->left, &var)) return false;
-    if (p->f->vars[var].fn == FN_FACTOR) return complain(p, n, "", "an offset is a number");
+    FormulaFn fn = p->f->vars[var].fn;
+    if (fn != FN_NONE && fn != FN_LOG)
+        return complain(p, n, "\n  expected  offset(x) or offset(log(x)) of a column",
+                        "not an offset");
     p->f->offsets |= (VarSet)1 << var;
     return true;
 }
@@ -449,5 +455,7 @@ bool formula_parse(RtMem *mem, const char *text, Formula *f, RtError *error) {
         return false;
     }
     return read_outcome(&p, outcome) && expand(&p, terms, true, &f->fixed) &&
-           finish_terms(&p, terms, &f->fixed);
+           finish_terms(&p, terms, &f->fixed) &&
+           (f->fixed.n || f->n_groups ||
+            complain(&p, terms, "", "no effect is left: there is nothing to infer"));
 }

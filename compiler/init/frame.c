@@ -1,8 +1,6 @@
 /* frame.c -- columns and groups of a data file. See frame.h. */
 #include "init/frame.h"
 
-#include "runtime/data.h"
-
 #include <math.h>
 #include <stdlib.h>
 
@@ -392,8 +390,8 @@ static void find_steps(const Frame *a, FrameColumn *c) {
 }
 
 static void describe(const Frame *a, FrameColumn *c) {
-    c->plate = DATA_SET;
-    while (!is_constant(a, c, c->plate)) c->plate++;
+    c->plate = c == &a->columns[a->outcome] ? a->n_plates - 1 : DATA_SET;
+    while (c->plate < a->n_plates - 1 && !is_constant(a, c, c->plate)) c->plate++;
     double *x = rt_alloc(a->t.mem, a->t.n_rows, sizeof *x);
     const FramePlate *p = c->plate < 0 ? NULL : &a->plates[c->plate];
     bool *seen = rt_alloc(a->t.mem, a->t.n_rows, sizeof *seen);
@@ -408,15 +406,12 @@ static void describe(const Frame *a, FrameColumn *c) {
     find_steps(a, c);
 }
 
-bool frame_read(RtMem *mem, const char *path, Formula *f, Frame *a, RtError *error) {
-    RtBytes bytes = {0};
+bool frame_read(RtMem *mem, const char *path, const RtBytes *bytes, Formula *f, Frame *a,
+                RtError *error) {
     *a = (Frame){.f = f};
-    bool ok = rt_read_file(path, &bytes, error) && rt_gunzip(path, &bytes, error) &&
-              rt_table_read(mem, path, &bytes, &a->t, error);
-    rt_bytes_free(&bytes);
-    if (!ok || !read_columns(a, error) || !make_plates(a, error)) return false;
+    if (!rt_table_read(mem, path, bytes, &a->t, error) || !read_columns(a, error) ||
+        !make_plates(a, error))
+        return false;
     for (int i = 0; i < a->n_columns; i++) describe(a, &a->columns[i]);
-    if (!a->columns[a->outcome].all.n)
-        return rt_error(error, "%s: no value of %s is there", path, f->outcome.column);
     return true;
 }

@@ -53,8 +53,9 @@ typedef struct Frame {
     int of_group[FORMULA_GROUPS]; /* its plate */
 } Frame;
 
-/* Reads the file for the formula, whose names of columns become the file's. */
-bool frame_read(RtMem *mem, const char *path, Formula *f, Frame *out, RtError *error);
+/* Reads the bytes of a file for the formula, whose names of columns become the file's. */
+bool frame_read(RtMem *mem, const char *path, const RtBytes *bytes, Formula *f, Frame *out,
+                RtError *error);
 /* Numbers sorted in place. */
 Moments frame_moments(double *x, int64_t n);
 /* FILE:LINE:COLUMN of a cell, for messages. */

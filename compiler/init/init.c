@@ -5,6 +5,7 @@
 #include "base/diag.h"
 #include "front/front.h"
 #include "init/write.h"
+#include "runtime/data.h"
 #include "runtime/manual.h"
 
 #include <stdarg.h>
@@ -56,7 +57,7 @@ static const char *const parts[][2] = {
 };
 
 static const char example[] =
-    "adavic init sleepstudy.csv 'reaction ~ days + (days | subject)' -o sleepstudy.hbm\n"
+    "adavic init sleepstudy.csv 'reaction ~ days + (days | subject)' \\\n    -o sleepstudy.hbm\n"
     "adavic sleepstudy.hbm -o sleepstudy\n"
     "./sleepstudy train --for sleepstudy.csv\n"
     "./sleepstudy infer sleepstudy.csv\n";
@@ -250,21 +251,23 @@ static int make_model(RtMem *mem, const Init *init) {
     Formula f;
     Frame *a = rt_alloc(mem, 1, sizeof *a);
     Design *d = rt_alloc(mem, 1, sizeof *d);
-    RtBytes text = {0};
+    RtBytes text = {0}, bytes = {0};
     WriteOptions options = {.amortise = init->amortise, .data = init->data};
     options.model = base_name(mem, init->output ? init->output : init->data);
-    bool ok = formula_parse(mem, init->formula, &f, &error);
+    bool sound = true, ok = formula_parse(mem, init->formula, &f, &error);
     if (ok && read_family(init, &f, &options.kind)) return STATUS_USAGE;
-    ok = ok && frame_read(mem, init->data, &f, a, &error) &&
+    ok = ok && rt_read_file(init->data, &bytes, &error) && rt_gunzip(init->data, &bytes, &error) &&
+         frame_read(mem, init->data, &bytes, &f, a, &error) &&
          design_make(a, options.kind, d, &error) && write_model(a, d, &options, &text, &error);
     if (ok) {
         if (!init->family && options.kind == OUTCOME_gaussian) note_family(a);
-        if (!check_model(init->output ? init->output : "model", &text)) return STATUS_PROBLEM;
-        ok = write_text(init, &text, &error);
+        sound = check_model(init->output ? init->output : "model", &text);
+        ok = !sound || write_text(init, &text, &error);
     }
     rt_bytes_free(&text);
+    rt_bytes_free(&bytes);
     if (!ok) fprintf(stderr, "error: %s\n", error.text);
-    return ok ? 0 : STATUS_PROBLEM;
+    return ok && sound ? 0 : STATUS_PROBLEM;
 }
 
 int init_main(int argc, char **argv) {

@@ -170,6 +170,12 @@ static const char *number(Writer *w, double x) {
     return rt_printf(w->mem, "%.10g", isfinite(scale) ? round(x * scale) / scale : x);
 }
 
+/* To a hundredth of the leading digit of what it may differ by. */
+static const char *location(Writer *w, double x, double spread) {
+    double step = pow(10, floor(log10(spread)) - 2);
+    return rt_printf(w->mem, "%.10g", isnormal(step) ? round(x / step) * step : x);
+}
+
 /* ---- what all groups share ---- */
 
 static const char *prior_text(Writer *w, const Effect *e) {
@@ -185,6 +191,20 @@ static const char *prior_text(Writer *w, const Effect *e) {
                : rt_printf(w->mem, "%g per sd of what it multiplies", w->info->slope);
 }
 
+/* ", at year = 2005": the variables that the intercept is not at 0 of. */
+static const char *centers_text(Writer *w) {
+    const Formula *f = w->a->f;
+    RtBytes text = {0};
+    for (int v = 0; v < f->n_vars; v++)
+        if (w->d->center[v] != 0)
+            rt_bytes_printf(&text, "%s%s%s%s%s = %.10g", text.n ? ", " : "; at ",
+                            formula_functions[f->vars[v].fn], f->vars[v].fn ? "(" : "",
+                            f->vars[v].column, f->vars[v].fn ? ")" : "", w->d->center[v]);
+    const char *copy = text.n ? rt_copy_text(w->mem, text.data, text.n) : "";
+    rt_bytes_free(&text);
+    return copy;
+}
+
 static void write_fixed(Writer *w) {
     const Design *d = w->d;
     for (int i = 0; i < d->n_effects; i++) {
@@ -192,8 +212,11 @@ static void write_fixed(Writer *w) {
         if (!e->fixed) continue;
         bool whole = !e->vars || e->whole;
         double scale = d->unit * (whole ? w->info->intercept : w->info->slope / e->sd);
-        line(w, prior_text(w, e), "latent %s ~ normal(%s, %s);", w->fixed[i],
-             whole ? number(w, d->location) : "0", number(w, scale));
+        line(w,
+             e->vars ? prior_text(w, e)
+                     : rt_printf(w->mem, "%s%s", prior_text(w, e), centers_text(w)),
+             "latent %s ~ normal(%s, %s);", w->fixed[i],
+             whole ? location(w, d->location, scale) : "0", number(w, scale));
     }
 }
 
@@ -245,14 +268,15 @@ static const char *law_of_numbers(Writer *w, const FrameColumn *c) {
                    : rt_printf(w->mem, "poisson(%s)", number(w, m->mean));
     if (c->positive) {
         double s2 = log1p(variance / (m->mean * m->mean));
-        return rt_printf(w->mem, "lognormal(%s, %s)", number(w, log(m->mean) - s2 / 2),
-                         number(w, s2 > 0 ? sqrt(s2) : 0.1));
+        double spread = s2 > 0 ? sqrt(s2) : 0.1;
+        return rt_printf(w->mem, "lognormal(%s, %s)", location(w, log(m->mean) - s2 / 2, spread),
+                         number(w, spread));
     }
     bool bits = m->least == 0 && m->most == 1;
     if (bits && variance > 0.999 * m->mean * (1 - m->mean)) /* no number between */
         return rt_printf(w->mem, "bernoulli(%s)", number(w, m->mean));
-    return rt_printf(w->mem, "normal(%s, %s)", number(w, m->mean),
-                     number(w, m->sd > 0 ? m->sd : 1));
+    double spread = m->sd > 0 ? m->sd : 1;
+    return rt_printf(w->mem, "normal(%s, %s)", location(w, m->mean, spread), number(w, spread));
 }
 
 /* category(k), or categorical of their shares where these differ. */

@@ -2,19 +2,26 @@
 . "$ROOT/tests/cli/common.inc"
 "$ADAVIC" --help-man adavic >adavic.1
 "$ADAVIC" --help-man=model >model.1
+"$ADAVIC" --help-man=init >init.1
 
 if command -v mandoc >/dev/null; then
     check adavic_page_is_sound sh -c 'test -z "$(mandoc -Tlint -Wwarning adavic.1)"'
     check model_page_is_sound sh -c 'test -z "$(mandoc -Tlint -Wwarning model.1)"'
+    check init_page_is_sound sh -c 'test -z "$(mandoc -Tlint -Wwarning init.1)"'
 elif command -v groff >/dev/null; then
     check adavic_page_is_sound sh -c 'test -z "$(groff -man -ww -z adavic.1 2>&1)"'
     check model_page_is_sound sh -c 'test -z "$(groff -man -ww -z model.1 2>&1)"'
+    check init_page_is_sound sh -c 'test -z "$(groff -man -ww -z init.1 2>&1)"'
 else
     echo "skip pages_are_sound: neither mandoc nor groff is here"
 fi
 for section in NAME SYNOPSIS DESCRIPTION OPTIONS FILES 'EXIT STATUS' EXAMPLES; do
     check "adavic_page_has_$section" grep -qx "\.SH $section" adavic.1
     [ "$section" = OPTIONS ] || check "model_page_has_$section" grep -qx "\.SH $section" model.1
+done
+
+for section in NAME SYNOPSIS DESCRIPTION FORMULA FAMILIES OPTIONS LIMITS EXAMPLE 'EXIT STATUS'; do
+    check "init_page_has_$section" grep -qx "\.SH $section" init.1
 done
 
 compile gre "$ROOT/examples/gre.hbm"

@@ -1,0 +1,104 @@
+# `adavic init`: what docs/howto/start-from-data.md shows is what it writes, its models compile, and what is wrong is said.
+. "$ROOT/tests/cli/common.inc"
+page=$ROOT/docs/howto/start-from-data.md
+cp "$ROOT"/examples/data/*.csv .
+
+# ---- the page: blocks that begin with the command, and all that it prints ----
+mkdir shown
+awk '/^```$/ {inside = !inside; first = inside; next}
+     inside && first {command = sub(/^\$ adavic init /, ""); first = 0; if (command) {n++; print > ("shown/" n ".command")}; next}
+     inside && command {print > ("shown/" n ".expected")}' "$page"
+for command in shown/*.command; do
+    shown=${command%.command}
+    printf '"$ADAVIC" init %s' "$(cat "$command")" >run.sh
+    check "page_$(basename "$shown")" sh -c 'sh run.sh >got 2>&1; diff got "$0.expected"' "$shown"
+    if head -n 1 "$shown.expected" | grep -q '^//'; then
+        cp "$shown.expected" model.hbm
+        check "model_$(basename "$shown")_goes_through" sh -c 'test -z "$("$ADAVIC" --emit=ir:step model.hbm 2>&1 >step.ir)" && test -s step.ir'
+    fi
+done
+check page_has_models sh -c 'test "$(ls shown/*.command | wc -l)" -ge 6'
+
+# ---- from the file to its posterior ----
+check to_a_file "$ADAVIC" init pastes.csv 'strength ~ (1 | batch/cask)' -o paste.hbm
+refuses no_file_is_replaced 1 "paste.hbm is there already" "$ADAVIC" init pastes.csv 'strength ~ 1' -o paste.hbm
+compile paste paste.hbm
+check trains_for_its_file ./paste train --for pastes.csv --steps 5 --quiet
+check infers_its_file sh -c './paste infer pastes.csv --draws 100 --json | grep -q "\"r_cask\[9,2\]\".*\"labels\": \[\"J\", \"c\"\]"'
+
+# ---- what a formula may hold: the model is sound, and has these lines ----
+cat >trial.csv <<'END'
+Subject;visit;arm;dose;n;y;sick;a group
+s1;1;placebo;0,5;10;3;0;1
+s1;2;placebo;2;12;4;1;2
+s2;1;drug;1,5;9;7;1;1
+s2;2;drug;4;11;;0;2
+s3;1;both;0,1;10;2;0;3
+s3;2;both;5;14;12;1;4
+END
+has() { # NAME ARGS... -- LINES: of the model, without comments
+    local name=$1 args=()
+    shift
+    while [ "$1" != -- ]; do args+=("$1"); shift; done
+    shift
+    "$ADAVIC" init trial.csv "${args[@]}" >model.hbm 2>model.err || cat model.err
+    "$ADAVIC" --emit=analysis model.hbm >/dev/null 2>>model.err || cat model.err
+    sed 's, *//.*,,' model.hbm >code
+    for line; do grep -qxF -- "$line" code || echo "lacks: $line"; done >lacks
+    if [ -s lacks ] || ! [ -s code ]; then
+        echo "not ok $name"
+        sed 's/^/  | /' lacks model.err code
+    else echo "ok $name"
+    fi
+}
+has factors 'y ~ arm*dose + (1 | subject)' --family poisson -- 'latent b_arm_both_dose ~ normal(0, 0.492);' \
+    '  given arm ~ category(3);' 'plate Subject(3) {' '    observed y ~ poisson_log(eta);'
+has no_intercept 'y ~ 0 + arm + (0 + dose | subject)' --family negbinomial -- 'latent b_arm_placebo ~ normal(1.74, 1.5);' \
+    '  latent r_Subject ~ normal(0, sd_Subject);' 'latent phi ~ gamma(2, 0.1);'
+has offset 'y ~ log(dose) + offset(log(n)) + (1 | subject)' --family poisson -- \
+    '    observed y ~ poisson_log(r_Subject + b_log_dose * log(dose) + log(n));' '    given n ~ lognormal(2.385, 0.162);'
+has uncorrelated 'sick ~ dose + (dose || subject)' --family=bernoulli -- '  latent r_Subject_intercept ~ normal(intercept, sd_Subject_intercept);' \
+    '  latent r_Subject_dose ~ normal(b_dose, sd_Subject_dose);'
+has student 'y ~ visit + (1 | subject)' --family student -- '    given visit = 1 + obs.index;' \
+    '    observed y ~ student_t(1 + excess, r_Subject + b_visit * visit, sigma);'
+has trials 'y | trials(20) ~ 1' -- '  observed y ~ binomial_logit(20, intercept);' 'plate obs(6) {'
+has quoted_group 'y ~ dose + (1 | `a group`)' --amortise -- 'plate a_group(2..8) from "a group" {' '  plate obs(1..4, balanced) {'
+has only_combinations 'y ~ (1 | arm:visit)' --family poisson -- 'plate arm(3) {' '  plate visit(2) {' '    latent r_visit ~ normal(intercept, sd_visit);'
+has column_and_group 'y ~ visit + (1 | visit)' -- 'plate visit_group(2) from "visit" {' '  given visit ~ normal(1.5, 0.707);'
+
+awk -F ';' '$6 == "" {next} NR > 1 {$2 = 2000 + $2; $6 = 100000 + $6} {print $2 "," $6}' trial.csv | sed '1s/.*/year,y/' >far.csv
+check far_from_0 sh -c '"$ADAVIC" init far.csv "y ~ year" 2>/dev/null >far.hbm && grep -q "^latent intercept ~ normal(100004, 10.1); *// .*; at year = 2001\$" far.hbm && grep -q "^  observed y ~ normal(intercept + b_year \* (year - 2001), sigma);" far.hbm'
+
+# ---- what is refused ----
+bad() { # NAME FORMULA TEXT [OPTIONS...]
+    local name=$1 formula=$2 text=$3
+    shift 3
+    refuses "$name" 1 "$text" "$ADAVIC" init trial.csv "$formula" "$@" -o model2.hbm
+}
+bad unknown_column 'y ~ dosis' 'did you mean dose?'
+bad place_is_shown 'y ~ dose + (1 | gruop)' '^                  ^~~~~$'
+bad name_of_column 'y ~ `a group`' 'rename the column'
+bad bar_outside 'y ~ dose | subject' 'stand in parentheses'
+bad power 'y ~ dose^2' 'no powers'
+bad function 'y ~ sqr(dose)' 'did you mean sqrt?'
+bad open_parenthesis 'y ~ (dose' 'is not closed'
+bad unfinished 'y ~ dose +' 'ends where a term should be'
+bad no_tilde 'y dose' 'OUTCOME ~ TERMS'
+bad transformed_outcome 'log(y) ~ dose' 'not an outcome'
+bad failures 'cbind(y, n) ~ dose' 'counts the trials'
+bad nothing_left 'y ~ 0' 'nothing to infer'
+bad text_outcome 'arm ~ dose' 'trial.csv:2:3: text where arm needs a number'
+bad missing_covariate 'n ~ y' 'trial.csv:5:6: a value of y is missing'
+bad logarithm_of_0 'y ~ log(sick)' 'trial.csv:2:7: sick is 0'
+bad same_groups 'sick ~ (1 | subject) + (1 | arm)' 'are the same groups'
+bad twice 'sick ~ (1 | subject) + (dose | subject)' 'intercept varies twice'
+bad a_row_each 'y ~ (1 | subject:visit)' 'every group has one row'
+bad constant 'y ~ const' 'has no column const'
+bad no_trials 'y ~ dose' 'out of how many?' --family binomial
+bad no_bits 'y ~ dose' 'expected  0 or 1' --family bernoulli
+bad too_many_successes 'n | trials(12) ~ dose' 'at most 12'
+refuses unknown_family 2 "expected gaussian, student" "$ADAVIC" init trial.csv 'y ~ dose' --family gamma
+refuses no_formula 2 "adavic init trial.csv 'y ~ x" "$ADAVIC" init trial.csv
+refuses unknown_option 2 "did you mean --family" "$ADAVIC" init trial.csv 'y ~ dose' --famly poisson
+refuses reserved_name 1 "rename the column" sh -c 'sed "1s/dose/loss/" trial.csv >loss.csv; "$ADAVIC" init loss.csv "y ~ loss"; s=$?; rm loss.csv; exit $s'
+check help_fits_80_columns sh -c '! "$ADAVIC" init --help | grep -E "^.{81}"'
