@@ -390,7 +390,10 @@ static void add_whole(Build *b, Encoding *enc, const Moments *m) {
     blocks_add(&enc->scale, block_of(s, n, events, scale));
     if (!b->given) return;
     output_seen(b, centre, m->centre.v, events, n);
-    output_seen(b, scale, ir_log(b->p, m->scale.v), events, n);
+    IrValue seen = ir_log(b->p, m->scale.v);
+    if (m->cells != IR_NONE) /* a scale that is not the data's is nothing to warn of */
+        seen = ir_select(b->p, m->several, seen, stat_input(b, scale, "median", events, n));
+    output_seen(b, scale, seen, events, n);
 }
 
 /* ------------------------------------------------------------------ the learned path */

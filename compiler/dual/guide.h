@@ -33,6 +33,7 @@ typedef struct Moments {
     /* where cells may be missing, or groups be unequal (missing.h), else IR_NONE: the presence of
      * each cell, and by level, unless that is an event, whether there is anything of an instance */
     IrValue cells, present[MAX_LEVELS];
+    IrValue several; /* likewise: has the data set two cells or more, and so a scale of its own? */
     /* by level > 0 and level below it: what each instance of the level shows of the other */
     Spread within[MAX_LEVELS][MAX_LEVELS];
 } Moments;

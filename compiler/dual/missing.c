@@ -98,13 +98,14 @@ Val normalise_present(Build *b, Val x, Moments *m, Units usual) {
     AxisId all[IR_MAX_AXES];
     int last = m->n_levels - 1, n = level_axes(b, m, 0, last, all);
     IrValue count = n ? count_present(b, m, 0, last) : m->cells;
-    IrValue some = ir_lt(p, number(b, 0), count), several = ir_lt(p, number(b, 1), count);
+    IrValue some = ir_lt(p, number(b, 0), count);
+    m->several = ir_lt(p, number(b, 1), count);
     IrValue share = ir_recip(p, at_least(b, count, 1));
     IrValue mean = ir_mul(p, sum_along(b, of_present(b, m, x.v, last), all, n), share);
     m->centre.v = ir_select(p, some, mean, usual.centre);
     IrValue centred = of_present(b, m, ir_sub(p, x.v, m->centre.v), last);
     IrValue square = ir_mul(p, sum_along(b, ir_square(p, centred), all, n), share);
-    square = ir_select(p, several, square, ir_square(p, usual.scale));
+    square = ir_select(p, m->several, square, ir_square(p, usual.scale));
     IrValue least = ir_add(p, ir_square(p, usual.floor), number(b, 1e-30));
     m->scale.v = ir_sqrt(p, ir_add(p, square, least));
     x.v = ir_div(p, centred, m->scale.v);

@@ -24,7 +24,7 @@ check weights_stay cmp before blind.weights
 check table_says_refined sh -c './blind infer data.bin --refine --steps 5 | grep -q "refined to this data set alone: 5 steps"'
 check draws_say_refined sh -c './blind infer data.bin --refine --steps 5 --out d.csv -q && head -n 1 d.csv | grep -q ", refined$"'
 check weights_of_draws_say_so sh -c './blind infer data.bin --refine --steps 5 --psis --out d.csv -q && head -n 1 d.csv | grep -q "refined, to be weighted by exp(log_weight)"'
-refuses steps_need_refine 2 "infer DATA --refine --steps" ./blind infer data.bin --steps 5
+refuses steps_need_refine 2 "expected  --refine --steps" ./blind infer data.bin --steps 5
 refuses fit_needs_data 2 "fit needs a data file" ./blind fit
 
 # Weights on the latents outside all plates: the evidence is the exact one, by any number of inner draws, and draws of

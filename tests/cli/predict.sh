@@ -28,6 +28,11 @@ check what_is_missing_is_null test "$(field 'x\[0,1\]' observed)" = null
 check labels sh -c 'grep -q "\"x\[3,5\]\": {\"observed\": 4.5, .*\"labels\": \[\"g4\"\]}" out.json'
 check checks_of_each sh -c 'for t in mean sd min max; do grep -q "^$t of x  *[-0-9.]" out || exit 1; done; grep -q "^mean of n  *9 " out; ! grep -q "^sd of n" out'
 check checks_are_of_what_is_there sh -c 'grep -q "\"checks\": {\"x\": {\"mean\": {\"observed\": 2.8045" out.json'
+# Rows of the future: a new group, of which nothing is measured, has the law of groups (sd 1) about mu (+- .5) and noise.
+{ cat d.csv; for o in 0 1 2 3 4 5; do echo "new,,9"; done; } >new.csv
+./m predict new.csv --json >out.json 2>err
+check a_new_group_is_predicted between "$(field 'x\[4,0\]' sd)" 1.1 1.5
+check about_what_all_have_in_common between "$(field 'x\[4,0\]' mean)" 2 3.2
 sed '$s/4.5/40/' d.csv >outlier.csv
 ./m predict outlier.csv --json >out.json 2>err
 check an_outlier_shows sh -c 'sed -n "s/.*\"max\": {\"observed\": 40, [^}]*\"above\": \([0-9.]*\)}.*/\1/p" out.json | grep -qx 0'
