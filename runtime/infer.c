@@ -317,7 +317,7 @@ static bool sound_options(const RtOptions *o, RtMethod method, RtError *error) {
     return true;
 }
 
-static int answer(RtSession *s, RtMethod method) {
+int rt_answer(RtSession *s, RtMethod method) {
     RtError error;
     Infer f = {.colour = rt_colour(stdout), .shown_rows = rows_per_variable(s->model)};
     const char *out = s->options->out;
@@ -357,9 +357,9 @@ static int answer(RtSession *s, RtMethod method) {
 }
 
 int rt_command_infer(RtSession *s) {
-    return answer(s, s->options->refine ? RT_REFINED : RT_AMORTISED);
+    return rt_answer(s, s->options->refine ? RT_REFINED : RT_AMORTISED);
 }
 
 int rt_command_fit(RtSession *s) {
-    return answer(s, RT_FITTED);
+    return rt_answer(s, RT_FITTED);
 }

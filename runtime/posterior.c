@@ -70,6 +70,7 @@ bool rt_posterior_open(RtSession *s, RtMethod method, bool want_draws, RtPosteri
     p->draws = rt_alloc(s->mem, m->n_vars, sizeof *p->draws);
     for (int i = 0; want_draws && i < m->n_vars; i++)
         if (rt_is_inferred(&m->vars[i])) p->draws[i] = rt_call_want(p->call, m->vars[i].name);
+    if (o->by) p->local = rt_call_want(p->call, rt_printf(s->mem, "local:%s", o->by));
     p->logs = rt_logs_want(p->call);
     p->log_weights = rt_alloc(s->mem, p->n_draws, sizeof *p->log_weights);
     p->log_share = rt_alloc(s->mem, p->n_draws, sizeof *p->log_share);

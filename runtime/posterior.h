@@ -32,6 +32,7 @@ typedef struct RtPosterior {
     int64_t n_draws, block; /* data sets per run */
     RtInner *inner;         /* with --inner; data sets come one by one then */
     const void **draws;     /* by variable: latents and quantities; NULL if not wanted */
+    const void *local;      /* with --by: output "local:PLATE" [n, S, instances], or NULL */
     RtLogs logs;            /* [n, S] */
     double *log_weights;    /* [S] of one data set, see rt_posterior_weigh */
     double *log_share;      /* [S] of it: Pareto-smoothed log weights whose exp add up to 1 */
@@ -54,6 +55,8 @@ RtElbo rt_posterior_weigh(RtPosterior *p, int64_t set);
  * why, and what to do. */
 const char *rt_verdict(double khat, int64_t draws, RtMethod method, bool reweighted,
                        const char **why);
+/* What the commands infer and fit print and write: infer.c. */
+int rt_answer(RtSession *s, RtMethod method);
 /* Writes draws of all data sets as .npz or .csv. */
 typedef struct RtDraws RtDraws;
 RtDraws *rt_draws_new(RtPosterior *p, const char *path);
