@@ -26,14 +26,16 @@ typedef struct Infer {
 static RtSummary summarise(Infer *f, int variable, int64_t set, int64_t k) {
     const RtModel *m = f->p.s->model;
     int64_t size = rt_var_size(&m->vars[variable], f->p.data.sizes), n = f->p.n_draws;
+    int64_t kept = 0; /* of weighted draws, those that have some weight */
     for (int64_t j = 0; j < n; j++) {
         double x = rt_real_get(m, f->p.draws[variable], (set * n + j) * size + k);
-        if (f->rows)
-            f->rows[j] = (RtWeighted){x, exp(f->p.log_share[j])};
-        else
+        double share = f->rows ? exp(f->p.log_share[j]) : 0;
+        if (f->rows && share > 0)
+            f->rows[kept++] = (RtWeighted){x, share};
+        else if (!f->rows)
             f->column[j] = x;
     }
-    return f->rows ? rt_summary_weighted(f->rows, n) : rt_summary(f->column, n);
+    return f->rows ? rt_summary_weighted(f->rows, kept) : rt_summary(f->column, n);
 }
 
 /* The CSV's keys of element k, one per plate, joined by `between`; each through `add`. Nothing

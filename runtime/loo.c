@@ -76,6 +76,7 @@ static void new_removal(Loo *l) {
     const float *weights = l->p.refine ? rt_refine_weights(l->p.refine) : s->state->average;
     r->inputs = rt_bind_state(s->mem, m, s->state, weights, r->call);
     r->feed = rt_feed_new(s->mem, m, r->call, r->data.sizes, 1);
+    rt_defensive_bind(l->p.defensive, r->call);
     rt_call_ready(r->call);
     rt_binding_refresh(r->inputs);
     l->removal = r;
@@ -97,7 +98,8 @@ static void weigh_without(Loo *l, int64_t g) {
     }
     rt_feed_load(r->feed, &r->data, 0, 1);
     rt_call_run(r->call, key, 0, 0, 1);
-    for (int64_t j = 0; j < l->p.n_draws; j++) l->weights[j] = rt_log_weight(m, &r->logs, j);
+    for (int64_t j = 0; j < l->p.n_draws; j++)
+        l->weights[j] = rt_defensive_weight(l->p.defensive, &r->logs, j);
 }
 
 /* ---- one instance ---- */
@@ -125,8 +127,10 @@ static void take_group(Loo *l, int64_t g) {
     double *sum = rt_alloc(l->s->mem, n, sizeof *sum);
     Group *group = &l->groups[g];
     if (l->p.local) {
-        for (int64_t j = 0; j < n; j++)
-            l->weights[j] = l->p.log_weights[j] - rt_real_get(m, l->p.local, j * l->n + g);
+        for (int64_t j = 0; j < n; j++) {
+            double whole = l->p.log_weights[j], own = rt_real_get(m, l->p.local, j * l->n + g);
+            l->weights[j] = whole == -INFINITY ? whole : whole - own;
+        }
         *group = group_of(l, g, sum);
     }
     if (may_remove && !(l->p.local && group->khat <= rt_khat_limit(n))) {
@@ -272,6 +276,7 @@ int rt_command_loo(RtSession *s) {
         return 2;
     }
     if (own.draws < 0) own.draws = DRAWS;
+    own.psis = true;
     s->options = &own;
     if (!rt_posterior_open(s, own.refine ? RT_REFINED : RT_AMORTISED, false, &l.p, &error))
         return rt_complain(&error);

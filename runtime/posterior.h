@@ -11,6 +11,7 @@
 #define ADAVIC_POSTERIOR_H
 
 #include "runtime/psis.h"
+#include "runtime/defensive.h"
 #include "runtime/inner.h"
 #include "runtime/refine.h"
 #include "runtime/session.h"
@@ -31,6 +32,7 @@ typedef struct RtPosterior {
     RtData data;
     int64_t n_draws, block; /* data sets per run */
     RtInner *inner;         /* with --inner; data sets come one by one then */
+    RtDefensive *defensive; /* with --psis, unless with --inner */
     const void **draws;     /* by variable: latents and quantities; NULL if not wanted */
     const void *local;      /* with --by: output "local:PLATE" [n, S, instances], or NULL */
     RtLogs logs;            /* [n, S] */

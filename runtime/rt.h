@@ -145,8 +145,7 @@ const RtProgram *rt_program(const RtModel *m, const char *name); /* or NULL */
 const RtVar *rt_var(const RtModel *m, const char *name);
 int rt_plate(const RtModel *m, const char *name); /* or -1 */
 const char *rt_text(const RtModel *m, const char *key);
-/* Number of elements of one data set (one draw) of a variable under these plate sizes; -1 if too
- * many. */
+/* Elements of one data set (one draw) of a variable under these plate sizes; -1 if too many. */
 int64_t rt_var_size(const RtVar *v, const int64_t *sizes);
 /* Splits the line at *cursor into words (quoted ones lose quotes and escapes) and moves on. -1 if a
  * quote stays open. */
@@ -180,9 +179,9 @@ int64_t rt_call_size(const RtCall *call, const char *output);
 int64_t rt_call_sets(const RtCall *call); /* rt_call_new's */
 /* Other plate sizes from the next run on, none larger than rt_call_new's; results are as large. */
 void rt_call_resize(RtCall *call, const int64_t *sizes);
-/* For programs without plates in their results: each `block` data sets get sizes of their own
- * (none larger than rt_call_new's), and a weight in sums over data sets. Comes before rt_call_want;
- * then rt_call_block for every block, before each run. */
+/* For programs without plates in their results: each `block` data sets get sizes of their own (none
+ * larger than rt_call_new's), and a weight in sums. Before rt_call_want; then rt_call_block, for
+ * every block, before each run. */
 void rt_call_blocks(RtCall *call, int64_t block);
 void rt_call_block(RtCall *call, int64_t i, const int64_t *sizes, double weight);
 void rt_call_ready(RtCall *call);
@@ -214,7 +213,8 @@ enum {
     RT_FOR_SIZES,
     RT_FOR_REFINING,
     RT_FOR_JUDGING,
-    RT_FOR_INNER
+    RT_FOR_INNER,
+    RT_FOR_DEFENSIVE
 };
 
 #endif
