@@ -136,7 +136,7 @@ RtElbo rt_posterior_weigh(RtPosterior *p, int64_t set) {
 /* What to try where the guide falls short; by method. */
 static const char *const remedies[] = {
     [RT_AMORTISED] =
-        "the guide misses part of the posterior: infer --refine, or train longer, or on "
+        "the guide misses part of the posterior: infer --psis or --refine, or train longer, or on "
         "this data's plate sizes",
     [RT_REFINED] =
         "the guide misses part of the posterior: refine longer (--time), or train longer",

@@ -7,25 +7,6 @@
 
 enum { MOST_SECONDS = 60 /* of training, unless told otherwise */ };
 
-/* What k-hat asks for. */
-typedef struct Remedy {
-    bool psis, refine;
-    const char *text, *as; /* what is done; the command that does the same */
-} Remedy;
-
-static Remedy remedy_of(double khat, int64_t draws) {
-    const char *why, *verdict = rt_verdict(khat, draws, RT_AMORTISED, false, &why);
-    if (!strcmp(verdict, "usable"))
-        return (Remedy){.psis = true, .text = "the draws are weighted", .as = "infer --psis"};
-    if (!strcmp(verdict, "do not trust"))
-        return (Remedy){.psis = true,
-                        .refine = true,
-                        .text =
-                            "training goes on on this data set alone, and the draws are weighted",
-                        .as = "infer --refine --psis"};
-    return (Remedy){.text = "the draws are as they are", .as = "infer"};
-}
-
 static RtOptions training_options(const RtOptions *o) {
     RtOptions own = *o;
     own.design = o->data;
@@ -61,7 +42,7 @@ static bool check_data(RtSession *s, RtError *error) {
            rt_context_data(s->mem, m, s->state, name, &data, error);
 }
 
-/* k-hat of the draws as they are. */
+/* k-hat of the draws as they are or, under --psis, as they are weighted. */
 static bool judge(RtSession *s, double *khat, int64_t *draws, RtError *error) {
     RtPosterior p;
     if (!rt_posterior_open(s, RT_AMORTISED, false, &p, error)) return false;
@@ -72,23 +53,38 @@ static bool judge(RtSession *s, double *khat, int64_t *draws, RtError *error) {
     return true;
 }
 
+/* What k-hat asks for, into the options of the answer: nothing; weights, where these are good; else
+ * steps on this data set, too. Says so. */
+static bool choose(RtSession *s, RtOptions *answer, bool tell, RtError *error) {
+    const char *why, *text = "the draws are as they are, as by infer";
+    double plain, weighted = NAN;
+    int64_t draws;
+    if (!judge(s, &plain, &draws, error)) return false;
+    const char *verdict = rt_verdict(plain, draws, RT_AMORTISED, false, &why);
+    answer->psis = !strcmp(verdict, "usable") || !strcmp(verdict, "do not trust");
+    if (answer->psis) {
+        if (!judge(s, &weighted, &draws, error)) return false;
+        answer->refine = strcmp(rt_verdict(weighted, draws, RT_AMORTISED, true, &why), "good");
+        text = answer->refine
+                   ? "training goes on on this data set alone, as by infer --refine --psis"
+                   : "the draws are weighted, as by infer --psis";
+    }
+    if (!tell) return true;
+    printf("k-hat %.2f after training (trust up to %.2f)", plain, rt_khat_limit(draws));
+    if (answer->psis) printf(", %.2f of weighted draws", weighted);
+    printf(": %s\n", text);
+    return true;
+}
+
 int rt_command_run(RtSession *s) {
     RtError error;
     const RtOptions *given = s->options;
     RtOptions training = training_options(given), answer = answer_options(s->model, given);
-    double khat;
-    int64_t draws;
     if (!check_data(s, &error)) return rt_complain(&error);
     s->options = &training;
     int status = rt_train(s, MOST_SECONDS);
     if (status) return status;
     s->options = &answer;
-    if (!judge(s, &khat, &draws, &error)) return rt_complain(&error);
-    Remedy remedy = remedy_of(khat, draws);
-    if (!given->quiet && !given->json)
-        printf("k-hat %.2f after training (trust up to %.2f): %s, as by %s\n", khat,
-               rt_khat_limit(draws), remedy.text, remedy.as);
-    answer.psis = remedy.psis;
-    answer.refine = remedy.refine;
-    return rt_answer(s, remedy.refine ? RT_REFINED : RT_AMORTISED);
+    if (!choose(s, &answer, !given->quiet && !given->json, &error)) return rt_complain(&error);
+    return rt_answer(s, answer.refine ? RT_REFINED : RT_AMORTISED);
 }
