@@ -1,9 +1,9 @@
-"""Reference posteriors of the gallery's real data by NumPyro's NUTS: tests/measure/reference/NAME.txt.
+"""Reference posteriors of real data by NumPyro's NUTS: tests/measure/reference/NAME.txt.
 
     python nuts.py                    all models, from anywhere in the tree
     python nuts.py rats seeds         these alone
 
-Every model is written anew here, from its equations in docs/gallery.md. Effects are standard normals
+Every model is written anew here, with the priors of examples/NAME.hbm. Effects are standard normals
 times their scale, so that no funnel is walked; where each has much data (the lines of rats and
 subjects, the casks of pastes) they are centred. Data are examples/data/NAME.csv. A file has a line
 for each scalar that `infer` reports, under the same name, but for those that do not vary (an entry 1
@@ -82,7 +82,8 @@ def sleepstudy(t):
 def seeds(t):
     kind, extract = places(t, "seed"), places(t, "extract")
     base = sample("base", normal(0, 1.5))
-    of_kind, of_extract = sample("kind_effect", normal(0, 1)), sample("extract_effect", normal(0, 1))
+    of_kind = sample("kind_effect", normal(0, 1))
+    of_extract = sample("extract_effect", normal(0, 1))
     both, spread = sample("both", normal(0, 1)), sample("spread", half_normal(1))
     mean = base + of_kind * kind + of_extract * extract + both * kind * extract
     a = effects("a", mean, spread, (21,))
@@ -173,17 +174,21 @@ def run(model):
                 chain_method="sequential", progress_bar=False)
     mcmc.run(jax.random.PRNGKey(1), columns(name), extra_fields=("diverging", "num_steps"))
     extra = mcmc.get_extra_fields(group_by_chain=True)
-    all_of = list(scalars({k: np.asarray(v) for k, v in mcmc.get_samples(group_by_chain=True).items()}))
+    draws = mcmc.get_samples(group_by_chain=True)
+    all_of = list(scalars({k: np.asarray(v) for k, v in draws.items()}))
     ess = min((effective_sample_size(x), n) for n, x in all_of)
     rhat = max((split_gelman_rubin(x), n) for n, x in all_of)
     divergent = int(extra["diverging"].sum())
-    facts = (f"{CHAINS} chains of {WARMUP} + {DRAWS} draws, target acceptance {ACCEPT}, seed 1: {divergent} divergences; "
-             f"least effective number of draws {ess[0]:.0f} ({ess[1]}), largest split R-hat {rhat[0]:.4f} ({rhat[1]})")
+    facts = (f"{CHAINS} chains of {WARMUP} + {DRAWS} draws, target acceptance {ACCEPT}, seed 1: "
+             f"{divergent} divergences; least effective number of draws {ess[0]:.0f} ({ess[1]}), "
+             f"largest split R-hat {rhat[0]:.4f} ({rhat[1]})")
     print(f"{name}: {facts}; mean steps {float(extra['num_steps'].mean()):.0f}", flush=True)
     if divergent or rhat[0] > 1.01:
         return False
-    with open(os.path.join(ROOT, "tests", "measure", "reference", name + ".txt"), "w") as file:
-        file.write(f"# Posterior of examples/data/{name}.csv by NUTS of NumPyro {numpyro.__version__}, written by bench/gallery/nuts.py\n")
+    path = os.path.join(ROOT, "tests", "measure", "reference", name + ".txt")
+    with open(path, "w") as file:
+        file.write(f"# Posterior of examples/data/{name}.csv by NUTS of NumPyro {numpyro.__version__}, "
+                   "written by bench/gallery/nuts.py\n")
         file.write(f"# {facts}\n# name mean sd q5 q50 q95\n")
         for scalar, x in sorted(all_of):
             q = np.quantile(x, [0.05, 0.5, 0.95])
