@@ -258,11 +258,11 @@ static bool can_run(const RtModel *m, RtError *error) {
                     m->target, here, here);
 }
 
-/* What --set may name: hypers are fixed by training, contexts stated afterwards; without training,
- * both. */
+/* What --set may name: hypers are fixed by training, contexts stated afterwards; where both or
+ * neither is done, both. */
 static RtSettings settings_of(const CommandText *command) {
     if (command->bit == TRAIN) return RT_SETS_HYPERS;
-    return command->bit & (SIMULATE | BENCH | FIT) ? RT_SETS_ALL : RT_SETS_CONTEXTS;
+    return command->bit & (SIMULATE | BENCH | FIT | RUN) ? RT_SETS_ALL : RT_SETS_CONTEXTS;
 }
 
 static int run(const CommandText *command, RtOptions *o, const char *argv0) {

@@ -27,14 +27,16 @@ typedef struct Infer {
 static RtSummary summarise(Infer *f, int variable, int64_t set, int64_t k) {
     const RtModel *m = f->p.s->model;
     int64_t size = rt_var_size(&m->vars[variable], &f->p.data.sizes), n = f->p.n_draws;
+    int64_t kept = 0; /* of weighted draws, those that have some weight */
     for (int64_t j = 0; j < n; j++) {
         double x = rt_real_get(m, f->p.draws[variable], (set * n + j) * size + k);
-        if (f->rows)
-            f->rows[j] = (RtWeighted){x, exp(f->p.log_share[j])};
-        else
+        double share = f->rows ? exp(f->p.log_share[j]) : 0;
+        if (f->rows && share > 0)
+            f->rows[kept++] = (RtWeighted){x, share};
+        else if (!f->rows)
             f->column[j] = x;
     }
-    return f->rows ? rt_summary_weighted(f->rows, n) : rt_summary(f->column, n);
+    return f->rows ? rt_summary_weighted(f->rows, kept) : rt_summary(f->column, n);
 }
 
 /* ---- JSON ---- */
@@ -301,7 +303,7 @@ bool rt_answer_options(const RtSession *s, RtMethod method, RtError *error) {
     return method != RT_FITTED || rt_fit_options(s, error);
 }
 
-static int answer(RtSession *s, RtMethod method) {
+int rt_answer(RtSession *s, RtMethod method) {
     RtError error;
     Infer f = {.colour = rt_colour(stdout), .shown_rows = rows_per_variable(s->model)};
     const char *out = s->options->out;
@@ -343,9 +345,9 @@ static int answer(RtSession *s, RtMethod method) {
 }
 
 int rt_command_infer(RtSession *s) {
-    return answer(s, s->options->refine ? RT_REFINED : RT_AMORTISED);
+    return rt_answer(s, s->options->refine ? RT_REFINED : RT_AMORTISED);
 }
 
 int rt_command_fit(RtSession *s) {
-    return answer(s, RT_FITTED);
+    return rt_answer(s, RT_FITTED);
 }

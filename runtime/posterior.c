@@ -90,12 +90,17 @@ bool rt_posterior_open(RtSession *s, RtMethod method, bool want_draws, bool mixe
     }
     p->call = rt_call_new(s->mem, m, "posterior", s->pool, &p->data.sizes, p->block, p->n_draws);
     want_answer(p, weights, mixed);
+    if (o->by) p->local = rt_call_want(p->call, rt_printf(s->mem, "local:%s", o->by));
     p->log_weights = rt_alloc(s->mem, p->n_draws, sizeof *p->log_weights);
     p->log_share = rt_alloc(s->mem, p->n_draws, sizeof *p->log_share);
     if (method != RT_FITTED) p->seen = rt_seen_new(s, p->call);
     p->inputs = rt_bind_state(s->mem, m, s->state, weights, p->call);
     p->feed = rt_feed_new(s->mem, m, p->call, &p->data.sizes, p->block);
     if (p->inner) rt_inner_bind(p->inner, p->call);
+    if (o->psis && !p->inner && !mixed) { /* wide draws have a density in the order drawn alone */
+        p->defensive = rt_defensive_new(s, p->block, p->n_draws);
+        rt_defensive_bind(p->defensive, p->call);
+    }
     rt_call_ready(p->call);
     return true;
 }
@@ -108,6 +113,7 @@ int64_t rt_posterior_run(RtPosterior *p, int64_t first) {
         rt_binding_refresh(p->inputs);
     }
     if (p->inner) rt_inner_run(p->inner, first);
+    if (p->defensive) rt_defensive_draw(p->defensive, first, n);
     rt_feed_load(p->feed, &p->data, first, n);
     rt_call_run(p->call, key, 0, (uint32_t)first, n);
     if (p->labels) rt_orders_run(p->labels, first, n, p->want_draws);
@@ -115,18 +121,30 @@ int64_t rt_posterior_run(RtPosterior *p, int64_t first) {
     return n;
 }
 
+/* The bound of single draws of the guide itself, whatever the weights are of. */
+static RtElbo plain_elbo(const RtPosterior *p, int64_t set, double *room) {
+    int64_t n = 0;
+    if (p->inner) return rt_elbo(rt_inner_plain(p->inner), p->n_draws, NULL);
+    for (int64_t j = 0; j < p->n_draws; j++)
+        if (!rt_defensive_is_wide(j))
+            room[n++] = rt_log_weight(p->s->model, &p->logs, set * p->n_draws + j);
+    return rt_elbo(room, n, NULL);
+}
+
 RtElbo rt_posterior_weigh(RtPosterior *p, int64_t set) {
     const RtModel *m = p->s->model;
     for (int64_t j = 0; j < p->n_draws; j++) {
         int64_t at = set * p->n_draws + j;
-        p->log_weights[j] = rt_log_weight(m, &p->logs, at);
+        p->log_weights[j] = p->defensive ? rt_defensive_weight(p->defensive, &p->logs, at)
+                                         : rt_log_weight(m, &p->logs, at);
     }
     if (p->inner)
         memcpy(p->log_weights, rt_inner_weights(p->inner),
                (size_t)p->n_draws * sizeof *p->log_weights);
+    bool other = p->inner || p->defensive; /* weights are not all of draws of the guide */
+    RtElbo plain = other ? plain_elbo(p, set, p->log_share) : (RtElbo){0};
     RtElbo e = rt_elbo(p->log_weights, p->n_draws, p->log_share);
-    if (p->inner) { /* the bound of single draws, as ever */
-        RtElbo plain = rt_elbo(rt_inner_plain(p->inner), p->n_draws, NULL);
+    if (other) {
         e.elbo = plain.elbo;
         e.se = plain.se;
     }
@@ -138,7 +156,7 @@ RtElbo rt_posterior_weigh(RtPosterior *p, int64_t set) {
 /* What to try where the guide falls short; by method. */
 static const char *const remedies[] = {
     [RT_AMORTISED] =
-        "the guide misses part of the posterior: infer --refine, or train longer, or on "
+        "the guide misses part of the posterior: infer --psis or --refine, or train longer, or on "
         "this data's plate sizes",
     [RT_REFINED] =
         "the guide misses part of the posterior: refine longer (--time), or train longer",

@@ -11,6 +11,7 @@
 #define ADAVIC_POSTERIOR_H
 
 #include "runtime/psis.h"
+#include "runtime/defensive.h"
 #include "runtime/inner.h"
 #include "runtime/orders.h"
 #include "runtime/refine.h"
@@ -32,10 +33,12 @@ typedef struct RtPosterior {
     RtData data;
     int64_t n_draws, block; /* data sets per run */
     RtInner *inner;         /* with --inner; data sets come one by one then */
+    RtDefensive *defensive; /* with --psis, unless with --inner */
     RtOrders *labels;       /* draws and log q are mixed over orders of components; or NULL */
     const void *own_q;      /* log q of the guide as it is, [n, S] */
     bool want_draws;
     const void **draws;  /* by variable: latents and quantities; NULL if not wanted */
+    const void *local;   /* with --by: output "local:PLATE" [n, S, instances], or NULL */
     RtLogs logs;         /* [n, S] */
     double *log_weights; /* [S] of one data set, see rt_posterior_weigh */
     double *log_share;   /* [S] of it: Pareto-smoothed log weights whose exp add up to 1 */
@@ -61,6 +64,8 @@ const char *rt_verdict(double khat, int64_t draws, RtMethod method, bool reweigh
 /* Do options of infer, fit and predict go together? Where not, with the reason: status 2. infer.c
  */
 bool rt_answer_options(const RtSession *s, RtMethod method, RtError *error);
+/* What the commands infer and fit print and write: infer.c. */
+int rt_answer(RtSession *s, RtMethod method);
 /* Writes draws of all data sets as .npz or .csv: those of p->draws. */
 typedef struct RtDraws RtDraws;
 RtDraws *rt_draws_new(RtPosterior *p, const char *path);

@@ -17,7 +17,8 @@ enum {
     RT_FOR_INNER,
     RT_FOR_PREDICT,
     RT_FOR_LABELS,
-    RT_FOR_ROUNDS
+    RT_FOR_ROUNDS,
+    RT_FOR_DEFENSIVE
 };
 
 #endif

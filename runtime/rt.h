@@ -189,9 +189,9 @@ int64_t rt_call_size(const RtCall *call, const char *output);
 int64_t rt_call_sets(const RtCall *call); /* rt_call_new's */
 /* Other plate sizes from the next run on, none larger than rt_call_new's; results are as large. */
 void rt_call_resize(RtCall *call, const RtSizes *sizes);
-/* For programs without plates in their results: each `block` data sets get sizes of their own
- * (none larger than rt_call_new's), and a weight in sums over data sets. Comes before rt_call_want;
- * then rt_call_block for every block, before each run. */
+/* For programs without plates in their results: each `block` data sets get sizes of their own (none
+ * larger than rt_call_new's), and a weight in sums. Before rt_call_want; then rt_call_block, for
+ * every block, before each run. */
 void rt_call_blocks(RtCall *call, int64_t block);
 void rt_call_block(RtCall *call, int64_t i, const RtSizes *sizes, double weight);
 void rt_call_ready(RtCall *call);

@@ -12,7 +12,7 @@ enum { RT_MAX_SETTINGS = 64 };
 
 typedef struct RtOptions {
     const char *program; /* path of the executable */
-    const char *data, *out, *weights, *log, *objective, *plot, *design, *labels;
+    const char *data, *out, *weights, *log, *objective, *plot, *design, *labels, *by;
     int64_t steps, sets, draws, inner, rounds, threads, count, seed; /* -1: not given */
     double seconds, learning_rate;                                   /* -1: not given */
     bool quiet, json, batch, verbose, psis, refine;
@@ -60,15 +60,12 @@ typedef struct RtSession {
 /* Prints "error: ..." and returns 1. */
 int rt_complain(const RtError *error);
 
-int rt_command_train(RtSession *s);
-int rt_command_infer(RtSession *s);
-int rt_command_fit(RtSession *s);
-int rt_command_predict(RtSession *s);
-int rt_command_elbo(RtSession *s);
-int rt_command_simulate(RtSession *s);
-int rt_command_info(RtSession *s);
-int rt_command_check(RtSession *s);
-int rt_command_bench(RtSession *s);
+/* rt_command_NAME of every command. */
+#define COMMAND(BIT, name, ...) int rt_command_##name(RtSession *s);
+#include "runtime/commands.def"
+#undef COMMAND
+/* What the command train does; for `seconds` at most, where options say nothing of it. */
+int rt_train(RtSession *s, double seconds);
 /* The settings of training that options give or leave at their defaults, into s->state. */
 bool rt_train_settings(RtSession *s, RtError *error);
 /* Allocates what training does before its first step, under these settings; the bytes of s->mem. */

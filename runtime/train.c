@@ -19,7 +19,7 @@
 /* Defaults of training, in one place. */
 static const struct {
     int64_t sets, draws;
-    double minutes;       /* at most, unless told otherwise */
+    double seconds;       /* at most, unless told otherwise */
     double learning_rate; /* peak */
     int64_t warm_up;      /* steps of linear warm-up */
     double averaging;     /* least weight of a new iterate in the average; early on 9 / t */
@@ -31,7 +31,7 @@ static const struct {
     int64_t skips_from;
 } defaults = {.sets = 32,
               .draws = 32,
-              .minutes = 10,
+              .seconds = 600,
               .learning_rate = 1e-3,
               .warm_up = 50,
               .averaging = 5e-4,
@@ -53,6 +53,7 @@ typedef struct Train {
     RtValidation *validation;
     RtSizes drawn;         /* of a block of data sets */
     double latent_numbers; /* of a data set of the default sizes */
+    double most;           /* seconds, where options say nothing */
     double limit;          /* seconds from start to saved weights; 0: none */
     bool may_settle;
     int64_t horizon;       /* 0: not known yet */
@@ -149,7 +150,7 @@ static bool read_settings(Train *t, RtError *error) {
     t->state->seed = s->seed;
     snprintf(t->state->objective, sizeof t->state->objective, "%s", objective);
     t->horizon = o->steps > 0 ? o->steps : 0;
-    t->limit = o->steps > 0 ? 0 : o->seconds > 0 ? o->seconds : 60 * defaults.minutes;
+    t->limit = o->steps > 0 ? 0 : o->seconds > 0 ? o->seconds : t->most;
     t->may_settle = o->steps <= 0 && o->seconds <= 0;
     return strlen(objective) < sizeof t->state->objective
                ? parse_objective(t, objective, error)
@@ -407,7 +408,7 @@ static bool take_design(RtSession *s, RtError *error) {
         !rt_data_read(s->mem, m, s->options->design, &options, design, error))
         return false;
     if (design->n_sets != 1)
-        return rt_error(error, "--for %s: expected one data set, found %" PRId64,
+        return rt_error(error, "%s: training is for one data set, and here are %" PRId64,
                         s->options->design, design->n_sets);
     rt_state_take_sizes(m, s->state, &design->sizes);
     s->state->design = design;
@@ -430,9 +431,12 @@ static bool prepare(Train *t, RtError *error) {
     return true;
 }
 
-int rt_command_train(RtSession *s) {
+int rt_train(RtSession *s, double seconds) {
     RtError error;
-    Train t = {.s = s, .state = s->state, .progress = rt_progress_new(s->mem, s->options->quiet)};
+    Train t = {.s = s,
+               .state = s->state,
+               .progress = rt_progress_new(s->mem, s->options->quiet),
+               .most = seconds};
     char *path = rt_weights_path(s->mem, s->options);
     if (!prepare(&t, &error)) return rt_complain(&error);
     if (s->options->log && !(t.log = fopen(s->options->log, "w"))) {
@@ -449,14 +453,18 @@ int rt_command_train(RtSession *s) {
     return caught ? 128 + caught : 0;
 }
 
+int rt_command_train(RtSession *s) {
+    return rt_train(s, defaults.seconds);
+}
+
 bool rt_train_settings(RtSession *s, RtError *error) {
-    Train t = {.s = s, .state = s->state};
+    Train t = {.s = s, .state = s->state, .most = defaults.seconds};
     return read_settings(&t, error);
 }
 
 int64_t rt_train_bytes(RtSession *s) {
     RtError error;
-    Train t = {.s = s, .state = s->state};
+    Train t = {.s = s, .state = s->state, .most = defaults.seconds};
     if (!read_settings(&t, &error)) return 0;
     prepare_steps(&t);
     prepare_validation(&t);

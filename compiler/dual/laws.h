@@ -5,12 +5,6 @@
 
 #include "dual/internal.h"
 
-/* tails.c: as far as its `sample` shows; what is unknown before training counts as ordinary. */
-bool has_variance(const Var *var);
-/* tails.c: is the log density of this law of one number quadratic in it? */
-bool is_quadratic(const Var *var);
-/* ... or in that parameter? */
-bool is_quadratic_in_param(const Var *var, int param);
 /* flow.c: do the ends of its support depend on other latents? */
 bool bounded_by_latents(const Var *var);
 /* ... or on covariates and contexts: prior draws then lie between ends of their own. */

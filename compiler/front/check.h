@@ -53,6 +53,7 @@ struct Checker {
     Definition *definitions[N_BUCKETS];
     VEC(Definition *) definition_order;
     Definition *default_link[N_SUPPORTS];
+    Definition *long_tail_link[N_SUPPORTS]; /* of laws with a long tail; NULL: default_link */
     VEC(Facts) facts;
     /* where the walk stands */
     Plate *plate;

@@ -57,10 +57,16 @@ bool is_refused(RefusedKind kind, const char *name) {
     return false;
 }
 
+/* Of SUPPORT, or, for laws with a long tail, of long_tailed_SUPPORT. */
 static void set_default(Checker *ck, const Ast *ast) {
+    static const char prefix[] = "long_tailed_";
+    const char *name = ast->name.text;
+    bool is_long = strncmp(name, prefix, strlen(prefix)) == 0;
+    if (is_long) name += strlen(prefix);
+    Definition **links = is_long ? ck->long_tail_link : ck->default_link;
     for (int kind = 0; kind < N_SUPPORTS; kind++)
-        if (strcmp(support_info[kind].name, ast->name.text) == 0)
-            ck->default_link[kind] = find_definition(ck, DEFINES_LINK, ast->word.text);
+        if (strcmp(support_info[kind].name, name) == 0)
+            links[kind] = find_definition(ck, DEFINES_LINK, ast->word.text);
 }
 
 /* Two passes, since a default may name a link of a later file. */

@@ -229,6 +229,13 @@ static bool always(Checker *ck, const Expr *e, const Expr *end) {
     return true;
 }
 
+/* Where a tail falls more slowly than an exponential's, the posterior's may, too: on the scale of a
+ * link that is linear there, no tail of the guide would be long enough. */
+static Definition *link_by_law(const Checker *ck, const Var *var) {
+    Definition *link = ck->long_tail_link[var->support.kind];
+    return link && has_long_tail(var) ? link : ck->default_link[var->support.kind];
+}
+
 /* A link to one interval alone serves latents of that interval alone; half-lines likewise. */
 static bool check_link_ends(Checker *ck, const Var *var, const Ast *ast, const Link *link) {
     if (always(ck, var->support.lo, link->lo) && always(ck, var->support.hi, link->hi)) return true;
@@ -236,13 +243,13 @@ static bool check_link_ends(Checker *ck, const Var *var, const Ast *ast, const L
     FAIL(ck, DIAG_LINK_ENDS, ast->word.span, link->name, support_text(ck, &own) + strlen("in "),
          var->name, support_text(ck, &var->support));
     diag_note(ck->diags, link->span, "link `%s` is defined here", link->name);
-    diag_help(ck->diags, "without `via` the link is `%s`", ck->default_link[link->support]->name);
+    diag_help(ck->diags, "without `via` the link is `%s`", link_by_law(ck, var)->name);
     return false;
 }
 
 static bool choose_link(Checker *ck, Var *var, const Ast *ast, Definition *via) {
     SupportKind kind = var->support.kind;
-    Definition *link = via ? via : ck->default_link[kind];
+    Definition *link = via ? via : link_by_law(ck, var);
     if (!link) {
         FAIL(ck, DIAG_NO_LINK, var->span, var->name, support_text(ck, &var->support));
         return false;
@@ -257,7 +264,7 @@ static bool choose_link(Checker *ck, Var *var, const Ast *ast, Definition *via) 
             diag_help(ck->diags, "`sorted(%s(...))` is the law of its draws in order",
                       var->dist->name);
         else
-            diag_help(ck->diags, "without `via` the link is `%s`", ck->default_link[kind]->name);
+            diag_help(ck->diags, "without `via` the link is `%s`", link_by_law(ck, var)->name);
         return false;
     }
     if (!check_link_ends(ck, var, ast, link->link)) return false;

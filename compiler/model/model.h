@@ -134,6 +134,16 @@ bool var_reads_summed(const Var *var);
  * values that meet in it. */
 double model_table_size(const SumGroup *group);
 
+/* ---- tails.c: as far as a law's `sample` shows; what is unknown before training counts as
+ * ordinary ---- */
+bool has_variance(const Var *var);
+/* Does a tail fall more slowly than an exponential's? */
+bool has_long_tail(const Var *var);
+/* Is the log density of this law of one number quadratic in it? */
+bool is_quadratic(const Var *var);
+/* ... or in that parameter? */
+bool is_quadratic_in_param(const Var *var, int param);
+
 /* symmetry.c */
 LabelSymmetry *model_symmetries(Arena *arena, const Model *model, int *n);
 

@@ -74,3 +74,13 @@ for page in README.md docs/tutorial.md; do
     bare "$ROOT/examples/pastes.hbm" >example
     check "${page}_shows_the_example" sh -c 'grep -v "^ *$" 1.hbm | cmp - example'
 done
+
+# So are those of the page for who comes from Stan, in this order.
+rm -f ./*.hbm ./*.mark
+blocks "$ROOT/docs/from-stan-brms-lme4.md"
+n=0
+for name in sleepstudy pastes eight_schools rats surgical; do
+    n=$((n + 1))
+    bare "$ROOT/examples/$name.hbm" | sed 's/ *$//' >example
+    check "from_stan_shows_$name" sh -c 'grep -v "^ *$" "$0.hbm" | cmp - example' $n
+done

@@ -17,6 +17,8 @@ check analysis_is_as_shown sh -c 'test -s expected && "$ADAVIC" --emit=analysis 
 compile pastes pastes.hbm
 check train ./pastes train --steps 20 --quiet
 check infer ./pastes infer pastes.csv --draws 400 --out draws.csv --quiet
+check in_a_hurry sh -c './pastes run pastes.csv --steps 20 --weights hurry | grep -q "^sd_cask "'
+check left_out sh -c './pastes loo pastes.csv --by batch --draws 200 | grep -q "^elpd .* over 10 instances of batch"'
 awk '/^\$ grep -v/ {inside = 1} /^[0-9.]+ [0-9.]+$/ {inside = 0} inside' "$page" | sed 's/^\$ //' >last.sh
 check last_command sh -c 'sh last.sh | grep -qxE "[01]\.[0-9]{3} [01]\.[0-9]{2}"'
 

@@ -236,6 +236,33 @@ missing_row() { # NAME SECONDS CELLS OBSERVED [COVARIATE...]
         ".87 to .93" "${measured# }" "$ok"
 }
 
+# Real data beside long runs of NUTS: the draws as they are, weighted, and after steps on this data set alone.
+reference_row() { # NAME STEPS
+    local name=$1 steps=$2 data=examples/data/$1.csv measured="" ok=1 seconds
+    if [ -n "$QUICK" ]; then steps=$((steps / 10)); fi
+    for seed in $SEEDS; do
+        "$dir/$name" train --for "$data" --steps "$steps" --seed "$seed" --threads "$THREADS" --quiet \
+            --weights "$dir/$name.$seed.for" >/dev/null || say "$name, seed $seed: training failed"
+        for how in "" --psis --refine; do
+            local mean of_mean quantile of_quantile ratio of_ratio khat start=$EPOCHREALTIME
+            # shellcheck disable=SC2086
+            "$dir/$name" infer "$data" --draws 10000 --seed 77 --threads "$THREADS" --json $how \
+                --weights "$dir/$name.$seed.for" >"$dir/$name.reference"
+            seconds=$(awk "BEGIN { printf \"%.1f\", (${EPOCHREALTIME/./} - ${start/./}) / 1e6 }")
+            read -r mean of_mean quantile of_quantile ratio of_ratio khat <<<"$("$dir/reference" \
+                "tests/measure/reference/$name.txt" "$dir/$name.reference" | tail -n 1)"
+            measured+=" ${how:-as drawn}: $mean ($of_mean), $quantile ($of_quantile), $ratio ($of_ratio), k-hat $khat"
+            case $how in
+            "") measured+="; " ;;
+            --psis) measured+="; " ok+=" && ($mean)^2 < 0.04 && ($quantile)^2 < 0.04 && $ratio < 1.2 && $ratio > 0.8333" ;;
+            --refine) measured+=", $seconds s." ok+=" && ($mean)^2 < 0.04 && ($quantile)^2 < 0.04 && $ratio < 1.2 && $ratio > 0.8333" ;;
+            esac
+        done
+    done
+    row "$name (real data, \`train --for\`, $steps steps) beside NUTS: largest distance of means, of 5 % and 95 % quantiles in sd, ratio of sds" \
+        "0.2, 0.2, 20 % after \`--psis\` and \`--refine\`" "${measured# }" "$ok"
+}
+
 # ---- sizes, bytes, time ----
 
 weights_row() {
@@ -347,6 +374,12 @@ measure_nc() { compile nc nc; gap_row nc nc 60 0.15 "nc"; }
 measure_size() { compile many_groups many_groups; size_row many_groups 180 3 30 300; }
 measure_pastes() { compile pastes pastes; posterior_row pastes 120; }
 measure_dyestuff() { compile dyestuff dyestuff; posterior_row dyestuff 120; }
+measure_gallery() {
+    for name in $gallery; do
+        compile "$name" "$name"
+        reference_row "$name" 1000
+    done
+}
 measure_pastes_coverage() { compile pastes pastes; coverage_row pastes 120; }
 measure_dyestuff_coverage() { compile dyestuff dyestuff; coverage_row dyestuff 120; }
 measure_sleepstudy_missing() { missing_row sleepstudy 60 180 reaction days; }
@@ -361,9 +394,10 @@ measure_broken() {
     scripts "broken programs, data and weights files" "a clear error, exit 1, nothing written" \
         tests/diag tests/cli/broken tests/cli/data tests/cli/weights
 }
-all="gradients native paper gre gre_no_exact gre_unknown_scales gre_t robust weak nc size beyond pastes dyestuff pastes_coverage
-    dyestuff_coverage gre_scores nc_scores sleepstudy_missing pastes_missing four_plates every_level permutation weights
-    threads compile broken"
+gallery=$(basename -as .txt tests/measure/reference/*.txt)
+all="gradients native paper gre gre_no_exact gre_unknown_scales gre_t robust weak nc size beyond pastes dyestuff gallery
+    pastes_coverage dyestuff_coverage gre_scores nc_scores sleepstudy_missing pastes_missing four_plates every_level
+    permutation weights threads compile broken"
 
 for name in $ROWS; do
     case " $(echo $all) " in
@@ -373,6 +407,7 @@ for name in $ROWS; do
 done
 tool gap
 tool posterior
+tool reference
 tool calibration
 tool predictive
 for name in $all; do

@@ -91,6 +91,31 @@ static void supports_and_links_follow_the_distribution(void) {
           "upper end of u");
 }
 
+/* On the scale of softplus a power of a tail stays one, which no guide's tail follows; its
+ * logarithm falls as an exponential. */
+static void laws_with_long_tails_have_links_of_their_own(void) {
+    static const struct {
+        const char *law, *link;
+    } cases[] = {
+        {"half_normal(2)", "softplus"},        {"exponential(3)", "softplus"},
+        {"gamma(0.3, 2)", "softplus"},         {"truncated(normal(0, 1), lo = 0)", "softplus"},
+        {"weibull(2, 1)", "softplus"},         {"half_cauchy(1)", "exp"},
+        {"half_student_t(3, 1)", "exp"},       {"lognormal(0, 1)", "exp"},
+        {"lognormal(0, 0.1)", "softplus"},     {"weibull(0.5, 1)", "exp"},
+        {"push(exp, normal(0, 1))", "exp"},    {"half_cauchy(1) via softplus", "softplus"},
+        {"half_student_t(60, 1)", "softplus"}, {"half_normal(m)", "softplus"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[300];
+        snprintf(text, sizeof text,
+                 "latent m ~ gamma(2, 1); latent s ~ %s; observed x ~ normal(m, s);", cases[i].law);
+        Model *m = good_model(text);
+        if (!CHECK(m, "%s: refused", cases[i].law)) continue;
+        const char *link = var_of(m, "s")->link->name;
+        CHECK(!strcmp(link, cases[i].link), "%s: %s, not %s", cases[i].law, link, cases[i].link);
+    }
+}
+
 static void a_let_varies_over_what_its_value_does(void) {
     Model *m = good_model("latent mu ~ normal(0, 1); latent w[2, 3] ~ normal(0, 1);\n"
                           "plate a(2) { let outer = 2 * mu; latent z ~ normal(outer, 1);\n"
@@ -228,6 +253,7 @@ int main(void) {
     RUN(gre_is_understood);
     RUN(arguments_go_by_name_or_position);
     RUN(supports_and_links_follow_the_distribution);
+    RUN(laws_with_long_tails_have_links_of_their_own);
     RUN(a_let_varies_over_what_its_value_does);
     RUN(hypers_are_evaluated);
     RUN(powers_become_products);

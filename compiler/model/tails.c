@@ -4,12 +4,14 @@
  * Read off the `sample` body alone: a base draw that is exceeded with probability p, p small, moves
  * the body's value by about p^(-1/k), where k is the order of the first moment that does not exist.
  * Each base draw is tried at p = 1e-3 and 1e-6, in both directions; there is a variance where the
- * second goes less than 1000^(1/2) times as far as the first.
+ * second goes less than 1000^(1/2) times as far as the first, and the tail is long where it goes
+ * more than 1000^(1/8) times as far: an exponential's goes about twice as far.
  *
  * And is it Gaussian in shape? Read off `log_prob`, evaluated likewise.
  */
+#include "model/model.h"
+
 #include "ir/eval.h"
-#include "dual/internal.h"
 
 #include <math.h>
 
@@ -121,30 +123,39 @@ static double sample_at(const Expr *sample, const double *params, Probe probe, i
     return value;
 }
 
-static bool body_has_variance(const Expr *sample, const double *params) {
+/* Does a draw that is a thousand times rarer go more than `farther` times as far? */
+static bool body_goes(const Expr *sample, const double *params, double farther) {
     int n_sites;
     double centre = sample_at(sample, params, (Probe){.moved = -1}, &n_sites);
     for (int k = 0; k < 2 * n_sites; k++) {
         Probe near = {.moved = k / 2, .p = 1e-3, .z = 3.0902, .upwards = k % 2},
               far = {.moved = k / 2, .p = 1e-6, .z = 4.7534, .upwards = k % 2};
         double nearby = fabs(sample_at(sample, params, near, &n_sites) - centre);
-        if (fabs(sample_at(sample, params, far, &n_sites) - centre) > 31.6 * nearby) return false;
+        if (fabs(sample_at(sample, params, far, &n_sites) - centre) > farther * nearby) return true;
     }
-    return true;
+    return false;
 }
 
-bool has_variance(const Var *var) {
+static bool goes(const Var *var, double farther) {
     double params[MAX_ARGS];
     const Expr *sample = var->dist->sample;
     LetValues lets = {.arena = arena_new()};
     Probe constants = {.lets = &lets, .moved = -1};
     for (int i = 0; i < var->dist->n_params; i++) params[i] = value_of(&constants, var->args[i]);
     arena_free(lets.arena);
-    /* a mixture has one if all its components have */
+    /* a mixture goes as far as one of its components */
     for (; var->dist->mixed && sample->kind == EXPR_OP && sample->opcode == OP_SELECT;
          sample = sample->args[2])
-        if (!body_has_variance(sample->args[1], params)) return false;
-    return body_has_variance(sample, params);
+        if (body_goes(sample->args[1], params, farther)) return true;
+    return body_goes(sample, params, farther);
+}
+
+bool has_variance(const Var *var) {
+    return !goes(var, 31.6);
+}
+
+bool has_long_tail(const Var *var) {
+    return goes(var, 2.37);
 }
 
 /* Quadratic functions have one second difference everywhere. It is looked at about several points,
