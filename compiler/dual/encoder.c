@@ -498,7 +498,7 @@ static void add_presence(Build *b, Encoding *enc, const Moments *m, const Var *v
     int n = 0;
     for (const Plate *q = var->type.plate; q; q = q->parent) all[n++] = b->plate[q->index];
     IrValue share = mean_over(b, m->cells, all, n);
-    if (b->given) output_seen(b, tag, share, NULL, 0);
+    if (b->given) output_seen(b, tag, share, all, 0);
     if (b->preparing || (!exact_path(b) && !b->options.paper))
         share = standardise(b, tag, share, number(b, LOG_FLOOR), NULL, 0);
     if (!exact_path(b)) blocks_add(&enc->root, block_of(share, 0, NULL, tag));
