@@ -47,9 +47,9 @@ typedef struct Loo {
     int plate;
     int64_t n; /* instances */
     Group *groups;
-    Removal *removal;        /* made when it is first needed */
-    double *weights, *share; /* [S]: log weights without an instance; smoothed */
-    double *difference;      /* [S]: sum over instances of a - b */
+    Removal *removal;         /* made when it is first needed */
+    double *weights, *share;  /* [S]: log weights without an instance; smoothed */
+    double *own, *difference; /* [S]: a - b of the last instance; its sum over instances */
 } Loo;
 
 /* ---- the data without an instance ---- */
@@ -134,15 +134,15 @@ static void weigh_without(Loo *l, int64_t g) {
 
 /* ---- one instance ---- */
 
-/* From l->weights; adds a - b of every draw to `sum`. */
-static Group group_of(Loo *l, int64_t g, double *sum) {
+/* From l->weights; into l->own: a - b. */
+static Group group_of(Loo *l, int64_t g) {
     const int64_t n = l->p.n_draws;
     RtElbo without = rt_elbo(l->weights, n, l->share);
     double squares = 0;
     for (int64_t j = 0; j < n; j++) {
         double a = exp(l->p.log_share[j]) * (double)n, b = exp(l->share[j] - without.evidence);
         squares += (a - b) * (a - b);
-        sum[j] += a - b;
+        l->own[j] = a - b;
     }
     return (Group){.at = g,
                    .elpd = l->whole.evidence - without.evidence,
@@ -153,23 +153,21 @@ static Group group_of(Loo *l, int64_t g, double *sum) {
 static void take_group(Loo *l, int64_t g) {
     const RtModel *m = l->s->model;
     const int64_t n = l->p.n_draws;
-    bool may_remove = l->n > 1 && !rt_plate_fixed(m, l->plate);
-    double *sum = rt_alloc(l->s->mem, n, sizeof *sum);
+    bool may_remove = !rt_plate_fixed(m, l->plate);
     Group *group = &l->groups[g];
     if (l->p.local) {
         for (int64_t j = 0; j < n; j++) {
             double whole = l->p.log_weights[j], own = rt_real_get(m, l->p.local, j * l->n + g);
             l->weights[j] = whole == -INFINITY ? whole : whole - own;
         }
-        *group = group_of(l, g, sum);
+        *group = group_of(l, g);
     }
     if (may_remove && !(l->p.local && group->khat <= rt_khat_limit(n))) {
-        memset(sum, 0, (size_t)n * sizeof *sum);
         weigh_without(l, g);
-        *group = group_of(l, g, sum);
+        *group = group_of(l, g);
         group->removed = true;
     }
-    for (int64_t j = 0; j < n; j++) l->difference[j] += sum[j];
+    for (int64_t j = 0; j < n; j++) l->difference[j] += l->own[j];
 }
 
 /* ---- the answer ---- */
@@ -294,7 +292,7 @@ static bool are_coupled(const Loo *l) {
     const RtModel *m = l->s->model;
     for (int i = 0; i < m->n_vars; i++)
         if (m->vars[i].kind == RT_LATENT && in_plate(l, &m->vars[i])) return !l->p.local;
-    return false;
+    return rt_plate_fixed(m, l->plate) && !l->p.local;
 }
 
 int rt_command_loo(RtSession *s) {
@@ -324,6 +322,7 @@ int rt_command_loo(RtSession *s) {
         l.groups = rt_alloc(s->mem, l.n, sizeof *l.groups);
         l.weights = rt_alloc(s->mem, l.p.n_draws, sizeof(double));
         l.share = rt_alloc(s->mem, l.p.n_draws, sizeof(double));
+        l.own = rt_alloc(s->mem, l.p.n_draws, sizeof(double));
         l.difference = rt_alloc(s->mem, l.p.n_draws, sizeof(double));
         rt_posterior_run(&l.p, 0);
         l.whole = rt_posterior_weigh(&l.p, 0);
