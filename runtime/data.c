@@ -81,7 +81,8 @@ bool rt_find_misfit(const RtVar *v, const RtModel *m, const RtData *d, int64_t *
     if (!v->whole || (v->most_of < 0 && !v->sums)) return false;
     const RtVar *other = v->most_of < 0 ? NULL : &m->vars[v->most_of];
     const double *values = d->values[v - m->vars], *ends = other ? d->values[v->most_of] : NULL;
-    int64_t size = rt_var_size(v, d->sizes), own = 1; /* instances that share one end */
+    int64_t size = rt_var_size(v, d->sizes), own = 1;     /* instances that share one end */
+    int64_t row = v->n_dims ? v->dims[v->n_dims - 1] : 1; /* entries that have one sum */
     for (int i = other ? other->n_plates : v->n_plates; i < v->n_plates; i++)
         own *= d->sizes[v->plates[i]];
     double sum = 0;
@@ -89,8 +90,8 @@ bool rt_find_misfit(const RtVar *v, const RtModel *m, const RtData *d, int64_t *
         int64_t instance = *at / v->event / own, entry = *at % v->event;
         double end = (double)v->most;
         if (other) end = ends[instance * other->event + (other->event > 1 ? entry : 0)];
-        sum = entry ? sum + values[*at] : values[*at];
-        bool off = v->sums && entry == v->event - 1 && sum != end;
+        sum = *at % row ? sum + values[*at] : values[*at];
+        bool off = v->sums && *at % row == row - 1 && sum != end;
         if (!off && values[*at] <= end) continue;
         int n = off ? snprintf(why, 160, "numbers whose sum is %g, not %g", end, sum)
                     : snprintf(why, 160, "at most %g", end);
