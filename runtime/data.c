@@ -93,6 +93,7 @@ bool rt_find_misfit(const RtVar *v, const RtModel *m, const RtData *d, int64_t *
     const double *values = d->values[v - m->vars], *ends = other ? d->values[v->most_of] : NULL;
     int64_t size = rt_var_size(v, &d->sizes);
     int64_t others = other ? rt_var_instances(other, &d->sizes) : 0;
+    int64_t row = v->n_dims ? v->dims[v->n_dims - 1] : 1; /* entries that have one sum */
     double sum = 0;
     for (*at = 0; *at < size * d->n_sets; ++*at) {
         int64_t entry = *at % v->event, index[RT_MAX_PLATES], among[RT_MAX_PLATES];
@@ -103,8 +104,8 @@ bool rt_find_misfit(const RtVar *v, const RtModel *m, const RtData *d, int64_t *
             if (other->n_plates) instance += among[other->n_plates - 1];
             end = ends[instance * other->event + (other->event > 1 ? entry : 0)];
         }
-        sum = entry ? sum + values[*at] : values[*at];
-        bool off = v->sums && entry == v->event - 1 && sum != end;
+        sum = *at % row ? sum + values[*at] : values[*at];
+        bool off = v->sums && *at % row == row - 1 && sum != end;
         if (isnan(sum) || (!off && values[*at] <= end)) continue; /* NaN: missing */
         int n = off ? snprintf(why, 160, "numbers whose sum is %g, not %g", end, sum)
                     : snprintf(why, 160, "at most %g", end);

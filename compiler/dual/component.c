@@ -5,7 +5,8 @@
  *     targets' plate, so that an instance of it holds all;
  *   - of latents below others: a law that these enter as its location alone, so that it is a
  *     Gaussian about what they say (newton.c);
- *   - no mixtures, of laws or by a discrete latent: they have several modes;
+ *   - no mixtures, of laws or by a discrete latent: they have several modes, which zeros of two
+ *     causes have, too, where latents enter the probability of either (predictor.c serves one);
  *   - about the component's latents, laws with a variance: a Cauchy's density curves either way,
  * and steps on what is far out lead anywhere; but of data about a location (reweighted.c);
  *   - no reduction over a plate of the component's: it would tie the instances to each other;
@@ -157,7 +158,7 @@ bool component_of(const Build *b, const Var *z, Component *c) {
         if (!component_enters(c, var)) continue;
         if (ties(b, c, var) || var_reads_summed(var) || var->dist->mixed) return false;
         bool reweighted = is_reweighted(c, var);
-        if (!reweighted && !has_variance(var)) return false;
+        if (!reweighted && (!has_variance(var) || var->dist->inflated)) return false;
         c->reweighted |= reweighted;
         if (var->kind == VAR_LATENT && !component_holds(c, var)) return false;
         evidence |= var->kind == VAR_OBSERVED;

@@ -34,8 +34,10 @@ static Expr *inside(const Inflated *f, const Expr *body, Expr *x) {
     return body ? substitute(f->ck, body, args) : NULL;
 }
 
+/* log p, or log(1 - p); off 0 and 1, to which p may round. */
 static Expr *log_of(const Inflated *f, bool others) {
-    Expr *p = f->params[0];
+    Expr *p = point(f, OP_MIN, f->params[0], number(f, 0.99999994), NULL);
+    p = point(f, OP_MAX, p, number(f, 1e-30), NULL);
     if (!others) return point(f, OP_LOG, p, NULL, NULL);
     return point(f, OP_LOG1P, point(f, OP_NEG, p, NULL, NULL), NULL, NULL);
 }
@@ -137,6 +139,7 @@ static bool inflate(Checker *ck, Var *var, const Ast *call, bool hurdled) {
     *dist = (Distribution){.name = arena_printf(ck->arena, "%s(%s)", call->name.text, d->name),
                            .doc = d->doc,
                            .span = call->span,
+                           .inflated = !hurdled,
                            .atoms = !counts,
                            .n_params = n};
     dist->params = arena_array(ck->arena, Param, n);

@@ -166,9 +166,10 @@ struct Distribution {
     Span span;
     int n_dims; /* of one value */
     int64_t dims[MAX_DIMS];
-    bool kept;  /* it is in Model.distributions */
-    bool mixed; /* a mixture, whose last base draw chooses the component */
-    bool atoms; /* no count, but with single values of positive probability */
+    bool kept;     /* it is in Model.distributions */
+    bool mixed;    /* a mixture, whose last base draw chooses the component */
+    bool inflated; /* zero_inflated: a mixture, too, but with one of its components known */
+    bool atoms;    /* no count, but with single values of positive probability */
     int n_params;
     Param *params;   /* at most MAX_ARGS */
     Support support; /* over EXPR_PARAM */

@@ -277,6 +277,7 @@ static void laws_of_one_parameter_start_near_their_posterior(void) {
         {"hurdle(p, poisson_log(a))", "latent p ~ beta(2, 4);", 0.1},
         {"hurdle(0.2, gamma(2, exp(a)))", "", 0.1},
         {"zero_inflated(0.2, neg_binomial_2_log(a, 4))", "", 0.1},
+        {"zero_inflated(logistic(a), poisson_log(a))", "", 8}, /* from the prior: two parameters */
         {"ordered_logistic(a, c)", "latent c[3] ~ sorted(normal(0, 1)) via cumulative_odds;", 1},
         {"categorical_logit([0, a, 1])", "", 0.3},
     };
