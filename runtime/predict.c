@@ -42,7 +42,8 @@ static bool prepare(Predict *f, RtError *error) {
         return rt_error(error,
                         "predict: discrete latents of this model depend on each other, so that the "
                         "probabilities of each alone do not say what would be observed");
-    f->call = rt_call_new(s->mem, m, "predict", s->pool, &f->p.data.sizes, f->p.block, f->p.n_draws);
+    f->call =
+        rt_call_new(s->mem, m, "predict", s->pool, &f->p.data.sizes, f->p.block, f->p.n_draws);
     f->predicted = f->p;
     f->predicted.draws = rt_alloc(s->mem, m->n_vars, sizeof *f->predicted.draws);
     for (int i = 0; i < m->n_vars; i++) {

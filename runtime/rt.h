@@ -203,5 +203,4 @@ void rt_call_run(RtCall *call, const uint32_t key[2], uint32_t step, uint32_t da
 double rt_real_get(const RtModel *m, const void *array, int64_t at);
 void rt_real_set(const RtModel *m, void *array, int64_t at, double value);
 
-
 #endif

@@ -18,7 +18,8 @@ void input_presence(Build *b, const Var *observed);
 IrValue where_present(Build *b, const Var *observed, IrValue v);
 
 /* ---- moments of what is there; see encoder.c for those of complete data ---- */
-/* Fills m->cells and m->present from the presence of `observed`, or from ragged plates around it. */
+/* Fills m->cells and m->present from the presence of `observed`, or from ragged plates around it.
+ */
 void presence_by_level(Build *b, const Var *observed, Moments *m);
 /* What units of a data set are made of beside its numbers, in the shape of its moments: the least
  * scale; and where there is no cell, or one alone, what prior draws have for their centre and

@@ -238,7 +238,8 @@ static void json_is_refused(void) {
         {"{\"arm\": [0, 1], \"y\": [[[1, 2]]]}", "d: array arm", "1 stated before", NULL},
         {"{\"arm\": [0], \"y\": [[1, 2]]}", "d: array y", "another shape", "(1, 2)"},
         {"{\"arm\": [0], \"y\": []}", "d: array y", "another shape", NULL},
-        {"{\"arm\": [0], \"y\": [[[1, null]]]}", "d: y[0,0,1] is NaN", "finite", NULL},
+        {"{\"arm\": [0], \"y\": [[[1, null]]]}", "d: y[0,0,1]: a value of y is missing",
+         "with missing", NULL},
         {"{\"arm\": [0], \"y\": [[[1, \"-Inf\"]]]}", "d: y[0,0,1] is infinite", "finite", NULL},
         {"{\"arm\": [3], \"y\": [[[1, 2]]]}", "d: arm[0] is 3", "from 0 to 2", NULL}};
     check_refused(rt_data_json, bad, sizeof bad / sizeof *bad);
