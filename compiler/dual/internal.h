@@ -74,8 +74,7 @@ typedef struct Build {
     AxisId data, draw;
     AxisId *plate;    /* by Plate.index */
     Val *value;       /* by Var.index; v == IR_NONE: not computed yet */
-    IrValue *present; /* by Var.index: of an observed variable, what is there (missing.h); IR_NONE:
-                         all of it */
+    IrValue *present; /* by Var.index, of observed ones: what is there (missing.h); IR_NONE: all */
     IrValue *local;   /* by Plate.index, of plates around nothing else, in program posterior: log
                          density ratio of what is in an instance; NULL: not wanted */
     /* state of one `sample` body */
@@ -92,8 +91,7 @@ typedef struct Build {
 typedef enum { WAY_DRAW, WAY_DENSITY } Way;
 
 /* ---- programs.c ---- */
-/* Gives the model up: `what` ("numbers in the flow of `a`") are more than `most`. Reported at
- * `where`, or at the first observed variable. */
+/* Gives the model up: `what` are more than `most`; at `where`, or the first observed variable. */
 _Noreturn void over_limit(Build *b, const Var *where, const char *what, int64_t most);
 /* Forgets everything but data and constants: what follows is about draws from the guide. */
 void forget_latents(Build *b);
