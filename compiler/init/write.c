@@ -424,7 +424,7 @@ static void write_outcome(Writer *w) {
 
 /* ---- plates ---- */
 
-/* "18", "9..36", "1..116, balanced". */
+/* "18", "9..36". */
 static const char *size_text(Writer *w, int p, const char **comment) {
     const FramePlate *plate = &w->a->plates[p];
     int64_t lo = plate->least, hi = plate->most;
@@ -434,7 +434,7 @@ static const char *size_text(Writer *w, int p, const char **comment) {
         hi = hi * 2;
     }
     if (lo == hi) return rt_printf(w->mem, "%lld", (long long)lo);
-    return rt_printf(w->mem, "%lld..%lld%s", (long long)lo, (long long)hi, p ? ", balanced" : "");
+    return rt_printf(w->mem, "%lld..%lld", (long long)lo, (long long)hi);
 }
 
 static void open_plate(Writer *w, int p) {

@@ -62,7 +62,7 @@ has uncorrelated 'sick ~ dose + (dose || subject)' --family=bernoulli -- '  late
 has student 'y ~ visit + (1 | subject)' --family student -- '    given visit = 1 + obs.index;' \
     '    observed y ~ student_t(1 + excess, r_Subject + b_visit * visit, sigma);'
 has trials 'y | trials(20) ~ 1' -- '  observed y ~ binomial_logit(20, intercept);' 'plate obs(6) {'
-has quoted_group 'y ~ dose + (1 | `a group`)' --amortise -- 'plate a_group(2..8) from "a group" {' '  plate obs(1..4, balanced) {'
+has quoted_group 'y ~ dose + (1 | `a group`)' --amortise -- 'plate a_group(2..8) from "a group" {' '  plate obs(1..4) {'
 has only_combinations 'y ~ (1 | arm:visit)' --family poisson -- 'plate arm(3) {' '  plate visit(2) {' '    latent r_visit ~ normal(intercept, sd_visit);'
 has column_and_group 'y ~ visit + (1 | visit)' -- 'plate visit_group(2) from "visit" {' '  given visit ~ normal(1.5, 0.707);'
 
