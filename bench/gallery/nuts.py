@@ -154,7 +154,30 @@ def dyestuff(t):
     sample("y", normal(b[:, None], sd_sample).to_event(2), obs=numbers(t, "yield", 6, 5))
 
 
-MODELS = [rats, seeds, pumps, bcg, salm, sleepstudy, eight_schools, surgical, pastes, dyestuff]
+def radon(t):
+    county = places(t, "county").astype(int)
+    first = jnp.array([t["county"].index(c) for c in dict.fromkeys(t["county"])])
+    g = sample("g", normal(jnp.array([1.3, 0.7]), 0.7).to_event(1))
+    slope = sample("slope", normal(-0.6, 0.6))
+    tau = sample("tau", half_normal(0.5).expand((2,)).to_event(1))
+    sigma = sample("sigma", half_normal(1))
+    a = effects("a", g[0] + g[1] * numbers(t, "log_uranium")[first], tau[0], (85,))
+    b = effects("b", slope, tau[1], (85,))
+    law = normal(a[county] + b[county] * numbers(t, "floor"), sigma)
+    sample("y", law.to_event(1), obs=numbers(t, "log_radon"))
+
+
+def cbpp(t):
+    herd = places(t, "herd").astype(int)
+    base, change = sample("base", normal(-1.5, 1)), sample("change", normal(0, 1).expand((3,)).to_event(1))
+    h = effects("h", 0.0, sample("tau", half_normal(1)), (15,))
+    effect = jnp.concatenate([jnp.zeros(1), change])[numbers(t, "period").astype(int) - 1]
+    law = dist.Binomial(numbers(t, "size").astype(int), logits=base + effect + h[herd])
+    sample("y", law.to_event(1), obs=numbers(t, "incidence"))
+
+
+MODELS = [rats, seeds, pumps, bcg, salm, sleepstudy, eight_schools, surgical, pastes, dyestuff, radon,
+          cbpp]
 
 
 def scalars(draws):
