@@ -179,13 +179,15 @@ static bool is_quadratic_along(Probe *probe, const Expr *log_prob, double *param
     return same;
 }
 
-/* Of a probability or the like a number in the midst of its interval. */
+/* What is made of unknown numbers, as exp(a + b * x), may be anything: some ordinary number that
+ * the parameter may be. */
 static double ordinary(const Param *param, double value) {
-    if (param->support != SUPPORT_INTERVAL || param->lo->kind != EXPR_NUMBER ||
-        param->hi->kind != EXPR_NUMBER)
-        return value;
-    double lo = param->lo->number, hi = param->hi->number;
-    return value > lo && value < hi ? value : 0.5 * (lo + hi);
+    if (param->support == SUPPORT_INTERVAL && param->lo->kind == EXPR_NUMBER &&
+        param->hi->kind == EXPR_NUMBER) {
+        double lo = param->lo->number, hi = param->hi->number;
+        return value > lo && value < hi ? value : 0.5 * (lo + hi);
+    }
+    return fmax(param->support == SUPPORT_POSITIVE ? 1 / UNKNOWN : -UNKNOWN, fmin(value, UNKNOWN));
 }
 
 /* `param`: in that parameter, whatever the value is; -1: in the value, in units of the law's

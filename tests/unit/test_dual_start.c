@@ -273,6 +273,7 @@ static void laws_of_one_parameter_start_near_their_posterior(void) {
         double gap; /* at most, in nats: about twice what it is */
     } cases[] = {
         {"gamma(3, exp(-a))", "", 0.1},
+        {"censored(weibull(2, exp(a * (1 + tau))), hi = 2)", "", 1},
         {"censored(normal(a, s), lo = 0)", "latent s ~ half_normal(1);", 0.6},
         {"hurdle(p, poisson_log(a))", "latent p ~ beta(2, 4);", 0.1},
         {"hurdle(0.2, gamma(2, exp(a)))", "", 0.1},
