@@ -60,14 +60,16 @@ check one_order_is_said_too near_to "$(field elbo_one_order far.mixture)" "$(fie
 check said_in_words sh -c './pair elbo far.csv | grep -q "components in all 2 orders; in the one that the guide finds ELBO -"'
 
 # Draws come in both orders, with log q of the mixture, and what follows from them follows.
-check one_order_for_reading sh -c './pair infer far.csv --out one.csv -q &&
-    awk -F, "NR > 2 { up += \$4 > \$5 } END { exit !(up == 0 || up == NR - 2) }" one.csv'
-check both_orders sh -c './pair infer far.csv --labels mixture --draws 2000 --out both.csv -q &&
-    awk -F, "NR > 2 { up += \$4 > \$5; n++ } END { exit !(up > 0.44 * n && up < 0.56 * n) }" both.csv'
-check probabilities_follow awk -F, 'NR > 2 && ($4 > $5) != ($6 > $7) { bad = 1 } END { exit bad }' both.csv
-check quantities_follow awk -F, 'NR > 2 { d = $NF - ($4 - $5); bad += d * d > 1e-8; n++ } END { exit bad || !n }' both.csv
-check log_q_of_the_mixture sh -c './pair infer far.csv --draws 2000 --out one.csv -q &&
-    paste -d, one.csv both.csv | awk -F, "NR > 2 { n = NF / 2; d = \$1 - \$(n + 1) - log(2); bad += d * d > 1e-4 } END { exit bad > 0 }"'
+numbers() { grep -v '^#' "$1" | tail -n +2; } # of a .csv of draws
+export -f numbers
+check one_order_for_reading bash -c './pair infer far.csv --out one.csv -q &&
+    numbers one.csv | awk -F, "{ up += \$4 > \$5 } END { exit !(up == 0 || up == NR) }"'
+check both_orders bash -c './pair infer far.csv --labels mixture --draws 2000 --out both.csv -q &&
+    numbers both.csv | awk -F, "{ up += \$4 > \$5 } END { exit !(up > 0.44 * NR && up < 0.56 * NR) }"'
+check probabilities_follow bash -c 'numbers both.csv | awk -F, "(\$4 > \$5) != (\$6 > \$7) { bad = 1 } END { exit bad || !NR }"'
+check quantities_follow bash -c 'numbers both.csv | awk -F, "{ d = \$NF - (\$4 - \$5); bad += d * d > 1e-8 } END { exit bad || !NR }"'
+check log_q_of_the_mixture bash -c './pair infer far.csv --draws 2000 --out one.csv -q &&
+    paste -d, <(numbers one.csv) <(numbers both.csv) | awk -F, "{ n = NF / 2; d = \$1 - \$(n + 1) - log(2); bad += d * d > 1e-4 } END { exit bad > 0 }"'
 check fitted_in_both_orders sh -c './pair fit far.csv --steps 20 --labels mixture --json | grep -q "\"labels\": \"mixture\""'
 
 # In each instance by itself: the gain is that of each.
