@@ -110,8 +110,8 @@
 typedef struct av_call {
     const int64_t *extent; /* by axis of the program: extents of this chunk (data: <= chunk; event
                               axes: their extents; a ragged plate: all its instances); behind them,
-                              by axis again: the most instances that a parent has of a ragged plate
-                            */
+                              by axis again: the most instances that a parent has of a ragged
+                              plate; and by axis: how many on average */
     const int64_t *total;  /* the same for the whole call, plates as in this chunk: `extent`
                               operations read these */
     const void *const *in; /* by input */

@@ -91,8 +91,11 @@ static void set_plates(const RtModel *m, const RtProgram *p, const RtSizes *size
     for (int i = 0; i < p->n_axes; i++) {
         if (p->axes[i].kind != RT_PLATE) continue;
         int plate = p->axes[i].plate;
-        extent[p->n_axes + i] = sizes->n[plate];
-        extent[i] = m->plates[plate].ragged ? rt_instances(m, sizes, plate) : sizes->n[plate];
+        int64_t each = sizes->n[plate], all = rt_instances(m, sizes, plate);
+        int64_t parents = rt_instances(m, sizes, m->plates[plate].parent);
+        extent[i] = m->plates[plate].ragged ? all : each;
+        extent[p->n_axes + i] = each;
+        extent[2 * p->n_axes + i] = parents > 0 ? (all + parents - 1) / parents : each;
     }
 }
 
@@ -219,7 +222,7 @@ RtCall *rt_call_new(RtMem *mem, const RtModel *m, const char *program, RtPool *p
     const RtProgram *p = rt_program(m, program);
     *c = (RtCall){
         .mem = mem, .model = m, .program = p, .pool = pool, .data_axis = -1, .capacity = n_data};
-    c->total = rt_alloc(mem, 2 * p->n_axes, sizeof *c->total);
+    c->total = rt_alloc(mem, 3 * p->n_axes, sizeof *c->total);
     c->cuts = rt_alloc(mem, p->n_inputs, sizeof *c->cuts);
     for (int i = 0; i < p->n_axes; i++) {
         const RtAxis *a = &p->axes[i];
@@ -243,13 +246,13 @@ int64_t rt_call_sets(const RtCall *c) {
 void rt_call_blocks(RtCall *c, int64_t block) {
     int64_t n = (c->capacity + block - 1) / block;
     c->block = block;
-    c->sizes = rt_alloc(c->mem, n * 2 * c->program->n_axes, sizeof *c->sizes);
+    c->sizes = rt_alloc(c->mem, n * 3 * c->program->n_axes, sizeof *c->sizes);
     make_cuts(c, n);
     c->weights = rt_alloc(c->mem, n, sizeof *c->weights);
 }
 
 void rt_call_block(RtCall *c, int64_t i, const RtSizes *sizes, double weight) {
-    set_plates(c->model, c->program, sizes, c->sizes + i * 2 * c->program->n_axes);
+    set_plates(c->model, c->program, sizes, c->sizes + i * 3 * c->program->n_axes);
     set_cuts(c, i, sizes);
     c->weights[i] = weight;
 }
@@ -308,7 +311,7 @@ int64_t rt_call_size(const RtCall *c, const char *output) {
 }
 
 static void chunk_extents(const RtCall *c, int64_t n_data, int64_t *extent) {
-    memcpy(extent, c->total, 2 * (size_t)c->program->n_axes * sizeof *extent);
+    memcpy(extent, c->total, 3 * (size_t)c->program->n_axes * sizeof *extent);
     if (c->data_axis >= 0) extent[c->data_axis] = n_data;
 }
 
@@ -348,7 +351,7 @@ void rt_call_ready(RtCall *c) {
     find_stretches(c);
     c->partials = rt_alloc(c->mem, n_chunks(c, c->capacity) * c->n_sums, c->model->real);
     int threads = rt_pool_threads(c->pool);
-    c->extent = rt_alloc(c->mem, 4 * threads * p->n_axes, sizeof *c->extent);
+    c->extent = rt_alloc(c->mem, 6 * threads * p->n_axes, sizeof *c->extent);
     c->in_now = rt_alloc(c->mem, threads * p->n_inputs, sizeof *c->in_now);
     c->out_now = rt_alloc(c->mem, threads * p->n_outputs, sizeof *c->out_now);
     c->scratch = rt_alloc(c->mem, threads, sizeof *c->scratch);
@@ -365,13 +368,13 @@ static void run_chunk(void *context, int64_t item, int worker) {
     RtCall *c = context;
     const RtProgram *p = c->program;
     const Chunk chunk = chunk_at(c, item);
-    int64_t first = chunk.first, *extent = c->extent + 4 * worker * p->n_axes;
-    int64_t *total = extent + 2 * p->n_axes;
-    memcpy(total, c->total, 2 * (size_t)p->n_axes * sizeof *total);
-    for (int i = 0; c->block && i < 2 * p->n_axes; i++)
+    int64_t first = chunk.first, *extent = c->extent + 6 * worker * p->n_axes;
+    int64_t *total = extent + 3 * p->n_axes;
+    memcpy(total, c->total, 3 * (size_t)p->n_axes * sizeof *total);
+    for (int i = 0; c->block && i < 3 * p->n_axes; i++)
         if (p->axes[i % p->n_axes].kind == RT_PLATE)
-            total[i] = c->sizes[chunk.block * 2 * p->n_axes + i];
-    memcpy(extent, total, 2 * (size_t)p->n_axes * sizeof *extent);
+            total[i] = c->sizes[chunk.block * 3 * p->n_axes + i];
+    memcpy(extent, total, 3 * (size_t)p->n_axes * sizeof *extent);
     if (c->data_axis >= 0) extent[c->data_axis] = chunk.n;
     const void **in = c->in_now + worker * p->n_inputs;
     void **out = c->out_now + worker * p->n_outputs;

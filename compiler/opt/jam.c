@@ -273,7 +273,7 @@ static bool few_repeat(const Schedule *s, const Jam *j) {
     int64_t count = size.coef;
     for (int i = 0; i < size.n; i++) {
         int factor = size.factor[i];
-        if (factor >= LOOP_MOST && factor < LOOP_TILE) factor -= LOOP_MOST;
+        if (factor >= LOOP_MOST && factor < LOOP_MEAN) factor -= LOOP_MOST;
         if (factor >= LOOP_TILE) factor = s->out->sweeps.data[factor - LOOP_TILE].axis;
         if (factor >= 0) count *= sweep_usual(s, (AxisId)factor);
     }

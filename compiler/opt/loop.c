@@ -38,10 +38,18 @@ LoopSize loop_size_extent(const LoopProgram *p, AxisId axis) {
     return out;
 }
 
-LoopSize loop_size_most(const LoopProgram *p, AxisId axis) {
+static LoopSize of_ragged(const LoopProgram *p, AxisId axis, int what) {
     const IrAxis *a = &p->ir->axes.data[axis];
     if (a->copy_of != AXIS_NONE) axis = a->copy_of;
-    return (LoopSize){.coef = 1, .n = 1, .factor = {(int16_t)(LOOP_MOST + axis)}};
+    return (LoopSize){.coef = 1, .n = 1, .factor = {(int16_t)(what + axis)}};
+}
+
+LoopSize loop_size_most(const LoopProgram *p, AxisId axis) {
+    return of_ragged(p, axis, LOOP_MOST);
+}
+
+LoopSize loop_size_mean(const LoopProgram *p, AxisId axis) {
+    return of_ragged(p, axis, LOOP_MEAN);
 }
 
 bool loop_uses_blas(const LoopProgram *p) {

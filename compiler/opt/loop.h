@@ -35,10 +35,10 @@ enum { LOOP_MAX_FACTORS = 16, LOOP_MAX_DIMS = 12 };
 
 /* A number known when the program is called, or when a sweep comes to its next tile: coef * product
  * of factors. A factor is the extent of an axis (its id; all instances of a ragged plate), the most
- * instances that a ragged plate has in one of its parent (its id added), the number of lane blocks,
- * and of a sweep (its number added) the instances in its present tile or the number of the first of
- * them. */
-enum { LOOP_BLOCKS = -2, LOOP_MOST = 2048, LOOP_TILE = 4096, LOOP_START = 8192 };
+ * instances that a ragged plate has in one of its parent, and how many on average (its id added),
+ * the number of lane blocks, and of a sweep (its number added) the instances in its present tile or
+ * the number of the first of them. */
+enum { LOOP_BLOCKS = -2, LOOP_MOST = 2048, LOOP_MEAN = 3072, LOOP_TILE = 4096, LOOP_START = 8192 };
 typedef struct LoopSize {
     int64_t coef;
     int n;
@@ -196,6 +196,7 @@ LoopSize loop_size_times(LoopSize a, LoopSize b);
  */
 LoopSize loop_size_extent(const LoopProgram *p, AxisId axis);
 LoopSize loop_size_most(const LoopProgram *p, AxisId axis);
+LoopSize loop_size_mean(const LoopProgram *p, AxisId axis);
 bool loop_size_same_factors(LoopSize a, LoopSize b);
 /* Blocks of lanes along an axis; the axis of such a factor. */
 LoopSize loop_size_blocks(AxisId axis);

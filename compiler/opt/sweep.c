@@ -280,7 +280,9 @@ static LoopSize numbers_of(const Schedule *s, const Nest *nest, int sweep) {
     for (int i = 0; i < s->n_loop_axes; i++) {
         AxisId axis = s->loop_axes[i];
         if (!(nest->space >> i & 1) || axis == of->axis) continue;
-        size = loop_size_times(size, ragged_extent(s, nest->space, of->outer, axis));
+        size =
+            loop_size_times(size, s->ir->axes.data[axis].ragged ? loop_size_mean(s->out, axis)
+                                                                : sweep_extent(s, of->outer, axis));
     }
     return size;
 }

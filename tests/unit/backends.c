@@ -230,12 +230,12 @@ static Job job_new(Arena *arena, Backends *b, int program, const IrEvalEnv *env)
     job.in = arena_array(arena, Tensor, p->inputs.n + 1);
     job.out = arena_array(arena, Tensor, ir->outputs.n + 1);
     job.part = arena_array(arena, Tensor, ir->outputs.n + 1);
-    job.extent = arena_array(arena, int64_t, 2 * ir->axes.n + 1);
-    job.total = arena_array(arena, int64_t, 2 * ir->axes.n + 1);
+    job.extent = arena_array(arena, int64_t, 3 * ir->axes.n + 1);
+    job.total = arena_array(arena, int64_t, 3 * ir->axes.n + 1);
     for (int i = 0; i < ir->axes.n; i++) {
         int64_t all = ir->axes.data[i].ragged ? instances(ir, env, i) : extent_of(ir, env, i);
         job.total[i] = job.extent[i] = all;
-        job.extent[ir->axes.n + i] = extent_of(ir, env, i);
+        job.extent[ir->axes.n + i] = job.extent[2 * ir->axes.n + i] = extent_of(ir, env, i);
     }
     for (int i = 0; i < p->inputs.n; i++) {
         const IrOp *op = &ir->ops.data[p->inputs.data[i].op];
