@@ -5,7 +5,8 @@
  * lies within a block, whatever the number of lanes, and the block's sums are weighted.
  *
  * Invariants
- * - All memory is allocated by rt_call_ready: a run allocates nothing.
+ * - All memory is allocated by rt_call_ready, or where other sizes need more scratch: a run
+ *   allocates nothing.
  * - An output without a data axis is the sum over chunks, in double and in chunk order (or, where
  * it does not depend on data at all, the first chunk's): the same bits for any number of threads.
  */
@@ -63,6 +64,8 @@ struct RtCall {
     const void **in_now; /* [worker][input] */
     void **out_now;      /* [worker][output] */
     char **scratch;      /* [worker] */
+    int64_t scratch_bytes;
+    bool ready;
     uint32_t key[2], step, data0;
     int64_t block;   /* data sets that share sizes; 0: all do */
     int64_t *sizes;  /* [block]: extents of a block, as `total` */
@@ -97,6 +100,25 @@ static void set_plates(const RtModel *m, const RtProgram *p, const RtSizes *size
         extent[p->n_axes + i] = each;
         extent[2 * p->n_axes + i] = parents > 0 ? (all + parents - 1) / parents : each;
     }
+}
+
+/* Scratch memory for chunks of these extents, `total` of some block. What a program needs does not
+ * always fall with the sizes: the fewer instances groups have, the more groups make a tile. */
+static void ensure_scratch(RtCall *c, const int64_t *total) {
+    const RtProgram *p = c->program;
+    int64_t *extent = c->extent, largest = c->capacity < p->chunk ? c->capacity : p->chunk,
+            most = 0;
+    memcpy(extent, total, 3 * (size_t)p->n_axes * sizeof *extent);
+    for (int i = 0; i < p->n_axes; i++) /* of a block, the plates alone are set */
+        if (p->axes[i].kind != RT_PLATE) extent[i] = c->total[i];
+    for (int64_t n = 1; n <= largest; n++) { /* any chunk may fall short */
+        if (c->data_axis >= 0) extent[c->data_axis] = n;
+        int64_t bytes = p->entry->scratch ? p->entry->scratch(extent) : 0;
+        if (bytes > most) most = bytes;
+    }
+    if (c->scratch[0] && most <= c->scratch_bytes) return;
+    c->scratch_bytes = most;
+    for (int w = 0; w < rt_pool_threads(c->pool); w++) c->scratch[w] = rt_alloc(c->mem, most, 1);
 }
 
 static const char count_suffix[] = ":count", index_prefix[] = "index:";
@@ -190,6 +212,7 @@ void rt_call_resize(RtCall *c, const RtSizes *sizes) {
         o->size = axes_size(c, &p->outputs[i], &o->by_set);
         if (o->by_set) o->stride = o->size * (int64_t)c->model->real;
     }
+    if (c->ready) ensure_scratch(c, c->total);
 }
 
 /* Places of the outputs that are not by data set, at the sizes there is room for: gradients in the
@@ -255,6 +278,7 @@ void rt_call_block(RtCall *c, int64_t i, const RtSizes *sizes, double weight) {
     set_plates(c->model, c->program, sizes, c->sizes + i * 3 * c->program->n_axes);
     set_cuts(c, i, sizes);
     c->weights[i] = weight;
+    if (c->ready) ensure_scratch(c, c->sizes + i * 3 * c->program->n_axes);
 }
 
 bool rt_call_bind(RtCall *c, const char *input, const void *data) {
@@ -310,11 +334,6 @@ int64_t rt_call_size(const RtCall *c, const char *output) {
     return o ? o->size : 0;
 }
 
-static void chunk_extents(const RtCall *c, int64_t n_data, int64_t *extent) {
-    memcpy(extent, c->total, 3 * (size_t)c->program->n_axes * sizeof *extent);
-    if (c->data_axis >= 0) extent[c->data_axis] = n_data;
-}
-
 /* What is wanted of `sums`, cut where a stretch is long enough or a neighbour is of another kind.
  */
 static void find_stretches(RtCall *c) {
@@ -355,13 +374,8 @@ void rt_call_ready(RtCall *c) {
     c->in_now = rt_alloc(c->mem, threads * p->n_inputs, sizeof *c->in_now);
     c->out_now = rt_alloc(c->mem, threads * p->n_outputs, sizeof *c->out_now);
     c->scratch = rt_alloc(c->mem, threads, sizeof *c->scratch);
-    int64_t most = 0, largest = c->capacity < p->chunk ? c->capacity : p->chunk;
-    for (int64_t n = 1; n <= largest; n++) { /* any chunk may fall short */
-        chunk_extents(c, n, c->extent);
-        int64_t bytes = p->entry->scratch ? p->entry->scratch(c->extent) : 0;
-        if (bytes > most) most = bytes;
-    }
-    for (int w = 0; w < threads; w++) c->scratch[w] = rt_alloc(c->mem, most, 1);
+    c->ready = true;
+    ensure_scratch(c, c->total);
 }
 
 static void run_chunk(void *context, int64_t item, int worker) {
