@@ -198,10 +198,13 @@ gap_of() { # KNOWN DATA ELBO: MEAN ± SE, or nothing
 
 fitted_row() {
     local model=$1 known=$2 fits=$3 time=$4 label=$5 method=$6 row=$7 options=$8
-    local name=$model.${method//[ ,]/_} began steps each few=$dir/$model.few.bin amortised=" | " khat
+    local name=$model.${method//[ ,]/_} began steps each few=$dir/$model.few.bin amortised=" | " khat limit=120
     # shellcheck disable=SC2086  # options are words
     [ -z "$options" ] || compile "$name" "$model" $options 2>"$dir/error"
-    [ -x "$dir/$name" ] || return
+    if [ ! -x "$dir/$name" ]; then
+        [ -z "$options" ] || line "| $method | not compiled within $limit s | | | | | | | $(published_row "$label" "$row") |"
+        return
+    fi
     began=$(date +%s.%N)
     if ! "$dir/$name" fit "$few" --batch --time "${time}s" --seed 1 --threads "$THREADS" --json >"$dir/$name.fit" 2>"$dir/error"; then
         line "| $method | refused: $(sed -n 's/.*error[^:]*: //p' "$dir/error" | head -n 1) | | | | | | | $(published_row "$label" "$row") |"
