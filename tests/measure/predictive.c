@@ -1,11 +1,14 @@
 /* predictive.c -- do predictive intervals of cells that are missing hold what was blanked there?
  *
- *     predictive copy DATA.csv SETS OUT.bin COLUMN...   the columns of a table, whole, SETS times
- *     predictive blank IN.bin SETS OUT.bin CELLS SHARE  the same data sets; of the first CELLS
- * numbers of each a share is NaN, at random predictive cover IN.bin SETS CELLS PREDICTED.json of
- * all cells that are blank in what `predict
- *                                                       --json` was given: how many lie in their 90
- * % intervals, its standard error over data sets, and how many cells there are
+ *     predictive copy DATA.csv SETS OUT.bin COLUMN...
+ *         the columns of a table, whole, SETS times
+ *
+ *     predictive blank IN.bin SETS OUT.bin CELLS SHARE
+ *         the same data sets; of the first CELLS numbers of each a share is NaN, at random
+ *
+ *     predictive cover IN.bin SETS CELLS PREDICTED.json
+ *         of all cells that are blank in what `predict --json` was given: how many lie in their
+ *         90 % intervals, its standard error over data sets, and how many cells there are
  *
  * Data sets are as `simulate --out OUT.bin` writes them. Which cells are blank depends on their
  * position alone: the same in every run. */
@@ -62,8 +65,9 @@ static void copy(const char *path, size_t sets, const char *out, char **columns,
     float *x = malloc(sizeof *x * per_set * sets);
     for (int i = 0; i < n_columns; i++) {
         const char *line = first;
+        int column = column_of(text, columns[i]);
         for (size_t r = 0; r < rows; r++, line = strchr(line, '\n') + 1)
-            x[n++] = strtof(cell(line, column_of(text, columns[i])), NULL);
+            x[n++] = strtof(cell(line, column), NULL);
     }
     for (size_t s = 1; s < sets; s++) memcpy(x + s * per_set, x, sizeof *x * per_set);
     write_floats(out, x, per_set * sets);
