@@ -81,13 +81,11 @@ starts_near yes 40
 starts_near bounded 60
 
 # Real data beside a quadrature of the same model, over mu, tau and every hospital's effect.
-mean_of() { sed -n "s/.*\"$1\": {\"mean\": \([-0-9.]*\),.*/\1/p" surgical.json; }
-between() { awk "BEGIN {exit !($1 > $2 && $1 < $3)}"; }
 compile surgical "$ROOT/examples/surgical.hbm"
 ./surgical train --steps 50 --quiet
 ./surgical infer "$ROOT/examples/data/surgical.csv" --draws 4000 --json >surgical.json 2>err
 check surgical_without_a_warning sh -c '! grep -q "in training" err'
-check surgical_typical between "$(mean_of typical)" 0.0716 0.0740 # 0.07282, its spread 0.0101
-check surgical_mu between "$(mean_of mu)" -2.571 -2.537           # -2.5539, 0.151
-check surgical_tau between "$(mean_of tau)" 0.395 0.429           # 0.4121, 0.140
-check surgical_first between "$(mean_of 'risk\[0\]')" 0.0505 0.0545 # 0.05253
+check surgical_typical between "$(posterior surgical.json typical mean)" 0.0716 0.0740 # 0.07282, its spread 0.0101
+check surgical_mu between "$(posterior surgical.json mu mean)" -2.571 -2.537           # -2.5539, 0.151
+check surgical_tau between "$(posterior surgical.json tau mean)" 0.395 0.429           # 0.4121, 0.140
+check surgical_first between "$(posterior surgical.json 'risk\[0\]' mean)" 0.0505 0.0545 # 0.05253

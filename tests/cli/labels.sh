@@ -40,7 +40,6 @@ evidence() {
 }
 field() { grep -o "\"$1\": [-0-9.e]*" "$2" | sed 's/.*: //'; }
 near_to() { awk -v a="$1" -v b="$2" -v most="$3" 'BEGIN { exit !(a - b <= most && b - a <= most) }' || { echo "$1 against $2"; false; }; }
-between() { awk -v x="$1" -v lo="$2" -v hi="$3" 'BEGIN { exit !(lo <= x && x <= hi) }' || { echo "$1 is not in $2 .. $3"; false; }; }
 minus() { awk "BEGIN { printf \"%.5f\", $1 - ($2) }"; }
 
 e_far=$(evidence $far) e_near=$(evidence $near)

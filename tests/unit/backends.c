@@ -1,6 +1,8 @@
 /* backends.c -- see backends.h. */
 #include "backends.h"
 
+#include "ir_values.h"
+
 #include <dlfcn.h>
 #include <math.h>
 #include <stdlib.h>
@@ -125,43 +127,14 @@ static AxisId data_axis(const IrProgram *ir) {
     return AXIS_NONE;
 }
 
-static int64_t extent_of(const IrProgram *ir, const IrEvalEnv *env, AxisId axis) {
-    const IrAxis *a = &ir->axes.data[axis];
-    return a->kind == AXIS_EVENT ? a->extent : env->extent[a->copy_of >= 0 ? a->copy_of : axis];
-}
-
-/* All instances of a plate. */
-static int64_t instances(const IrProgram *ir, const IrEvalEnv *env, AxisId axis) {
-    if (axis == AXIS_NONE) return 1;
-    const IrAxis *a = &ir->axes.data[axis];
-    int64_t around = instances(ir, env, a->parent), n = 0;
-    if (!a->ragged) return around * extent_of(ir, env, axis);
-    const int64_t *count = env->count[a->copy_of >= 0 ? a->copy_of : axis];
-    for (int64_t i = 0; i < around; i++) n += count[i];
-    return n;
-}
-
-/* Numbers of a tensor: the instances of a ragged plate count all, with those around them. */
-static int64_t size_of(const IrProgram *ir, const IrEvalEnv *env, const IrOp *op) {
-    int64_t size = 1;
-    bool inside = false;
-    for (int i = op->n_axes - 1; i >= 0; i--) {
-        const IrAxis *a = &ir->axes.data[op->axes[i]];
-        if (inside && a->kind == AXIS_PLATE) continue;
-        size *= a->ragged ? instances(ir, env, op->axes[i]) : extent_of(ir, env, op->axes[i]);
-        inside |= a->ragged;
-    }
-    return size;
-}
-
 static Tensor tensor_of(Arena *arena, const IrProgram *ir, const IrEvalEnv *env, const IrOp *op,
                         int width) {
-    Tensor t = {.size = size_of(ir, env, op)};
+    Tensor t = {.size = env_size(ir, env, op->axes, op->n_axes)};
     bool data = false;
     for (int i = 0; i < op->n_axes; i++) {
         data |= ir->axes.data[op->axes[i]].kind == AXIS_DATA;
     }
-    if (data) t.per_set = t.size / extent_of(ir, env, data_axis(ir));
+    if (data) t.per_set = t.size / env_extent(ir, env, data_axis(ir));
     size_t bytes = (size_t)(t.size * width);
     t.bytes = (char *)arena_alloc(arena, bytes + 2 * GUARD) + GUARD;
     memset(t.bytes - GUARD, 0x5a, bytes + 2 * GUARD);
@@ -205,7 +178,7 @@ static const double *rounded_lookup(void *user, const IrProgram *p, const IrOp *
         if (r->known.data[i].op == op) return r->known.data[i].data;
     const double *from = r->env->lookup(r->env->user, p, op);
     if (!from) return NULL;
-    int64_t size = size_of(p, r->env, op);
+    int64_t size = env_size(p, r->env, op->axes, op->n_axes);
     double *data = arena_array(r->arena, double, size);
     for (int64_t i = 0; i < size; i++) data[i] = (double)(float)from[i];
     vec_push(r->arena, &r->known, (struct RoundedInput){op, data});
@@ -233,9 +206,9 @@ static Job job_new(Arena *arena, Backends *b, int program, const IrEvalEnv *env)
     job.extent = arena_array(arena, int64_t, 3 * ir->axes.n + 1);
     job.total = arena_array(arena, int64_t, 3 * ir->axes.n + 1);
     for (int i = 0; i < ir->axes.n; i++) {
-        int64_t all = ir->axes.data[i].ragged ? instances(ir, env, i) : extent_of(ir, env, i);
+        int64_t all = ir->axes.data[i].ragged ? env_instances(ir, env, i) : env_extent(ir, env, i);
         job.total[i] = job.extent[i] = all;
-        job.extent[ir->axes.n + i] = job.extent[2 * ir->axes.n + i] = extent_of(ir, env, i);
+        job.extent[ir->axes.n + i] = job.extent[2 * ir->axes.n + i] = env_extent(ir, env, i);
     }
     for (int i = 0; i < p->inputs.n; i++) {
         const IrOp *op = &ir->ops.data[p->inputs.data[i].op];
@@ -361,7 +334,7 @@ const char *backends_run(Arena *arena, Backends *b, int program, const IrEvalEnv
         result[i] = (IrTensor){.n_axes = op->n_axes, .size = job.out[i].size, .data = sum[i]};
         for (int k = 0; k < op->n_axes; k++) {
             result[i].axes[k] = op->axes[k];
-            result[i].extent[k] = extent_of(p->ir, env, op->axes[k]);
+            result[i].extent[k] = env_extent(p->ir, env, op->axes[k]);
         }
         for (int64_t k = 0; job.out[i].per_set && k < job.out[i].size; k++)
             result[i].data[k] = get(p, job.out[i].bytes, k);

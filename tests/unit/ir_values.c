@@ -25,36 +25,43 @@ Values values_new(Arena *arena, const IrProgram *p) {
     return v;
 }
 
-static int64_t instances(const Values *v, const IrProgram *p, AxisId axis) {
+int64_t env_extent(const IrProgram *p, const IrEvalEnv *env, AxisId axis) {
+    const IrAxis *a = &p->axes.data[axis];
+    return a->kind == AXIS_EVENT ? a->extent : env->extent[a->copy_of >= 0 ? a->copy_of : axis];
+}
+
+int64_t env_instances(const IrProgram *p, const IrEvalEnv *env, AxisId axis) {
     if (axis == AXIS_NONE) return 1;
-    int64_t around = instances(v, p, p->axes.data[axis].parent), n = 0;
-    if (!p->axes.data[axis].ragged) return around * v->extent[axis];
-    for (int64_t i = 0; i < around; i++) n += v->count[axis][i];
+    const IrAxis *a = &p->axes.data[axis];
+    int64_t around = env_instances(p, env, a->parent), n = 0;
+    if (!a->ragged) return around * env_extent(p, env, axis);
+    const int64_t *count = env->count[a->copy_of >= 0 ? a->copy_of : axis];
+    for (int64_t i = 0; i < around; i++) n += count[i];
     return n;
 }
 
+int64_t env_size(const IrProgram *p, const IrEvalEnv *env, const AxisId *axes, int n) {
+    int64_t size = 1;
+    bool inside = false;
+    for (int i = n - 1; i >= 0; i--) {
+        const IrAxis *a = &p->axes.data[axes[i]];
+        if (inside && a->kind == AXIS_PLATE) continue;
+        size *= a->ragged ? env_instances(p, env, axes[i]) : env_extent(p, env, axes[i]);
+        inside |= a->ragged;
+    }
+    return size;
+}
+
 void values_cut(Values *v, const IrProgram *p) {
+    const IrEvalEnv env = values_env(v);
     for (int i = 0; i < p->axes.n; i++) {
         const IrAxis *a = &p->axes.data[i];
         if (!a->ragged) continue;
-        int64_t around = instances(v, p, a->parent);
+        int64_t around = env_instances(p, &env, a->parent);
         v->count[i] = a->copy_of == AXIS_NONE ? arena_array(v->arena, int64_t, around + 1)
                                               : v->count[a->copy_of];
         for (int64_t k = 0; k < around; k++) v->count[i][k] = (k + 3) % (v->extent[i] + 1);
     }
-}
-
-int64_t values_size(const Values *v, const IrProgram *p, const AxisId *axes, int n) {
-    int64_t size = 1;
-    bool inside =
-        false; /* of a ragged plate among the axes behind: its instances are all counted */
-    for (int i = n - 1; i >= 0; i--) {
-        const IrAxis *a = &p->axes.data[axes[i]];
-        if (inside && a->kind == AXIS_PLATE) continue;
-        size *= a->ragged ? instances(v, p, axes[i]) : v->extent[axes[i]];
-        inside |= a->ragged;
-    }
-    return size;
 }
 
 /* Of the ragged plate that the input names. */
@@ -62,7 +69,8 @@ static const double *segment(Values *v, const IrProgram *p, const IrOp *op) {
     const char *colon = strchr(op->name, ':');
     const char *plate = arena_printf(v->arena, "%.*s", (int)(colon - op->name), op->name);
     AxisId axis = ir_axis_find(p, plate);
-    int64_t around = instances(v, p, p->axes.data[axis].parent), before = 0;
+    const IrEvalEnv env = values_env(v);
+    int64_t around = env_instances(p, &env, p->axes.data[axis].parent), before = 0;
     double *data = arena_array(v->arena, double, around + 1);
     for (int64_t i = 0; i < around; i++) {
         data[i] = colon[1] == 'f' ? (double)before : (double)v->count[axis][i];
@@ -76,7 +84,8 @@ static const double *values_lookup(void *user, const IrProgram *p, const IrOp *o
     for (int i = 0; i < v->known.n; i++)
         if (strcmp(v->known.data[i].name, op->name) == 0) return v->known.data[i].data;
     if (op->role == ROLE_SEGMENT) return segment(v, p, op);
-    int64_t n = values_size(v, p, op->axes, op->n_axes);
+    const IrEvalEnv env = values_env(v);
+    int64_t n = env_size(p, &env, op->axes, op->n_axes);
     double *data = arena_array(v->arena, double, n);
     int which =
         op->name[0] == 'x' && op->name[1] >= '0' && op->name[1] <= '3' ? op->name[1] - '0' : -1;

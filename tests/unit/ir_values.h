@@ -44,8 +44,11 @@ IrProgram *random_ragged_program(Arena *arena, uint64_t seed, int size, bool smo
 /* One of the two: every third seed makes a ragged one. */
 IrProgram *random_program_either(Arena *arena, uint64_t seed, int size, bool smooth);
 
-/* Numbers of a tensor as it is given: the instances of ragged plates one behind the other. */
-int64_t values_size(const Values *values, const IrProgram *p, const AxisId *axes, int n);
+/* Of an axis; all instances of a plate (1 of AXIS_NONE); and numbers of a tensor as it is given:
+ * the instances of a ragged plate one behind the other, with those of the plates around it. */
+int64_t env_extent(const IrProgram *p, const IrEvalEnv *env, AxisId axis);
+int64_t env_instances(const IrProgram *p, const IrEvalEnv *env, AxisId axis);
+int64_t env_size(const IrProgram *p, const IrEvalEnv *env, const AxisId *axes, int n);
 
 /* Adds "grad:NAME" for every input, from output "loss". */
 void add_gradients(IrProgram *p);

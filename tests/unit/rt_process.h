@@ -6,7 +6,7 @@
 #ifndef RT_PROCESS_H
 #define RT_PROCESS_H
 
-#include "check.h"
+#include "compiled_program.h"
 #include "runtime/cli.h"
 
 #include <fcntl.h>
@@ -80,15 +80,5 @@ static inline double json(const char *key, int n) {
         int got = run(line);                                                            \
         CHECK(got == (code), "%s: exit %d, not %d: %.300s", line, got, code, text_err); \
     } while (0)
-
-static inline void enter_empty_folder(char *path) {
-    if (!mkdtemp(path) || chdir(path)) exit(1);
-}
-
-static inline void leave_folder(const char *path) {
-    char command[100];
-    snprintf(command, sizeof command, "rm -rf %s", path);
-    if (chdir("/") || system(command)) exit(1);
-}
 
 #endif

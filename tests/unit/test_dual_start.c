@@ -197,6 +197,17 @@ static double gap_of(const double *w, int set) {
     return most + log(sum) - mean;
 }
 
+/* Of an untrained guide: at most so many nats below the evidence on every data set. */
+static void check_starts_near(Compiled *c, const char *what, double most) {
+    if (!CHECK(c, "%s is refused", what)) return;
+    double *w = log_weights(run_untrained(c));
+    for (int k = 0; k < SETS; k++)
+        CHECK(gap_of(w, k) < most, "%s: data set %d starts %.3g nats below the evidence", what, k,
+              gap_of(w, k));
+    free(w);
+    compiled_free(c);
+}
+
 /* Scales start from their marginal posterior: not from their priors, or variances that regressions
  * inflate, from where the log weights of these models were thousands of nats below. */
 static void scales_start_near_their_posterior(void) {
@@ -254,14 +265,7 @@ static void other_noise_starts_near_its_posterior(void) {
         const DualOptions options = {.family = FAMILY_STRUCTURED};
         Compiled *c = cases[i].model ? compile_text("noise", text, options)
                                      : compile_file("tests/models/gre_student.hbm", options);
-        if (!CHECK(c, "%s is refused", cases[i].law)) continue;
-        double *w = log_weights(run_untrained(c));
-        for (int k = 0; k < SETS; k++)
-            CHECK(gap_of(w, k) < cases[i].gap,
-                  "%s: data set %d starts %.3g nats below the evidence", cases[i].law, k,
-                  gap_of(w, k));
-        free(w);
-        compiled_free(c);
+        check_starts_near(c, cases[i].law, cases[i].gap);
     }
 }
 
@@ -289,14 +293,7 @@ static void laws_of_one_parameter_start_near_their_posterior(void) {
                  "  plate obs(8) { observed y ~ %s; } }",
                  cases[i].latents, cases[i].law);
         Compiled *c = compile_text("laws", text, (DualOptions){.family = FAMILY_STRUCTURED});
-        if (!CHECK(c, "%s is refused", cases[i].law)) continue;
-        double *w = log_weights(run_untrained(c));
-        for (int k = 0; k < SETS; k++)
-            CHECK(gap_of(w, k) < cases[i].gap,
-                  "%s: data set %d starts %.3g nats below the evidence", cases[i].law, k,
-                  gap_of(w, k));
-        free(w);
-        compiled_free(c);
+        check_starts_near(c, cases[i].law, cases[i].gap);
     }
 }
 
@@ -308,11 +305,7 @@ static void bounded_latents_start_near_their_posterior(void) {
                      "latent p[10] ~ dirichlet(2); latent q[4] ~ dirichlet(1);\n"
                      "plate obs(100) { observed x ~ categorical(p); observed y ~ categorical(q); }",
                      (DualOptions){.family = FAMILY_STRUCTURED});
-    double *w = log_weights(run_untrained(c));
-    for (int k = 0; k < SETS; k++)
-        CHECK(gap_of(w, k) < 0.4, "data set %d starts %.3g nats below", k, gap_of(w, k));
-    free(w);
-    compiled_free(c);
+    check_starts_near(c, "the model", 0.4);
 }
 
 /* Each group's own noise starts from its own data; before that, training did not get anywhere. With
@@ -333,13 +326,7 @@ static void scales_in_plates_start_near_their_posterior(void) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const DualOptions options = {.family = FAMILY_STRUCTURED};
         Compiled *c = compile_text("groups", cases[i].model, options);
-        if (!CHECK(c, "model %d is refused", (int)i)) continue;
-        double *w = log_weights(run_untrained(c));
-        for (int k = 0; k < SETS; k++)
-            CHECK(gap_of(w, k) < cases[i].gap, "model %d: data set %d starts %.3g nats below",
-                  (int)i, k, gap_of(w, k));
-        free(w);
-        compiled_free(c);
+        check_starts_near(c, cases[i].model, cases[i].gap);
     }
 }
 

@@ -3,20 +3,14 @@
  * the wrong group. Run as a user does, with the compiler that make built. */
 #include "arrays.h"
 #include "check.h"
+#include "compiled_program.h"
 #include "tests/measure/json.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { SETS = 20, MOST = 400 };
-
-static bool shell(const char *command) {
-    fflush(stdout);
-    int status = system(command);
-    return CHECK(status == 0, "status %d: %s", status, command);
-}
 
 /* log p(x) of the model in tests/models/ragged.hbm. Of a group, given mu, its mean is normal, and
  * what is left of its observations does not know of mu. */
@@ -60,8 +54,11 @@ static void simulated_sets(void) {
     CHECK(empty && rows * SETS == x->n, "%d empty groups, %d rows", empty, rows);
     char *text = json_read("elbo.json", NULL);
     const char *at = text;
-    for (int i = 0; i < SETS && (at = strstr(at, "{\"elbo\"")); i++, at++)
+    for (int i = 0; i < SETS; i++, at++) {
+        at = strstr(at, "{\"elbo\"");
+        if (!CHECK(at, "no ELBO of data set %d", i)) break;
         check_elbo("a simulated set", at, evidence(count, groups, x->values + i * rows));
+    }
     arrays_free(arrays);
     free(text);
 }
@@ -82,7 +79,7 @@ static void write_rows(FILE *f, const int *count, int groups, const double *x, c
 static void check_table(const char *what, const int *count, int groups, const double *x,
                         double exact, int copies, bool backwards) {
     static const char *const names[] = {"a", "b"};
-    FILE *f = fopen("d.csv", "w");
+    FILE *f = create("d.csv");
     fprintf(f, "group,x\n");
     for (int i = 0; i < copies; i++) write_rows(f, count, groups, x, names[i], backwards);
     fclose(f);
@@ -107,7 +104,7 @@ static void tables(void) {
 
 /* Group 1 of the answer is the one whose key comes second, whatever the sizes before it. */
 static void instances_keep_their_names(void) {
-    FILE *f = fopen("d.csv", "w");
+    FILE *f = create("d.csv");
     fprintf(f, "group,x\nfar,3\nnear,0.1\nfar,3.1\nnear,0\nnear,0.05\nfar,2.9\nfar,3\nlone,-2\n");
     fclose(f);
     if (!shell("./ragged infer d.csv --json --out draws.npz >infer.json")) return;
@@ -128,18 +125,13 @@ static void instances_keep_their_names(void) {
 }
 
 int main(void) {
-    char folder[] = "/tmp/adavic-ragged-XXXXXX", command[9000], here[4000];
-    const char *adavic = getenv("ADAVIC");
-    if (!getcwd(here, sizeof here) || !mkdtemp(folder) || chdir(folder)) return 1;
-    snprintf(command, sizeof command,
-             "%s %s/tests/models/ragged.hbm -o ragged && ./ragged train --steps 1 -q 2>err",
-             adavic ? adavic : "adavic", here);
-    if (shell(command)) {
+    char folder[] = "/tmp/adavic-ragged-XXXXXX";
+    if (enter_with_program(folder, "tests/models/ragged.hbm", "ragged") &&
+        shell("./ragged train --steps 1 -q 2>err")) {
         RUN(simulated_sets);
         RUN(tables);
         RUN(instances_keep_their_names);
     }
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    if (chdir("/") || system(command)) return 1;
+    leave_folder(folder);
     return check_done();
 }

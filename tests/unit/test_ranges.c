@@ -1,28 +1,15 @@
 /* One training over group(2..60), evaluated at its ends and beyond against exact evidences
  * (tests/exact): run as a user does, with the compiler that make built. */
 #include "check.h"
+#include "compiled_program.h"
 #include "tests/exact/exact.h"
+#include "tests/measure/json.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { SETS = 20, OBS = 8, MAX_GROUPS = 120 };
-
-static bool shell(const char *command) {
-    fflush(stdout);
-    int status = system(command);
-    return CHECK(status == 0, "status %d: %s", status, command);
-}
-
-static char *read_whole(const char *path, size_t *n) {
-    FILE *f = fopen(path, "rb");
-    char *text = calloc(1, 1 << 20);
-    *n = f ? fread(text, 1, (1 << 20) - 1, f) : 0;
-    if (f) fclose(f);
-    return text;
-}
 
 /* Gap to the evidence in nats per group, the mean over data sets; its bound from below is 0. */
 static void check_gap(int groups, double most) {
@@ -33,8 +20,8 @@ static void check_gap(int groups, double most) {
         "./groups elbo s.bin --batch --size group=%d --size obs=%d --draws 200 --json >e 2>err",
         SETS, groups, OBS, groups, OBS);
     if (!shell(command)) return;
-    size_t n, bytes;
-    char *json = read_whole("e", &n), *raw = read_whole("s.bin", &bytes), *at = json;
+    size_t bytes;
+    char *json = json_read("e", NULL), *raw = json_read("s.bin", &bytes), *at = json;
     double gap = 0, se = 0, x[MAX_GROUPS * OBS];
     const GaussianEffects model = {groups, OBS, 1, 0.5, 0.5, 0.1};
     CHECK(bytes == sizeof(float) * (size_t)(SETS * groups * OBS), "%zu bytes", bytes);
@@ -66,13 +53,9 @@ static void one_training_for_all_sizes(void) {
 }
 
 int main(void) {
-    char folder[] = "/tmp/adavic-ranges-XXXXXX", command[9000], here[4000];
-    const char *adavic = getenv("ADAVIC");
-    if (!getcwd(here, sizeof here) || !mkdtemp(folder) || chdir(folder)) return 1;
-    snprintf(command, sizeof command, "%s %s/examples/many_groups.hbm -o groups",
-             adavic ? adavic : "adavic", here);
-    if (shell(command)) RUN(one_training_for_all_sizes);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    if (chdir("/") || system(command)) return 1;
+    char folder[] = "/tmp/adavic-ranges-XXXXXX";
+    if (enter_with_program(folder, "examples/many_groups.hbm", "groups"))
+        RUN(one_training_for_all_sizes);
+    leave_folder(folder);
     return check_done();
 }

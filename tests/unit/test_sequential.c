@@ -3,6 +3,7 @@
 #include "check.h"
 #include "graddiff.h"
 #include "harness.h"
+#include "tests/measure/json.h"
 
 #include <math.h>
 
@@ -115,7 +116,7 @@ static const struct {
     const char *axis;
     int64_t n;
 } models[] = {
-    {"examples/gre.hbm", NULL, FAMILY_TOTAL_FLOW, "obs", 3},
+    {"examples/gre.hbm", NULL, FAMILY_TOTAL_FLOW, NULL, 0},
     {"examples/nc.hbm", NULL, FAMILY_STRUCTURED, "sample", 4},
     {"covariates",
      "context c[1] ~ uniform(1, 2); latent s ~ half_normal(c[0]); latent a ~ normal(0, 2);"
@@ -149,20 +150,15 @@ static void gradients(void) {
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
         DualOptions options = {.family = models[i].family};
         const char *text = models[i].text;
-        if (!text) {
-            static char copy[4096];
-            FILE *f = fopen(models[i].path, "r");
-            size_t n = f ? fread(copy, 1, sizeof copy - 1, f) : 0;
-            if (f) fclose(f);
-            copy[n] = 0;
-            text = copy;
-        }
-        char whole[5000];
-        snprintf(whole, sizeof whole, "%s\ndual { objective = sequential; }\n", text);
+        char *file = text ? NULL : json_read(models[i].path, NULL), whole[5000];
+        int length = snprintf(whole, sizeof whole, "%s\ndual { objective = sequential; }\n",
+                              text ? text : file);
+        free(file);
+        if (!CHECK(length < (int)sizeof whole, "%s is long", models[i].path)) continue;
         Compiled *c = compile_text(models[i].path, whole, options);
         if (!CHECK(c, "%s does not compile", models[i].path)) continue;
         Run *run = run_new(c, 2, 3);
-        if (models[i].family != FAMILY_TOTAL_FLOW || i) run_size(run, models[i].axis, models[i].n);
+        if (models[i].axis) run_size(run, models[i].axis, models[i].n);
         run_start_weights(run, 3, 0.1);
         run_statistics(run);
         give_prior(run, 2, 3);
