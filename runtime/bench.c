@@ -198,8 +198,7 @@ static void show_table(const Bench *b) {
 }
 
 static void json_field(RtBytes *out, const char *name, double x, const char *end) {
-    rt_bytes_printf(out, "\"%s\": ", name);
-    rt_json_number(out, x);
+    rt_json_field(out, "", name, x);
     rt_bytes_printf(out, "%s", end);
 }
 

@@ -130,8 +130,7 @@ void rt_checked_show(const RtSession *s, const RtChecked *c) {
 /* ---- JSON ---- */
 
 static void add_number(RtBytes *out, const char *key, double x) {
-    rt_bytes_printf(out, "\"%s\": ", key);
-    rt_json_number(out, x);
+    rt_json_field(out, "", key, x);
     rt_bytes_printf(out, ", ");
 }
 

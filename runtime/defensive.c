@@ -92,6 +92,10 @@ static double log_mixed(double e, double by) {
     return by > 0 ? by + log(e + (1 - e) * exp(-by)) : log(1 - e + e * exp(by));
 }
 
+static bool is_wide(int64_t draw) {
+    return draw % EVERY == EVERY - 1;
+}
+
 void rt_defensive_draw(RtDefensive *d, int64_t first, int64_t n) {
     const RtModel *m = d->s->model;
     for (int64_t at = 0; at < n * d->n_draws; at++) d->note[at] = 0;
@@ -101,7 +105,7 @@ void rt_defensive_draw(RtDefensive *d, int64_t first, int64_t n) {
         for (int64_t at = 0; at < n * d->n_draws; at++)
             for (int64_t k = at * b->size; k < (at + 1) * b->size; k++) {
                 double u = rt_real_get(m, b->numbers, k);
-                if (rt_defensive_is_wide(at % d->n_draws)) {
+                if (is_wide(at % d->n_draws)) {
                     rt_real_set(m, b->numbers, k, WIDTH * u);
                     u = rt_real_get(m, b->numbers, k);
                 }
@@ -112,12 +116,8 @@ void rt_defensive_draw(RtDefensive *d, int64_t first, int64_t n) {
         d->note[at] = log_mixed(d->share, d->note[at]);
 }
 
-bool rt_defensive_is_wide(int64_t draw) {
-    return draw % EVERY == EVERY - 1;
-}
-
 double rt_defensive_weight(const RtDefensive *d, const RtLogs *logs, int64_t at) {
     double weight = rt_log_weight(d->s->model, logs, at) - d->note[at];
     bool overflow = isnan(weight) || weight == INFINITY;
-    return overflow && rt_defensive_is_wide(at % d->n_draws) ? -INFINITY : weight;
+    return overflow && is_wide(at % d->n_draws) ? -INFINITY : weight;
 }

@@ -19,6 +19,5 @@ void rt_defensive_draw(RtDefensive *d, int64_t first, int64_t n);
 /* log p - log of the density that the draw is from. A wide one so far out that numbers overflow has
  * no weight. */
 double rt_defensive_weight(const RtDefensive *d, const RtLogs *logs, int64_t at);
-bool rt_defensive_is_wide(int64_t draw); /* else it is the guide's own */
 
 #endif

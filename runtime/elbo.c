@@ -22,8 +22,7 @@ static void json_set(RtBytes *out, const RtElbo *e, const double *one, bool firs
                              e->ess,  e->khat, one ? *one : 0};
     rt_bytes_printf(out, "%s{", first ? "" : ", ");
     for (int i = 0; i < (one ? 7 : 6); i++) {
-        rt_bytes_printf(out, "%s\"%s\": ", i ? ", " : "", names[i]);
-        rt_json_number(out, values[i]);
+        rt_json_field(out, i ? ", " : "", names[i], values[i]);
     }
     rt_bytes_printf(out, "}");
 }
@@ -96,7 +95,7 @@ int rt_command_elbo(RtSession *s) {
             RtElbo e = rt_posterior_weigh(&p, set);
             sum += e.elbo;
             squares += e.elbo * e.elbo;
-            double one = in_one_order(&p, set);
+            double one = mixed ? in_one_order(&p, set) : 0;
             sum_one += one;
             if (isnan(e.khat) || e.khat > worst) worst = e.khat;
             if (s->options->json)

@@ -107,16 +107,19 @@ static void print_files(Manual *m) {
         "the seed. It fits only a program of the same model; any other is refused. Its bytes "
         "depend on `--steps` and `--seed`, not on the machine's load or the number of "
         "threads.");
-    manual_item(m, 0, "DATA.csv, DATA.tsv",
-                "A header, then a row per instance of the innermost plate. A column per observed "
-                "variable and covariate, of its name (`x[0]`, `x[1]` or `x.1`, `x.2` for vectors), "
-                "and a key column per plate, of its name or the one that the model states; the "
-                "innermost key may be absent. A name is found in other letters, too (Days for "
-                "days), where one column alone fits. A context is a column of one value. "
-                "A covariate that is a category is a number, or text: labels are numbered as they "
-                "first appear. Keys and labels are carried into the answer. Rows in any order; "
-                "every group has the same number of rows. Commas, semicolons or tabs separate; "
-                "where semicolons do, decimals may have a comma. Also compressed: DATA.csv.gz.");
+    manual_item(
+        m, 0, "DATA.csv, DATA.tsv",
+        "A header, then a row per instance of the innermost plate. A column per observed "
+        "variable and covariate, of its name (`x[0]`, `x[1]` or `x.1`, `x.2` for vectors), "
+        "and a key column per plate, of its name or the one that the model states; the "
+        "innermost key may be absent. A name is found in other letters, too (Days for "
+        "days), where one column alone fits. A context is a column of one value. "
+        "A covariate that is a category is a number, or text: labels are numbered as they "
+        "first appear. Keys and labels are carried into the answer. Rows in any order; "
+        "groups have as many as they have, where their plate has a range, else all the same "
+        "number; an empty cell is missing, where the model says that some may be. Commas, "
+        "semicolons or tabs separate; "
+        "where semicolons do, decimals may have a comma. Also compressed: DATA.csv.gz.");
     manual_item(m, 0, "DATA.json",
                 "One object in cmdstan's convention: arrays by variable name, nested from the "
                 "outermost plate to the event; a context is a number. Also DATA.json.gz.");

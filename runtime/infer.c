@@ -27,46 +27,23 @@ typedef struct Infer {
 static RtSummary summarise(Infer *f, int variable, int64_t set, int64_t k) {
     const RtModel *m = f->p.s->model;
     int64_t size = rt_var_size(&m->vars[variable], &f->p.data.sizes), n = f->p.n_draws;
-    int64_t kept = 0; /* of weighted draws, those that have some weight */
-    for (int64_t j = 0; j < n; j++) {
-        double x = rt_real_get(m, f->p.draws[variable], (set * n + j) * size + k);
-        double share = f->rows ? exp(f->p.log_share[j]) : 0;
-        if (f->rows && share > 0)
-            f->rows[kept++] = (RtWeighted){x, share};
-        else if (!f->rows)
-            f->column[j] = x;
-    }
-    return f->rows ? rt_summary_weighted(f->rows, kept) : rt_summary(f->column, n);
+    for (int64_t j = 0; j < n; j++)
+        f->column[j] = rt_real_get(m, f->p.draws[variable], (set * n + j) * size + k);
+    return rt_posterior_summary(&f->p, f->column, f->rows);
 }
 
 /* ---- JSON ---- */
 
-static void json_field(RtBytes *out, const char *name, double x) {
-    rt_bytes_printf(out, "\"%s\": ", name);
-    rt_json_number(out, x);
-}
-
 static void json_scalar(Infer *f, int variable, int64_t set, int64_t k) {
     const RtVar *v = &f->p.s->model->vars[variable];
     RtSummary s = summarise(f, variable, set, k);
-    RtBytes name = {0}, labels = {0};
+    RtBytes name = {0};
     rt_element_name(v, &f->p.data.sizes, k, &name);
     rt_json_string(&f->json, name.data);
     rt_bytes_printf(&f->json, ": {");
-    json_field(&f->json, "mean", s.mean);
-    rt_bytes_printf(&f->json, ", ");
-    json_field(&f->json, "sd", s.sd);
-    rt_bytes_printf(&f->json, ", ");
-    json_field(&f->json, "q5", s.q5);
-    rt_bytes_printf(&f->json, ", ");
-    json_field(&f->json, "q50", s.q50);
-    rt_bytes_printf(&f->json, ", ");
-    json_field(&f->json, "q95", s.q95);
-    rt_add_labels(&f->p.data, v, k, ", ", rt_json_string, &labels);
-    if (labels.n) rt_bytes_printf(&f->json, ", \"labels\": [%s]", labels.data);
+    rt_json_row(&f->json, "", &f->p.data, v, k, &s);
     rt_bytes_printf(&f->json, "}");
     rt_bytes_free(&name);
-    rt_bytes_free(&labels);
 }
 
 static void json_kind(Infer *f, RtVarKind kind, int64_t set) {
@@ -95,13 +72,10 @@ static void json_refined(Infer *f) {
         ", \"%s\": {\"steps\": %" PRId64 ", \"skipped_steps\": %" PRId64 ", \"kept\": \"%s\", ",
         rt_method_names[f->p.method], r->steps, r->skipped, r->kept_start ? "start" : "end");
     if (r->rounds) rt_bytes_printf(&f->json, "\"rounds\": %" PRId64 ", ", r->rounds);
-    json_field(&f->json, "elbo_start", r->start);
-    rt_bytes_printf(&f->json, ", ");
-    json_field(&f->json, "elbo", r->end);
-    rt_bytes_printf(&f->json, ", ");
-    json_field(&f->json, "gain", r->gain);
-    rt_bytes_printf(&f->json, ", ");
-    json_field(&f->json, "gain_se", r->gain_se);
+    rt_json_field(&f->json, "", "elbo_start", r->start);
+    rt_json_field(&f->json, ", ", "elbo", r->end);
+    rt_json_field(&f->json, ", ", "gain", r->gain);
+    rt_json_field(&f->json, ", ", "gain_se", r->gain_se);
     rt_bytes_printf(&f->json, "}");
 }
 
@@ -146,12 +120,8 @@ static void show_missing(const Infer *f, int64_t at) {
 /* `at`: its number in the file. */
 static void json_set(Infer *f, int64_t set, int64_t at, const RtElbo *e) {
     RtBytes categories = {0};
-    rt_bytes_printf(&f->json, "{");
-    json_field(&f->json, "khat", e->khat);
-    if (f->rows) {
-        rt_bytes_printf(&f->json, ", \"reweighted\": true, ");
-        json_field(&f->json, "ess", e->ess);
-    }
+    rt_json_field(&f->json, "{", "khat", e->khat);
+    if (f->rows) rt_json_field(&f->json, ", \"reweighted\": true, ", "ess", e->ess);
     if (f->p.refine) json_refined(f);
     rt_bytes_printf(&f->json, ", \"latents\": {");
     json_kind(f, RT_LATENT, set);
@@ -315,7 +285,7 @@ int rt_answer(RtSession *s, RtMethod method) {
     if (!rt_posterior_open(s, method, true, mixed, &f.p, &error)) return rt_complain(&error);
     f.column = rt_alloc(s->mem, f.p.n_draws, sizeof *f.column);
     if (s->options->psis) f.rows = rt_alloc(s->mem, f.p.n_draws, sizeof *f.rows);
-    RtDraws *draws = out ? rt_draws_new(&f.p, out) : NULL;
+    RtDraws *draws = out ? rt_draws_new(&f.p, f.p.draws, out) : NULL;
     rt_bytes_printf(&f.json, "{\"draws\": %" PRId64 ", \"sets\": [", f.p.n_draws);
     for (int64_t first = 0, n; first < f.p.data.n_sets; first += n) {
         n = rt_posterior_run(&f.p, first);

@@ -16,7 +16,6 @@
  * marginal they are). Base draws are ours, so that the chosen ones can be run once more together.
  */
 #include "runtime/inner.h"
-#include "runtime/psis.h"
 
 #include "runtime/psis.h"
 #include "runtime/random.h"

@@ -232,19 +232,14 @@ static void show(Loo *l, const Total *t) {
            l->p.n_draws, l->s->seed, t->removed, rt_seconds() - l->s->started);
 }
 
-static void field(RtBytes *out, const char *name, double x) {
-    rt_bytes_printf(out, ", \"%s\": ", name);
-    rt_json_number(out, x);
-}
-
 static void print_json(const Loo *l, const Total *t) {
     RtBytes out = {0};
     rt_bytes_printf(&out, "{\"by\": \"%s\", \"draws\": %" PRId64,
                     l->s->model->plates[l->plate].name, l->p.n_draws);
-    field(&out, "elpd", t->elpd);
-    field(&out, "se", t->se);
-    field(&out, "mcse", t->error);
-    field(&out, "khat", t->khat);
+    rt_json_field(&out, ", ", "elpd", t->elpd);
+    rt_json_field(&out, ", ", "se", t->se);
+    rt_json_field(&out, ", ", "mcse", t->error);
+    rt_json_field(&out, ", ", "khat", t->khat);
     rt_bytes_printf(&out, ", \"groups\": [");
     for (int64_t g = 0; g < l->n; g++) {
         const Group *group = &l->groups[g];
@@ -253,9 +248,9 @@ static void print_json(const Loo *l, const Total *t) {
             rt_json_string(&out, label_of(l, group));
         else
             rt_bytes_printf(&out, "null");
-        field(&out, "elpd", group->elpd);
-        field(&out, "mcse", group->error);
-        field(&out, "khat", group->khat);
+        rt_json_field(&out, ", ", "elpd", group->elpd);
+        rt_json_field(&out, ", ", "mcse", group->error);
+        rt_json_field(&out, ", ", "khat", group->khat);
         rt_bytes_printf(&out, ", \"removed\": %s}", group->removed ? "true" : "false");
     }
     rt_bytes_printf(&out, "], \"method\": \"%s\", ", rt_method_names[l->p.method]);
@@ -276,12 +271,14 @@ static bool find_plate(const RtModel *m, const char *by, int *plate, RtError *er
     bool inner = *plate >= 0 && m->plates[*plate].parent >= 0;
     bool good = *plate >= 0 && !inner;
     if (!good)
-        rt_error(error, "%s%s%s\n  expected  %.300s", by ? "--by " : "loo needs the plate",
-                 by ? by : " whose instances are left out",
-                 !by     ? ""
-                 : inner ? ": it stands in another plate, whose instances would be unequal"
-                         : ": the model has no such plate",
-                 outer.n ? outer.data : "a model with plates");
+        rt_error(
+            error, "%s%s%s\n  expected  %.300s", by ? "--by " : "loo needs the plate",
+            by ? by : " whose instances are left out",
+            !by ? ""
+            : inner
+                ? ": it stands in another plate; what is left out are instances of an outermost one"
+                : ": the model has no such plate",
+            outer.n ? outer.data : "a model with plates");
     rt_bytes_free(&outer);
     return good;
 }

@@ -43,8 +43,6 @@ static bool open_data(RtPosterior *p, RtError *error) {
         !rt_context_data(s->mem, m, s->state, o->data, &p->data, error))
         return false;
     if (fit) return start_fit(s, &p->data, error);
-    warn_sizes(s, &p->data.sizes);
-    rt_context_warn(s, &p->data);
     s->state->sizes = p->data.sizes;
     return true;
 }
@@ -108,6 +106,10 @@ bool rt_posterior_open(RtSession *s, RtMethod method, bool want_draws, bool mixe
 int64_t rt_posterior_run(RtPosterior *p, int64_t first) {
     const uint32_t key[2] = {p->s->seed, RT_FOR_POSTERIOR};
     int64_t left = p->data.n_sets - first, n = left < p->block ? left : p->block;
+    if (p->seen && !first) {
+        warn_sizes(p->s, &p->data.sizes);
+        rt_context_warn(p->s, &p->data);
+    }
     if (p->refine) {
         p->refined = rt_refine_run(p->refine, first);
         rt_binding_refresh(p->inputs);
@@ -121,36 +123,32 @@ int64_t rt_posterior_run(RtPosterior *p, int64_t first) {
     return n;
 }
 
-/* The bound of single draws of the guide itself, whatever the weights are of. */
-static RtElbo plain_elbo(const RtPosterior *p, int64_t set, double *room) {
-    int64_t n = 0;
-    if (p->inner) return rt_elbo(rt_inner_plain(p->inner), p->n_draws, NULL);
-    for (int64_t j = 0; j < p->n_draws; j++)
-        if (!rt_defensive_is_wide(j))
-            room[n++] = rt_log_weight(p->s->model, &p->logs, set * p->n_draws + j);
-    return rt_elbo(room, n, NULL);
+static double log_weight(const RtPosterior *p, int64_t at) {
+    return p->defensive ? rt_defensive_weight(p->defensive, &p->logs, at)
+                        : rt_log_weight(p->s->model, &p->logs, at);
 }
 
 RtElbo rt_posterior_weigh(RtPosterior *p, int64_t set) {
-    const RtModel *m = p->s->model;
-    for (int64_t j = 0; j < p->n_draws; j++) {
-        int64_t at = set * p->n_draws + j;
-        p->log_weights[j] = p->defensive ? rt_defensive_weight(p->defensive, &p->logs, at)
-                                         : rt_log_weight(m, &p->logs, at);
-    }
-    if (p->inner)
-        memcpy(p->log_weights, rt_inner_weights(p->inner),
-               (size_t)p->n_draws * sizeof *p->log_weights);
-    bool other = p->inner || p->defensive; /* weights are not all of draws of the guide */
-    RtElbo plain = other ? plain_elbo(p, set, p->log_share) : (RtElbo){0};
+    const size_t bytes = (size_t)p->n_draws * sizeof *p->log_weights;
+    if (p->inner) memcpy(p->log_weights, rt_inner_weights(p->inner), bytes);
+    for (int64_t j = 0; !p->inner && j < p->n_draws; j++)
+        p->log_weights[j] = log_weight(p, set * p->n_draws + j);
     RtElbo e = rt_elbo(p->log_weights, p->n_draws, p->log_share);
-    if (other) {
+    if (p->inner) { /* the bound is of single draws of the guide, whatever the weights are of */
+        RtElbo plain = rt_elbo(rt_inner_plain(p->inner), p->n_draws, NULL);
         e.elbo = plain.elbo;
         e.se = plain.se;
     }
     double total = e.evidence + log((double)p->n_draws);
     for (int64_t j = 0; j < p->n_draws; j++) p->log_share[j] -= total;
     return e;
+}
+
+RtSummary rt_posterior_summary(const RtPosterior *p, double *column, RtWeighted *rows) {
+    if (!rows) return rt_summary(column, p->n_draws);
+    for (int64_t j = 0; j < p->n_draws; j++)
+        rows[j] = (RtWeighted){column[j], exp(p->log_share[j])};
+    return rt_summary_weighted(rows, p->n_draws);
 }
 
 /* What to try where the guide falls short; by method. */
@@ -187,6 +185,7 @@ const char *rt_verdict(double khat, int64_t draws, RtMethod method, bool reweigh
 
 struct RtDraws {
     RtPosterior *p;
+    const void *const *draws; /* by variable, of a block; NULL: not kept */
     const char *path;
     char **values; /* by variable: [set, draw, plates, dims], model's real type */
     int n_logs;
@@ -197,16 +196,17 @@ struct RtDraws {
 enum { LOG_WEIGHT = 3 }; /* the last, where draws are weighted */
 static const char *const log_names[] = {"log_q", "log_prior", "log_likelihood", "log_weight"};
 
-RtDraws *rt_draws_new(RtPosterior *p, const char *path) {
+RtDraws *rt_draws_new(RtPosterior *p, const void *const *draws, const char *path) {
     const RtModel *m = p->s->model;
     RtDraws *d = rt_alloc(p->s->mem, 1, sizeof *d);
     *d = (RtDraws){.p = p,
+                   .draws = draws,
                    .path = path,
                    .values = rt_alloc(p->s->mem, m->n_vars, sizeof *d->values),
                    .n_logs = p->s->options->psis ? LOG_WEIGHT + 1 : LOG_WEIGHT};
     int64_t n = p->data.n_sets * p->n_draws;
     for (int i = 0; i < m->n_vars; i++)
-        if (p->draws[i])
+        if (draws[i])
             d->values[i] =
                 rt_alloc(p->s->mem, n * rt_var_size(&m->vars[i], &p->data.sizes), m->real);
     if (p->refine) d->steps = rt_alloc(p->s->mem, p->data.n_sets, m->real);
@@ -220,9 +220,9 @@ void rt_draws_add(RtDraws *d, int64_t first, int64_t n) {
     const void *const logs[LOG_WEIGHT] = {p->logs.q, p->logs.prior, p->logs.likelihood};
     size_t each = (size_t)p->n_draws * m->real;
     for (int i = 0; i < m->n_vars; i++) {
-        if (!p->draws[i]) continue;
+        if (!d->draws[i]) continue;
         size_t set = each * (size_t)rt_var_size(&m->vars[i], &p->data.sizes);
-        memcpy(d->values[i] + (size_t)first * set, p->draws[i], (size_t)n * set);
+        memcpy(d->values[i] + (size_t)first * set, d->draws[i], (size_t)n * set);
     }
     if (d->steps)
         rt_real_set(m, d->steps, first, p->refined.kept_start ? 0 : (double)p->refined.steps);

@@ -1,5 +1,5 @@
 /* posterior.h -- running program `posterior` on the data sets of a file, block by block; shared by
- * infer and elbo.
+ * infer, predict, elbo, loo and run.
  *
  *     RtPosterior p;
  *     if (!rt_posterior_open(s, RT_AMORTISED, true, false, &p, &error)) return rt_complain(&error);
@@ -45,18 +45,21 @@ typedef struct RtPosterior {
     RtCall *call;
     RtFeed *feed;
     RtBinding *inputs;
-    RtSeen *seen;
+    RtSeen *seen; /* warns of data unlike those of training; NULL: nothing does */
 } RtPosterior;
 
 /* Loads weights (or makes them, to be fitted) and data; afterwards s->state->sizes are the data's.
- * Warns of sizes that were not trained. `mixed`: over orders of components (orders.h). */
+ * `mixed`: over orders of components (orders.h). */
 bool rt_posterior_open(RtSession *s, RtMethod method, bool want_draws, bool mixed, RtPosterior *p,
                        RtError *error);
 /* Runs data sets first, first + 1, ...; returns how many. */
 int64_t rt_posterior_run(RtPosterior *p, int64_t first);
 /* Weighs the draws of data set `set` of the block: p->log_weights = log p - log q, p->log_share,
- * and what they say. */
+ * and what they say. Of wider draws (p->defensive) q is what they are drawn from, in elbo, too. */
 RtElbo rt_posterior_weigh(RtPosterior *p, int64_t set);
+/* Of a number's draws, `column`, of the data set that was weighed last; with their weights where
+ * there is room for them, `rows` [S]. */
+RtSummary rt_posterior_summary(const RtPosterior *p, double *column, RtWeighted *rows);
 /* "good", "usable" or "do not trust" of draws as they are or (`reweighted`) with their weights; and
  * why, and what to do. */
 const char *rt_verdict(double khat, int64_t draws, RtMethod method, bool reweighted,
@@ -66,9 +69,10 @@ const char *rt_verdict(double khat, int64_t draws, RtMethod method, bool reweigh
 bool rt_answer_options(const RtSession *s, RtMethod method, RtError *error);
 /* What the commands infer and fit print and write: infer.c. */
 int rt_answer(RtSession *s, RtMethod method);
-/* Writes draws of all data sets as .npz or .csv: those of p->draws. */
+/* Writes draws of all data sets as .npz or .csv: `draws` by variable, of a block each time,
+ * p->draws or what was predicted from them. */
 typedef struct RtDraws RtDraws;
-RtDraws *rt_draws_new(RtPosterior *p, const char *path);
+RtDraws *rt_draws_new(RtPosterior *p, const void *const *draws, const char *path);
 void rt_draws_add(RtDraws *d, int64_t first, int64_t n);
 /* With --psis: p->log_share as column log_weight of data set `at`, counted over the file. */
 void rt_draws_add_weights(RtDraws *d, int64_t at);

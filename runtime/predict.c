@@ -25,7 +25,7 @@ typedef struct Statistics {
 
 typedef struct Predict {
     RtPosterior p;
-    RtPosterior predicted; /* the same run, its draws those of what is observed */
+    const void **predicted; /* by observed variable: its draws, as p.draws */
     RtCall *call;
     RtFeed *feed;
     bool colour;
@@ -44,12 +44,11 @@ static bool prepare(Predict *f, RtError *error) {
                         "probabilities of each alone do not say what would be observed");
     f->call =
         rt_call_new(s->mem, m, "predict", s->pool, &f->p.data.sizes, f->p.block, f->p.n_draws);
-    f->predicted = f->p;
-    f->predicted.draws = rt_alloc(s->mem, m->n_vars, sizeof *f->predicted.draws);
+    f->predicted = rt_alloc(s->mem, m->n_vars, sizeof *f->predicted);
     for (int i = 0; i < m->n_vars; i++) {
         if (f->p.draws[i]) rt_call_bind(f->call, m->vars[i].name, f->p.draws[i]);
         if (m->vars[i].kind == RT_OBSERVED)
-            f->predicted.draws[i] = rt_call_want(f->call, m->vars[i].name);
+            f->predicted[i] = rt_call_want(f->call, m->vars[i].name);
     }
     rt_bind_state(s->mem, m, s->state, s->state->average, f->call);
     f->feed = rt_feed_new(s->mem, m, f->call, &f->p.data.sizes, f->p.block);
@@ -83,24 +82,16 @@ static double observed_at(const Predict *f, int variable, int64_t at, int64_t k)
 
 static double predicted_at(const Predict *f, int variable, int64_t set, int64_t draw, int64_t k) {
     int64_t at = (set * f->p.n_draws + draw) * size_of(f, variable) + k;
-    return rt_real_get(f->p.s->model, f->predicted.draws[variable], at);
+    return rt_real_get(f->p.s->model, f->predicted[variable], at);
 }
 
 static double weight_of(const Predict *f, int64_t draw) {
     return f->rows ? exp(f->p.log_share[draw]) : 1 / (double)f->p.n_draws;
 }
 
-/* Of the draws in f->column. */
-static RtSummary summary_of(Predict *f) {
-    const int64_t n = f->p.n_draws;
-    if (!f->rows) return rt_summary(f->column, n);
-    for (int64_t j = 0; j < n; j++) f->rows[j] = (RtWeighted){f->column[j], weight_of(f, j)};
-    return rt_summary_weighted(f->rows, n);
-}
-
 static RtSummary summarise(Predict *f, int variable, int64_t set, int64_t k) {
     for (int64_t j = 0; j < f->p.n_draws; j++) f->column[j] = predicted_at(f, variable, set, j, k);
-    return summary_of(f);
+    return rt_posterior_summary(&f->p, f->column, f->rows);
 }
 
 /* ---- checks ---- */
@@ -156,7 +147,7 @@ static int check_variable(Predict *f, int variable, int64_t set, int64_t at,
             double share = (f->column[j] > c.observed) + 0.5 * (f->column[j] == c.observed);
             c.above += share * weight_of(f, j);
         }
-        c.predicted = summary_of(f);
+        c.predicted = rt_posterior_summary(&f->p, f->column, f->rows);
         out[n++] = c;
     }
     return n;
@@ -164,40 +155,18 @@ static int check_variable(Predict *f, int variable, int64_t set, int64_t at,
 
 /* ---- JSON ---- */
 
-static void json_field(RtBytes *out, const char *name, double x) {
-    rt_bytes_printf(out, "\"%s\": ", name);
-    rt_json_number(out, x);
-}
-
-static void json_quantiles(RtBytes *out, const RtSummary *s) {
-    static const char *const names[] = {"q5", "q50", "q95"};
-    const double values[] = {s->q5, s->q50, s->q95};
-    for (int i = 0; i < 3; i++) {
-        rt_bytes_printf(out, ", ");
-        json_field(out, names[i], values[i]);
-    }
-}
-
 /* "y[0,1]": {"observed": 3.1 (null: missing), "mean": ...} */
 static void json_cell(Predict *f, int variable, int64_t set, int64_t at, int64_t k) {
     const RtVar *v = &f->p.s->model->vars[variable];
     const RtSummary s = summarise(f, variable, set, k);
-    RtBytes name = {0}, labels = {0};
+    const double observed = is_there(f, variable, at, k) ? observed_at(f, variable, at, k) : NAN;
+    RtBytes name = {0};
     rt_element_name(v, &f->p.data.sizes, k, &name);
     rt_json_string(&f->json, name.data);
-    rt_bytes_printf(&f->json, ": {");
-    json_field(&f->json, "observed",
-               is_there(f, variable, at, k) ? observed_at(f, variable, at, k) : NAN);
-    rt_bytes_printf(&f->json, ", ");
-    json_field(&f->json, "mean", s.mean);
-    rt_bytes_printf(&f->json, ", ");
-    json_field(&f->json, "sd", s.sd);
-    json_quantiles(&f->json, &s);
-    rt_add_labels(&f->p.data, v, k, ", ", rt_json_string, &labels);
-    if (labels.n) rt_bytes_printf(&f->json, ", \"labels\": [%s]", labels.data);
+    rt_json_field(&f->json, ": {", "observed", observed);
+    rt_json_row(&f->json, ", ", &f->p.data, v, k, &s);
     rt_bytes_printf(&f->json, "}");
     rt_bytes_free(&name);
-    rt_bytes_free(&labels);
 }
 
 static void json_checks(Predict *f, int variable, int64_t set, int64_t at) {
@@ -207,10 +176,9 @@ static void json_checks(Predict *f, int variable, int64_t set, int64_t at) {
     rt_bytes_printf(&f->json, ": {");
     for (int i = 0; i < n; i++) {
         rt_bytes_printf(&f->json, "%s\"%s\": {", i ? ", " : "", checks[i].name);
-        json_field(&f->json, "observed", checks[i].observed);
-        json_quantiles(&f->json, &checks[i].predicted);
-        rt_bytes_printf(&f->json, ", ");
-        json_field(&f->json, "above", checks[i].above);
+        rt_json_field(&f->json, "", "observed", checks[i].observed);
+        rt_json_quantiles(&f->json, &checks[i].predicted);
+        rt_json_field(&f->json, ", ", "above", checks[i].above);
         rt_bytes_printf(&f->json, "}");
     }
     rt_bytes_printf(&f->json, "}");
@@ -219,18 +187,17 @@ static void json_checks(Predict *f, int variable, int64_t set, int64_t at) {
 static void json_set(Predict *f, int64_t set, int64_t at, const RtElbo *e) {
     const RtModel *m = f->p.s->model;
     bool first = true;
-    rt_bytes_printf(&f->json, "%s{", at ? ", " : "");
-    json_field(&f->json, "khat", e->khat);
+    rt_json_field(&f->json, at ? ", {" : "{", "khat", e->khat);
     rt_bytes_printf(&f->json, ", \"cells\": {");
     for (int i = 0; i < m->n_vars; i++)
-        for (int64_t k = 0; f->predicted.draws[i] && k < size_of(f, i); k++, first = false) {
+        for (int64_t k = 0; f->predicted[i] && k < size_of(f, i); k++, first = false) {
             if (!first) rt_bytes_printf(&f->json, ", ");
             json_cell(f, i, set, at, k);
         }
     rt_bytes_printf(&f->json, "}, \"checks\": {");
     first = true;
     for (int i = 0; i < m->n_vars; i++) {
-        if (!f->predicted.draws[i]) continue;
+        if (!f->predicted[i]) continue;
         if (!first) rt_bytes_printf(&f->json, ", ");
         json_checks(f, i, set, at);
         first = false;
@@ -244,8 +211,7 @@ static void json_set(Predict *f, int64_t set, int64_t at, const RtElbo *e) {
  * where none is missing the first rows. */
 static void choose_rows(const Predict *f, int variable, int64_t at, bool *shown) {
     const int64_t size = size_of(f, variable);
-    int64_t missing = 0, n = 0;
-    for (int64_t k = 0; k < size; k++) missing += !is_there(f, variable, at, k);
+    int64_t missing = rt_missing_cells(f->p.s->model, &f->p.data, variable, at), n = 0;
     for (int64_t k = 0; k < size; k++) {
         bool wanted = !missing || !is_there(f, variable, at, k);
         shown[k] = size <= SHOWN_ROWS || (wanted && n < SHOWN_ROWS);
@@ -294,7 +260,7 @@ static void show_checks(Predict *f, int64_t set, int64_t at, int width) {
            "observed", "", "P(above)", "5%", "50%", "95%", off);
     for (int i = 0; i < m->n_vars; i++) {
         Checked checks[N_CHECKS];
-        int n = f->predicted.draws[i] ? check_variable(f, i, set, at, checks) : 0;
+        int n = f->predicted[i] ? check_variable(f, i, set, at, checks) : 0;
         for (int k = 0; k < n; k++) {
             const RtSummary *s = &checks[k].predicted;
             printf("%s of %-*s %10.5g %10s %9.3f %10.5g %10.5g %10.5g\n", checks[k].name,
@@ -312,7 +278,7 @@ static void show_set(Predict *f, int64_t set, int64_t at, const RtElbo *e) {
     bool **shown = rt_alloc(f->p.s->mem, m->n_vars, sizeof *shown);
     int width = LEAST_WIDTH;
     for (int i = 0; i < m->n_vars; i++) {
-        if (!f->predicted.draws[i]) continue;
+        if (!f->predicted[i]) continue;
         shown[i] = rt_alloc(f->p.s->mem, size_of(f, i), sizeof **shown);
         choose_rows(f, i, at, shown[i]);
         width = name_width(f, i, shown[i], width);
@@ -364,7 +330,7 @@ int rt_command_predict(RtSession *s) {
     }
     if (!rt_posterior_open(s, method, true, false, &f.p, &error) || !prepare(&f, &error))
         return rt_complain(&error);
-    RtDraws *draws = o->out ? rt_draws_new(&f.predicted, o->out) : NULL;
+    RtDraws *draws = o->out ? rt_draws_new(&f.p, f.predicted, o->out) : NULL;
     rt_bytes_printf(&f.json, "{\"draws\": %" PRId64 ", \"sets\": [", f.p.n_draws);
     answer(&f, draws);
     bool ok = !draws || rt_draws_write(draws, &error);

@@ -45,7 +45,6 @@ struct RtRefine {
     RtStep step;
     RtSequential *rounds; /* its steps, in the place of `step` and `copies`; or NULL */
     RtFeed *copies, *one;
-    RtData room; /* the copies, on their way to their feed */
     RtCall *posterior;
     RtBinding *judge; /* its inputs */
     RtLogs logs;
@@ -84,7 +83,7 @@ static bool fits_in_rounds(const RtSession *s) {
 bool rt_fit_options(const RtSession *s, RtError *error) {
     const RtObjective *objective = fit_objective(s);
     const char *said = s->options->objective;
-    bool rounds = objective && objective->rounds;
+    bool rounds = fits_in_rounds(s);
     if (said && !rounds && strcmp(said, "reverse-kl"))
         return rt_error(error, "--objective %s\n  expected  reverse-kl or sequential", said);
     if (rounds && !rt_program(s->model, objective->program))
@@ -115,11 +114,6 @@ RtRefine *rt_refine_new(RtSession *s, RtMethod method, const RtData *data) {
     rt_call_ready(r->posterior);
     r->weight_start = rt_alloc(s->mem, defaults.judged, sizeof(double));
     r->weight_end = rt_alloc(s->mem, defaults.judged, sizeof(double));
-    r->room.values = rt_alloc(s->mem, m->n_vars, sizeof(double *));
-    for (int i = 0; i < m->n_vars; i++)
-        if (rt_is_given(&m->vars[i]))
-            r->room.values[i] = rt_alloc(
-                s->mem, defaults.copies * rt_var_size(&m->vars[i], &data->sizes), sizeof(double));
     return r;
 }
 
@@ -128,16 +122,10 @@ const float *rt_refine_weights(const RtRefine *r) {
 }
 
 static void load(RtRefine *r, int64_t set) {
-    const RtModel *m = r->s->model;
-    for (int i = 0; i < m->n_vars; i++) {
-        int64_t size = r->room.values[i] ? rt_var_size(&m->vars[i], &r->data->sizes) : 0;
-        for (int64_t k = 0; k < size * defaults.copies; k++)
-            r->room.values[i][k] = r->data->values[i][set * size + k % size];
-    }
     if (r->rounds)
         rt_sequential_load(r->rounds, set);
     else
-        rt_feed_load(r->copies, &r->room, 0, defaults.copies);
+        rt_feed_repeat(r->copies, r->data, set, defaults.copies);
     rt_feed_load(r->one, r->data, set, 1);
 }
 

@@ -77,8 +77,18 @@ static double weighted_quantile(const RtWeighted *d, int64_t n, double p) {
     return d[n - 1].x;
 }
 
+/* Draws without weight count for nothing, not even where they are not finite. */
+static int64_t with_weight(RtWeighted *d, int64_t n) {
+    int64_t kept = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (d[i].weight > 0) d[kept++] = d[i];
+    return kept;
+}
+
 RtSummary rt_summary_weighted(RtWeighted *d, int64_t n) {
     double mean = 0, squares = 0, weights2 = 0, error2 = 0;
+    n = with_weight(d, n);
+    if (!n) return (RtSummary){NAN, NAN, NAN, NAN, NAN, NAN, NAN};
     for (int64_t i = 0; i < n; i++) mean += d[i].weight * d[i].x;
     for (int64_t i = 0; i < n; i++) {
         double w = d[i].weight, off = (d[i].x - mean) * (d[i].x - mean);
@@ -108,6 +118,11 @@ void rt_json_number(RtBytes *out, double x) {
         if (strtod(text, NULL) == x) break;
     }
     rt_bytes_printf(out, "%s", text);
+}
+
+void rt_json_field(RtBytes *out, const char *before, const char *name, double x) {
+    rt_bytes_printf(out, "%s\"%s\": ", before, name);
+    rt_json_number(out, x);
 }
 
 void rt_json_string(RtBytes *out, const char *text) {

@@ -81,6 +81,11 @@ int rt_command_run(RtSession *s) {
     const RtOptions *given = s->options;
     RtOptions training = training_options(given), answer = answer_options(s->model, given);
     if (!check_data(s, &error)) return rt_complain(&error);
+    s->options = &answer;
+    if (!rt_answer_options(s, RT_AMORTISED, &error)) {
+        rt_complain(&error);
+        return 2;
+    }
     s->options = &training;
     int status = rt_train(s, MOST_SECONDS);
     if (status) return status;

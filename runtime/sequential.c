@@ -174,15 +174,13 @@ void rt_sequential_load(RtSequential *q, int64_t set) {
     q->round = 1;
     q->n = 0;
     for (int i = 0; i < m->n_vars; i++) {
-        int64_t size = q->room.values[i] ? size_of(q, i) : 0;
-        for (int64_t k = 0; k < size * SETS; k++)
-            q->room.values[i][k] = q->data->values[i][set * size + k % size];
-        for (int64_t k = 0; q->context[i] && k < size; k++)
+        int64_t size = q->context[i] ? size_of(q, i) : 0;
+        for (int64_t k = 0; k < size; k++)
             rt_real_set(m, q->context[i], k, q->data->values[i][set * size + k]);
     }
-    rt_feed_load(q->prior_feed, &q->room, 0, SETS);
-    rt_feed_load(q->simulate_feed, &q->room, 0, SETS);
-    rt_feed_load(q->observe_feed, &q->room, 0, SETS);
+    rt_feed_repeat(q->prior_feed, q->data, set, SETS);
+    rt_feed_repeat(q->simulate_feed, q->data, set, SETS);
+    rt_feed_repeat(q->observe_feed, q->data, set, SETS);
     rt_feed_load(q->posterior_feed, q->data, set, 1);
 }
 

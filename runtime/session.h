@@ -103,6 +103,8 @@ typedef struct RtFeed RtFeed;
 RtFeed *rt_feed_new(RtMem *mem, const RtModel *m, RtCall *call, const RtSizes *sizes, int64_t n);
 void rt_feed_bind(const RtFeed *f, RtCall *call);
 void rt_feed_load(RtFeed *f, const RtData *d, int64_t first, int64_t n);
+/* The same data set n times. */
+void rt_feed_repeat(RtFeed *f, const RtData *d, int64_t set, int64_t n);
 
 /* ---- context.c ---- */
 typedef enum { RT_SETS_NONE, RT_SETS_HYPERS, RT_SETS_CONTEXTS, RT_SETS_ALL } RtSettings;
@@ -132,6 +134,8 @@ RtState *rt_weights_open(RtSession *s, RtError *error);
 /* ---- report.c ---- */
 void rt_json_number(RtBytes *out, double x); /* null where not finite */
 void rt_json_string(RtBytes *out, const char *text);
+/* `before`, a comma perhaps, and "NAME": number. */
+void rt_json_field(RtBytes *out, const char *before, const char *name, double x);
 /* `"seed": 1, "settings": {...}` as every JSON answer ends. */
 void rt_json_settings(RtBytes *out, const RtSession *s, int64_t draws);
 bool rt_colour(FILE *f);

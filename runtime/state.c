@@ -296,3 +296,9 @@ void rt_feed_load(RtFeed *f, const RtData *d, int64_t first, int64_t n) {
         for (int64_t k = 0; f->real[i] && k < n * f->size[i]; k++)
             rt_real_set(f->model, f->real[i], k, d->values[i][first * f->size[i] + k]);
 }
+
+void rt_feed_repeat(RtFeed *f, const RtData *d, int64_t set, int64_t n) {
+    for (int i = 0; i < f->model->n_vars; i++)
+        for (int64_t k = 0; f->real[i] && k < n * f->size[i]; k++)
+            rt_real_set(f->model, f->real[i], k, d->values[i][set * f->size[i] + k % f->size[i]]);
+}

@@ -29,6 +29,7 @@ check run_keeps_draws sh -c "./m run d.bin $set --steps 5 -q --out draws.csv && 
 ./m simulate --count 2 --set noise=0.5 --out two.npz -q
 refuses run_of_one_data_set 1 "training is for one data set, and here are 2" ./m run two.npz --set noise=0.5
 refuses run_needs_contexts 1 "context noise is not known" ./m run d.bin --steps 2 --weights none/w -q
+refuses run_knows_where_draws_go 2 "written as .npz or .csv" ./m run d.bin --set noise=0.5 --out x.txt
 refuses run_needs_data 2 "run needs a data file" ./m run
 refuses run_knows_its_settings 2 "no hyper or context nois" ./m run d.bin --set nois=1
 

@@ -358,6 +358,12 @@ static void weighted_summaries(void) {
     CHECK_NEAR(s.ess, 1 / 0.375, 1e-12, "ess");
     CHECK_NEAR(s.q50, 2 + (0.5 - 0.375) / (0.75 - 0.375), 1e-12, "50 %");
     CHECK_NEAR(s.q95, 3, 1e-12, "95 %");
+    RtWeighted some[] = {{INFINITY, 0}, {2, 0.5}, {NAN, 0}, {4, 0.5}}, none[] = {{1, 0}, {2, NAN}};
+    s = rt_summary_weighted(some, 4);
+    CHECK_NEAR(s.mean, 3, 1e-12, "mean of what has a weight");
+    CHECK_NEAR(s.q95, 4, 1e-12, "95 % of what has a weight");
+    s = rt_summary_weighted(none, 2);
+    CHECK(isnan(s.mean) && isnan(s.sd) && isnan(s.q5), "nothing has a weight: %g", s.mean);
 }
 
 static void summaries(void) {
