@@ -65,15 +65,17 @@ static IrValue times_positions(const Vjp *v, IrValue e, const AxisSet *missing) 
     return data == AXIS_NONE ? e : ir_sum(v->p, ir_spread(v->p, e, &data, 1), &data, 1);
 }
 
-/* The positions of ragged plates are counted first: they lie along the plates around them. */
+/* The positions of ragged plates are counted first, from the inside out: they lie along the plates
+ * around them, which are summed then, not counted. */
 IrValue vjp_toward_operand(const Vjp *v, IrValue e, const AxisId *domain, int n_domain) {
     IrValue operand = v->p->ops.data[v->y].args[v->which];
     AxisSet over = {.n = 0}, missing = {.n = 0}, ragged = {.n = 0};
     for (int i = n_domain - 1; i >= 0; i--) {
         if (ir_has_axis(v->p, operand, domain[i]) || ir_has_axis(v->p, e, domain[i])) continue;
-        if (v->p->axes.data[domain[i]].ragged) put(&ragged, domain[i]);
+        if (!v->p->axes.data[domain[i]].ragged) continue;
+        e = ir_mul(v->p, e, ir_extent(v->p, domain[i]));
+        put(&ragged, domain[i]);
     }
-    e = times_positions(v, e, &ragged);
     for (int i = 0; i < n_domain; i++) {
         if (ir_has_axis(v->p, operand, domain[i])) continue;
         if (ir_axis_among(ragged.axes, ragged.n, domain[i])) continue;

@@ -473,6 +473,32 @@ static void weight_gradients_build_no_product(void) {
     arena_free(arena);
 }
 
+/* An operand that lacks a ragged plate inside a ragged one, or all plates, counts once for each
+ * instance, and the sum's adjoint lacks them, too: random programs have a tanh between. */
+static void ragged_in_ragged(void) {
+    for (int n = 0; n < 3; n++) { /* axes that the operand has: none, group, group and mid */
+        Arena *arena = arena_new();
+        IrProgram *p = ir_program_new(arena, "nested");
+        AxisId all[3] = {ir_axis(p, "group", AXIS_PLATE, AXIS_NONE, 0)};
+        static const char *const names[] = {"group", "mid", "obs"};
+        for (int i = 1; i < 3; i++)
+            ir_axis_declare(p,
+                            (IrAxis){.name = names[i],
+                                     .kind = AXIS_PLATE,
+                                     .parent = all[i - 1],
+                                     .ragged = true,
+                                     .copy_of = -1},
+                            &all[i]);
+        IrValue x0 = ir_input(p, "x0", ROLE_LATENT, all, n);
+        IrValue x1 = ir_input(p, "x1", ROLE_LATENT, all, 3);
+        ir_output(p, "loss", ir_sum(p, ir_add(p, x0, x1), all, 3));
+        Case c = {.p = p, .values = values_new(arena, p)};
+        add_gradients(p);
+        judge(&c, "ragged in ragged", n);
+        arena_free(arena);
+    }
+}
+
 /* Random compositions of all smooth rows. */
 static void random_programs(void) {
     for (uint64_t seed = 0; seed < 150; seed++) {
@@ -492,6 +518,7 @@ int main(void) {
     RUN(layer_norm);
     RUN(weight_penalty_per_data_set);
     RUN(weight_gradients_build_no_product);
+    RUN(ragged_in_ragged);
     RUN(random_programs);
     return check_done();
 }
