@@ -28,6 +28,7 @@
  * Instances enter by sums and maxima alone: the result does not depend on their order, and the
  * order of components follows from the data, which is what chooses one of the K! modes. */
 #include "dual/em.h"
+#include "dual/plate.h"
 
 enum { TRIAL = 4, FINAL = 5, MAX_DIRECTIONS = 4, MAX_MATCHED = 5 };
 
@@ -77,9 +78,8 @@ static IrValue product_of_extents(const Em *em, int from, int to) {
 }
 
 IrValue em_count(const Em *em, int plates) {
-    int n = em->n_points - plates;
-    if (em->present == IR_NONE) return product_of_extents(em, plates, em->n_points);
-    return n ? ir_sum(em->b->p, em->present, em->points + plates, n) : em->present;
+    IrValue each = em->present == IR_NONE ? number(em->b, 1) : em->present;
+    return ir_sum_at(em->b->p, each, em->points + plates, em->n_points - plates);
 }
 
 static IrValue of_present(const Em *em, IrValue v) {
@@ -153,7 +153,8 @@ static Said said_upwards(const Em *em, const State *s) {
     for (int l = last; l > 0; l--) {
         AxisId plate = em->points[l - 1];
         said.weight[l] = ir_recip(p, ir_add(p, said.variance[l], s->between[l - 1]));
-        said.variance[l - 1] = ir_recip(p, ir_sum(p, said.weight[l], &plate, 1));
+        IrValue precision = precision_over(em->b, said.weight[l], plate);
+        said.variance[l - 1] = ir_recip(p, precision);
         IrValue sum = ir_sum(p, ir_mul(p, said.weight[l], said.mean[l]), &plate, 1);
         said.mean[l - 1] = ir_mul(p, sum, said.variance[l - 1]);
     }

@@ -545,7 +545,7 @@ IrValue lower_log_prob(Build *b, const Var *var, Val value) {
 IrValue sum_up_to(Build *b, IrValue v, const Plate *plate, const Plate *outer) {
     for (const Plate *q = plate; q != outer; q = q->parent) {
         AxisId axis = b->plate[q->index];
-        v = sum_along(b, v, axis);
+        v = ir_sum_at(b->p, v, &axis, 1);
     }
     return v;
 }

@@ -110,11 +110,11 @@ static void add_level_variances(Build *b, Encoding *enc, const Em *em, const Com
     IrProgram *p = b->p;
     for (int level = em->n_sets - 1; level >= 0; level--) {
         IrValue size = ir_extent(p, em->points[level]), one = number(b, 1);
-        IrValue above = ir_div(p, ir_sum(p, mean, &em->points[level], 1), size);
+        IrValue above = mean_along(b, mean, em->points[level]);
         IrValue v = ir_square(p, ir_sub(p, mean, above));
         v = ir_sum(p, v, em->points, level + 1);
-        IrValue all = ir_sum_at(p, one, em->points, level);
-        IrValue freedom = ir_mul(p, all, ir_max(p, ir_sub(p, size, one), one));
+        IrValue freedom = ir_max(p, ir_sub(p, size, one), one);
+        freedom = ir_sum_at(p, freedom, em->points, level);
         v = ir_add(p, ir_div(p, v, freedom), number(b, VARIANCE_FLOOR));
         const char *tag =
             arena_printf(b->arena, "%s.logvar.component.%d", c->observed->name, level);
@@ -182,7 +182,7 @@ static bool said_of(Build *b, const Components *c, const Var *var, IrValue *mean
     IrValue precision = ir_recip(p, ir_add(p, own, *se2)), sum = ir_mul(p, precision, *mean);
     for (const Plate *q = child->type.plate; q != var->type.plate; q = q->parent) {
         AxisId axis = b->plate[q->index];
-        precision = ir_sum(p, precision, &axis, 1);
+        precision = precision_over(b, precision, axis);
         sum = ir_sum(p, sum, &axis, 1);
     }
     *mean = ir_div(p, sum, precision);
@@ -233,7 +233,7 @@ static void share_moment(Build *b, const Components *c, const Var *var, Gaussian
     for (const Plate *q = c->location->type.plate; q != var->type.plate; q = q->parent) {
         AxisId sets = b->plate[q->index];
         counts = ir_sum(p, counts, &sets, 1);
-        total = sum_along(b, total, sets);
+        total = ir_sum_at(b->p, total, &sets, 1);
     }
     counts = ir_add(p, counts, half);
     total = ir_add(p, total, number(b, 0.5 * (double)k));

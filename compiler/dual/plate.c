@@ -10,25 +10,25 @@ IrValue instance_share(Build *b, AxisId axis) {
     return ir_recip(b->p, b->p->axes.data[axis].ragged ? ir_max(b->p, n, number(b, 1)) : n);
 }
 
-/* A value that happens not to vary along the axis counts once per instance in a sum. */
-IrValue sum_along(Build *b, IrValue v, AxisId axis) {
-    return ir_has_axis(b->p, v, axis) ? ir_sum(b->p, v, &axis, 1)
-                                      : ir_mul(b->p, v, ir_extent(b->p, axis));
-}
-
 static IrValue largest_along(Build *b, IrValue v, AxisId axis) {
     return ir_has_axis(b->p, v, axis) ? ir_max_over(b->p, v, &axis, 1) : v;
 }
 
-static IrValue mean_along(Build *b, IrValue v, AxisId axis) {
-    return ir_mul(b->p, sum_along(b, v, axis), instance_share(b, axis));
+IrValue mean_along(Build *b, IrValue v, AxisId axis) {
+    return ir_mul(b->p, ir_sum_at(b->p, v, &axis, 1), instance_share(b, axis));
+}
+
+IrValue precision_over(Build *b, IrValue precision, AxisId axis) {
+    static const double NOTHING = 1e-20; /* its variance is a float, and nothing follows from it */
+    IrValue sum = ir_sum(b->p, precision, &axis, 1);
+    return b->p->axes.data[axis].ragged ? ir_max(b->p, sum, number(b, NOTHING)) : sum;
 }
 
 Val reduce_over(Build *b, const Plate *plate, Reduce reduce, Val val) {
     AxisId axis = b->plate[plate->index];
     switch (reduce) {
     case REDUCE_SUM:
-        val.v = sum_along(b, val.v, axis);
+        val.v = ir_sum_at(b->p, val.v, &axis, 1);
         return val;
     case REDUCE_MEAN:
         val.v = mean_along(b, val.v, axis);

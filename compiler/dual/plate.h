@@ -7,8 +7,10 @@
 
 /* 1 / the number of instances; 1 where a parent of a ragged plate has none. */
 IrValue instance_share(Build *b, AxisId axis);
-/* A value that does not vary along the axis counts once per instance. */
-IrValue sum_along(Build *b, IrValue v, AxisId axis);
+/* The mean over the instances; a value that does not vary along the axis counts once for each. */
+IrValue mean_along(Build *b, IrValue v, AxisId axis);
+/* What instances say together: the sum of their precisions; almost nothing where there is none. */
+IrValue precision_over(Build *b, IrValue precision, AxisId axis);
 /* `val` reduced over the instances of `plate`; its event stays. */
 Val reduce_over(Build *b, const Plate *plate, Reduce reduce, Val val);
 /* The means, and the standard deviations, of a feature over those plates of `of` that do not stand
