@@ -194,12 +194,8 @@ static void size_text(CPrinter *c, LoopSize size) {
             text_printf(c->out, " * start[%d]", factor - LOOP_START);
         else if (factor >= LOOP_TILE)
             text_printf(c->out, " * tile[%d]", factor - LOOP_TILE);
-        else if (factor >= LOOP_MEAN)
-            text_printf(c->out, " * extent[%d]", 2 * c->p->ir->axes.n + factor - LOOP_MEAN);
-        else if (factor >= LOOP_MOST)
-            text_printf(c->out, " * extent[%d]", c->p->ir->axes.n + factor - LOOP_MOST);
         else
-            text_printf(c->out, " * extent[%d]", factor);
+            text_printf(c->out, " * extent[%d]", loop_factor_entry(c->p, factor));
     }
 }
 

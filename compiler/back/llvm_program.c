@@ -67,12 +67,8 @@ static LLVMValueRef factor_of(LlvmProgram *lp, LLVMValueRef extent, int factor) 
     if (factor >= LOOP_START) return LLVMBuildLoad2(b, m->i64, lp->start[factor - LOOP_START], "");
     if (factor >= LOOP_TILE) return LLVMBuildLoad2(b, m->i64, lp->tile[factor - LOOP_TILE], "");
     bool blocks = factor <= LOOP_BLOCKS;
-    if (factor >= LOOP_MEAN)
-        factor += 2 * lp->p->ir->axes.n - LOOP_MEAN;
-    else if (factor >= LOOP_MOST)
-        factor += lp->p->ir->axes.n - LOOP_MOST;
-    LLVMValueRef at = LLVMConstInt(
-        m->i64, (unsigned long long)(blocks ? loop_blocks_axis(factor) : factor), false);
+    int entry = blocks ? loop_blocks_axis(factor) : loop_factor_entry(lp->p, factor);
+    LLVMValueRef at = LLVMConstInt(m->i64, (unsigned long long)entry, false);
     LLVMValueRef n =
         LLVMBuildLoad2(b, m->i64, LLVMBuildInBoundsGEP2(b, m->i64, extent, &at, 1, ""), "");
     if (!blocks) return n;

@@ -272,10 +272,10 @@ static bool few_repeat(const Schedule *s, const Jam *j) {
     LoopSize size = j->nest->code.data[j->first].count;
     int64_t count = size.coef;
     for (int i = 0; i < size.n; i++) {
-        int factor = size.factor[i];
-        if (factor >= LOOP_MOST && factor < LOOP_MEAN) factor -= LOOP_MOST;
-        if (factor >= LOOP_TILE) factor = s->out->sweeps.data[factor - LOOP_TILE].axis;
-        if (factor >= 0) count *= sweep_usual(s, (AxisId)factor);
+        int factor = size.factor[i], entry = loop_factor_entry(s->out, factor);
+        if (factor >= LOOP_TILE)
+            count *= sweep_usual(s, s->out->sweeps.data[factor - LOOP_TILE].axis);
+        if (entry >= 0) count *= sweep_usual(s, entry % s->ir->axes.n);
     }
     int64_t repeated = (j->copies - count % j->copies) % j->copies;
     if (j->nest->code.data[j->first].limit) repeated = j->copies - 1;

@@ -52,6 +52,14 @@ LoopSize loop_size_mean(const LoopProgram *p, AxisId axis) {
     return of_ragged(p, axis, LOOP_MEAN);
 }
 
+int loop_factor_entry(const LoopProgram *p, int factor) {
+    int n = p->ir->axes.n;
+    if (factor < 0 || factor >= LOOP_TILE) return -1;
+    return factor >= LOOP_MEAN   ? 2 * n + factor - LOOP_MEAN
+           : factor >= LOOP_MOST ? n + factor - LOOP_MOST
+                                 : factor;
+}
+
 bool loop_uses_blas(const LoopProgram *p) {
     for (int n = 0; n < p->nests.n; n++)
         for (int i = 0; i < p->nests.data[n]->code.n; i++)

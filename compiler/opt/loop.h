@@ -152,8 +152,7 @@ typedef struct LoopInput {
 } LoopInput;
 
 /* Nests first..last for each tile of `axis`. A tile has as many instances as make
- * `room` of the largest of `numbers`, the numbers that a tensor has of one instance; one at least.
- */
+ * `room` of the largest of `numbers`, what a tensor has of one instance; one at least. */
 enum { LOOP_MAX_SPACES = 8 };
 typedef struct LoopSweep {
     AxisId axis;
@@ -197,6 +196,9 @@ LoopSize loop_size_times(LoopSize a, LoopSize b);
 LoopSize loop_size_extent(const LoopProgram *p, AxisId axis);
 LoopSize loop_size_most(const LoopProgram *p, AxisId axis);
 LoopSize loop_size_mean(const LoopProgram *p, AxisId axis);
+/* Where the factor stands in av_call.extent (runtime/abi.h): n times 0, 1, 2 (all instances, the
+ * most, how many on average) + its axis, of n axes. -1: it is of lane blocks or of a sweep. */
+int loop_factor_entry(const LoopProgram *p, int factor);
 bool loop_size_same_factors(LoopSize a, LoopSize b);
 /* Blocks of lanes along an axis; the axis of such a factor. */
 LoopSize loop_size_blocks(AxisId axis);

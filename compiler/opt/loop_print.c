@@ -11,7 +11,8 @@ static void print_size(Text *out, const LoopProgram *p, LoopSize size) {
     if (size.coef != 1 || size.n == 0)
         text_printf(out, "%lld%s", (long long)size.coef, size.n ? "*" : "");
     for (int i = 0; i < size.n; i++) {
-        int factor = size.factor[i];
+        static const char *const what[] = {"", "most(", "mean("};
+        int factor = size.factor[i], entry = loop_factor_entry(p, factor), n = p->ir->axes.n;
         if (i) text_add(out, "*");
         if (factor <= LOOP_BLOCKS && loop_blocks_axis(factor) == p->lane)
             text_add(out, "blocks");
@@ -22,7 +23,8 @@ static void print_size(Text *out, const LoopProgram *p, LoopSize size) {
         else if (factor >= LOOP_TILE)
             text_printf(out, "tile%d", factor - LOOP_TILE);
         else
-            text_add(out, p->ir->axes.data[factor].name);
+            text_printf(out, "%s%s%s", what[entry / n], p->ir->axes.data[entry % n].name,
+                        entry < n ? "" : ")");
     }
 }
 

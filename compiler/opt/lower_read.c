@@ -130,7 +130,7 @@ int lower_segment(Lower *l, AxisId axis, bool first, const Env *env) {
         arena_printf(l->s->arena, "%s:%s", ir->axes.data[axis].name, first ? "first" : "count");
     for (int i = 0; i < l->s->out->inputs.n; i++) {
         const LoopInput *input = &l->s->out->inputs.data[i];
-        if (strcmp(input->name, name)) continue;
+        if (ir->ops.data[input->op].role != ROLE_SEGMENT || strcmp(input->name, name)) continue;
         return loop_load(&l->code, i, caller_index(l, &ir->ops.data[input->op], env), false);
     }
     internal_error("lower", "no input says how plate %s is cut", ir->axes.data[axis].name);
