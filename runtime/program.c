@@ -40,7 +40,9 @@ typedef struct Stretch {
 
 /* Numbers of an input that follow from how a ragged plate is cut; role segment, and "index:". */
 typedef struct Cut {
-    char *data;     /* [block]; NULL: another input */
+    enum { NO_CUT, CUT_COUNT, CUT_FIRST, CUT_INDEX } what;
+    int plate;
+    char *data;     /* [block] */
     int64_t stride; /* bytes from block to block */
 } Cut;
 
@@ -109,8 +111,6 @@ static void ensure_scratch(RtCall *c, const int64_t *total) {
     int64_t *extent = c->extent, largest = c->capacity < p->chunk ? c->capacity : p->chunk,
             most = 0;
     memcpy(extent, total, 3 * (size_t)p->n_axes * sizeof *extent);
-    for (int i = 0; i < p->n_axes; i++) /* of a block, the plates alone are set */
-        if (p->axes[i].kind != RT_PLATE) extent[i] = c->total[i];
     for (int64_t n = 1; n <= largest; n++) { /* any chunk may fall short */
         if (c->data_axis >= 0) extent[c->data_axis] = n;
         int64_t bytes = p->entry->scratch ? p->entry->scratch(extent) : 0;
@@ -121,37 +121,43 @@ static void ensure_scratch(RtCall *c, const int64_t *total) {
     for (int w = 0; w < rt_pool_threads(c->pool); w++) c->scratch[w] = rt_alloc(c->mem, most, 1);
 }
 
-static const char count_suffix[] = ":count", index_prefix[] = "index:";
+/* "index:PLATE" tells the number of each instance. */
+static const char *indexed_plate(const RtTensor *t) {
+    static const char prefix[] = "index:";
+    size_t n = sizeof prefix - 1;
+    return t->role != RT_IN_SEGMENT && !strncmp(t->name, prefix, n) ? t->name + n : NULL;
+}
 
-/* The ragged plate that input `i` tells of, or -1. */
-static int ragged_plate(const RtCall *c, int i) {
-    const RtTensor *t = &c->program->inputs[i];
-    bool index = !strncmp(t->name, index_prefix, sizeof index_prefix - 1);
-    if (t->role != RT_IN_SEGMENT && !index) return -1;
-    const char *name = index ? t->name + sizeof index_prefix - 1 : t->name;
-    size_t n = index ? strlen(name) : (size_t)(strrchr(name, ':') - name);
-    for (int k = 0; k < c->model->n_plates; k++) {
-        const RtPlate *plate = &c->model->plates[k];
-        if (strlen(plate->name) == n && !strncmp(plate->name, name, n))
-            return plate->ragged ? k : -1;
+/* What an input says of how a ragged plate is cut. */
+static Cut cut_of(const RtModel *m, const RtTensor *t) {
+    const char *name = indexed_plate(t), *colon = strrchr(t->name, ':');
+    Cut cut = {.what = CUT_INDEX};
+    size_t n = name ? strlen(name) : 0;
+    if (t->role == RT_IN_SEGMENT) {
+        name = t->name;
+        n = (size_t)(colon - name);
+        cut.what = strcmp(colon, ":count") ? CUT_FIRST : CUT_COUNT;
     }
-    return -1;
+    for (; name && cut.plate < m->n_plates; cut.plate++) {
+        const RtPlate *plate = &m->plates[cut.plate];
+        if (plate->ragged && strlen(plate->name) == n && !strncmp(plate->name, name, n)) return cut;
+    }
+    return (Cut){.what = NO_CUT};
 }
 
 /* How the ragged plates of a block are cut, in the program's terms. */
 static void set_cuts(RtCall *c, int64_t block, const RtSizes *sizes) {
     const RtModel *m = c->model;
     for (int i = 0; i < c->program->n_inputs; i++) {
-        int plate = c->cuts[i].data ? ragged_plate(c, i) : -1;
-        if (plate < 0) continue;
-        const RtTensor *t = &c->program->inputs[i];
-        const int64_t *first = sizes->first[plate];
-        bool count = strstr(t->name, count_suffix) != NULL, index = t->role != RT_IN_SEGMENT;
-        int64_t parents = rt_instances(m, sizes, m->plates[plate].parent);
-        char *to = c->cuts[i].data + block * c->cuts[i].stride;
-        for (int64_t k = 0; k < parents && !index; k++)
-            rt_real_set(m, to, k, (double)(count ? first[k + 1] - first[k] : first[k]));
-        for (int64_t k = 0; k < parents && index; k++)
+        const Cut *cut = &c->cuts[i];
+        if (cut->what == NO_CUT) continue;
+        const int64_t *first = sizes->first[cut->plate];
+        int64_t parents = rt_instances(m, sizes, m->plates[cut->plate].parent);
+        char *to = cut->data + block * cut->stride;
+        for (int64_t k = 0; k < parents && cut->what != CUT_INDEX; k++)
+            rt_real_set(m, to, k,
+                        (double)(cut->what == CUT_COUNT ? first[k + 1] - first[k] : first[k]));
+        for (int64_t k = 0; k < parents && cut->what == CUT_INDEX; k++)
             for (int64_t at = first[k]; at < first[k + 1]; at++)
                 rt_real_set(m, to, at, (double)(at - first[k]));
     }
@@ -161,11 +167,12 @@ static void set_cuts(RtCall *c, int64_t block, const RtSizes *sizes) {
 static void make_cuts(RtCall *c, int64_t blocks) {
     bool by_set;
     for (int i = 0; i < c->program->n_inputs; i++) {
-        if (ragged_plate(c, i) < 0) continue;
+        Cut *cut = &c->cuts[i];
+        if (cut->what == NO_CUT) continue;
         int64_t n = axes_size(c, &c->program->inputs[i], &by_set);
-        c->cuts[i].stride = n * (int64_t)c->model->real;
-        c->cuts[i].data = rt_alloc(c->mem, blocks, (size_t)c->cuts[i].stride + 1);
-        c->in[i].data = c->cuts[i].data;
+        cut->stride = n * (int64_t)c->model->real;
+        cut->data = rt_alloc(c->mem, blocks, (size_t)cut->stride + 1);
+        c->in[i].data = cut->data;
     }
 }
 
@@ -231,7 +238,7 @@ static void place_sums(RtCall *c) {
 static void bind_indices(RtCall *c) {
     for (int i = 0; i < c->program->n_inputs; i++) {
         const RtTensor *t = &c->program->inputs[i];
-        if (strncmp(t->name, index_prefix, sizeof index_prefix - 1) || c->cuts[i].data) continue;
+        if (!indexed_plate(t) || c->cuts[i].what != NO_CUT) continue;
         int64_t n = c->total[t->axes[0]];
         void *numbers = rt_alloc(c->mem, n, c->model->real);
         for (int64_t k = 0; k < n; k++) rt_real_set(c->model, numbers, k, (double)k);
@@ -255,6 +262,7 @@ RtCall *rt_call_new(RtMem *mem, const RtModel *m, const char *program, RtPool *p
     c->in = rt_alloc(mem, p->n_inputs, sizeof *c->in);
     c->out = rt_alloc(mem, p->n_outputs, sizeof *c->out);
     set_plates(m, p, sizes, c->total);
+    for (int i = 0; i < p->n_inputs; i++) c->cuts[i] = cut_of(m, &p->inputs[i]);
     make_cuts(c, 1);
     rt_call_resize(c, sizes);
     bind_indices(c);
@@ -275,10 +283,13 @@ void rt_call_blocks(RtCall *c, int64_t block) {
 }
 
 void rt_call_block(RtCall *c, int64_t i, const RtSizes *sizes, double weight) {
-    set_plates(c->model, c->program, sizes, c->sizes + i * 3 * c->program->n_axes);
+    const int64_t n = 3 * c->program->n_axes;
+    int64_t *own = c->sizes + i * n;
+    memcpy(own, c->total, (size_t)n * sizeof *own);
+    set_plates(c->model, c->program, sizes, own);
     set_cuts(c, i, sizes);
     c->weights[i] = weight;
-    if (c->ready) ensure_scratch(c, c->sizes + i * 3 * c->program->n_axes);
+    if (c->ready) ensure_scratch(c, own);
 }
 
 bool rt_call_bind(RtCall *c, const char *input, const void *data) {
@@ -384,16 +395,15 @@ static void run_chunk(void *context, int64_t item, int worker) {
     const Chunk chunk = chunk_at(c, item);
     int64_t first = chunk.first, *extent = c->extent + 6 * worker * p->n_axes;
     int64_t *total = extent + 3 * p->n_axes;
-    memcpy(total, c->total, 3 * (size_t)p->n_axes * sizeof *total);
-    for (int i = 0; c->block && i < 3 * p->n_axes; i++)
-        if (p->axes[i % p->n_axes].kind == RT_PLATE)
-            total[i] = c->sizes[chunk.block * 3 * p->n_axes + i];
+    const int64_t *own = c->block ? c->sizes + chunk.block * 3 * p->n_axes : c->total;
+    memcpy(total, own, 3 * (size_t)p->n_axes * sizeof *total);
+    if (c->data_axis >= 0) total[c->data_axis] = c->n_data;
     memcpy(extent, total, 3 * (size_t)p->n_axes * sizeof *extent);
     if (c->data_axis >= 0) extent[c->data_axis] = chunk.n;
     const void **in = c->in_now + worker * p->n_inputs;
     void **out = c->out_now + worker * p->n_outputs;
     for (int i = 0; i < p->n_inputs; i++)
-        in[i] = c->cuts[i].data ? c->cuts[i].data + chunk.block * c->cuts[i].stride
+        in[i] = c->cuts[i].what ? c->cuts[i].data + chunk.block * c->cuts[i].stride
                 : c->in[i].data ? c->in[i].data + first * c->in[i].stride
                                 : NULL;
     for (int i = 0; i < p->n_outputs; i++) {
