@@ -15,3 +15,52 @@ check left_out sh -c './radon loo "$0" --by county --draws 200 --json 2>err | gr
 sed 's/house(1..120)/house(11)/' "$ROOT/examples/radon.hbm" >equal.hbm
 compile equal equal.hbm
 refuses not_in_equal_groups 1 "plate house(1..116)" ./equal fit "$data" --steps 2
+
+# What the loops count is printed: all instances, the most in one group, how many on average. Groups in groups compile,
+# and have gradients as differences have them.
+check loops_are_shown sh -c '"$ADAVIC" --emit=loops "$ROOT/tests/models/ragged.hbm" | grep -q "most(obs)"'
+cat >nested.hbm <<'M'
+latent s ~ gamma(2, 2);
+plate group(2..5) {
+  latent a ~ normal(0, 1);
+  plate mid(0..4) {
+    latent b ~ normal(a, 1);
+    plate obs(1..4) { latent y ~ normal(b, s); observed x ~ normal(y, 1); }
+  }
+}
+M
+compile nested nested.hbm
+./nested train --steps 20 -q
+check gradient_through_groups_in_groups sh -c './nested check --count 100 | grep -q "^gradient .*: good"'
+
+# No name of a plate is taken for something else.
+simulated() { # NAME of the inner plate
+    sed "s/plate obs/plate $1/" "$ROOT/tests/models/ragged.hbm" >named.hbm
+    compile named named.hbm && ./named simulate --seed 5 | grep "^x "
+}
+check plate_named_index test "$(simulated index)" = "$(simulated obs)"
+
+# Components by label in groups of unequal size, empty ones too, and sets of components that are.
+cat >labels.hbm <<'M'
+latent w[2] ~ dirichlet([1, 1]);
+latent top[2] ~ normal(0, 3);
+latent tau ~ gamma(2, 2);
+plate g(5) {
+  latent mid[2] ~ normal(top, tau);
+  plate s(0..4) { latent z ~ categorical(w); observed y ~ normal(mid[z], 0.3); }
+}
+M
+starts_near labels 400
+cat >sets.hbm <<'M'
+latent w[2] ~ dirichlet([1, 1]);
+latent top[2] ~ normal(0, 3);
+latent tau ~ gamma(2, 2);
+plate g(5) {
+  latent mid[2] ~ normal(top, 1);
+  plate s(0..4) {
+    latent mu[2] ~ normal(mid, tau);
+    plate i(10) { latent z ~ categorical(w); observed y ~ normal(mu[z], 0.3) with missing; }
+  }
+}
+M
+starts_near sets 2000
