@@ -24,6 +24,8 @@ RtSeen *rt_seen_new(RtSession *s, RtCall *call);
 /* After a run of data sets first .. first + n - 1, of `sets` in all: warns of what lies outside
  * training. */
 void rt_seen_warn(RtSeen *seen, int64_t first, int64_t n, int64_t sets);
+/* After a run of n data sets: from now on they are like those of training. */
+void rt_seen_widen(RtSeen *seen, int64_t n);
 
 typedef struct RtPosterior {
     RtSession *s;

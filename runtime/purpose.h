@@ -18,7 +18,10 @@ enum {
     RT_FOR_PREDICT,
     RT_FOR_LABELS,
     RT_FOR_ROUNDS,
-    RT_FOR_DEFENSIVE
+    RT_FOR_DEFENSIVE,
+    RT_FOR_NEAR,
+    RT_FOR_NEAR_DATA,
+    RT_FOR_EXCHANGE
 };
 
 #endif

@@ -9,7 +9,7 @@ enum { MOST_SECONDS = 60 /* of training, unless told otherwise */ };
 
 static RtOptions training_options(const RtOptions *o) {
     RtOptions own = *o;
-    own.design = o->data;
+    own.target = o->data;
     own.draws = -1; /* of the answer, not of a step */
     own.quiet = o->quiet || o->json;
     own.json = false;

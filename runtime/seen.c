@@ -2,8 +2,8 @@
  *
  * Program `posterior` yields, as outputs "seen:FEATURE", what its encoder knows of a whole data set
  * before it is scaled; statistics "FEATURE:low" and "FEATURE:high" hold the .001 and .999 quantiles
- * of the same feature over prior draws. Beyond them the networks extrapolate, which is said once
- * per feature. */
+ * of the same feature over prior draws, widened to the data set that training was for, if there is
+ * one. Beyond them the networks extrapolate, which is said once per feature. */
 #include "runtime/posterior.h"
 
 #include <inttypes.h>
@@ -20,7 +20,7 @@ static const double ROUNDING = 1e-4;
 typedef struct Feature {
     const char *name;   /* "x.centre" */
     const void *values; /* [data set, entry] */
-    const RtStat *low, *high;
+    RtStat *low, *high;
     bool said;
 } Feature;
 
@@ -92,6 +92,18 @@ void rt_seen_warn(RtSeen *seen, int64_t first, int64_t n, int64_t sets) {
             if (value >= low - margin && value <= high + margin) continue;
             f->said = true;
             say(f, first + k / f->low->size, sets, entry, value);
+        }
+    }
+}
+
+void rt_seen_widen(RtSeen *seen, int64_t n) {
+    for (int i = 0; i < seen->n; i++) {
+        const Feature *f = &seen->features[i];
+        for (int64_t k = 0; f->low && f->high && k < n * f->low->size; k++) {
+            int64_t entry = k % f->low->size;
+            float value = (float)rt_real_get(seen->s->model, f->values, k);
+            f->low->values[entry] = fminf(f->low->values[entry], value);
+            f->high->values[entry] = fmaxf(f->high->values[entry], value);
         }
     }
 }

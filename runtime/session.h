@@ -12,7 +12,7 @@ enum { RT_MAX_SETTINGS = 64 };
 
 typedef struct RtOptions {
     const char *program; /* path of the executable */
-    const char *data, *out, *weights, *log, *objective, *plot, *design, *labels, *by;
+    const char *data, *out, *weights, *log, *objective, *plot, *target, *design, *labels, *by;
     int64_t steps, sets, draws, inner, rounds, threads, count, seed; /* -1: not given */
     double seconds, learning_rate;                                   /* -1: not given */
     bool quiet, json, batch, verbose, psis, refine;
@@ -37,7 +37,7 @@ typedef struct RtState {
     RtSizes sizes;     /* where nothing else is said */
     bool one_size;     /* they are all that the state is for */
     int64_t lo[RT_MAX_PLATES], hi[RT_MAX_PLATES]; /* that training covers */
-    const RtData *design; /* train --for: its covariates, not simulated ones; or NULL */
+    const RtData *design; /* train --for, --design: its covariates, not simulated ones; or NULL */
     uint32_t seed;
     int64_t steps, skipped, sets, draws;
     double learning_rate;
@@ -97,8 +97,8 @@ RtBinding *rt_bind_state(RtMem *mem, const RtModel *m, const RtState *state, con
                          RtCall *call);
 void rt_binding_refresh(RtBinding *b);
 void rt_binding_control(RtBinding *b, const char *name, double value);
-/* Data sets for a call, n of them at most: bound by rt_feed_new and, where a call has several
- * feeds, rt_feed_bind; filled from data set `first` of `d` on. */
+/* Data sets for a call (or NULL), n of them at most: bound by rt_feed_new and, where a call has
+ * several feeds, rt_feed_bind; filled from data set `first` of `d` on. */
 typedef struct RtFeed RtFeed;
 RtFeed *rt_feed_new(RtMem *mem, const RtModel *m, RtCall *call, const RtSizes *sizes, int64_t n);
 void rt_feed_bind(const RtFeed *f, RtCall *call);

@@ -211,11 +211,12 @@ static void bind(RtMem *mem, RtBinding *b, RtCall *call, const char *name, const
 
 static const double one = 1;
 
-/* The covariates of one data set, and which of its cells are there, for each that the call
- * simulates. */
+/* What is known of one data set before its outcomes are, for each that the call simulates: its
+ * covariates and, of a file with outcomes, which of its cells are there. */
 static void bind_design(RtMem *mem, const RtModel *m, const RtData *design, RtCall *call) {
     for (int i = 0; i < m->n_vars; i++) {
         if (m->vars[i].kind != RT_GIVEN && m->vars[i].kind != RT_PRESENCE) continue;
+        if (!design->values[i]) continue;
         int64_t size = rt_var_size(&m->vars[i], &design->sizes), n = size * rt_call_sets(call);
         void *real = rt_alloc(mem, n, m->real);
         if (!rt_call_bind(call, m->vars[i].name, real)) continue;
@@ -282,7 +283,7 @@ RtFeed *rt_feed_new(RtMem *mem, const RtModel *m, RtCall *call, const RtSizes *s
         f->size[i] = rt_var_size(&m->vars[i], sizes);
         f->real[i] = rt_alloc(mem, n * f->size[i], m->real);
     }
-    rt_feed_bind(f, call);
+    if (call) rt_feed_bind(f, call);
     return f;
 }
 

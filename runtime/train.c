@@ -8,6 +8,7 @@
  * tenth of it is over, so those steps repeat too.
  * - A step whose loss or gradient is not finite changes nothing. */
 #include "runtime/certificate.h"
+#include "runtime/near.h"
 #include "runtime/objective.h"
 
 #include <errno.h>
@@ -50,6 +51,8 @@ typedef struct Train {
     RtSchedule schedule;
     RtStep steps[RT_MAX_PHASES]; /* by phase */
     const RtStep *step;          /* of the phase now */
+    RtData *data;                /* of --for, --design; or NULL */
+    RtNear *near;                /* what every other step trains on; or NULL */
     RtValidation *validation;
     RtSizes drawn;         /* of a block of data sets */
     double latent_numbers; /* of a data set of the default sizes */
@@ -58,6 +61,7 @@ typedef struct Train {
     bool may_settle;
     int64_t horizon;       /* 0: not known yet */
     int64_t updates;       /* steps that were not skipped */
+    int64_t noted;         /* of these, those on data from the prior */
     int64_t cooldown_from; /* step at which training was found settled; 0: not */
     double mean_loss, loss_variance, log_norm; /* running */
     double validated[64];
@@ -279,7 +283,7 @@ static bool skip_step(Train *t, int64_t step, RtError *error) {
 }
 
 static void note_loss(Train *t, double loss) {
-    double share = fmax(0.02, 1.0 / (double)t->updates), d = loss - t->mean_loss;
+    double share = fmax(0.02, 1.0 / (double)++t->noted), d = loss - t->mean_loss;
     t->mean_loss += share * d;
     t->loss_variance = (1 - share) * (t->loss_variance + share * d * d);
 }
@@ -296,6 +300,15 @@ static void draw_sizes(Train *t, int64_t step) {
     }
 }
 
+/* Is a step on data near those of a file? A loss that asks for latents that the data came from
+ * takes data from the prior alone. */
+static bool choose_data(Train *t, const RtObjective *objective, int64_t step) {
+    bool near = t->near && step % 2 && !objective->densities;
+    if (near) rt_near_draw(t->near, step);
+    if (t->near) rt_near_bind(t->near, t->step->call, near);
+    return near;
+}
+
 static bool train_step(Train *t, int64_t step, RtError *error) {
     const uint32_t key[2] = {t->s->seed, RT_FOR_STEP};
     int i = rt_schedule_phase(&t->schedule, step, t->horizon);
@@ -306,11 +319,12 @@ static bool train_step(Train *t, int64_t step, RtError *error) {
     rt_binding_control(t->step->inputs, "likelihood_weight",
                        rt_phase_likelihood(phase, step, t->horizon));
     draw_sizes(t, step);
+    bool near = choose_data(t, phase->objective, step);
     rt_call_run(t->step->call, key, (uint32_t)step, 0, t->state->sets);
     double norm = rt_adam_norm(t->step->adam);
     if (!isfinite(*t->step->loss) || !isfinite(norm)) return skip_step(t, step, error);
     t->updates++;
-    note_loss(t, *t->step->loss);
+    if (!near) note_loss(t, *t->step->loss);
     double averaging = fmax(defaults.averaging, fmin(1, 9.0 / (double)(t->updates + 8)));
     double lr = t->state->learning_rate * rate(t, step);
     rt_adam_step(t->step->adam, rt_clip(&t->log_norm, t->updates, norm), lr, t->updates, averaging);
@@ -399,31 +413,45 @@ static void certify(const Train *t) {
     rt_bytes_free(&text);
 }
 
-/* --for: the one data set of a file, whose sizes and covariates are what training is for. */
-static bool take_design(RtSession *s, RtError *error) {
+/* --for, --design: the one data set of a file, whose sizes and covariates are what training is for.
+ */
+static bool take_design(Train *t, RtError *error) {
+    RtSession *s = t->s;
     const RtModel *m = s->model;
-    RtData *design = rt_alloc(s->mem, 1, sizeof *design);
+    const bool whole = s->options->target != NULL;
+    const char *path = whole ? s->options->target : s->options->design;
+    RtData *data = t->data = rt_alloc(s->mem, 1, sizeof *data);
     RtDataOptions options;
-    if (!rt_state_data_options(s->mem, m, s->options, s->state, &options, error) ||
-        !rt_data_read(s->mem, m, s->options->design, &options, design, error))
-        return false;
-    if (design->n_sets != 1)
-        return rt_error(error, "%s: training is for one data set, and here are %" PRId64,
-                        s->options->design, design->n_sets);
-    rt_state_take_sizes(m, s->state, &design->sizes);
-    s->state->design = design;
+    if (whole && s->options->design)
+        return rt_error(error,
+                        "--design %s: --for %s says which covariates\n  expected  one of them",
+                        s->options->design, path);
+    if (!rt_state_data_options(s->mem, m, s->options, s->state, &options, error)) return false;
+    options.outcomes_optional = !whole;
+    if (!rt_data_read(s->mem, m, path, &options, data, error)) return false;
+    if (data->n_sets != 1)
+        return rt_error(error, "%s: training is for one data set, and here are %" PRId64, path,
+                        data->n_sets);
+    for (int i = 0; i < m->n_vars; i++)
+        if (m->vars[i].kind == RT_PRESENCE && !whole) data->values[i] = NULL;
+    rt_state_take_sizes(m, s->state, &data->sizes);
+    s->state->design = data;
     return true;
 }
 
 static bool prepare(Train *t, RtError *error) {
     RtSession *s = t->s;
     if (!read_settings(t, error)) return false;
-    if (s->options->design && !take_design(s, error)) return false;
+    if ((s->options->target || s->options->design) && !take_design(t, error)) return false;
     if (s->options->verbose) certify(t);
     if (!rt_stats(s, error)) return false;
     if (!s->options->quiet && !s->options->json) rt_preview(s, t->progress);
     rt_state_init_weights(s->model, t->state, s->seed);
     prepare_steps(t);
+    if (s->options->target) t->near = rt_near_new(s, t->data, t->state->sets);
+    if (t->near)
+        rt_progress_line(t->progress, "every other step trains on data near %s",
+                         s->options->target);
     prepare_validation(t);
     rt_validation_simulate(t->validation);
     double start = validate(t);

@@ -64,6 +64,24 @@ refuses they_are_not_set 2 "no hyper or context se" ./m simulate --set se=1 --co
 ./m train --steps 10 --threads 1 --quiet --weights one.weights
 ./m train --steps 10 --threads 2 --quiet --weights two.weights
 check same_weights_for_any_threads cmp one.weights two.weights
+
+# Training for a file: every other step is on data near its own, here far from what the prior expects.
+printf 'group,x,dose,w[0],w[1],arm,se,t\na,20,1,.5,2,0,1,0\na,-12,1,.5,2,2,2,1\nb,10,1,1,1,0,1,0\nb,11,1,1,1,1,1,1\n' >far.csv
+./m train --for far.csv --steps 40 --threads 1 --quiet --log near.jsonl --weights near.weights
+./m train --for far.csv --steps 40 --threads 2 --quiet --weights near2.weights
+check near_for_any_threads cmp near.weights near2.weights
+check near_every_other_step sh -c 'sed -n "s/.*\"step\": \([0-9]*\), \"loss\": \([0-9.e+-]*\),.*/\1 \2/p" near.jsonl | \
+    awk "{ n[\$1 % 2]++; sum[\$1 % 2] += \$2 } END { exit !(n[0] == 20 && n[1] == 20 && sum[1] > 40 * 20 && sum[0] < 15 * 20) }"'
+check near_is_no_news sh -c './m infer far.csv --weights near.weights --draws 20 2>err && ! test -s err'
+cut -d, -f1,3- far.csv >design.csv
+./m train --design design.csv --steps 40 --quiet --log prior.jsonl --weights design.weights
+./m train --design far.csv --steps 40 --quiet --weights design2.weights
+check design_reads_no_outcomes cmp design.weights design2.weights
+check design_is_the_prior sh -c '! grep -q "\"loss\": [0-9]\{3\}" prior.jsonl && ./m infer far.csv --weights design.weights --draws 20 2>&1 | grep -q "spread of x"'
+check design_takes_covariates sh -c '! cmp -s design.weights one.weights && ./m info --weights design.weights | grep -q "group.* 2"'
+refuses for_needs_outcomes 1 "no column named x" ./m train --for design.csv --steps 5
+refuses design_or_for 1 "expected  one of them" ./m train --for far.csv --design far.csv --steps 5
+
 check drawn sh -c '"$ADAVIC" --emit=dot m.hbm >m.dot && grep -q "\"q:w\" -> \"e:group\"" m.dot && grep -q "\"q:dose\" -> \"e:\"" m.dot'
 
 # Real data beside known answers: lme4's 251.4 and 10.47 with errors of 6.8 and 1.5, and the posterior of eight
