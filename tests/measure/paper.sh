@@ -7,18 +7,19 @@
 # SEEDS           of the training; default 1     Other settings: common.inc.
 # FIGURES=DIR     where figures are drawn; only a full run copies them to docs/figures
 # FITS=10         data sets that each method is fitted to one by one (at 30 groups half as many, at 300 a third)
+# KEEP=DIR        where finished parts, models and trainings stay, so that a run may be cut and go on, part by part; default
+#                 build/paper/BUDGET-FITS, for this compiler
 WHO=paper
 SEEDS=${SEEDS:-1}
-. "$(dirname "$0")/common.inc"
-. tests/measure/figures.inc
 BUDGET=${BUDGET:-60}
 PARTS=${PARTS:-}
 FITS=${FITS:-10}
+KEEP=${KEEP:-$(dirname "$0")/../../build/paper/$BUDGET-$FITS}
+. "$(dirname "$0")/common.inc"
+. tests/measure/figures.inc
 all="gre objectives budgets nc gm mshbm"
-out=$dir/paper.md
 figures=${FIGURES:-$dir/figures}
 mkdir -p "$figures"
-: >"$out"
 MODELS=$dir
 
 line() { echo "$*" >>"$out"; }
@@ -205,12 +206,15 @@ fitted_row() {
         [ -z "$options" ] || line "| $method | not compiled within $limit s | | | | | | | $(published_row "$label" "$row") |"
         return
     fi
-    began=$(date +%s.%N)
-    if ! "$dir/$name" fit "$few" --batch --time "${time}s" --seed 1 --threads "$THREADS" --json >"$dir/$name.fit" 2>"$dir/error"; then
-        line "| $method | refused: $(sed -n 's/.*error[^:]*: //p' "$dir/error" | head -n 1) | | | | | | | $(published_row "$label" "$row") |"
-        return
+    if [ ! -s "$dir/$name.fit.seconds" ]; then
+        began=$(date +%s.%N)
+        if ! "$dir/$name" fit "$few" --batch --time "${time}s" --seed 1 --threads "$THREADS" --json >"$dir/$name.fit" 2>"$dir/error"; then
+            line "| $method | refused: $(sed -n 's/.*error[^:]*: //p' "$dir/error" | head -n 1) | | | | | | | $(published_row "$label" "$row") |"
+            return
+        fi
+        awk "BEGIN { printf \"%.2f\", ($(date +%s.%N) - $began) / $fits }" >"$dir/$name.fit.seconds"
     fi
-    each=$(awk "BEGIN { printf \"%.2f\", ($(date +%s.%N) - $began) / $fits }")
+    each=$(cat "$dir/$name.fit.seconds")
     as_elbo "$dir/$name.fit" >"$dir/$name.fitted"
     khat=$(over_limit "$dir/$name.fitted")
     if [ -n "$options" ]; then # the steps' own ELBO; `fit` keeps its start, and k-hat is of that, where they did not raise it
@@ -317,7 +321,17 @@ write_out() {
     echo "# The paper's experiments"
     echo
     echo "By \`make paper\`, BUDGET=$BUDGET: so many seconds of training at 3 groups, $THREADS threads of $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), seeds $SEEDS, all from the model files in \`examples/\`. Every method is this compiler's, by its options (\`--family\`, \`--paper\`, \`--no-exact\`, \`--objective\`); published rows are those of Rouillard & Wassermann (2022), with their names. ELBOs are of 1,000 draws; a gap is log evidence less ELBO, paired over data sets, ± its standard error."
-    cat "$out"
+    for name in $all; do [ ! -s "$dir/$name.md" ] || cat "$dir/$name.md"; done
+}
+
+# A part that is there whole is not run again.
+run_part() { # NAME SETS
+    [ ! -s "$dir/$1.md" ] || { say "$1 is there already, in $dir"; return; }
+    out=$dir/$1.part
+    : >"$out"
+    rm -f "$dir/rows.txt" "$dir/fits.txt"
+    "part_$1" "$2"
+    mv "$out" "$dir/$1.md"
 }
 
 for name in $PARTS; do
@@ -330,7 +344,7 @@ tool gap
 sets=200
 [ -z "$QUICK" ] || sets=20
 for name in $all; do
-    case " ${PARTS:-$name} " in *" $name "*) "part_$name" $sets ;; esac
+    case " ${PARTS:-$name} " in *" $name "*) run_part "$name" $sets ;; esac
 done
 write_out >"$dir/written"
 cat "$dir/written"
