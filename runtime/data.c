@@ -316,25 +316,18 @@ typedef struct Taking {
     RtError *error;
 } Taking;
 
-/* Ragged plates that the file does not cut are even. */
-static void keep_even(Taking *t) {
-    RtSizes *sizes = &t->out->sizes, even = *sizes;
-    rt_sizes_balance(t->mem, t->m, &even);
-    for (int i = 0; i < t->m->n_plates; i++)
-        if (!t->counted[i]) sizes->first[i] = even.first[i];
-}
-
 /* Sizes of the variable's plates from the array; those that are known keep theirs. What lies in a
  * plate that is cut has one axis for all its instances. */
 static bool take_shape(Taking *t, const RtVar *v, const RtArray *a, bool first) {
     const RtModel *m = t->m;
     RtData *out = t->out;
-    int from = 0; /* the first plate that has an axis of its own */
+    const RtSizes before = out->sizes; /* which agree with each other, for the message */
+    int from = 0;                      /* the first plate that has an axis of its own */
     for (int i = 0; i < v->n_plates; i++)
         if (t->counted[v->plates[i]]) from = i;
     int own = v->n_plates - from + v->n_dims, lead = a->n_dims - own;
     RtBytes why = {0};
-    if (lead != 0 && lead != 1) return wrong_shape(m, v, t->name, a, &out->sizes, NULL, t->error);
+    if (lead != 0 && lead != 1) return wrong_shape(m, v, t->name, a, &before, NULL, t->error);
     int64_t sets = lead ? a->dims[0] : 1;
     if (!first && sets != out->n_sets)
         rt_bytes_printf(&why, "%lld data sets, but %lld in other arrays", (long long)sets,
@@ -356,8 +349,8 @@ static bool take_shape(Taking *t, const RtVar *v, const RtArray *a, bool first) 
         if (a->dims[lead + v->n_plates - from + i] != v->dims[i])
             rt_bytes_printf(&why, "the last axes are the event's");
     if (sets < 1 && !why.n) rt_bytes_printf(&why, "no data set");
-    if (!why.n) keep_even(t);
-    bool ok = !why.n || wrong_shape(m, v, t->name, a, &out->sizes, why.data, t->error);
+    if (!why.n) rt_sizes_keep_even(t->mem, m, &out->sizes, t->counted);
+    bool ok = !why.n || wrong_shape(m, v, t->name, a, &before, why.data, t->error);
     rt_bytes_free(&why);
     return ok;
 }
@@ -398,7 +391,7 @@ static bool take_counts(Taking *t) {
         if (!m->plates[parent].ragged && m->plates[parent].parent < 0 && n > 0) {
             sizes->n[parent] = n;
             t->fixed[parent] = true;
-            keep_even(t);
+            rt_sizes_keep_even(t->mem, m, sizes, t->counted);
         }
         if (n != rt_instances(m, sizes, parent))
             return rt_error(
@@ -419,6 +412,7 @@ static bool take_counts(Taking *t) {
         if (!all) return rt_error(t->error, "%s: array %s counts no instance", t->name, array);
         rt_sizes_cut(t->mem, m, sizes, i, count);
         t->fixed[i] = t->counted[i] = true;
+        rt_sizes_keep_even(t->mem, m, sizes, t->counted);
     }
     return true;
 }
