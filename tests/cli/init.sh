@@ -66,6 +66,19 @@ has quoted_group 'y ~ dose + (1 | `a group`)' --amortise -- 'plate a_group(2..8)
 has only_combinations 'y ~ (1 | arm:visit)' --family poisson -- 'plate arm(3) {' '  plate visit(2) {' '    latent r_visit ~ normal(intercept, sd_visit);'
 has column_and_group 'y ~ visit + (1 | visit)' -- 'plate visit_group(2) from "visit" {' '  given visit ~ normal(1.5, 0.707);'
 
+# The formula stands in a comment, however long it is.
+cat >wide.csv <<'END'
+outcome_of_trial,first_covariate,second_covariate,third_covariate,fourth_covariate
+1,1,3,2,0.1
+2,2,1,5,0.4
+4,3,4,1,0.2
+3,4,2,2,0.9
+7,5,1,4,0.3
+5,6,5,1,0.7
+END
+check long_formula sh -c '"$ADAVIC" init wide.csv "outcome_of_trial ~ first_covariate + second_covariate + third_covariate + log(fourth_covariate) + first_covariate:third_covariate" >wide.hbm &&
+    head -n 1 wide.hbm | grep -qx "// outcome_of_trial ~ .* + first_covariate:third_covariate" && "$ADAVIC" --emit=analysis wide.hbm >/dev/null'
+
 awk -F ';' '$6 == "" {next} NR > 1 {$2 = 2000 + $2; $6 = 100000 + $6} {print $2 "," $6}' trial.csv | sed '1s/.*/year,y/' >far.csv
 check far_from_0 sh -c '"$ADAVIC" init far.csv "y ~ year" 2>/dev/null >far.hbm && grep -q "^latent intercept ~ normal(100004, 10.1); *// .*; at year = 2001\$" far.hbm && grep -q "^  observed y ~ normal(intercept + b_year \* (year - 2001), sigma);" far.hbm'
 
