@@ -64,7 +64,8 @@ static const char example[] =
 
 static const char limits[] =
     "Groups must lie within each other: crossed ones, (1 | subject) + (1 | item), are refused. "
-    "Groups of unequal size are written as a range of sizes. Covariates have no missing values. A "
+    "Groups of unequal size are written as a range of sizes. Cells of the outcome may be "
+    "empty; covariates have no missing values. A "
     "column that the model reads has a "
     "name of letters, digits and `_`; in the formula, other names of groups stand in backquotes.";
 

@@ -419,7 +419,9 @@ static void write_outcome(Writer *w) {
         else
             rt_bytes_printf(&law, own < 3 ? "%s" : "%.1s", own < 3 ? w->own[own] : c);
     }
-    line(w, NULL, "observed %s ~ %s;", a->columns[a->outcome].name, law.data);
+    const FrameColumn *y = &a->columns[a->outcome]; /* `all`: of the values that are there */
+    line(w, NULL, "observed %s ~ %s%s;", y->name, law.data,
+         y->all.n < a->t.n_rows ? " with missing" : "");
     rt_bytes_free(&law);
 }
 

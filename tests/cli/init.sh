@@ -52,16 +52,16 @@ has() { # NAME ARGS... -- LINES: of the model, without comments
     fi
 }
 has factors 'y ~ arm*dose + (1 | subject)' --family poisson -- 'latent b_arm_both_dose ~ normal(0, 0.492);' \
-    '  given arm ~ category(3);' 'plate Subject(3) {' '    observed y ~ poisson_log(eta);'
+    '  given arm ~ category(3);' 'plate Subject(3) {' '    observed y ~ poisson_log(eta) with missing;'
 has no_intercept 'y ~ 0 + arm + (0 + dose | subject)' --family negbinomial -- 'latent b_arm_placebo ~ normal(1.74, 1.5);' \
     '  latent r_Subject ~ normal(0, sd_Subject);' 'latent phi ~ gamma(2, 0.1);'
 has offset 'y ~ log(dose) + offset(log(n)) + (1 | subject)' --family poisson -- \
-    '    observed y ~ poisson_log(r_Subject + b_log_dose * log(dose) + log(n));' '    given n ~ lognormal(2.385, 0.162);'
+    '    observed y ~ poisson_log(r_Subject + b_log_dose * log(dose) + log(n)) with missing;' '    given n ~ lognormal(2.385, 0.162);'
 has uncorrelated 'sick ~ dose + (dose || subject)' --family=bernoulli -- '  latent r_Subject_intercept ~ normal(intercept, sd_Subject_intercept);' \
     '  latent r_Subject_dose ~ normal(b_dose, sd_Subject_dose);'
 has student 'y ~ visit + (1 | subject)' --family student -- '    given visit = 1 + obs.index;' \
-    '    observed y ~ student_t(1 + excess, r_Subject + b_visit * visit, sigma);'
-has trials 'y | trials(20) ~ 1' -- '  observed y ~ binomial_logit(20, intercept);' 'plate obs(6) {'
+    '    observed y ~ student_t(1 + excess, r_Subject + b_visit * visit, sigma) with missing;'
+has trials 'y | trials(20) ~ 1' -- '  observed y ~ binomial_logit(20, intercept) with missing;' 'plate obs(6) {'
 has quoted_group 'y ~ dose + (1 | `a group`)' --amortise -- 'plate a_group(2..8) from "a group" {' '  plate obs(1..4) {'
 has only_combinations 'y ~ (1 | arm:visit)' --family poisson -- 'plate arm(3) {' '  plate visit(2) {' '    latent r_visit ~ normal(intercept, sd_visit);'
 has column_and_group 'y ~ visit + (1 | visit)' -- 'plate visit_group(2) from "visit" {' '  given visit ~ normal(1.5, 0.707);'
@@ -81,6 +81,13 @@ check long_formula sh -c '"$ADAVIC" init wide.csv "outcome_of_trial ~ first_cova
 
 awk -F ';' '$6 == "" {next} NR > 1 {$2 = 2000 + $2; $6 = 100000 + $6} {print $2 "," $6}' trial.csv | sed '1s/.*/year,y/' >far.csv
 check far_from_0 sh -c '"$ADAVIC" init far.csv "y ~ year" 2>/dev/null >far.hbm && grep -q "^latent intercept ~ normal(100004, 10.1); *// .*; at year = 2001\$" far.hbm && grep -q "^  observed y ~ normal(intercept + b_year \* (year - 2001), sigma);" far.hbm'
+
+# An outcome with empty cells: the model says that it may have them, and takes its own file.
+check missing_outcome "$ADAVIC" init trial.csv 'y ~ dose + (1 | subject)' --family poisson -o missing.hbm
+compile missing missing.hbm
+check trains_for_missing_cells ./missing train --for trial.csv --steps 3 --quiet
+check infers_with_missing_cells sh -c './missing infer trial.csv --draws 50 --json | grep -q "\"r_Subject\[1\]\""'
+check no_missing_where_all_is_there sh -c '! grep -q "with missing" paste.hbm'
 
 # ---- what is refused ----
 bad() { # NAME FORMULA TEXT [OPTIONS...]
