@@ -2,6 +2,7 @@
  * here. See data.h. */
 #include "runtime/data.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 #include <strings.h>
@@ -43,7 +44,7 @@ static bool check_numbers(const RtModel *m, const RtVar *v, const char *file, co
     const double *values = d->values[v - m->vars];
     for (int64_t i = 0; i < size * d->n_sets; i++) {
         char why[100];
-        if (isfinite(values[i]) && rt_value_allowed(v, values[i], why)) continue;
+        if (rt_value_fits(m, v, values[i], why)) continue;
         if (isnan(values[i]) && v->presence >= 0) continue;
         RtBytes name = {0};
         rt_element_name(v, &d->sizes, i % size, &name);
@@ -82,6 +83,23 @@ bool rt_value_allowed(const RtVar *v, double x, char why[100]) {
         snprintf(why, 100, "a whole number from 0 on");
     else if (v->positive && !(x > 0))
         snprintf(why, 100, "a number above 0");
+    else
+        return true;
+    return false;
+}
+
+bool rt_value_fits(const RtModel *m, const RtVar *v, double x, char why[100]) {
+    double held = m->f64 ? x : (double)(float)x;
+    if (!isfinite(x)) {
+        snprintf(why, 100, "a finite number");
+        return false;
+    }
+    if (!rt_value_allowed(v, x, why)) return false;
+    if (!isfinite(held))
+        snprintf(why, 100, "%g at most, either side of 0: this program holds numbers in float",
+                 (double)FLT_MAX);
+    else if (!rt_value_allowed(v, held, why))
+        snprintf(why + strlen(why), 100 - strlen(why), ", also in float, in which it is %g", held);
     else
         return true;
     return false;

@@ -56,6 +56,8 @@ bool rt_data_json(RtMem *mem, const RtModel *m, const char *name, const RtBytes 
 const RtVar *rt_next_data(const RtModel *m, int *at);
 /* Is a value of this variable what the model can take, taken by itself? False with the reason. */
 bool rt_value_allowed(const RtVar *v, double x, char why[100]);
+/* Is it finite and allowed, also as the program holds it, which may be in float? */
+bool rt_value_fits(const RtModel *m, const RtVar *v, double x, char why[100]);
 /* The first whole number above the covariate that it ends at (RtVar.most_of), or at which a sum is
  * wrong (RtVar.sums): its position in the array, and what is expected. All have been read. False:
  * there is none. */

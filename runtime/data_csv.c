@@ -161,13 +161,13 @@ static bool read_value(Reader *r, const RtVar *v, int64_t row, int column, doubl
                         "3.25\n  found     \"%.*s\"%s",
                         r->t.name, line, column + 1, v->name, shown, c->text, rt_cell_advice(c));
     if (notation != RT_PLAIN && !same_sign(r, row, column, notation)) return false;
-    if (!isfinite(*out) || !isfinite((double)(float)*out))
+    char why[100];
+    if (rt_value_fits(r->m, v, *out, why)) return true;
+    if (!isfinite(*out))
         return rt_error(
             r->error,
             "%s:%lld:%d: a value of %s is infinite\n  expected  a finite number\n  found     %.*s",
             r->t.name, line, column + 1, v->name, shown, c->text);
-    char why[100];
-    if (rt_value_allowed(v, *out, why)) return true;
     return rt_error(r->error, "%s:%lld:%d: %s is out of range\n  expected  %s\n  found     %.*s",
                     r->t.name, line, column + 1, v->name, why, shown, c->text);
 }

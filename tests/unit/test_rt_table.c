@@ -241,6 +241,7 @@ static void json_is_refused(void) {
         {"{\"arm\": [0], \"y\": [[[1, null]]]}", "d: y[0,0,1]: a value of y is missing",
          "with missing", NULL},
         {"{\"arm\": [0], \"y\": [[[1, \"-Inf\"]]]}", "d: y[0,0,1] is infinite", "finite", NULL},
+        {"{\"arm\": [0], \"y\": [[[1, 1e300]]]}", "d: y[0,0,1] is 1e+300", "in float", NULL},
         {"{\"arm\": [3], \"y\": [[[1, 2]]]}", "d: arm[0] is 3", "from 0 to 2", NULL}};
     check_refused(rt_data_json, bad, sizeof bad / sizeof *bad);
     RtBytes deep = {0};
