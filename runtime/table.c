@@ -51,6 +51,7 @@ int64_t rt_index_find(const RtIndex *x, int64_t parent, RtCell key) {
 /* A text on the way to being a table. */
 typedef struct Scan {
     char *at, *end;
+    char *rest;   /* from here on there are line ends alone */
     int64_t line; /* of `at` */
     RtTable *t;
     RtError *error;
@@ -187,10 +188,7 @@ static bool read_header(Scan *s) {
 /* Empty lines are no rows; but in a table of one column an empty line before others is a missing
  * cell. */
 static bool is_no_row(const Scan *s) {
-    const char *at = s->at;
-    if (s->t->n_columns > 1) return ends_line(at, s->end);
-    while (at < s->end && (*at == '\n' || *at == '\r')) at++;
-    return at == s->end;
+    return s->t->n_columns > 1 ? ends_line(s->at, s->end) : s->at >= s->rest;
 }
 
 static bool read_row(Scan *s) {
@@ -244,6 +242,7 @@ bool rt_table_read(RtMem *mem, const char *name, const RtBytes *bytes, RtTable *
     char *text = rt_alloc(mem, (int64_t)bytes->n + 1, 1);
     if (bytes->n) memcpy(text, bytes->data, bytes->n);
     Scan s = {.at = text, .end = text + bytes->n, .line = 1, .t = t, .error = error};
+    for (s.rest = s.end; s.rest > text && (s.rest[-1] == '\n' || s.rest[-1] == '\r');) s.rest--;
     if (bytes->n >= 3 && !memcmp(s.at, "\xef\xbb\xbf", 3)) s.at += 3; /* byte order mark */
     if (s.end - s.at >= 5 && !strncasecmp(s.at, "sep=", 4) && ends_line(s.at + 5, s.end)) {
         t->separator = s.at[4];

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static RtMem *mem;
 static RtError error;
@@ -142,6 +143,25 @@ static void tables_are_refused(void) {
           "%s", error.text);
 }
 
+/* In a table of one column an empty line is a missing cell, but at the end none; as many as there
+ * are, each is looked at once (looking on to the end from each would take 20 s here). */
+static void many_empty_lines(void) {
+    enum { LINES = 200000 };
+    RtBytes bytes = {0};
+    RtTable t;
+    rt_bytes_printf(&bytes, "y\n1\n%*s2\n%*s", LINES, "", LINES, "");
+    for (size_t i = 0; i < bytes.n; i++)
+        if (bytes.data[i] == ' ') bytes.data[i] = '\n';
+    clock_t start = clock();
+    if (CHECK(rt_table_read(mem, "d", &bytes, &t, &error), "%s", error.text))
+        CHECK(t.n_rows == LINES + 2 && rt_cell_missing(rt_table_cell(&t, LINES, 0)) &&
+                  rt_table_cell(&t, LINES + 1, 0)->text[0] == '2',
+              "%lld rows", (long long)t.n_rows);
+    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    CHECK(seconds < 5, "%g s", seconds);
+    rt_bytes_free(&bytes);
+}
+
 /* The map from rows to instances does not need equal groups; positions follow the parents'. */
 static void sizes_of_groups(void) {
     static const char text[] = "batch,the cask\nB,b\nA,a\nB,a\nC,a\nB,c\nA,c\n";
@@ -262,6 +282,7 @@ int main(void) {
     RUN(same_table_in_other_clothes);
     RUN(brackets_do_not_separate);
     RUN(tables_are_refused);
+    RUN(many_empty_lines);
     RUN(sizes_of_groups);
     RUN(labels_in_files);
     RUN(json_is_read);
