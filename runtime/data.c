@@ -334,15 +334,28 @@ typedef struct Taking {
     RtError *error;
 } Taking;
 
-/* Sizes of the variable's plates from the array; those that are known keep theirs. What lies in a
- * plate that is cut has one axis for all its instances. */
+/* Behind the axes of data sets that there may be, the first plate with an axis of its own: what
+ * lies in a plate that is cut has one axis for all its instances. Where it is cut evenly, there may
+ * be an axis for each plate instead. */
+static int first_axis(const Taking *t, const RtVar *v, const RtArray *a) {
+    int cut = 0, uneven = 0;
+    for (int i = 0; i < v->n_plates; i++) {
+        if (!t->counted[v->plates[i]]) continue;
+        cut = i;
+        if (!rt_sizes_even(t->m, &t->out->sizes, v->plates[i])) uneven = i;
+    }
+    int lead = a->n_dims - (v->n_plates - cut + v->n_dims);
+    bool fits = (lead == 0 || lead == 1) &&
+                a->dims[lead] == rt_instances(t->m, &t->out->sizes, v->plates[cut]);
+    return cut == uneven || fits ? cut : uneven;
+}
+
+/* Sizes of the variable's plates from the array; those that are known keep theirs. */
 static bool take_shape(Taking *t, const RtVar *v, const RtArray *a, bool first) {
     const RtModel *m = t->m;
     RtData *out = t->out;
     const RtSizes before = out->sizes; /* which agree with each other, for the message */
-    int from = 0;                      /* the first plate that has an axis of its own */
-    for (int i = 0; i < v->n_plates; i++)
-        if (t->counted[v->plates[i]]) from = i;
+    int from = first_axis(t, v, a);
     int own = v->n_plates - from + v->n_dims, lead = a->n_dims - own;
     RtBytes why = {0};
     if (lead != 0 && lead != 1) return wrong_shape(m, v, t->name, a, &before, NULL, t->error);
@@ -354,7 +367,7 @@ static bool take_shape(Taking *t, const RtVar *v, const RtArray *a, bool first) 
     for (int i = from; i < v->n_plates && !why.n; i++) {
         int p = v->plates[i];
         int64_t size = a->dims[lead + i - from], known = out->sizes.n[p];
-        if (t->counted[p]) known = rt_instances(m, &out->sizes, p);
+        if (t->counted[p] && i == from) known = rt_instances(m, &out->sizes, p);
         if (t->fixed[p] && known != size)
             rt_bytes_printf(&why, "%lld instances of %s, but %lld stated before", (long long)size,
                             m->plates[p].name, (long long)known);
@@ -394,43 +407,74 @@ static bool open_array(RtMem *mem, const Arrays *a, int i, RtArray *out, RtError
     return true;
 }
 
+/* Numbers that are counts, all of them; n >= 0. NULL with the reason. */
+static int64_t *read_counts(Taking *t, const char *name, const RtArray *a, int64_t n) {
+    int64_t *count = rt_alloc(t->mem, n + 1, sizeof *count), all = 0;
+    for (int64_t at = 0; at < n; at++) {
+        if (!(a->values[at] >= 0 && a->values[at] <= 1 << 28) ||
+            a->values[at] != (double)(int64_t)a->values[at]) {
+            rt_error(t->error, "%s: number %lld of array %s is %g: expected a count", t->name,
+                     (long long)at, name, a->values[at]);
+            return NULL;
+        }
+        count[at] = (int64_t)a->values[at];
+        all += count[at];
+    }
+    if (all) return count;
+    rt_error(t->error, "%s: array %s counts no instance", t->name, name);
+    return NULL;
+}
+
+/* The size of the outermost plate around, from how many instances `parent` has in all: what lies
+ * between has the sizes that are known. */
+static void solve_outermost(Taking *t, int parent, int64_t n) {
+    const RtModel *m = t->m;
+    int64_t each = 1;
+    int top = parent;
+    for (; !m->plates[top].ragged && m->plates[top].parent >= 0; top = m->plates[top].parent)
+        each *= t->out->sizes.n[top];
+    if (t->fixed[top] || m->plates[top].ragged || each < 1 || n < each || n % each) return;
+    t->out->sizes.n[top] = n / each;
+    rt_sizes_keep_even(t->mem, m, &t->out->sizes, t->counted);
+}
+
+/* Cuts a ragged plate as its array says. */
+static bool take_count(Taking *t, int plate, const char *name, const RtArray *a) {
+    const RtModel *m = t->m;
+    RtSizes *sizes = &t->out->sizes;
+    int parent = m->plates[plate].parent;
+    int64_t n = rt_product(a->dims, a->n_dims), stated = sizes->n[plate];
+    solve_outermost(t, parent, n);
+    if (n != rt_instances(m, sizes, parent))
+        return rt_error(t->error,
+                        "%s: array %s has %lld numbers\n  expected  %lld: how many instances of "
+                        "%s each instance of %s has\n  state other sizes of the plates around "
+                        "with --size PLATE=N",
+                        t->name, name, (long long)n, (long long)rt_instances(m, sizes, parent),
+                        m->plates[plate].name, m->plates[parent].name);
+    const int64_t *count = read_counts(t, name, a, n);
+    if (!count) return false;
+    for (int64_t k = 0; k < n; k++)
+        if (t->fixed[plate] && count[k] != stated)
+            return rt_error(t->error, "%s: number %lld of array %s is %lld, but --size says %lld",
+                            t->name, (long long)k, name, (long long)count[k], (long long)stated);
+    rt_sizes_cut(t->mem, m, sizes, plate, count);
+    t->counted[plate] = true;
+    for (int p = plate; p >= 0; p = m->plates[p].parent) t->fixed[p] = true;
+    rt_sizes_keep_even(t->mem, m, sizes, t->counted);
+    return true;
+}
+
 /* "PLATE.count": how many instances of a ragged plate each of its parent has, in order. */
 static bool take_counts(Taking *t) {
     const RtModel *m = t->m;
-    RtSizes *sizes = &t->out->sizes;
     for (int i = 0; i < m->n_plates; i++) {
         const char *array = rt_printf(t->mem, "%s.count", m->plates[i].name);
         int k = m->plates[i].ragged ? find_array(array, t->arrays) : -1;
         if (k < 0) continue;
         RtArray a;
-        int parent = m->plates[i].parent;
-        if (!open_array(t->mem, t->arrays, k, &a, t->error)) return false;
-        int64_t n = rt_product(a.dims, a.n_dims), all = 0;
-        if (!m->plates[parent].ragged && m->plates[parent].parent < 0 && n > 0) {
-            sizes->n[parent] = n;
-            t->fixed[parent] = true;
-            rt_sizes_keep_even(t->mem, m, sizes, t->counted);
-        }
-        if (n != rt_instances(m, sizes, parent))
-            return rt_error(
-                t->error,
-                "%s: array %s has %lld numbers\n  expected  %lld: how many instances of "
-                "%s each instance of %s has",
-                t->name, array, (long long)n, (long long)rt_instances(m, sizes, parent),
-                m->plates[i].name, m->plates[parent].name);
-        int64_t *count = rt_alloc(t->mem, n + 1, sizeof *count);
-        for (int64_t at = 0; at < n; at++) {
-            if (!(a.values[at] >= 0 && a.values[at] <= 1 << 28) ||
-                a.values[at] != (double)(int64_t)a.values[at])
-                return rt_error(t->error, "%s: number %lld of array %s is %g: expected a count",
-                                t->name, (long long)at, array, a.values[at]);
-            count[at] = (int64_t)a.values[at];
-            all += count[at];
-        }
-        if (!all) return rt_error(t->error, "%s: array %s counts no instance", t->name, array);
-        rt_sizes_cut(t->mem, m, sizes, i, count);
-        t->fixed[i] = t->counted[i] = true;
-        rt_sizes_keep_even(t->mem, m, sizes, t->counted);
+        if (!open_array(t->mem, t->arrays, k, &a, t->error) || !take_count(t, i, array, &a))
+            return false;
     }
     return true;
 }
@@ -529,11 +573,19 @@ bool rt_data_json(RtMem *mem, const RtModel *m, const char *name, const RtBytes 
     return take_arrays(mem, m, &arrays, options, out, error);
 }
 
+/* Is a plate not even, or one in it? */
+static bool uneven_within(const RtModel *m, const RtSizes *sizes, int plate) {
+    bool uneven = !rt_sizes_even(m, sizes, plate);
+    for (int i = plate + 1; i < m->n_plates && !uneven; i++)
+        uneven = m->plates[i].parent == plate && uneven_within(m, sizes, i);
+    return uneven;
+}
+
 bool rt_npz_counts(RtMem *mem, const RtModel *m, const RtSizes *sizes, RtBytes *archive,
                    RtBytes *directory, RtError *error) {
     bool ok = true;
     for (int i = 0; ok && i < m->n_plates; i++) {
-        if (rt_sizes_even(m, sizes, i)) continue;
+        if (!m->plates[i].ragged || !uneven_within(m, sizes, i)) continue;
         int64_t n = rt_instances(m, sizes, m->plates[i].parent);
         double *count = rt_alloc(mem, n, sizeof *count);
         for (int64_t k = 0; k < n; k++)

@@ -97,7 +97,8 @@ void rt_categories_json(const RtModel *m, const RtData *d, RtBytes *out);
 bool rt_labels_npz(RtMem *mem, const RtModel *m, const RtData *d, RtBytes *archive,
                    RtBytes *directory, RtError *error);
 
-/* The arrays "PLATE.count" of ragged plates that are not even, into an archive. data.c */
+/* The arrays "PLATE.count" of ragged plates that are not even, or hold one that is not, into an
+ * archive. data.c */
 bool rt_npz_counts(RtMem *mem, const RtModel *m, const RtSizes *sizes, RtBytes *archive,
                    RtBytes *directory, RtError *error);
 

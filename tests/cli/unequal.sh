@@ -33,6 +33,12 @@ compile nested nested.hbm
 ./nested train --steps 20 -q
 check gradient_through_groups_in_groups sh -c './nested check --count 100 | grep -q "^gradient .*: good"'
 
+check reads_its_own_sets sh -c './nested simulate --seed 3 --out own.npz -q && ./nested elbo own.npz --draws 20 >out'
+check reads_its_own_even_groups sh -c './nested simulate --size mid=2 --out even.npz -q && ./nested elbo even.npz --draws 20 >out'
+check sizes_as_stated sh -c './nested simulate --size group=4 --out four.npz -q && ./nested elbo four.npz --size group=4 --draws 20 >out'
+refuses size_against_the_file 1 "mid.count has 4 numbers" ./nested elbo four.npz --size group=3
+refuses size_against_the_counts 1 "of array obs.count is [0-9]*, but --size says 9" ./nested elbo four.npz --size obs=9
+
 # No name of a plate is taken for something else.
 simulated() { # NAME of the inner plate
     sed "s/plate obs/plate $1/" "$ROOT/tests/models/ragged.hbm" >named.hbm

@@ -97,11 +97,115 @@ static void wrong_shapes(void) {
     }
 }
 
+/* ---- arrays PLATE.count ---- */
+
+static const char three_deep[] = "adavic-manifest 1\n"
+                                 "plate a parent - size 3 exchangeable 1 \"\" range 2 5\n"
+                                 "plate b parent a size 2 exchangeable 1 \"\"\n"
+                                 "plate c parent b size 2 exchangeable 1 \"\" range 0 4 ragged\n"
+                                 "plate d parent a size 2 exchangeable 1 \"\" range 0 4 ragged\n"
+                                 "latent u plates a d dims\n"
+                                 "observed y plates a b dims\n"
+                                 "observed x plates a b c dims 2\n";
+
+static void add_array(RtBytes *archive, RtBytes *directory, const char *name, const double *values,
+                      const int64_t *dims, int n_dims) {
+    RtBytes file = {0};
+    rt_npy_write(&file, values, true, dims, n_dims);
+    CHECK(rt_zip_add(archive, directory, name, &file, &error), "%s", error.text);
+    rt_bytes_free(&file);
+}
+
+/* y and x of four instances of a, c cut by `count` and d, if it is to be, by `d_count`. */
+static bool read_counted(const RtModel *m, const double *count, int n, const double *d_count,
+                         int n_d, const RtDataOptions *options, RtData *out) {
+    static const double values[40];
+    RtBytes archive = {0}, directory = {0};
+    int64_t all = 0;
+    for (int i = 0; i < n; i++) all += (int64_t)count[i];
+    add_array(&archive, &directory, "c.count.npy", count, (int64_t[]){n}, 1);
+    if (d_count) add_array(&archive, &directory, "d.count.npy", d_count, (int64_t[]){n_d}, 1);
+    add_array(&archive, &directory, "y.npy", values, (int64_t[]){4, 2}, 2);
+    add_array(&archive, &directory, "x.npy", values, (int64_t[]){all, 2}, 2);
+    rt_zip_end(&archive, &directory);
+    bool ok = rt_data_npz(mem, m, "d", &archive, options, out, &error);
+    rt_bytes_free(&archive);
+    rt_bytes_free(&directory);
+    return ok;
+}
+
+/* The number of counts says how many of the outermost plate there are. */
+static void counts_below_an_inner_plate(void) {
+    static const double count[] = {1, 0, 2, 4, 1, 1, 0, 3};
+    const RtModel *m = model_of(three_deep);
+    RtDataOptions o = trained(m);
+    RtData d;
+    if (!CHECK(read_counted(m, count, 8, NULL, 0, &o, &d), "%s", error.text)) return;
+    check_firsts(m, &d.sizes, "counts");
+    CHECK(d.sizes.n[0] == 4 && d.sizes.n[1] == 2 && rt_instances(m, &d.sizes, 2) == 12 &&
+              rt_instances(m, &d.sizes, 3) == 8,
+          "%lld of a, %lld of c, %lld of d", (long long)d.sizes.n[0],
+          (long long)rt_instances(m, &d.sizes, 2), (long long)rt_instances(m, &d.sizes, 3));
+    CHECK(!read_counted(m, count, 7, NULL, 0, &o, &d) && strstr(error.text, "has 7 numbers"), "%s",
+          error.text);
+}
+
+/* What --size or another array says is not overridden. */
+static void counts_against_other_sizes(void) {
+    static const double count[] = {1, 0, 2, 4, 1, 1, 0, 3};
+    const RtModel *m = model_of(three_deep);
+    RtDataOptions o = trained(m);
+    RtData d;
+    CHECK(!read_counted(m, count, 8, count + 2, 3, &o, &d) &&
+              strstr(error.text, "array d.count has 3 numbers\n  expected  4"),
+          "%s", error.text);
+    CHECK(read_counted(m, count, 8, count + 2, 4, &o, &d), "%s", error.text);
+    o.given[0] = true;
+    CHECK(!read_counted(m, count, 8, NULL, 0, &o, &d) &&
+              strstr(error.text, "array c.count has 8 numbers\n  expected  6"),
+          "%s", error.text);
+    o.given[0] = false, o.given[2] = true;
+    CHECK(!read_counted(m, count, 8, NULL, 0, &o, &d) &&
+              strstr(error.text, "number 0 of array c.count is 1, but --size says 2"),
+          "%s", error.text);
+}
+
+/* Groups that are equal after all: one axis of all instances, or one for each plate. */
+static void equal_counts(void) {
+    static const double two[] = {2, 2, 2};
+    static const struct {
+        int64_t dims[3];
+        int n;
+        bool fits;
+    } shapes[] = {{{6}, 1, true},       {{3, 2}, 2, true},  {{5, 6}, 2, true},
+                  {{5, 3, 2}, 3, true}, {{2, 3}, 2, false}, {{7}, 1, false}};
+    const RtModel *m = model_of(two_inside);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        static const double values[30];
+        RtBytes archive = {0}, directory = {0};
+        RtDataOptions o = trained(m);
+        RtData d;
+        add_array(&archive, &directory, "c.count.npy", two, (int64_t[]){3}, 1);
+        add_array(&archive, &directory, "x.npy", values, shapes[i].dims, shapes[i].n);
+        rt_zip_end(&archive, &directory);
+        bool read = rt_data_npz(mem, m, "d", &archive, &o, &d, &error);
+        CHECK(read == shapes[i].fits, "shape %zu: %s", i, read ? "read" : error.text);
+        if (read)
+            CHECK(d.n_sets == (shapes[i].dims[0] == 5 ? 5 : 1) && rt_instances(m, &d.sizes, 2) == 6,
+                  "shape %zu: %lld sets", i, (long long)d.n_sets);
+        rt_bytes_free(&archive);
+        rt_bytes_free(&directory);
+    }
+}
+
 int main(void) {
     mem = rt_mem_new();
     fake_overflow = INFINITY; /* links what the manifests have no programs of */
     RUN(plates_off_the_path);
     RUN(wrong_shapes);
+    RUN(counts_below_an_inner_plate);
+    RUN(counts_against_other_sizes);
+    RUN(equal_counts);
     rt_mem_free(mem);
     return check_done();
 }
