@@ -83,8 +83,8 @@ void rt_npy_write(RtBytes *out, const void *values, bool f64, const int64_t *dim
 void rt_npy_write_texts(RtBytes *out, char *const *texts, const int64_t *dims, int n_dims);
 
 /* ---- data_json.c ---- */
-/* The arrays of the variables that are data or contexts, under the names of these; `unread`: as in
- * RtData. */
+/* The arrays of the variables that are data or contexts, under the names of these, and of
+ * PLATE.count; `unread`: as in RtData. */
 bool rt_json_read(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes,
                   RtArray **arrays, int *n, char **unread, RtError *error);
 

@@ -247,9 +247,11 @@ static void seed_json(FuzzList *list) {
         "{\"x\": [[[1, 2], [3, 4]], [[5, 6], [7, 8e0]]], \"N\": 2}",
         "{\"more\": {\"a\": [\"]\"]}, \"arm\": [0, 1], \"y\": [[-1], [null]],\n"
         "\"x\": [[[1, 2]], [[3, 4.5]]]}",
-        "{\"t\": [1, 2, 3, 4, 5, 6], \"y\": [[1], [2], [null], [4], [5], [6]]}"};
-    static const int model[] = {0, COVARIATES, RAGGED};
-    for (int i = 0; i < 3; i++) {
+        "{\"t\": [1, 2, 3, 4, 5, 6], \"y\": [[1], [2], [null], [4], [5], [6]]}",
+        "{\"t\": [1, 2, 3], \"y\": [[1, 2, null], [], [4]]}",
+        "{\"t\": [1, 2, 3], \"obs.count\": [1, 0, 2], \"y\": [1, 2, 3]}"};
+    static const int model[] = {0, COVARIATES, RAGGED, RAGGED, RAGGED};
+    for (int i = 0; i < 5; i++) {
         RtBytes text = {0};
         rt_bytes_add(&text, texts[i], strlen(texts[i]));
         add_as(list, JSON | model[i], &text);

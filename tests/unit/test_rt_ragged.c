@@ -198,6 +198,71 @@ static void equal_counts(void) {
     }
 }
 
+/* ---- .json ---- */
+
+/* Instances of c nested in those of b in those of a, or side by side with their numbers. */
+static void unequal_arrays(void) {
+    static const char *const same[] = {
+        "{\"y\": [[1, 2], [3, 4]], \"x\": [[[[1, 2]], []], [[[3, 4], [5, 6]], [[7, 8]]]]}",
+        "{\"y\": [[1, 2], [3, 4]], \"c.count\": [1, 0, 2, 1],"
+        " \"x\": [[1, 2], [3, 4], [5, 6], [7, 8]]}",
+        "{\"x\": [[[[1, 2]], []], [[[3, 4], [5, 6]], [[7, 8]]]], \"c.count\": [1, 0, 2, 1],"
+        " \"y\": [[1, 2], [3, 4]]}"};
+    const RtModel *m = model_of(three_deep);
+    for (int i = 0; i < 3; i++) {
+        RtData d;
+        if (!CHECK(read_text(m, rt_data_json, same[i], &d), "%d: %s", i, error.text)) continue;
+        check_firsts(m, &d.sizes, same[i]);
+        const int64_t *first = d.sizes.first[2];
+        CHECK(d.sizes.n[0] == 2 && first[1] == 1 && first[2] == 1 && first[3] == 3 && first[4] == 4,
+              "%d: cut otherwise", i);
+        CHECK(d.n_sets == 1 && !d.unread, "%d: %lld sets, unread %s", i, (long long)d.n_sets,
+              d.unread);
+        for (int k = 0; k < 8; k++)
+            CHECK(d.values[2][k] == k + 1, "%d: x %d is %g", i, k, d.values[2][k]);
+    }
+}
+
+/* Two ragged plates in each other: both are cut. */
+static void unequal_arrays_in_unequal_arrays(void) {
+    static const char manifest[] = "adavic-manifest 1\n"
+                                   "plate a parent - size 3 exchangeable 1 \"\" range 2 5\n"
+                                   "plate b parent a size 2 exchangeable 1 \"\" range 0 4 ragged\n"
+                                   "plate c parent b size 2 exchangeable 1 \"\" range 0 4 ragged\n"
+                                   "observed x plates a b c dims\n";
+    static const char *const texts[] = {"{\"x\": [[[1, 2], [3]], [], [[4]]]}",
+                                        "{\"x\": [[[1, 2], [3]], [[], [4]]]}"};
+    static const int64_t b[2][3] = {{2, 2, 3}, {2, 4, 4}}, c[2][4] = {{2, 3, 4, 4}, {2, 3, 3, 4}};
+    const RtModel *m = model_of(manifest);
+    for (int i = 0; i < 2; i++) {
+        RtData d;
+        if (!CHECK(read_text(m, rt_data_json, texts[i], &d), "%d: %s", i, error.text)) continue;
+        for (int k = 0; k < d.sizes.n[0]; k++)
+            CHECK(d.sizes.first[1][k + 1] == b[i][k], "%d: b of %d", i, k);
+        for (int k = 0; k < rt_instances(m, &d.sizes, 1); k++)
+            CHECK(d.sizes.first[2][k + 1] == c[i][k], "%d: c of %d", i, k);
+    }
+}
+
+static void unequal_arrays_refused(void) {
+    static const struct {
+        const char *text, *what;
+    } bad[] = {
+        {"{\"y\": [[1, 2], [3]], \"x\": []}", "plate b(1..2), and train again"},
+        {"{\"y\": [[1, 2], [3, 4]], \"x\": [[[[1, 2]], [[1]]], [[], []]]}", "found     1"},
+        {"{\"c.count\": [1, 2, 2, 1], \"x\": [[[[1, 2]], []], [[[3, 4], [5, 6]], [[7, 8]]]]}",
+         "d:1:27: x is not what was said before of c"},
+        {"{\"c.count\": [[1], [2, 2]]}", "arrays of unequal size within c.count"},
+        {"{\"x\": [[[[[1, 2]], []], [[], []]]]}", "how many each b has as \"c.count\""},
+        {"{\"c.count\": [1, 2.5], \"y\": [[1, 2]], \"x\": [[1, 2]]}", "expected a count"}};
+    const RtModel *m = model_of(three_deep);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        RtData d;
+        CHECK(!read_text(m, rt_data_json, bad[i].text, &d) && strstr(error.text, bad[i].what),
+              "%s: %s", bad[i].text, error.text);
+    }
+}
+
 int main(void) {
     mem = rt_mem_new();
     fake_overflow = INFINITY; /* links what the manifests have no programs of */
@@ -206,6 +271,9 @@ int main(void) {
     RUN(counts_below_an_inner_plate);
     RUN(counts_against_other_sizes);
     RUN(equal_counts);
+    RUN(unequal_arrays);
+    RUN(unequal_arrays_in_unequal_arrays);
+    RUN(unequal_arrays_refused);
     rt_mem_free(mem);
     return check_done();
 }

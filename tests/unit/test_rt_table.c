@@ -249,7 +249,7 @@ static void json_is_refused(void) {
         {"{\"arm\": [0, [1]]}", "d:1:13:", "an array where others", NULL},
         {"{\"arm\": [[0], 1]}", "d:1:15:", "a number where others", NULL},
         {"{\"y\": [[[1, 2]],\n[[1, 2], [3, 4]]]}", "d:2:1:", "arrays of unequal size within y",
-         "expected  1 entries"},
+         "give plate cask a range of sizes in the model, plate cask(1..2)"},
         {"{\"y\": [[1", "d:1:", "expected  , or ]", NULL},
         {"{\"x\": {\"a\": [1, 2}", "d:1:7:", "has no end", NULL},
         {"{\"x\": [1, 2", "d:1:", "has no end", NULL},
