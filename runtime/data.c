@@ -95,7 +95,7 @@ bool rt_value_fits(const RtModel *m, const RtVar *v, double x, char why[100]) {
         return false;
     }
     if (!rt_value_allowed(v, x, why)) return false;
-    if (!isfinite(held))
+    if (!m->f64 && fabs(x) > FLT_MAX)
         snprintf(why, 100, "%g at most, either side of 0: this program holds numbers in float",
                  (double)FLT_MAX);
     else if (!rt_value_allowed(v, held, why))

@@ -113,7 +113,11 @@ bad logarithm_of_0 'y ~ log(sick)' 'trial.csv:2:7: sick is 0'
 bad same_groups 'sick ~ (1 | subject) + (1 | arm)' 'are the same groups'
 bad twice 'sick ~ (1 | subject) + (dose | subject)' 'intercept varies twice'
 bad a_row_each 'y ~ (1 | subject:visit)' 'every group has one row'
-bad constant 'y ~ const' 'has no column const'
+bad constant 'y ~ const' 'has no column named const'
+sed 's/0,5/0.5/' trial.csv >signs.csv
+refuses decimal_signs_as_in_programs 1 "signs.csv:4:4: a decimal comma, but a decimal point in row 2" "$ADAVIC" init signs.csv 'y ~ dose'
+sed 's/0,5/1e300/' trial.csv >large.csv
+refuses too_large_for_float 1 "large.csv:2:4: dose is out of range" "$ADAVIC" init large.csv 'y ~ dose'
 bad no_trials 'y ~ dose' 'out of how many?' --family binomial
 bad no_bits 'y ~ dose' 'expected  0 or 1' --family bernoulli
 bad too_many_successes 'n | trials(12) ~ dose' 'at most 12'
