@@ -10,6 +10,7 @@ check in_csv sh -c './radon infer "$0" --draws 10 --out draws.csv -q 2>err && gr
 check draws_say_how_groups_are_cut sh -c './radon simulate --out sets.npz -q && grep -aq house.count.npy sets.npz && ./radon elbo sets.npz --draws 50 >out'
 check trained_for_the_file sh -c './radon train --for "$0" --steps 2 --sets 4 --draws 4 --quiet && ./radon elbo "$0" --draws 50 --json >e 2>err && grep -q "\"elbo\": -[0-9]" e' "$data"
 check equal_by_size sh -c './radon simulate --size county=20 --size house=3 --out sets.bin -q && test "$(wc -c <sets.bin)" = $((4 * (60 + 60 + 20)))'
+refuses more_than_float_counts 1 "plate house has 16800000 instances here, and this program, in float, counts to 16777216" ./radon simulate --size county=4200000 --size house=4 --out big.bin
 check predicted sh -c './radon predict "$0" --draws 50 --json 2>err | grep -q "\"log_radon\[84,0\]\""' "$data"
 check left_out sh -c './radon loo "$0" --by county --draws 200 --json 2>err | grep -q "\"elpd\""' "$data"
 sed 's/house(1..120)/house(11)/' "$ROOT/examples/radon.hbm" >equal.hbm
