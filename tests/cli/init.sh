@@ -124,5 +124,8 @@ bad too_many_successes 'n | trials(12) ~ dose' 'at most 12'
 refuses unknown_family 2 "expected gaussian, student" "$ADAVIC" init trial.csv 'y ~ dose' --family gamma
 refuses no_formula 2 "adavic init trial.csv 'y ~ x" "$ADAVIC" init trial.csv
 refuses unknown_option 2 "did you mean --family" "$ADAVIC" init trial.csv 'y ~ dose' --famly poisson
+refuses unknown_option_with_value 2 "unknown option --famly; did you mean --family" "$ADAVIC" init trial.csv 'y ~ dose' --famly=poisson
+cp trial.csv ./-trial.csv
+check names_behind_dashes sh -c '"$ADAVIC" init --family=poisson -- -trial.csv "y ~ dose" | grep -q poisson_log'
 refuses reserved_name 1 "rename the column" sh -c 'sed "1s/dose/loss/" trial.csv >loss.csv; "$ADAVIC" init loss.csv "y ~ loss"; s=$?; rm loss.csv; exit $s'
 check help_fits_80_columns sh -c '! "$ADAVIC" init --help | grep -E "^.{81}"'
