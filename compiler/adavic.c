@@ -3,6 +3,7 @@
  *
  * Exit statuses: 0 done, 1 errors in the model, 2 wrong use of the command, 70 a fault of adavic.
  */
+#include "base/options.h"
 #include "driver.h"
 #include "init/init.h"
 #include "runtime/commands.h"
@@ -43,12 +44,6 @@ typedef enum {
     OPT_HELP_MAN,
     OPT_HELP,
 } OptionId;
-
-typedef struct OptionInfo {
-    OptionId id;
-    const char *name, *argument; /* argument NULL: takes none */
-    const char *help;
-} OptionInfo;
 
 static const OptionInfo option_info[] = {
     {OPT_OUTPUT, "-o", "OUT", "where the result goes (default: the model's name, in this folder)"},
@@ -274,27 +269,6 @@ static void explain_library(Arena *arena) {
 }
 
 /* ---- reading options ---- */
-
-/* The row of `word` ("--emit=ir", "-DN=3", "-o"); *value is what is attached to it, or NULL. */
-static const OptionInfo *find_option(Arena *arena, const char *word, const char **value) {
-    *value = NULL;
-    size_t n = word[1] == '-' ? strcspn(word, "=") : 2;
-    for (int i = 0; i < N_OPTIONS; i++) {
-        const OptionInfo *o = &option_info[i];
-        if (strlen(o->name) != n || strncmp(o->name, word, n)) continue;
-        if (word[n]) *value = word + n + (word[n] == '=');
-        return o;
-    }
-    const char *names[N_OPTIONS];
-    for (int i = 0; i < N_OPTIONS; i++) names[i] = option_info[i].name;
-    const char *given = arena_strndup(arena, word, strcspn(word, "="));
-    const char *near = nearest_name(given, names, N_OPTIONS);
-    if (near)
-        usage_error("unknown option %s; did you mean %s?", given, near);
-    else
-        usage_error("unknown option %s", given);
-    return NULL;
-}
 
 /* Is `value` one of "a|b|c"? */
 static bool one_of(const char *value, const char *choices) {
@@ -522,27 +496,20 @@ static int check_options(const Options *options) {
 
 /* Reads all words; -1 to go on, else the exit status. */
 static int read_options(Arena *arena, Options *options, int argc, char **argv) {
-    bool only_names = false;
-    for (int i = 1; i < argc; i++) {
-        const char *word = argv[i], *value;
-        if (only_names || word[0] != '-' || !word[1]) {
-            if (options->input)
-                return usage_error("one model at a time: %s and %s", options->input, word);
-            options->input = word;
+    OptionWords words = {.table = option_info, .n_table = N_OPTIONS, .argc = argc, .argv = argv};
+    const OptionInfo *o;
+    const char *value;
+    for (WordKind kind; (kind = options_next(&words, &o, &value)) != WORD_END;) {
+        if (kind == WORD_WRONG) return usage_error("%s", words.why);
+        if (kind == WORD_NAME && options->input)
+            return usage_error("one model at a time: %s and %s", options->input, value);
+        if (kind == WORD_NAME) {
+            options->input = value;
             continue;
         }
-        if (!strcmp(word, "--")) {
-            only_names = true;
-            continue;
-        }
-        const OptionInfo *o = find_option(arena, word, &value);
-        if (!o) return STATUS_USAGE;
-        if (!o->argument && value) return usage_error("%s takes no value", o->name);
-        if (o->argument && !value) value = ++i < argc ? argv[i] : NULL;
-        if (o->argument && !value) return usage_error("%s needs %s", o->name, o->argument);
         int status = check_choice(o, value);
         if (status) return status;
-        status = print_and_end(arena, o->id, value);
+        status = print_and_end(arena, (OptionId)o->id, value);
         if (status >= 0) return status;
         status = apply(arena, options, o, value);
         if (status) return status;

@@ -48,15 +48,19 @@ static bool misplaced(const char *setting, const RtVar *v, RtError *error) {
 }
 
 /* The numbers behind NAME=, separated by commas. */
-static bool read_numbers(const char *setting, const char *value, const RtVar *v, double *to,
-                         RtError *error) {
+static bool read_numbers(const RtModel *m, const char *setting, const char *value, const RtVar *v,
+                         double *to, RtError *error) {
     int64_t n = 0;
     for (const char *at = value; *at || at == value; n++) {
         size_t length = strcspn(at, ",");
         double x;
+        char why[100];
         if (!rt_parse_number(at, length, &x) || !isfinite(x) || n == v->event)
             return rt_error(error, "--set %s\n  expected  %lld finite number%s separated by commas",
                             setting, (long long)v->event, v->event > 1 ? "s" : "");
+        if (!rt_value_fits(m, v, x, why))
+            return rt_error(error, "--set %s: %s %s is %g\n  expected  %s", setting,
+                            v->kind == RT_HYPER ? "hyper" : "context", v->name, x, why);
         to[n] = x;
         at += length;
         if (*at == ',') at++;
@@ -90,9 +94,8 @@ bool rt_settings_apply(const RtModel *m, const RtOptions *o, RtSettings kinds, R
         if (!settable) return unknown_setting(m, kinds, name, error);
         double *to =
             v->kind == RT_HYPER ? state->hypers[v - m->vars] : state->contexts[v - m->vars];
-        if (!read_numbers(o->set[i], value, v, to, error)) return false;
+        if (!read_numbers(m, o->set[i], value, v, to, error)) return false;
         if (v->kind != RT_CONTEXT) continue;
-        if (!check_positive(v, to, v->event, "--set", error)) return false;
         to[v->event] = 1;
     }
     return true;

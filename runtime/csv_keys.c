@@ -133,6 +133,7 @@ static bool unequal(const RtKeys *k, int level, int64_t other, RtError *error) {
 
 bool rt_keys_sizes(const RtKeys *k, RtMem *mem, const RtDataOptions *options, RtSizes *sizes,
                    RtError *error) {
+    bool cut[RT_MAX_PLATES] = {false};
     for (int i = 0; i < k->n_levels; i++) {
         const RtLevel *l = &k->levels[i];
         int64_t parents = i ? k->levels[i - 1].n : 1, given = options->sizes.n[l->plate];
@@ -146,7 +147,9 @@ bool rt_keys_sizes(const RtKeys *k, RtMem *mem, const RtDataOptions *options, Rt
         }
         sizes->n[l->plate] = l->counts[0];
         if (ragged) rt_sizes_cut(mem, k->m, sizes, l->plate, l->counts);
+        cut[l->plate] = ragged;
     }
+    rt_sizes_keep_even(mem, k->m, sizes, cut);
     return true;
 }
 

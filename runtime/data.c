@@ -2,6 +2,7 @@
  * here. See data.h. */
 #include "runtime/data.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 #include <strings.h>
@@ -43,7 +44,7 @@ static bool check_numbers(const RtModel *m, const RtVar *v, const char *file, co
     const double *values = d->values[v - m->vars];
     for (int64_t i = 0; i < size * d->n_sets; i++) {
         char why[100];
-        if (isfinite(values[i]) && rt_value_allowed(v, values[i], why)) continue;
+        if (rt_value_fits(m, v, values[i], why)) continue;
         if (isnan(values[i]) && rt_may_lack(v, options)) continue;
         RtBytes name = {0};
         rt_element_name(v, &d->sizes, i % size, &name);
@@ -82,6 +83,23 @@ bool rt_value_allowed(const RtVar *v, double x, char why[100]) {
         snprintf(why, 100, "a whole number from 0 on");
     else if (v->positive && !(x > 0))
         snprintf(why, 100, "a number above 0");
+    else
+        return true;
+    return false;
+}
+
+bool rt_value_fits(const RtModel *m, const RtVar *v, double x, char why[100]) {
+    double held = m->f64 ? x : (double)(float)x;
+    if (!isfinite(x)) {
+        snprintf(why, 100, "a finite number");
+        return false;
+    }
+    if (!rt_value_allowed(v, x, why)) return false;
+    if (!m->f64 && fabs(x) > FLT_MAX)
+        snprintf(why, 100, "%g at most, either side of 0: this program holds numbers in float",
+                 (double)FLT_MAX);
+    else if (!rt_value_allowed(v, held, why))
+        snprintf(why + strlen(why), 100 - strlen(why), ", also in float, in which it is %g", held);
     else
         return true;
     return false;
@@ -317,25 +335,31 @@ typedef struct Taking {
     RtError *error;
 } Taking;
 
-/* Ragged plates that the file does not cut are even. */
-static void keep_even(Taking *t) {
-    RtSizes *sizes = &t->out->sizes, even = *sizes;
-    rt_sizes_balance(t->mem, t->m, &even);
-    for (int i = 0; i < t->m->n_plates; i++)
-        if (!t->counted[i]) sizes->first[i] = even.first[i];
+/* Behind the axes of data sets that there may be, the first plate with an axis of its own: what
+ * lies in a plate that is cut has one axis for all its instances. Where it is cut evenly, there may
+ * be an axis for each plate instead. */
+static int first_axis(const Taking *t, const RtVar *v, const RtArray *a) {
+    int cut = 0, uneven = 0;
+    for (int i = 0; i < v->n_plates; i++) {
+        if (!t->counted[v->plates[i]]) continue;
+        cut = i;
+        if (!rt_sizes_even(t->m, &t->out->sizes, v->plates[i])) uneven = i;
+    }
+    int lead = a->n_dims - (v->n_plates - cut + v->n_dims);
+    bool fits = (lead == 0 || lead == 1) &&
+                a->dims[lead] == rt_instances(t->m, &t->out->sizes, v->plates[cut]);
+    return cut == uneven || fits ? cut : uneven;
 }
 
-/* Sizes of the variable's plates from the array; those that are known keep theirs. What lies in a
- * plate that is cut has one axis for all its instances. */
+/* Sizes of the variable's plates from the array; those that are known keep theirs. */
 static bool take_shape(Taking *t, const RtVar *v, const RtArray *a, bool first) {
     const RtModel *m = t->m;
     RtData *out = t->out;
-    int from = 0; /* the first plate that has an axis of its own */
-    for (int i = 0; i < v->n_plates; i++)
-        if (t->counted[v->plates[i]]) from = i;
+    const RtSizes before = out->sizes; /* which agree with each other, for the message */
+    int from = first_axis(t, v, a);
     int own = v->n_plates - from + v->n_dims, lead = a->n_dims - own;
     RtBytes why = {0};
-    if (lead != 0 && lead != 1) return wrong_shape(m, v, t->name, a, &out->sizes, NULL, t->error);
+    if (lead != 0 && lead != 1) return wrong_shape(m, v, t->name, a, &before, NULL, t->error);
     int64_t sets = lead ? a->dims[0] : 1;
     if (!first && sets != out->n_sets)
         rt_bytes_printf(&why, "%lld data sets, but %lld in other arrays", (long long)sets,
@@ -344,7 +368,7 @@ static bool take_shape(Taking *t, const RtVar *v, const RtArray *a, bool first) 
     for (int i = from; i < v->n_plates && !why.n; i++) {
         int p = v->plates[i];
         int64_t size = a->dims[lead + i - from], known = out->sizes.n[p];
-        if (t->counted[p]) known = rt_instances(m, &out->sizes, p);
+        if (t->counted[p] && i == from) known = rt_instances(m, &out->sizes, p);
         if (t->fixed[p] && known != size)
             rt_bytes_printf(&why, "%lld instances of %s, but %lld stated before", (long long)size,
                             m->plates[p].name, (long long)known);
@@ -357,8 +381,8 @@ static bool take_shape(Taking *t, const RtVar *v, const RtArray *a, bool first) 
         if (a->dims[lead + v->n_plates - from + i] != v->dims[i])
             rt_bytes_printf(&why, "the last axes are the event's");
     if (sets < 1 && !why.n) rt_bytes_printf(&why, "no data set");
-    if (!why.n) keep_even(t);
-    bool ok = !why.n || wrong_shape(m, v, t->name, a, &out->sizes, why.data, t->error);
+    if (!why.n) rt_sizes_keep_even(t->mem, m, &out->sizes, t->counted);
+    bool ok = !why.n || wrong_shape(m, v, t->name, a, &before, why.data, t->error);
     rt_bytes_free(&why);
     return ok;
 }
@@ -384,42 +408,74 @@ static bool open_array(RtMem *mem, const Arrays *a, int i, RtArray *out, RtError
     return true;
 }
 
+/* Numbers that are counts, all of them; n >= 0. NULL with the reason. */
+static int64_t *read_counts(Taking *t, const char *name, const RtArray *a, int64_t n) {
+    int64_t *count = rt_alloc(t->mem, n + 1, sizeof *count), all = 0;
+    for (int64_t at = 0; at < n; at++) {
+        if (!(a->values[at] >= 0 && a->values[at] <= 1 << 28) ||
+            a->values[at] != (double)(int64_t)a->values[at]) {
+            rt_error(t->error, "%s: number %lld of array %s is %g: expected a count", t->name,
+                     (long long)at, name, a->values[at]);
+            return NULL;
+        }
+        count[at] = (int64_t)a->values[at];
+        all += count[at];
+    }
+    if (all) return count;
+    rt_error(t->error, "%s: array %s counts no instance", t->name, name);
+    return NULL;
+}
+
+/* The size of the outermost plate around, from how many instances `parent` has in all: what lies
+ * between has the sizes that are known. */
+static void solve_outermost(Taking *t, int parent, int64_t n) {
+    const RtModel *m = t->m;
+    int64_t each = 1;
+    int top = parent;
+    for (; !m->plates[top].ragged && m->plates[top].parent >= 0; top = m->plates[top].parent)
+        each *= t->out->sizes.n[top];
+    if (t->fixed[top] || m->plates[top].ragged || each < 1 || n < each || n % each) return;
+    t->out->sizes.n[top] = n / each;
+    rt_sizes_keep_even(t->mem, m, &t->out->sizes, t->counted);
+}
+
+/* Cuts a ragged plate as its array says. */
+static bool take_count(Taking *t, int plate, const char *name, const RtArray *a) {
+    const RtModel *m = t->m;
+    RtSizes *sizes = &t->out->sizes;
+    int parent = m->plates[plate].parent;
+    int64_t n = rt_product(a->dims, a->n_dims), stated = sizes->n[plate];
+    solve_outermost(t, parent, n);
+    if (n != rt_instances(m, sizes, parent))
+        return rt_error(t->error,
+                        "%s: array %s has %lld numbers\n  expected  %lld: how many instances of "
+                        "%s each instance of %s has\n  state other sizes of the plates around "
+                        "with --size PLATE=N",
+                        t->name, name, (long long)n, (long long)rt_instances(m, sizes, parent),
+                        m->plates[plate].name, m->plates[parent].name);
+    const int64_t *count = read_counts(t, name, a, n);
+    if (!count) return false;
+    for (int64_t k = 0; k < n; k++)
+        if (t->fixed[plate] && count[k] != stated)
+            return rt_error(t->error, "%s: number %lld of array %s is %lld, but --size says %lld",
+                            t->name, (long long)k, name, (long long)count[k], (long long)stated);
+    rt_sizes_cut(t->mem, m, sizes, plate, count);
+    t->counted[plate] = true;
+    for (int p = plate; p >= 0; p = m->plates[p].parent) t->fixed[p] = true;
+    rt_sizes_keep_even(t->mem, m, sizes, t->counted);
+    return true;
+}
+
 /* "PLATE.count": how many instances of a ragged plate each of its parent has, in order. */
 static bool take_counts(Taking *t) {
     const RtModel *m = t->m;
-    RtSizes *sizes = &t->out->sizes;
     for (int i = 0; i < m->n_plates; i++) {
         const char *array = rt_printf(t->mem, "%s.count", m->plates[i].name);
         int k = m->plates[i].ragged ? find_array(array, t->arrays) : -1;
         if (k < 0) continue;
         RtArray a;
-        int parent = m->plates[i].parent;
-        if (!open_array(t->mem, t->arrays, k, &a, t->error)) return false;
-        int64_t n = rt_product(a.dims, a.n_dims), all = 0;
-        if (!m->plates[parent].ragged && m->plates[parent].parent < 0 && n > 0) {
-            sizes->n[parent] = n;
-            t->fixed[parent] = true;
-            keep_even(t);
-        }
-        if (n != rt_instances(m, sizes, parent))
-            return rt_error(
-                t->error,
-                "%s: array %s has %lld numbers\n  expected  %lld: how many instances of "
-                "%s each instance of %s has",
-                t->name, array, (long long)n, (long long)rt_instances(m, sizes, parent),
-                m->plates[i].name, m->plates[parent].name);
-        int64_t *count = rt_alloc(t->mem, n + 1, sizeof *count);
-        for (int64_t at = 0; at < n; at++) {
-            if (!(a.values[at] >= 0 && a.values[at] <= 1 << 28) ||
-                a.values[at] != (double)(int64_t)a.values[at])
-                return rt_error(t->error, "%s: number %lld of array %s is %g: expected a count",
-                                t->name, (long long)at, array, a.values[at]);
-            count[at] = (int64_t)a.values[at];
-            all += count[at];
-        }
-        if (!all) return rt_error(t->error, "%s: array %s counts no instance", t->name, array);
-        rt_sizes_cut(t->mem, m, sizes, i, count);
-        t->fixed[i] = t->counted[i] = true;
+        if (!open_array(t->mem, t->arrays, k, &a, t->error) || !take_count(t, i, array, &a))
+            return false;
     }
     return true;
 }
@@ -527,11 +583,19 @@ bool rt_data_json(RtMem *mem, const RtModel *m, const char *name, const RtBytes 
     return take_arrays(mem, m, &arrays, options, out, error);
 }
 
+/* Is a plate not even, or one in it? */
+static bool uneven_within(const RtModel *m, const RtSizes *sizes, int plate) {
+    bool uneven = !rt_sizes_even(m, sizes, plate);
+    for (int i = plate + 1; i < m->n_plates && !uneven; i++)
+        uneven = m->plates[i].parent == plate && uneven_within(m, sizes, i);
+    return uneven;
+}
+
 bool rt_npz_counts(RtMem *mem, const RtModel *m, const RtSizes *sizes, RtBytes *archive,
                    RtBytes *directory, RtError *error) {
     bool ok = true;
     for (int i = 0; ok && i < m->n_plates; i++) {
-        if (rt_sizes_even(m, sizes, i)) continue;
+        if (!m->plates[i].ragged || !uneven_within(m, sizes, i)) continue;
         int64_t n = rt_instances(m, sizes, m->plates[i].parent);
         double *count = rt_alloc(mem, n, sizeof *count);
         for (int64_t k = 0; k < n; k++)

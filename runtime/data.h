@@ -64,6 +64,8 @@ bool rt_data_json(RtMem *mem, const RtModel *m, const char *name, const RtBytes 
 const RtVar *rt_next_data(const RtModel *m, int *at);
 /* Is a value of this variable what the model can take, taken by itself? False with the reason. */
 bool rt_value_allowed(const RtVar *v, double x, char why[100]);
+/* Is it finite and allowed, also as the program holds it, which may be in float? */
+bool rt_value_fits(const RtModel *m, const RtVar *v, double x, char why[100]);
 /* The first whole number above the covariate that it ends at (RtVar.most_of), or at which a sum is
  * wrong (RtVar.sums): its position in the array, and what is expected. All have been read. False:
  * there is none. */
@@ -89,8 +91,8 @@ void rt_npy_write(RtBytes *out, const void *values, bool f64, const int64_t *dim
 void rt_npy_write_texts(RtBytes *out, char *const *texts, const int64_t *dims, int n_dims);
 
 /* ---- data_json.c ---- */
-/* The arrays of the variables that are data or contexts, under the names of these; `unread`: as in
- * RtData. */
+/* The arrays of the variables that are data or contexts, under the names of these, and of
+ * PLATE.count; `unread`: as in RtData. */
 bool rt_json_read(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes,
                   RtArray **arrays, int *n, char **unread, RtError *error);
 
@@ -103,7 +105,8 @@ void rt_categories_json(const RtModel *m, const RtData *d, RtBytes *out);
 bool rt_labels_npz(RtMem *mem, const RtModel *m, const RtData *d, RtBytes *archive,
                    RtBytes *directory, RtError *error);
 
-/* The arrays "PLATE.count" of ragged plates that are not even, into an archive. data.c */
+/* The arrays "PLATE.count" of ragged plates that are not even, or hold one that is not, into an
+ * archive. data.c */
 bool rt_npz_counts(RtMem *mem, const RtModel *m, const RtSizes *sizes, RtBytes *archive,
                    RtBytes *directory, RtError *error);
 

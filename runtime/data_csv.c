@@ -9,6 +9,7 @@
  * every row of their instance and must not change there. */
 #include "runtime/csv_keys.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -17,9 +18,7 @@ typedef struct Reader {
     RtTable t;
     RtKeys keys;
     const RtDataOptions *options;
-    bool *taken;           /* by column: it has the exact name of something that the model reads */
-    const RtCell *sign[2]; /* the first number with a decimal point, with a decimal comma */
-    int64_t sign_row[2];
+    bool *taken; /* by column: it has the exact name of something that the model reads */
     RtData *out;
     RtError *error;
 } Reader;
@@ -125,21 +124,6 @@ static bool find_levels(Reader *r) {
 
 /* ---- values ---- */
 
-/* In one file a decimal sign is a point or a comma: of 1,234 beside 2.5 none can say what it is. */
-static bool same_sign(Reader *r, int64_t row, int column, RtNotation notation) {
-    int own = notation == RT_COMMA, other = !own;
-    const RtCell *c = rt_table_cell(&r->t, row, column);
-    if (!r->sign[own]) r->sign[own] = c, r->sign_row[own] = row;
-    if (!r->sign[other]) return true;
-    return rt_error(r->error,
-                    "%s:%lld:%d: a decimal %s, but a decimal %s in row %lld\n  expected  one of "
-                    "them in the whole file\n  found     %.*s and %.*s\n  write numbers without "
-                    "signs between thousands",
-                    r->t.name, (long long)r->t.line[row], column + 1, own ? "comma" : "point",
-                    own ? "point" : "comma", (long long)r->t.line[r->sign_row[other]],
-                    (int)r->sign[other]->n, r->sign[other]->text, (int)c->n, c->text);
-}
-
 /* A cell to the number that it holds: everything that is read of a variable, but for categories by
  * text, comes through here. */
 static bool read_value(Reader *r, const RtVar *v, int64_t row, int column, double *out) {
@@ -154,36 +138,18 @@ static bool read_value(Reader *r, const RtVar *v, int64_t row, int column, doubl
         char *where = rt_printf(r->t.mem, "%s:%lld:%d", r->t.name, line, column + 1);
         return rt_refuse_missing(v, where, c->n ? "NA" : "an empty cell", r->error);
     }
-    RtNotation notation = rt_cell_number(&r->t, c, out);
-    if (notation == RT_NO_NUMBER)
-        return rt_error(r->error,
-                        "%s:%lld:%d: text where %s needs a number\n  expected  a number such as "
-                        "3.25\n  found     \"%.*s\"%s",
-                        r->t.name, line, column + 1, v->name, shown, c->text, rt_cell_advice(c));
-    if (notation != RT_PLAIN && !same_sign(r, row, column, notation)) return false;
-    if (!isfinite(*out) || !isfinite((double)(float)*out))
-        return rt_error(
-            r->error,
-            "%s:%lld:%d: a value of %s is infinite\n  expected  a finite number\n  found     %.*s",
-            r->t.name, line, column + 1, v->name, shown, c->text);
+    if (!rt_table_number(&r->t, row, column, v->name, r->m->f64 ? DBL_MAX : FLT_MAX, out, r->error))
+        return false;
     char why[100];
-    if (rt_value_allowed(v, *out, why)) return true;
+    if (rt_value_fits(r->m, v, *out, why)) return true;
     return rt_error(r->error, "%s:%lld:%d: %s is out of range\n  expected  %s\n  found     %.*s",
                     r->t.name, line, column + 1, v->name, why, shown, c->text);
 }
 
-/* ---- categories by text ---- */
-
-/* Is some cell of a category text? Then all of them are labels, and the first to appear in the file
- * is category 0. */
-static bool has_kinds(const Reader *r, const RtVar *v, int column) {
-    double x;
-    for (int64_t row = 0; v->n_kinds && row < r->t.n_rows; row++) {
-        const RtCell *c = rt_table_cell(&r->t, row, column);
-        if (!rt_cell_missing(c) && rt_cell_number(&r->t, c, &x) == RT_NO_NUMBER) return true;
-    }
-    return false;
-}
+/* ---- categories by text ----
+ *
+ * Where some cell of a category is text, all of them are labels, and the first to appear in the
+ * file is category 0. */
 
 static bool too_many_kinds(const Reader *r, const RtVar *v, int64_t row, int column,
                            const RtIndex *kinds) {
@@ -250,7 +216,7 @@ static bool read_variable(Reader *r, const RtVar *v) {
     int64_t instances = rt_var_size(v, &r->out->sizes) / v->event;
     int64_t *seen = rt_alloc(r->t.mem, instances, sizeof *seen); /* row + 1 that gave the value */
     double *values = rt_alloc(r->t.mem, instances * v->event, sizeof *values);
-    bool labelled = has_kinds(r, v, columns[0]);
+    bool labelled = v->n_kinds && rt_table_holds_text(&r->t, columns[0]);
     RtIndex kinds = {0};
     if (labelled)
         kinds = rt_index_new(r->t.mem, v->n_kinds < r->t.n_rows ? v->n_kinds : r->t.n_rows);

@@ -3,9 +3,11 @@
  *     {"J": 2, "y": [[1.5, 2], [3, 4]], "scale": 50}
  *
  * Arrays are nested row-major, plates outermost to innermost, then the event; a context is a number
- * or an array of its shape. Their shapes say the sizes of plates. NaN, Infinity and -Infinity may
- * stand where numbers do, also as strings, and null for NaN: data.c says which of them a variable
- * may hold. What the model does not read may be any JSON. Positions in messages are
+ * or an array of its shape. Their shapes say the sizes of plates. In a ragged plate arrays may be
+ * of unequal size; or all its instances stand in one array, and how many each parent has in one
+ * called PLATE.count, as in .npz files. The first way becomes the second here. NaN, Infinity and
+ * -Infinity may stand where numbers do, also as strings, and null for NaN: data.c says which of
+ * them a variable may hold. What the model does not read may be any JSON. Positions in messages are
  * FILE:LINE:COLUMN, both counted from 1, columns in bytes. */
 #include "runtime/data.h"
 
@@ -17,12 +19,16 @@ enum { MOST_DIMS = sizeof((RtArray *)0)->dims / sizeof(int64_t) };
 
 typedef struct Scan {
     RtMem *mem;
+    const RtModel *m;
     const char *file, *start, *at, *end;
     const char *name; /* of the array being read */
     RtArray *array;
-    RtBytes values;         /* of it, as doubles */
-    bool closed[MOST_DIMS]; /* its extent on this level is known */
-    bool flat;              /* numbers stand on level n_dims */
+    RtBytes values;             /* of it, as doubles */
+    RtBytes extents[MOST_DIMS]; /* of the arrays on each level, in their order, as doubles */
+    const char *odd[MOST_DIMS]; /* the first on this level that has not as many as those before */
+    bool flat;                  /* numbers stand on level n_dims */
+    RtArray *arrays;            /* those that were read */
+    int n_arrays;
     RtError *error;
 } Scan;
 
@@ -132,18 +138,6 @@ static bool read_number(Scan *s, double *out) {
 
 /* ---- arrays ---- */
 
-static bool uneven(const Scan *s, const char *at, int level, int64_t extent) {
-    RtBytes what = {0};
-    rt_bytes_printf(&what,
-                    "arrays of unequal size within %s\n  expected  %lld entries, as before on this "
-                    "level\n  found     %lld\n  this program needs equal groups: leave some "
-                    "entries out",
-                    s->name, (long long)s->array->dims[level], (long long)extent);
-    fail(s, at, what.data);
-    rt_bytes_free(&what);
-    return false;
-}
-
 static bool read_level(Scan *s, int level);
 
 /* The entries of an array behind its bracket, which stands at `open`. */
@@ -162,9 +156,10 @@ static bool read_entries(Scan *s, int level, const char *open) {
         } while (next_is(s, ','));
         if (!next_is(s, ']')) return fail(s, s->at, "not JSON\n  expected  , or ]");
     }
-    if (s->closed[level] && a->dims[level] != extent) return uneven(s, open, level, extent);
-    s->closed[level] = true;
-    a->dims[level] = extent;
+    if (!s->extents[level].n) a->dims[level] = extent;
+    if (a->dims[level] != extent && !s->odd[level]) s->odd[level] = open;
+    double counted = (double)extent;
+    rt_bytes_add(&s->extents[level], &counted, sizeof counted);
     return true;
 }
 
@@ -182,34 +177,145 @@ static bool read_level(Scan *s, int level) {
     return true;
 }
 
+static double *copy_numbers(RtMem *mem, const RtBytes *numbers, int64_t *n) {
+    *n = (int64_t)(numbers->n / sizeof(double));
+    double *copy = rt_alloc(mem, *n + 1, sizeof *copy);
+    if (*n) memcpy(copy, numbers->data, numbers->n);
+    return copy;
+}
+
+/* Reads into *array; `name` lives in `mem`. */
 static bool read_array(Scan *s, const char *name, RtArray *array) {
     *array = (RtArray){.name = name};
     s->name = name;
     s->array = array;
     s->values.n = 0;
     s->flat = false;
-    memset(s->closed, 0, sizeof s->closed);
+    for (int i = 0; i < MOST_DIMS; i++) s->extents[i].n = 0, s->odd[i] = NULL;
     if (!read_level(s, 0)) return false;
-    int64_t count = (int64_t)(s->values.n / sizeof(double));
-    array->values = rt_alloc(s->mem, count + 1, sizeof(double));
-    if (count) memcpy(array->values, s->values.data, s->values.n);
+    array->values = copy_numbers(s->mem, &s->values, &(int64_t){0});
+    return true;
+}
+
+/* ---- groups of unequal size ---- */
+
+/* Arrays on a level differ in size, and may not. */
+static bool unequal(const Scan *s, const RtVar *v, int level) {
+    const double *extents = (const double *)(const void *)s->extents[level].data;
+    size_t n = s->extents[level].n / sizeof *extents, odd = 0;
+    double most = 0;
+    for (size_t i = 0; i < n; i++) most = fmax(most, extents[i]);
+    while (extents[odd] == extents[0]) odd++;
+    RtBytes what = {0};
+    rt_bytes_printf(&what,
+                    "arrays of unequal size within %s\n  expected  %g entries, as before on this "
+                    "level\n  found     %g",
+                    s->name, extents[0], extents[odd]);
+    bool sets = v && s->array->n_dims > v->n_plates + v->n_dims;
+    const RtPlate *plate = v && level - sets >= 0 && level - sets < v->n_plates
+                               ? &s->m->plates[v->plates[level - sets]]
+                               : NULL;
+    if (plate && plate->ragged)
+        rt_bytes_printf(&what,
+                        "\n  several data sets have groups of the same sizes: give all "
+                        "instances of %s one axis, and how many each %s has as \"%s.count\"",
+                        plate->name, s->m->plates[plate->parent].name, plate->name);
+    else if (plate && plate->parent >= 0)
+        rt_bytes_printf(&what,
+                        "\n  this model has equal groups: look for entries that are missing, or "
+                        "give plate %s a range of sizes in the model, plate %s(1..%g), and train "
+                        "again",
+                        plate->name, plate->name, most);
+    fail(s, s->odd[level], what.data);
+    rt_bytes_free(&what);
+    return false;
+}
+
+/* How many instances a ragged plate has in each parent: once, or twice the same. */
+static bool add_count(Scan *s, const char *at, RtArray count) {
+    for (int i = 0; i < s->n_arrays; i++) {
+        const RtArray *a = &s->arrays[i];
+        if (strcmp(a->name, count.name)) continue;
+        int64_t n = rt_product(a->dims, a->n_dims);
+        if (n == rt_product(count.dims, count.n_dims) &&
+            !memcmp(a->values, count.values, (size_t)n * sizeof *count.values))
+            return true;
+        RtBytes what = {0};
+        rt_bytes_printf(&what,
+                        "%s is not what was said before of %.*s\n  expected  groups of the same "
+                        "sizes in all arrays, and as %s says",
+                        s->name, (int)(strlen(count.name) - strlen(".count")), count.name,
+                        count.name);
+        fail(s, at, what.data);
+        rt_bytes_free(&what);
+        return false;
+    }
+    s->arrays[s->n_arrays++] = count;
+    return true;
+}
+
+/* An array whose plates are nested, some of unequal size, as one with an axis for all instances of
+ * the innermost of these, and counts for it and the ragged ones around. */
+static bool lay_side_by_side(Scan *s, const RtVar *v, const char *at) {
+    RtArray *a = s->array;
+    int cut = -1;
+    for (int level = 0; level < a->n_dims; level++) {
+        if (!s->odd[level]) continue;
+        bool may = v && a->n_dims == v->n_plates + v->n_dims && level < v->n_plates &&
+                   s->m->plates[v->plates[level]].ragged;
+        if (!may) return unequal(s, v, level);
+        cut = level;
+    }
+    if (cut < 0) return true;
+    int64_t all = 1;
+    for (int level = 0; level <= cut; level++) {
+        const RtPlate *plate = &s->m->plates[v->plates[level]];
+        RtArray count = {.name = rt_printf(s->mem, "%s.count", plate->name), .n_dims = 1};
+        count.values = copy_numbers(s->mem, &s->extents[level], count.dims);
+        all = 0;
+        for (int64_t k = 0; k < count.dims[0]; k++) all += (int64_t)count.values[k];
+        if (plate->ragged && !add_count(s, at, count)) return false;
+    }
+    a->dims[0] = all;
+    for (int level = cut + 1; level < a->n_dims; level++) a->dims[level - cut] = a->dims[level];
+    a->n_dims -= cut;
     return true;
 }
 
 /* ---- the object ---- */
 
+/* Is it the name of counts of a ragged plate? */
+static bool names_count(const RtModel *m, const char *name) {
+    for (int i = 0; i < m->n_plates; i++) {
+        size_t n = strlen(m->plates[i].name);
+        if (m->plates[i].ragged && !strncmp(name, m->plates[i].name, n) &&
+            !strcmp(name + n, ".count"))
+            return true;
+    }
+    return false;
+}
+
 /* One `"name": value` into the arrays, if the model reads it; else its name into `unread`. */
-static bool read_member(Scan *s, const RtModel *m, RtArray *arrays, int *n, RtBytes *unread) {
+static bool read_member(Scan *s, RtBytes *unread) {
     skip_blanks(s);
     const char *text, *at = s->at;
     size_t length;
     if (!read_string(s, &text, &length)) return false;
     const char *name = rt_copy_text(s->mem, text, length);
+    bool count = names_count(s->m, name);
     if (!next_is(s, ':')) return fail(s, s->at, "not JSON\n  expected  : behind a name");
-    for (int i = 0; i < *n; i++)
-        if (!strcmp(arrays[i].name, name)) return fail(s, at, "the name occurs twice");
-    const RtVar *v = rt_var(m, name);
-    if (v && rt_is_given(v)) return read_array(s, v->name, &arrays[(*n)++]);
+    for (int i = 0; i < s->n_arrays; i++)
+        if (!count && !strcmp(s->arrays[i].name, name)) return fail(s, at, "the name occurs twice");
+    const RtVar *v = rt_var(s->m, name);
+    RtArray array;
+    if (count)
+        return read_array(s, name, &array) && lay_side_by_side(s, NULL, at) &&
+               add_count(s, at, array);
+    if (v && rt_is_given(v)) {
+        if (!read_array(s, v->name, &array) || !lay_side_by_side(s, v, at)) return false;
+        s->arrays[s->n_arrays++] = array;
+        return true;
+    }
     if (unread->n < 200) rt_bytes_printf(unread, "%s%.60s", unread->n ? ", " : "", name);
     return skip_value(s);
 }
@@ -218,6 +324,7 @@ bool rt_json_read(RtMem *mem, const RtModel *m, const char *name, const RtBytes 
                   RtArray **arrays, int *n, char **unread, RtError *error) {
     const char *start = bytes->n ? bytes->data : "";
     Scan s = {.mem = mem,
+              .m = m,
               .file = name,
               .start = start,
               .at = start,
@@ -225,19 +332,21 @@ bool rt_json_read(RtMem *mem, const RtModel *m, const char *name, const RtBytes 
               .error = error};
     RtBytes names = {0};
     bool ok = true;
-    *arrays = rt_alloc(mem, m->n_vars + 1, sizeof **arrays);
-    *n = 0;
+    s.arrays = rt_alloc(mem, m->n_vars + m->n_plates + 1, sizeof *s.arrays);
     if (bytes->n >= 3 && !memcmp(s.at, "\xef\xbb\xbf", 3)) s.at += 3; /* byte order mark */
     if (!next_is(&s, '{')) return fail(&s, s.at, "not JSON\n  expected  { \"name\": values, ... }");
     if (!next_is(&s, '}')) {
-        do ok = read_member(&s, m, *arrays, n, &names);
+        do ok = read_member(&s, &names);
         while (ok && next_is(&s, ','));
         if (ok && !next_is(&s, '}')) ok = fail(&s, s.at, "not JSON\n  expected  , or }");
     }
     skip_blanks(&s);
     if (ok && s.at < s.end) ok = fail(&s, s.at, "text behind the end of the data");
     *unread = ok && names.n ? rt_copy_text(mem, names.data, names.n) : NULL;
+    *arrays = s.arrays;
+    *n = s.n_arrays;
     rt_bytes_free(&s.values);
+    for (int i = 0; i < MOST_DIMS; i++) rt_bytes_free(&s.extents[i]);
     rt_bytes_free(&names);
     return ok;
 }

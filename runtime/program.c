@@ -14,6 +14,7 @@
 
 #include "runtime/psis.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,10 +205,32 @@ static void check_fixed(const RtModel *m, const RtProgram *p, const RtSizes *siz
     }
 }
 
+/* Counts of instances, and their numbers, reach programs as numbers of the model's real type: those
+ * that float does not hold would be wrong. */
+static void check_countable(const RtCall *c, const RtSizes *sizes) {
+    enum { MOST = 1 << FLT_MANT_DIG };
+    const RtModel *m = c->model;
+    for (int i = 0; i < c->program->n_inputs && !m->f64; i++) {
+        const RtTensor *t = &c->program->inputs[i];
+        bool cut = c->cuts[i].what != NO_CUT;
+        if (!cut && !indexed_plate(t)) continue;
+        int plate = cut ? c->cuts[i].plate : c->program->axes[t->axes[0]].plate;
+        int64_t n = cut ? rt_instances(m, sizes, plate) : sizes->n[plate];
+        if (n <= MOST) continue;
+        fprintf(stderr,
+                "error: plate %s has %" PRId64
+                " instances here, and this program, in float, counts to %d\n  compile the model "
+                "with --precision f64, or take fewer\n",
+                m->plates[plate].name, n, MOST);
+        exit(1);
+    }
+}
+
 void rt_call_resize(RtCall *c, const RtSizes *sizes) {
     const RtProgram *p = c->program;
     bool by_set;
     check_fixed(c->model, p, sizes);
+    check_countable(c, sizes);
     set_plates(c->model, p, sizes, c->total);
     set_cuts(c, 0, sizes);
     for (int i = 0; i < p->n_inputs; i++) {

@@ -96,13 +96,17 @@ static void balance(const RtModel *m, RtSizes *sizes, int plate) {
     for (int64_t k = 0; k <= parents; k++) sizes->first[plate][k] = k * sizes->n[plate];
 }
 
-void rt_sizes_balance(RtMem *mem, const RtModel *m, RtSizes *sizes) {
+void rt_sizes_keep_even(RtMem *mem, const RtModel *m, RtSizes *sizes, const bool *cut) {
     for (int i = 0; i < m->n_plates; i++) {
-        if (!m->plates[i].ragged) continue;
+        if (!m->plates[i].ragged || cut[i]) continue;
         int64_t parents = rt_instances(m, sizes, m->plates[i].parent);
         sizes->first[i] = rt_alloc(mem, parents + 1, sizeof(int64_t));
         balance(m, sizes, i);
     }
+}
+
+void rt_sizes_balance(RtMem *mem, const RtModel *m, RtSizes *sizes) {
+    rt_sizes_keep_even(mem, m, sizes, (const bool[RT_MAX_PLATES]){false});
 }
 
 RtSizes rt_sizes_balanced(RtMem *mem, const RtModel *m, const int64_t *n) {

@@ -40,7 +40,10 @@ int rt_var_shape(const struct RtModel *m, const struct RtVar *v, const RtSizes *
 int rt_plate_shape(const struct RtModel *m, const RtSizes *sizes, int plate, int64_t *dims);
 /* Room for ragged plates of up to these sizes. */
 void rt_sizes_room(RtMem *mem, const struct RtModel *m, const RtSizes *largest, RtSizes *sizes);
-/* Ragged plates have sizes.n in every instance of their parents. */
+/* Ragged plates that are not `cut` (by plate) have sizes.n in every instance of their parents.
+ * Whoever changes sizes.n, or cuts a plate, calls it: `first` of all plates has to follow. */
+void rt_sizes_keep_even(RtMem *mem, const struct RtModel *m, RtSizes *sizes, const bool *cut);
+/* The same where none is cut. */
 void rt_sizes_balance(RtMem *mem, const struct RtModel *m, RtSizes *sizes);
 RtSizes rt_sizes_balanced(RtMem *mem, const struct RtModel *m, const int64_t *n);
 /* A ragged plate of which parent k has count[k]; the parents' plate is cut already. */

@@ -2,6 +2,7 @@
 #include "runtime/table.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <string.h>
 #include <strings.h>
 
@@ -51,6 +52,7 @@ int64_t rt_index_find(const RtIndex *x, int64_t parent, RtCell key) {
 /* A text on the way to being a table. */
 typedef struct Scan {
     char *at, *end;
+    char *rest;   /* from here on there are line ends alone */
     int64_t line; /* of `at` */
     RtTable *t;
     RtError *error;
@@ -187,10 +189,7 @@ static bool read_header(Scan *s) {
 /* Empty lines are no rows; but in a table of one column an empty line before others is a missing
  * cell. */
 static bool is_no_row(const Scan *s) {
-    const char *at = s->at;
-    if (s->t->n_columns > 1) return ends_line(at, s->end);
-    while (at < s->end && (*at == '\n' || *at == '\r')) at++;
-    return at == s->end;
+    return s->t->n_columns > 1 ? ends_line(s->at, s->end) : s->at >= s->rest;
 }
 
 static bool read_row(Scan *s) {
@@ -244,6 +243,7 @@ bool rt_table_read(RtMem *mem, const char *name, const RtBytes *bytes, RtTable *
     char *text = rt_alloc(mem, (int64_t)bytes->n + 1, 1);
     if (bytes->n) memcpy(text, bytes->data, bytes->n);
     Scan s = {.at = text, .end = text + bytes->n, .line = 1, .t = t, .error = error};
+    for (s.rest = s.end; s.rest > text && (s.rest[-1] == '\n' || s.rest[-1] == '\r');) s.rest--;
     if (bytes->n >= 3 && !memcmp(s.at, "\xef\xbb\xbf", 3)) s.at += 3; /* byte order mark */
     if (s.end - s.at >= 5 && !strncasecmp(s.at, "sep=", 4) && ends_line(s.at + 5, s.end)) {
         t->separator = s.at[4];
@@ -282,25 +282,40 @@ int rt_table_column(const RtTable *t, const char *name, const bool *taken) {
     return alike;
 }
 
-bool rt_table_no_column(const RtTable *t, const char *name, const bool *taken, const char *expected,
-                        RtError *error) {
+int rt_table_why_none(const RtTable *t, const char *name, const bool *taken, const char *expected,
+                      RtBytes *what, RtBytes *more) {
     int first = next_alike(t, name, taken, 0);
     int second = first < 0 ? first : next_alike(t, name, taken, first + 1);
-    if (second >= 0)
-        return rt_error(error,
-                        "%s:1:%d: two columns differ from %s in case alone\n  expected  one of "
-                        "them, or one called exactly %s\n  found     %.60s (column %d) and %.60s "
-                        "(column %d)",
-                        t->name, second + 1, name, name, t->header[first], first + 1,
-                        t->header[second], second + 1);
+    if (second >= 0) {
+        rt_bytes_printf(what, "two columns that differ from %.60s in case alone", name);
+        rt_bytes_printf(more,
+                        "\n  expected  one of them, or one called exactly %.60s\n  found     %.60s "
+                        "(column %d) and %.60s (column %d)",
+                        name, t->header[first], first + 1, t->header[second], second + 1);
+        return second;
+    }
     const char *near = rt_nearest(name, t->header, t->n_columns);
     RtBytes have = {0};
     for (int c = 0; c < t->n_columns; c++)
         rt_bytes_printf(&have, "%s%s", c ? ", " : "", t->header[c]);
-    rt_error(error, "%s:1: no column named %s\n  expected  %s\n  found     %.600s%s%.60s%s",
-             t->name, name, expected, have.data, near && *near ? "\n  did you mean " : "",
-             near && *near ? near : "", near && *near ? "?" : "");
+    rt_bytes_printf(what, "no column named %.60s", name);
+    if (expected) rt_bytes_printf(more, "\n  expected  %s", expected);
+    rt_bytes_printf(more, "\n  found     %.500s", have.data);
+    if (near && *near) rt_bytes_printf(more, "\n  did you mean %.60s?", near);
     rt_bytes_free(&have);
+    return RT_NO_COLUMN;
+}
+
+bool rt_table_no_column(const RtTable *t, const char *name, const bool *taken, const char *expected,
+                        RtError *error) {
+    RtBytes what = {0}, more = {0};
+    int column = rt_table_why_none(t, name, taken, expected, &what, &more);
+    if (column >= 0)
+        rt_error(error, "%s:1:%d: %s%s", t->name, column + 1, what.data, more.data);
+    else
+        rt_error(error, "%s:1: %s%s", t->name, what.data, more.data);
+    rt_bytes_free(&what);
+    rt_bytes_free(&more);
     return false;
 }
 
@@ -322,6 +337,54 @@ RtNotation rt_cell_number(const RtTable *t, const RtCell *c, double *out) {
     memcpy(copy, c->text, c->n);
     copy[comma - c->text] = '.';
     return rt_parse_number(copy, c->n, out) ? RT_COMMA : RT_NO_NUMBER;
+}
+
+bool rt_table_holds_text(const RtTable *t, int column) {
+    double x;
+    for (int64_t row = 0; row < t->n_rows; row++) {
+        const RtCell *c = rt_table_cell(t, row, column);
+        if (!rt_cell_missing(c) && rt_cell_number(t, c, &x) == RT_NO_NUMBER) return true;
+    }
+    return false;
+}
+
+/* In one file a decimal sign is a point or a comma: of 1,234 beside 2.5 none can say what it is. */
+static bool same_sign(RtTable *t, int64_t row, int column, RtNotation notation, RtError *error) {
+    int own = notation == RT_COMMA, other = !own;
+    const RtCell *c = rt_table_cell(t, row, column);
+    if (!t->sign[own]) t->sign[own] = c, t->sign_line[own] = t->line[row];
+    if (!t->sign[other]) return true;
+    return rt_error(error,
+                    "%s:%lld:%d: a decimal %s, but a decimal %s in row %lld\n  expected  one of "
+                    "them in the whole file\n  found     %.*s and %.*s\n  write numbers without "
+                    "signs between thousands",
+                    t->name, (long long)t->line[row], column + 1, own ? "comma" : "point",
+                    own ? "point" : "comma", (long long)t->sign_line[other], (int)t->sign[other]->n,
+                    t->sign[other]->text, (int)c->n, c->text);
+}
+
+bool rt_table_number(RtTable *t, int64_t row, int column, const char *name, double most,
+                     double *out, RtError *error) {
+    const RtCell *c = rt_table_cell(t, row, column);
+    long long line = t->line[row];
+    int shown = c->n > 40 ? 40 : (int)c->n;
+    RtNotation notation = rt_cell_number(t, c, out);
+    if (notation == RT_NO_NUMBER)
+        return rt_error(error,
+                        "%s:%lld:%d: text where %s needs a number\n  expected  a number such as "
+                        "3.25\n  found     \"%.*s\"%s",
+                        t->name, line, column + 1, name, shown, c->text, rt_cell_advice(c));
+    if (notation != RT_PLAIN && !same_sign(t, row, column, notation, error)) return false;
+    if (isinf(*out))
+        return rt_error(error,
+                        "%s:%lld:%d: a value of %s is infinite\n  expected  a finite number\n  "
+                        "found     %.*s",
+                        t->name, line, column + 1, name, shown, c->text);
+    if (fabs(*out) <= most) return true;
+    return rt_error(error,
+                    "%s:%lld:%d: %s is out of range\n  expected  %g at most, either side of 0: "
+                    "programs hold numbers in float\n  found     %.*s",
+                    t->name, line, column + 1, name, most, shown, c->text);
 }
 
 /* The length of a run of digits or letters at *text, which moves behind it. */

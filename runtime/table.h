@@ -39,10 +39,12 @@ typedef struct RtTable {
     int n_columns;
     int64_t n_rows;
     const char **header;
-    RtIndex columns; /* the header's names */
-    int *column_of;  /* of each of them */
-    RtCell *cells;   /* [row][column]; texts live in `mem` */
-    int64_t *line;   /* of each row in the file */
+    RtIndex columns;       /* the header's names */
+    int *column_of;        /* of each of them */
+    RtCell *cells;         /* [row][column]; texts live in `mem` */
+    int64_t *line;         /* of each row in the file */
+    const RtCell *sign[2]; /* of the numbers read: the first with a decimal point, with a comma */
+    int64_t sign_line[2];
 } RtTable;
 
 /* Reads the whole of it. `name` and `bytes` need not outlive the call, but for messages. */
@@ -56,7 +58,12 @@ enum { RT_NO_COLUMN = -1, RT_SEVERAL_COLUMNS = -2 };
 /* The column of exactly this name; else the one that differs from it in nothing but case, those
  * that are `taken` (by column, or NULL) aside. RT_SEVERAL_COLUMNS: which one is open. */
 int rt_table_column(const RtTable *t, const char *name, const bool *taken);
-/* The error that goes with either of these; `expected` says what the column is for. */
+/* Appends what is there instead of the column, "no column named x", and lines on what would be
+ * right, each begun by "\n  "; `expected` says what the column is for, or NULL. Returns a column to
+ * point at, or RT_NO_COLUMN. */
+int rt_table_why_none(const RtTable *t, const char *name, const bool *taken, const char *expected,
+                      RtBytes *what, RtBytes *more);
+/* The same as an error. */
 bool rt_table_no_column(const RtTable *t, const char *name, const bool *taken, const char *expected,
                         RtError *error);
 
@@ -67,6 +74,13 @@ static inline bool rt_cell_equal(const RtCell *a, const RtCell *b) {
 /* How a number is written: RT_COMMA where its decimal sign is a comma. */
 typedef enum { RT_NO_NUMBER, RT_PLAIN, RT_POINT, RT_COMMA } RtNotation;
 RtNotation rt_cell_number(const RtTable *t, const RtCell *c, double *out);
+/* Is some cell of the column neither a number nor missing? */
+bool rt_table_holds_text(const RtTable *t, int column);
+/* The number of a cell that is not missing, or the error of one that is no number, infinite, above
+ * `most` in size, or written with another decimal sign than numbers read before. `name`: of what it
+ * is a number, for messages. */
+bool rt_table_number(RtTable *t, int64_t row, int column, const char *name, double most,
+                     double *out, RtError *error);
 /* What to do about a cell that should be a number and is not: a line that begins with "\n  ", or
  * "". */
 const char *rt_cell_advice(const RtCell *c);

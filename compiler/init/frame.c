@@ -1,6 +1,7 @@
 /* frame.c -- columns and groups of a data file. See frame.h. */
 #include "init/frame.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -14,16 +15,10 @@ const char *frame_place(const Frame *a, int64_t row, const FrameColumn *c) {
 static int find_column(const Frame *a, const char *name, Place place, RtError *error) {
     int at = rt_table_column(&a->t, name, NULL);
     if (at >= 0) return at;
-    RtBytes more = {0};
-    const char *near = rt_nearest(name, a->t.header, a->t.n_columns);
-    rt_bytes_printf(&more, "\n  expected  one of ");
-    for (int c = 0; c < a->t.n_columns; c++)
-        rt_bytes_printf(&more, "%s%.40s", c ? ", " : "", a->t.header[c]);
-    if (near) rt_bytes_printf(&more, "\n  did you mean %.60s?", near);
-    formula_error(a->f, place, error, more.n > 600 ? "" : more.data,
-                  at == RT_SEVERAL_COLUMNS ? "several columns of %s differ from %.60s in case alone"
-                                           : "%s has no column %.60s",
-                  a->t.name, name);
+    RtBytes what = {0}, more = {0};
+    rt_table_why_none(&a->t, name, NULL, NULL, &what, &more);
+    formula_error(a->f, place, error, more.data, "%s has %s", a->t.name, what.data);
+    rt_bytes_free(&what);
     rt_bytes_free(&more);
     return -1;
 }
@@ -54,34 +49,19 @@ static int add_column(Frame *a, const FormulaVar *v, RtError *error) {
     return a->n_columns++;
 }
 
-static bool not_a_number(const Frame *a, const FrameColumn *c, int64_t row, RtError *error) {
-    const RtCell *cell = rt_table_cell(&a->t, row, c->at);
-    return rt_error(error,
-                    "%s: %s where %s needs a number\n  expected  a number such as 3.25\n  found    "
-                    " \"%.*s\"%s",
-                    frame_place(a, row, c), rt_cell_missing(cell) ? "nothing" : "text", c->name,
-                    cell->n > 40 ? 40 : (int)cell->n, cell->text,
-                    rt_cell_missing(cell) ? "" : rt_cell_advice(cell));
-}
-
-/* Numbers by row. `text`: some cell is text, and nothing is read. */
+/* Numbers by row, as programs read them, which hold them in float. `text`: some cell of what is no
+ * outcome is text, and nothing is read. */
 static bool read_numbers(Frame *a, FrameColumn *c, bool *text, RtError *error) {
     bool outcome = c == &a->columns[a->outcome];
-    *text = false;
     c->x = rt_alloc(a->t.mem, a->t.n_rows, sizeof *c->x);
-    for (int64_t row = 0; row < a->t.n_rows; row++) {
-        const RtCell *cell = rt_table_cell(&a->t, row, c->at);
-        if (rt_cell_missing(cell)) {
+    *text = !outcome && rt_table_holds_text(&a->t, c->at);
+    for (int64_t row = 0; row < a->t.n_rows && !*text; row++) {
+        if (rt_cell_missing(rt_table_cell(&a->t, row, c->at)))
             c->x[row] = NAN;
-        } else if (rt_cell_number(&a->t, cell, &c->x[row]) == RT_NO_NUMBER) {
-            *text = true;
-            return !outcome || not_a_number(a, c, row, error);
-        } else if (!isfinite(c->x[row])) {
-            return rt_error(error, "%s: a value of %s is infinite", frame_place(a, row, c),
-                            c->name);
-        }
+        else if (!rt_table_number(&a->t, row, c->at, c->name, FLT_MAX, &c->x[row], error))
+            return false;
     }
-    for (int64_t row = 0; row < a->t.n_rows && !outcome; row++)
+    for (int64_t row = 0; row < a->t.n_rows && !outcome && !*text; row++)
         if (isnan(c->x[row]))
             return rt_error(
                 error,

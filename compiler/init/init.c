@@ -3,21 +3,20 @@
 #include "init/init.h"
 
 #include "base/diag.h"
+#include "base/options.h"
 #include "front/front.h"
 #include "init/write.h"
 #include "runtime/data.h"
 #include "runtime/manual.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <unistd.h>
 
 enum { STATUS_PROBLEM = 1, STATUS_USAGE = 2 };
 
 typedef enum { INIT_FAMILY, INIT_OUTPUT, INIT_AMORTISE, INIT_HELP } InitOptionId;
-static const struct {
-    InitOptionId id;
-    const char *name, *argument, *help;
-} init_options[] = {
+static const OptionInfo init_options[] = {
     {INIT_FAMILY, "--family", "NAME",
      "what the outcome is (default gaussian; of trials, binomial)"},
     {INIT_OUTPUT, "-o", "MODEL.hbm",
@@ -64,7 +63,8 @@ static const char example[] =
 
 static const char limits[] =
     "Groups must lie within each other: crossed ones, (1 | subject) + (1 | item), are refused. "
-    "Groups of unequal size are written as a range of sizes. Covariates have no missing values. A "
+    "Groups of unequal size are written as a range of sizes. Cells of the outcome may be "
+    "empty; covariates have no missing values. A "
     "column that the model reads has a "
     "name of letters, digits and `_`; in the formula, other names of groups stand in backquotes.";
 
@@ -125,22 +125,6 @@ __attribute__((format(printf, 1, 2))) static int usage_error(const char *format,
 
 /* ---- options ---- */
 
-/* The row of a word, or -1 after saying so; *value: what is attached to it, or NULL. */
-static int find_option(const char *word, const char **value) {
-    const char *names[N_INIT_OPTIONS];
-    size_t n = word[1] == '-' ? strcspn(word, "=") : 2;
-    for (int i = 0; i < N_INIT_OPTIONS; i++) {
-        names[i] = init_options[i].name;
-        if (strlen(names[i]) != n || strncmp(names[i], word, n)) continue;
-        *value = word[n] ? word + n + (word[n] == '=') : NULL;
-        return i;
-    }
-    const char *near = rt_nearest(word, names, N_INIT_OPTIONS);
-    usage_error("unknown option %s%s%s%s", word, near ? "; did you mean " : "", near ? near : "",
-                near ? "?" : "");
-    return -1;
-}
-
 static void apply(Init *init, InitOptionId id, const char *value) {
     switch (id) {
     case INIT_FAMILY:
@@ -159,24 +143,20 @@ static void apply(Init *init, InitOptionId id, const char *value) {
 }
 
 static int read_options(Init *init, int argc, char **argv) {
-    for (int i = 1; i < argc; i++) {
-        const char *word = argv[i], *value = NULL;
-        if (word[0] == '-' && word[1]) {
-            int k = find_option(word, &value);
-            if (k < 0) return STATUS_USAGE;
-            const char *argument = init_options[k].argument;
-            if (!argument && value) return usage_error("%s takes no value", init_options[k].name);
-            if (argument && !value) value = ++i < argc ? argv[i] : NULL;
-            if (argument && !value)
-                return usage_error("%s needs %s", init_options[k].name, argument);
-            apply(init, init_options[k].id, value);
-        } else if (!init->data) {
-            init->data = word;
-        } else if (!init->formula) {
-            init->formula = word;
-        } else {
-            return usage_error("one formula, in quotes: %s stands behind it", word);
-        }
+    OptionWords words = {
+        .table = init_options, .n_table = N_INIT_OPTIONS, .argc = argc, .argv = argv};
+    const OptionInfo *o;
+    const char *value;
+    for (WordKind kind; (kind = options_next(&words, &o, &value)) != WORD_END;) {
+        if (kind == WORD_WRONG) return usage_error("%s", words.why);
+        if (kind == WORD_OPTION)
+            apply(init, (InitOptionId)o->id, value);
+        else if (!init->data)
+            init->data = value;
+        else if (!init->formula)
+            init->formula = value;
+        else
+            return usage_error("one formula, in quotes: %s stands behind it", value);
     }
     if (init->help) return 0;
     if (!init->data) return usage_error("no data file given");
@@ -208,7 +188,7 @@ static void note_family(const Frame *a) {
     const FrameColumn *y = &a->columns[a->outcome];
     bool whole = y->all.least >= 0, bits = y->all.most <= 1;
     for (int64_t row = 0; row < a->t.n_rows && whole; row++)
-        whole = !(y->x[row] != (double)(int64_t)y->x[row]) || y->x[row] != y->x[row];
+        whole = isnan(y->x[row]) || y->x[row] == floor(y->x[row]);
     if (whole && (bits || y->all.most < 100))
         fprintf(stderr,
                 "note: %s is %s in every row, and taken for a number with normal noise: "

@@ -159,7 +159,8 @@ __attribute__((format(printf, 3, 4))) static void line(Writer *w, const char *co
     }
     for (size_t i = 0; i < text.n; i++) /* labels and paths may hold line ends */
         if (text.data[i] >= 0 && text.data[i] < 32) text.data[i] = 32;
-    if (text.n > WIDTH && !comment) fold(&text, w->depth);
+    bool remark = !comment && text.n > 2 && !memcmp(text.data, "//", 2); /* ends with its line */
+    if (text.n > WIDTH && !comment && !remark) fold(&text, w->depth);
     rt_bytes_printf(w->out, "%s\n", text.data ? text.data : "");
     rt_bytes_free(&text);
 }
@@ -418,7 +419,9 @@ static void write_outcome(Writer *w) {
         else
             rt_bytes_printf(&law, own < 3 ? "%s" : "%.1s", own < 3 ? w->own[own] : c);
     }
-    line(w, NULL, "observed %s ~ %s;", a->columns[a->outcome].name, law.data);
+    const FrameColumn *y = &a->columns[a->outcome]; /* `all`: of the values that are there */
+    line(w, NULL, "observed %s ~ %s%s;", y->name, law.data,
+         y->all.n < a->t.n_rows ? " with missing" : "");
     rt_bytes_free(&law);
 }
 

@@ -9,6 +9,7 @@ refuses infer_without_it 1 "context scale is not known" ./ps infer "$data"
 refuses infer_says_how 1 "expected  --set scale=X, or a column or an array named scale" ./ps infer "$data"
 refuses unknown_context 2 "did you mean scale" ./ps infer "$data" --set scal=3
 refuses context_must_be_positive 2 "a number above 0" ./ps infer "$data" --set scale=-3
+refuses context_must_fit_a_float 2 "holds numbers in float" ./ps infer "$data" --set scale=1e300
 refuses context_must_be_a_number 2 "expected  1 finite number" ./ps infer "$data" --set scale=3,4
 refuses not_in_info 2 "infer has it" ./ps info --set scale=3
 

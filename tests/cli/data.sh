@@ -77,7 +77,7 @@ check labels_in_json grep -q '"c\[0,1\]": {[^}]*"labels": \["A", "b"\]' want.jso
 sed '5s/,[^,]*$/,2-Jan/' "$good" >dates.csv
 refuses date_in_a_number 1 "looks like a date" ./pastes infer dates.csv --out out.npz
 sed '1s/$/,Strength/; 2,$s/$/,1/' "$good" | sed '1s/,strength,/,STRENGTH,/' >cases.csv
-refuses columns_that_differ_in_case 1 "cases.csv:1:5: two columns differ from strength in case alone" ./pastes infer cases.csv --out out.npz
+refuses columns_that_differ_in_case 1 "cases.csv:1:5: two columns that differ from strength in case alone" ./pastes infer cases.csv --out out.npz
 sed '1s/$/,strength/; 2,$s/$/,1/' "$good" >double.csv
 refuses column_twice 1 "columns 4 and 5" ./pastes infer double.csv --out out.npz
 ./pastes infer "$good" --draws 200 --out draws.csv --quiet

@@ -52,22 +52,42 @@ has() { # NAME ARGS... -- LINES: of the model, without comments
     fi
 }
 has factors 'y ~ arm*dose + (1 | subject)' --family poisson -- 'latent b_arm_both_dose ~ normal(0, 0.492);' \
-    '  given arm ~ category(3);' 'plate Subject(3) {' '    observed y ~ poisson_log(eta);'
+    '  given arm ~ category(3);' 'plate Subject(3) {' '    observed y ~ poisson_log(eta) with missing;'
 has no_intercept 'y ~ 0 + arm + (0 + dose | subject)' --family negbinomial -- 'latent b_arm_placebo ~ normal(1.74, 1.5);' \
     '  latent r_Subject ~ normal(0, sd_Subject);' 'latent phi ~ gamma(2, 0.1);'
 has offset 'y ~ log(dose) + offset(log(n)) + (1 | subject)' --family poisson -- \
-    '    observed y ~ poisson_log(r_Subject + b_log_dose * log(dose) + log(n));' '    given n ~ lognormal(2.385, 0.162);'
+    '    observed y ~ poisson_log(r_Subject + b_log_dose * log(dose) + log(n)) with missing;' '    given n ~ lognormal(2.385, 0.162);'
 has uncorrelated 'sick ~ dose + (dose || subject)' --family=bernoulli -- '  latent r_Subject_intercept ~ normal(intercept, sd_Subject_intercept);' \
     '  latent r_Subject_dose ~ normal(b_dose, sd_Subject_dose);'
 has student 'y ~ visit + (1 | subject)' --family student -- '    given visit = 1 + obs.index;' \
-    '    observed y ~ student_t(1 + excess, r_Subject + b_visit * visit, sigma);'
-has trials 'y | trials(20) ~ 1' -- '  observed y ~ binomial_logit(20, intercept);' 'plate obs(6) {'
+    '    observed y ~ student_t(1 + excess, r_Subject + b_visit * visit, sigma) with missing;'
+has trials 'y | trials(20) ~ 1' -- '  observed y ~ binomial_logit(20, intercept) with missing;' 'plate obs(6) {'
 has quoted_group 'y ~ dose + (1 | `a group`)' --amortise -- 'plate a_group(2..8) from "a group" {' '  plate obs(1..4) {'
 has only_combinations 'y ~ (1 | arm:visit)' --family poisson -- 'plate arm(3) {' '  plate visit(2) {' '    latent r_visit ~ normal(intercept, sd_visit);'
 has column_and_group 'y ~ visit + (1 | visit)' -- 'plate visit_group(2) from "visit" {' '  given visit ~ normal(1.5, 0.707);'
 
+# The formula stands in a comment, however long it is.
+cat >wide.csv <<'END'
+outcome_of_trial,first_covariate,second_covariate,third_covariate,fourth_covariate
+1,1,3,2,0.1
+2,2,1,5,0.4
+4,3,4,1,0.2
+3,4,2,2,0.9
+7,5,1,4,0.3
+5,6,5,1,0.7
+END
+check long_formula sh -c '"$ADAVIC" init wide.csv "outcome_of_trial ~ first_covariate + second_covariate + third_covariate + log(fourth_covariate) + first_covariate:third_covariate" >wide.hbm &&
+    head -n 1 wide.hbm | grep -qx "// outcome_of_trial ~ .* + first_covariate:third_covariate" && "$ADAVIC" --emit=analysis wide.hbm >/dev/null'
+
 awk -F ';' '$6 == "" {next} NR > 1 {$2 = 2000 + $2; $6 = 100000 + $6} {print $2 "," $6}' trial.csv | sed '1s/.*/year,y/' >far.csv
 check far_from_0 sh -c '"$ADAVIC" init far.csv "y ~ year" 2>/dev/null >far.hbm && grep -q "^latent intercept ~ normal(100004, 10.1); *// .*; at year = 2001\$" far.hbm && grep -q "^  observed y ~ normal(intercept + b_year \* (year - 2001), sigma);" far.hbm'
+
+# An outcome with empty cells: the model says that it may have them, and takes its own file.
+check missing_outcome "$ADAVIC" init trial.csv 'y ~ dose + (1 | subject)' --family poisson -o missing.hbm
+compile missing missing.hbm
+check trains_for_missing_cells ./missing train --for trial.csv --steps 3 --quiet
+check infers_with_missing_cells sh -c './missing infer trial.csv --draws 50 --json | grep -q "\"r_Subject\[1\]\""'
+check no_missing_where_all_is_there sh -c '! grep -q "with missing" paste.hbm'
 
 # ---- what is refused ----
 bad() { # NAME FORMULA TEXT [OPTIONS...]
@@ -93,12 +113,19 @@ bad logarithm_of_0 'y ~ log(sick)' 'trial.csv:2:7: sick is 0'
 bad same_groups 'sick ~ (1 | subject) + (1 | arm)' 'are the same groups'
 bad twice 'sick ~ (1 | subject) + (dose | subject)' 'intercept varies twice'
 bad a_row_each 'y ~ (1 | subject:visit)' 'every group has one row'
-bad constant 'y ~ const' 'has no column const'
+bad constant 'y ~ const' 'has no column named const'
+sed 's/0,5/0.5/' trial.csv >signs.csv
+refuses decimal_signs_as_in_programs 1 "signs.csv:4:4: a decimal comma, but a decimal point in row 2" "$ADAVIC" init signs.csv 'y ~ dose'
+sed 's/0,5/1e300/' trial.csv >large.csv
+refuses too_large_for_float 1 "large.csv:2:4: dose is out of range" "$ADAVIC" init large.csv 'y ~ dose'
 bad no_trials 'y ~ dose' 'out of how many?' --family binomial
 bad no_bits 'y ~ dose' 'expected  0 or 1' --family bernoulli
 bad too_many_successes 'n | trials(12) ~ dose' 'at most 12'
 refuses unknown_family 2 "expected gaussian, student" "$ADAVIC" init trial.csv 'y ~ dose' --family gamma
 refuses no_formula 2 "adavic init trial.csv 'y ~ x" "$ADAVIC" init trial.csv
 refuses unknown_option 2 "did you mean --family" "$ADAVIC" init trial.csv 'y ~ dose' --famly poisson
+refuses unknown_option_with_value 2 "unknown option --famly; did you mean --family" "$ADAVIC" init trial.csv 'y ~ dose' --famly=poisson
+cp trial.csv ./-trial.csv
+check names_behind_dashes sh -c '"$ADAVIC" init --family=poisson -- -trial.csv "y ~ dose" | grep -q poisson_log'
 refuses reserved_name 1 "rename the column" sh -c 'sed "1s/dose/loss/" trial.csv >loss.csv; "$ADAVIC" init loss.csv "y ~ loss"; s=$?; rm loss.csv; exit $s'
 check help_fits_80_columns sh -c '! "$ADAVIC" init --help | grep -E "^.{81}"'

@@ -10,6 +10,7 @@ check in_csv sh -c './radon infer "$0" --draws 10 --out draws.csv -q 2>err && gr
 check draws_say_how_groups_are_cut sh -c './radon simulate --out sets.npz -q && grep -aq house.count.npy sets.npz && ./radon elbo sets.npz --draws 50 >out'
 check trained_for_the_file sh -c './radon train --for "$0" --steps 2 --sets 4 --draws 4 --quiet && ./radon elbo "$0" --draws 50 --json >e 2>err && grep -q "\"elbo\": -[0-9]" e' "$data"
 check equal_by_size sh -c './radon simulate --size county=20 --size house=3 --out sets.bin -q && test "$(wc -c <sets.bin)" = $((4 * (60 + 60 + 20)))'
+refuses more_than_float_counts 1 "plate house has 16800000 instances here, and this program, in float, counts to 16777216" ./radon simulate --size county=4200000 --size house=4 --out big.bin
 check predicted sh -c './radon predict "$0" --draws 50 --json 2>err | grep -q "\"log_radon\[84,0\]\""' "$data"
 check left_out sh -c './radon loo "$0" --by county --draws 200 --json 2>err | grep -q "\"elpd\""' "$data"
 sed 's/house(1..120)/house(11)/' "$ROOT/examples/radon.hbm" >equal.hbm
@@ -32,6 +33,12 @@ M
 compile nested nested.hbm
 ./nested train --steps 20 -q
 check gradient_through_groups_in_groups sh -c './nested check --count 100 | grep -q "^gradient .*: good"'
+
+check reads_its_own_sets sh -c './nested simulate --seed 3 --out own.npz -q && ./nested elbo own.npz --draws 20 >out'
+check reads_its_own_even_groups sh -c './nested simulate --size mid=2 --out even.npz -q && ./nested elbo even.npz --draws 20 >out'
+check sizes_as_stated sh -c './nested simulate --size group=4 --out four.npz -q && ./nested elbo four.npz --size group=4 --draws 20 >out'
+refuses size_against_the_file 1 "mid.count has 4 numbers" ./nested elbo four.npz --size group=3
+refuses size_against_the_counts 1 "of array obs.count is [0-9]*, but --size says 9" ./nested elbo four.npz --size obs=9
 
 # No name of a plate is taken for something else.
 simulated() { # NAME of the inner plate

@@ -20,27 +20,49 @@ enum {
     GIVEN_GROUP = 8,
     GIVEN_OBS = 16,
     BATCH = 32,
-    COVARIATES = 64
+    COVARIATES = 64,
+    RAGGED = 128
 };
 
-/* The hand-made model, or one with covariates; read once: they are not what is tried here. */
-static const RtModel *fake_model(bool covariates) {
+/* The hand-made model, one with covariates, or one with missing cells in a ragged plate, beside
+ * which stands another, of no variable of the file; read once: they are not what is tried here. */
+static const RtModel *fake_model(int flags) {
     static const char with[] = "adavic-manifest 1\n"
                                "plate group parent - size 4 exchangeable 1 \"\"\n"
                                "plate obs parent group size 5 exchangeable 1 \"\"\n"
                                "given arm plates group dims values 3\n"
                                "given x plates group obs dims 2 positive\n"
                                "observed y plates group obs dims\n";
+    static const char ragged[] = "adavic-manifest 1\n"
+                                 "plate group parent - size 4 exchangeable 1 \"\"\n"
+                                 "plate obs parent group size 5 exchangeable 1 \"\" ragged\n"
+                                 "plate other parent group size 2 exchangeable 1 \"\" ragged\n"
+                                 "latent u plates group other dims\n"
+                                 "given t plates group dims\n"
+                                 "observed y plates group obs dims missing 0\n";
     static RtMem *mem;
-    static const RtModel *model[2];
+    static const RtModel *model[3];
     RtError error;
+    int k = flags & RAGGED ? 2 : flags & COVARIATES ? 1 : 0;
     if (!mem) mem = rt_mem_new();
-    if (!model[covariates])
-        model[covariates] = rt_model_new(mem, covariates ? with : adavic_manifest, &error);
-    return model[covariates];
+    if (!model[k])
+        model[k] = rt_model_new(mem, k == 2 ? ragged : k ? with : adavic_manifest, &error);
+    return model[k];
+}
+
+/* Where the instances of each parent begin, of every ragged plate. */
+static void must_be_cut(const RtModel *m, const RtSizes *sizes) {
+    for (int i = 0; i < m->n_plates; i++) {
+        const int64_t *first = sizes->first[i];
+        int64_t parents = rt_instances(m, sizes, m->plates[i].parent);
+        if (m->plates[i].ragged != (first != NULL)) abort();
+        for (int64_t k = 0; first && k < parents; k++)
+            if (first[k + 1] < first[k] || first[k + 1] - first[k] > sizes->n[i]) abort();
+    }
 }
 
 static void must_be_complete(const RtModel *m, const RtData *d) {
+    must_be_cut(m, &d->sizes);
     for (int i = 0; i < m->n_vars; i++) {
         if (!rt_is_data(&m->vars[i])) continue;
         int64_t n = d->n_sets * rt_var_size(&m->vars[i], &d->sizes);
@@ -72,8 +94,9 @@ static void run(const uint8_t *data, size_t n) {
     if (!n) return;
     RtMem *mem = rt_mem_new();
     RtError error = {{0}};
-    const RtModel *model = fake_model(data[0] & COVARIATES);
-    RtDataOptions options = {.sizes = {.n = {4, 5}}, .batch = data[0] & BATCH};
+    const RtModel *model = fake_model(data[0]);
+    RtDataOptions options = {.sizes = {.n = {4, 5, 2}}, .batch = data[0] & BATCH};
+    rt_sizes_balance(mem, model, &options.sizes);
     options.given[0] = data[0] & GIVEN_GROUP;
     options.given[1] = data[0] & GIVEN_OBS;
     RtBytes bytes = {0};
@@ -104,6 +127,8 @@ static const char table[] =
 static const char trial[] = "group,obs,arm,x[0],x[1],y\n1,1,drug,1,2,0\n2,1,placebo,3,4,-1\n"
                             "1,2,drug,2,2,5\n2,2,placebo,1e-3,4,6\n";
 
+static const char unequal[] = "group,t,y\na,1,2\nb,0,NA\na,1,\nc,2,5\nd,2,1\ne,0,1\na,1,3\nf,7,1\n";
+
 static void seed_csv(FuzzList *list) {
     static const char *const other[] = {
         "group;obs;x.1;x.2\r\nb;1;1;2\r\na;1;5;6\r\n", "group\tx[0]\tx[1]\nb\t1\t2\nb\t3\t4\n",
@@ -116,6 +141,10 @@ static void seed_csv(FuzzList *list) {
     rt_bytes_add(&of_trial, trial, sizeof trial - 1);
     add_as(list, CSV | COVARIATES, &of_trial);
     rt_bytes_free(&of_trial);
+    RtBytes of_unequal = {0};
+    rt_bytes_add(&of_unequal, unequal, sizeof unequal - 1);
+    add_as(list, CSV | RAGGED, &of_unequal);
+    rt_bytes_free(&of_unequal);
     unsigned char packed[512];
     z_stream s = {.next_in = (Bytef *)text.data,
                   .avail_in = (uInt)text.n,
@@ -137,6 +166,27 @@ static void seed_csv(FuzzList *list) {
     rt_bytes_free(&text);
 }
 
+static void seed_counts(FuzzList *list, const float *values) {
+    static const double count[] = {2, 0, 3, 1};
+    static const struct {
+        const char *name;
+        int64_t n;
+    } arrays[] = {{"t.npy", 4}, {"y.npy", 6}, {"obs.count.npy", 4}};
+    RtBytes archive = {0}, directory = {0};
+    RtError error;
+    bool ok = true;
+    for (int i = 0; i < 3; i++) {
+        RtBytes file = {0};
+        rt_npy_write(&file, i == 2 ? (const void *)count : values, i == 2, &arrays[i].n, 1);
+        ok = ok && rt_zip_add(&archive, &directory, arrays[i].name, &file, &error);
+        rt_bytes_free(&file);
+    }
+    rt_zip_end(&archive, &directory);
+    if (ok) add_as(list, NPZ | RAGGED, &archive);
+    rt_bytes_free(&archive);
+    rt_bytes_free(&directory);
+}
+
 static void seed_arrays(FuzzList *list) {
     static const int64_t dims[] = {2, 3, 2, 2};
     float values[24];
@@ -154,10 +204,12 @@ static void seed_arrays(FuzzList *list) {
         rt_bytes_free(&archive);
         rt_bytes_free(&directory);
     }
+    seed_counts(list, values);
     RtBytes raw = {0};
     rt_bytes_add(&raw, values, sizeof values);
     add_as(list, BIN, &raw);
     add_as(list, BIN | COVARIATES, &raw);
+    add_as(list, BIN | RAGGED, &raw);
     rt_bytes_free(&raw);
 }
 
@@ -194,11 +246,15 @@ static void seed_json(FuzzList *list) {
     static const char *const texts[] = {
         "{\"x\": [[[1, 2], [3, 4]], [[5, 6], [7, 8e0]]], \"N\": 2}",
         "{\"more\": {\"a\": [\"]\"]}, \"arm\": [0, 1], \"y\": [[-1], [null]],\n"
-        "\"x\": [[[1, 2]], [[3, 4.5]]]}"};
-    for (int i = 0; i < 2; i++) {
+        "\"x\": [[[1, 2]], [[3, 4.5]]]}",
+        "{\"t\": [1, 2, 3, 4, 5, 6], \"y\": [[1], [2], [null], [4], [5], [6]]}",
+        "{\"t\": [1, 2, 3], \"y\": [[1, 2, null], [], [4]]}",
+        "{\"t\": [1, 2, 3], \"obs.count\": [1, 0, 2], \"y\": [1, 2, 3]}"};
+    static const int model[] = {0, COVARIATES, RAGGED, RAGGED, RAGGED};
+    for (int i = 0; i < 5; i++) {
         RtBytes text = {0};
         rt_bytes_add(&text, texts[i], strlen(texts[i]));
-        add_as(list, JSON | (i ? COVARIATES : 0), &text);
+        add_as(list, JSON | model[i], &text);
         rt_bytes_free(&text);
     }
 }

@@ -142,7 +142,7 @@ static void csv_refusals(void) {
         {"group\tobs\tx[0]\tx[1]\na\t1\t1\t2,5\n", "d.csv:2:4:", "written with a point"},
         {"group,obs,x[0],x[1]\na,1,1,0x10\n", "d.csv:2:4:", "text where"},
         {"group,obs,x[0],x[1]\na,1,inf,2\n", "d.csv:2:3:", "infinite"},
-        {"group,obs,x[0],x[1]\na,1,1e300,2\n", "d.csv:2:3:", "infinite"},
+        {"group,obs,x[0],x[1]\na,1,1e300,2\n", "d.csv:2:3:", "in float"},
         {"group,obs,x[0],x[1]\na,1,1,2\nb,1,1,2\na,1,3,4\n", "d.csv:4:2:", "row 2"},
         {"group,obs,x[0],x[1]\na,1,1,2\na,2,1,2\nb,1,3,4\n", "d.csv:4:", "2 of plate obs"},
         {"group,obs,x[0],x[1]\na,1,1,\"2\n", "d.csv:2:4:", "quote"},

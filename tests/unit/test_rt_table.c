@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static RtMem *mem;
 static RtError error;
@@ -142,6 +143,25 @@ static void tables_are_refused(void) {
           "%s", error.text);
 }
 
+/* In a table of one column an empty line is a missing cell, but at the end none; as many as there
+ * are, each is looked at once (looking on to the end from each would take 20 s here). */
+static void many_empty_lines(void) {
+    enum { LINES = 200000 };
+    RtBytes bytes = {0};
+    RtTable t;
+    rt_bytes_printf(&bytes, "y\n1\n%*s2\n%*s", LINES, "", LINES, "");
+    for (size_t i = 0; i < bytes.n; i++)
+        if (bytes.data[i] == ' ') bytes.data[i] = '\n';
+    clock_t start = clock();
+    if (CHECK(rt_table_read(mem, "d", &bytes, &t, &error), "%s", error.text))
+        CHECK(t.n_rows == LINES + 2 && rt_cell_missing(rt_table_cell(&t, LINES, 0)) &&
+                  rt_table_cell(&t, LINES + 1, 0)->text[0] == '2',
+              "%lld rows", (long long)t.n_rows);
+    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    CHECK(seconds < 5, "%g s", seconds);
+    rt_bytes_free(&bytes);
+}
+
 /* The map from rows to instances does not need equal groups; positions follow the parents'. */
 static void sizes_of_groups(void) {
     static const char text[] = "batch,the cask\nB,b\nA,a\nB,a\nC,a\nB,c\nA,c\n";
@@ -229,7 +249,7 @@ static void json_is_refused(void) {
         {"{\"arm\": [0, [1]]}", "d:1:13:", "an array where others", NULL},
         {"{\"arm\": [[0], 1]}", "d:1:15:", "a number where others", NULL},
         {"{\"y\": [[[1, 2]],\n[[1, 2], [3, 4]]]}", "d:2:1:", "arrays of unequal size within y",
-         "expected  1 entries"},
+         "give plate cask a range of sizes in the model, plate cask(1..2)"},
         {"{\"y\": [[1", "d:1:", "expected  , or ]", NULL},
         {"{\"x\": {\"a\": [1, 2}", "d:1:7:", "has no end", NULL},
         {"{\"x\": [1, 2", "d:1:", "has no end", NULL},
@@ -241,6 +261,7 @@ static void json_is_refused(void) {
         {"{\"arm\": [0], \"y\": [[[1, null]]]}", "d: y[0,0,1]: a value of y is missing",
          "with missing", NULL},
         {"{\"arm\": [0], \"y\": [[[1, \"-Inf\"]]]}", "d: y[0,0,1] is infinite", "finite", NULL},
+        {"{\"arm\": [0], \"y\": [[[1, 1e300]]]}", "d: y[0,0,1] is 1e+300", "in float", NULL},
         {"{\"arm\": [3], \"y\": [[[1, 2]]]}", "d: arm[0] is 3", "from 0 to 2", NULL}};
     check_refused(rt_data_json, bad, sizeof bad / sizeof *bad);
     RtBytes deep = {0};
@@ -261,6 +282,7 @@ int main(void) {
     RUN(same_table_in_other_clothes);
     RUN(brackets_do_not_separate);
     RUN(tables_are_refused);
+    RUN(many_empty_lines);
     RUN(sizes_of_groups);
     RUN(labels_in_files);
     RUN(json_is_read);
