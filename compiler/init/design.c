@@ -25,16 +25,12 @@ static const FrameColumn *column_of(const Frame *a, int var) {
 
 /* Is the variable a factor in the formula? */
 static bool is_factor(const Frame *a, int var) {
-    return column_of(a, var)->text || a->f->vars[var].fn == FN_FACTOR;
-}
-
-static double apply(FormulaFn fn, double x) {
-    return fn == FN_LOG ? log(x) : fn == FN_SQRT ? sqrt(x) : fn == FN_EXP ? exp(x) : x;
+    return column_of(a, var)->text || a->f->vars[var].factor;
 }
 
 /* A variable that is no factor, in a row, before anything is taken off. */
 static double plain_value(const Frame *a, int var, int64_t row) {
-    return apply(a->f->vars[var].fn, column_of(a, var)->x[row]);
+    return transform_at(a->f->vars[var].transform, column_of(a, var)->x[row]);
 }
 
 /* Where 0 is farther from a variable than its range is wide, the intercept would be a number that
@@ -78,19 +74,21 @@ static void describe_effect(const Frame *a, const Design *d, Effect *e) {
     for (int v = 0; v < a->f->n_vars; v++) {
         if (!(e->vars >> v & 1)) continue;
         const FrameColumn *c = column_of(a, v);
-        FormulaFn fn = a->f->vars[v].fn;
+        const Transform *t = a->f->vars[v].transform;
         if (c->plate > e->plate) e->plate = c->plate;
-        rt_bytes_printf(&name, "%s%s%s%s", name.n ? "_" : "",
-                        fn > FN_FACTOR ? formula_functions[fn] : "", fn > FN_FACTOR ? "_" : "",
-                        c->name);
+        if (name.n) rt_bytes_printf(&name, "_");
+        if (a->f->vars[v].scaled)
+            rt_bytes_printf(&name, "scale_%s", c->name);
+        else
+            transform_name(t, c->name, &name);
         rt_bytes_printf(&times, "%s", times.n ? " * " : "");
         if (is_factor(a, v)) {
             add_label(c->labels[e->level[v]], &name);
             rt_bytes_printf(&times, "(%s == %d ? 1 : 0)", c->name, e->level[v]);
         } else {
             double off = d->center[v];
-            rt_bytes_printf(&times, "%s%s%s%s%s", off != 0 ? "(" : "", formula_functions[fn],
-                            fn ? "(" : "", c->name, fn ? ")" : "");
+            if (off != 0) rt_bytes_printf(&times, "(");
+            transform_text(t, c->name, &times);
             if (off != 0) rt_bytes_printf(&times, " %c %.10g)", off > 0 ? '-' : '+', fabs(off));
         }
     }
@@ -275,7 +273,7 @@ static bool check_values(const Frame *a, OutcomeKind kind, RtError *error) {
 static double offset_in(const Frame *a, int64_t row) {
     double sum = 0;
     for (int v = 0; v < a->f->n_vars; v++)
-        if (a->f->offsets >> v & 1) sum += apply(a->f->vars[v].fn, column_of(a, v)->x[row]);
+        if (a->f->offsets >> v & 1) sum += plain_value(a, v, row);
     return sum;
 }
 

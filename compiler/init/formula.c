@@ -2,13 +2,12 @@
 #include "init/formula.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { LONGEST = 2000, DEEPEST = 40 };
-
-const char *const formula_functions[FN_COUNT] = {"", "factor", "log", "sqrt", "exp"};
 
 bool formula_error(const Formula *f, Place place, RtError *error, const char *more,
                    const char *format, ...) {
@@ -31,7 +30,7 @@ bool formula_error(const Formula *f, Place place, RtError *error, const char *mo
 
 typedef enum { NODE_NUMBER, NODE_NAME, NODE_CALL, NODE_GROUP, NODE_OP } NodeKind;
 
-/* NODE_GROUP: what stands in parentheses, its left. NODE_OP: `~ + - * : / |`, or `"` for ||; left
+/* NODE_GROUP: what stands in parentheses, its left. NODE_OP: `~ + - * : / ^ |`, or `"` for ||; left
  * is NULL for a sign in front. NODE_CALL: of `name`, its arguments in a chain of `,`, left first.
  */
 typedef struct Node {
@@ -141,6 +140,32 @@ static Node *parse_primary(Parser *p) {
     return text[p->at] == '(' ? parse_call(p, n) : n;
 }
 
+/* A power, from the right: its exponent may have a sign. */
+static Node *parse_power(Parser *p) {
+    int begin = (peek(p), p->at);
+    Node *left = parse_primary(p), *right;
+    if (!left || peek(p) != '^') return left;
+    p->at++;
+    if (++p->depth > DEEPEST) return fail(p, (Place){begin, p->at}, "", "powers nested too deep");
+    int from = (peek(p), p->at);
+    if (peek(p) == '-') {
+        p->at++;
+        Node *of = parse_power(p);
+        if (!of) return NULL;
+        right = node(p, NODE_OP, from);
+        right->op = '-';
+        right->right = of;
+    } else if (!(right = parse_power(p))) {
+        return NULL;
+    }
+    p->depth--;
+    Node *n = node(p, NODE_OP, begin);
+    n->op = '^';
+    n->left = left;
+    n->right = right;
+    return n;
+}
+
 /* The operator of this level at p->at, or 0. From the loosest to the tightest, as in R. */
 static char operator_at(Parser *p, int level) {
     static const char *const levels[] = {"|", "+-", "*/", ":"};
@@ -162,15 +187,11 @@ static Node *parse_level(Parser *p, int level) {
         left->op = op;
         left->right = right;
     } else {
-        left = level == TIGHTEST ? parse_primary(p) : parse_level(p, level + 1);
-        if (left && level == TIGHTEST && peek(p) == '^')
-            return fail(p, (Place){p->at, p->at + 1},
-                        "\n  write the terms that it stands for, or add a column to the file",
-                        "there are no powers in a formula here");
+        left = level == TIGHTEST ? parse_power(p) : parse_level(p, level + 1);
     }
     for (char op; left && (op = operator_at(p, level));) {
         p->at += op == '"' ? 2 : 1;
-        Node *right = level == TIGHTEST ? parse_primary(p) : parse_level(p, level + 1);
+        Node *right = level == TIGHTEST ? parse_power(p) : parse_level(p, level + 1);
         if (!right) return NULL;
         Node *both = node(p, NODE_OP, begin);
         both->op = op;
@@ -181,24 +202,88 @@ static Node *parse_level(Parser *p, int level) {
     return left;
 }
 
-/* ---- terms ---- */
-
 static bool complain(Parser *p, const Node *n, const char *more, const char *what) {
     fail(p, n->place, more, what);
     return false;
 }
 
+/* ---- functions of a column ---- */
+
+/* Functions that are a whole term. */
+static const char *const whole_terms[] = {"scale", "factor", "offset"};
+enum { N_WHOLE = sizeof whole_terms / sizeof *whole_terms };
+
 static bool no_function(Parser *p, const Node *n) {
-    const char *near = rt_nearest(n->name, formula_functions + 1, FN_COUNT - 1);
+    const char *near = rt_nearest(n->name, transform_functions, FN_COUNT);
+    if (!near) near = rt_nearest(n->name, whole_terms, N_WHOLE);
     RtBytes more = {0};
-    rt_bytes_printf(
-        &more,
-        "\n  expected  factor(x), log(x), sqrt(x), exp(x) or offset(x) of a column%s%s%s"
-        "\n  anything else is a column to add to the file",
-        near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    rt_bytes_printf(&more, "\n  expected  ");
+    for (int i = 0; i < FN_COUNT; i++) rt_bytes_printf(&more, "%s(x), ", transform_functions[i]);
+    rt_bytes_printf(&more,
+                    "scale(x), factor(x), I(x^2)%s%s%s"
+                    "\n  anything else is a column to add to the file",
+                    near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     complain(p, n, more.data, "this function is not known in a formula");
     rt_bytes_free(&more);
     return false;
+}
+
+static const Transform *transform_of(Parser *p, const Node *n, FormulaVar *v);
+
+static Transform *new_transform(Parser *p, TransformKind kind) {
+    Transform *t = rt_alloc(p->mem, 1, sizeof *t);
+    t->kind = kind;
+    return t;
+}
+
+static const Transform *transform_of_call(Parser *p, const Node *n, FormulaVar *v) {
+    Transform *t = new_transform(p, TRANSFORM_CALL);
+    bool known = !strcmp(n->name, "I"), whole = false;
+    while (t->fn < FN_COUNT && strcmp(transform_functions[t->fn], n->name)) t->fn++;
+    for (int i = 0; i < N_WHOLE; i++) whole |= !strcmp(n->name, whole_terms[i]);
+    if (whole) complain(p, n, "", "this function stands by itself, not within another");
+    if (!whole && !known && t->fn == FN_COUNT) no_function(p, n);
+    if (!p->failed && n->left->right) complain(p, n, "", "functions are of one column");
+    if (p->failed) return NULL;
+    t->left = transform_of(p, n->left->left, v);
+    return known || !t->left ? t->left : t;
+}
+
+/* Within a function: numbers and one column, which becomes the variable's. NULL after an error. */
+static const Transform *transform_of(Parser *p, const Node *n, FormulaVar *v) {
+    Transform *t;
+    switch (n->kind) {
+    case NODE_NUMBER:
+        t = new_transform(p, TRANSFORM_NUMBER);
+        t->number = n->number;
+        return t;
+    case NODE_NAME:
+        if (v->column && strcmp(v->column, n->name)) {
+            complain(
+                p, n,
+                "\n  a product of columns is a:b; anything else is a column to add to the file",
+                "functions are of one column");
+            return NULL;
+        }
+        v->column = n->name;
+        return new_transform(p, TRANSFORM_COLUMN);
+    case NODE_CALL:
+        return transform_of_call(p, n, v);
+    case NODE_GROUP:
+        return transform_of(p, n->left, v);
+    case NODE_OP:
+        break;
+    }
+    if (!strchr("+-*/^", n->op)) {
+        complain(p, n, "\n  expected  + - * / ^", "not a function of a column");
+        return NULL;
+    }
+    if (!n->left && n->op == '+') return transform_of(p, n->right, v);
+    t = new_transform(p, TRANSFORM_OP);
+    t->op = n->op;
+    if (n->left && !(t->left = transform_of(p, n->left, v))) return NULL;
+    t->right = transform_of(p, n->right, v);
+    return t->right ? t : NULL;
 }
 
 /* A column, or a function of one. */
@@ -211,14 +296,25 @@ static bool read_var(Parser *p, const Node *n, FormulaVar *v) {
     if (n->kind != NODE_CALL)
         return complain(p, n, "\n  expected  a column, or log(x), sqrt(x) or exp(x) of one",
                         "not a variable");
-    while (v->fn < FN_COUNT && strcmp(formula_functions[v->fn], n->name)) v->fn++;
-    if (v->fn == FN_COUNT) return no_function(p, n);
-    const Node *inner = n->left->left;
-    if (n->left->right || inner->kind != NODE_NAME)
-        return complain(p, n->left, "\n  anything else is a column to add to the file",
-                        "functions are of one column");
-    v->column = inner->name;
+    v->column = NULL;
+    v->factor = !strcmp(n->name, "factor");
+    v->scaled = !strcmp(n->name, "scale");
+    if ((v->factor || v->scaled) && n->left->right)
+        return complain(p, n, "", "functions are of one column");
+    v->transform = transform_of(p, v->factor || v->scaled ? n->left->left : n, v);
+    if (!v->transform) return false;
+    if (v->transform->kind == TRANSFORM_COLUMN) v->transform = NULL;
+    if (!v->column) return complain(p, n, "", "no column stands in this function");
+    if (v->factor && v->transform)
+        return complain(p, n, "\n  expected  factor(x)", "a factor is a column as it is");
     return true;
+}
+
+/* ---- terms ---- */
+
+static bool same_var(const FormulaVar *a, const FormulaVar *b) {
+    return a->factor == b->factor && a->scaled == b->scaled && !strcmp(a->column, b->column) &&
+           transform_same(a->transform, b->transform);
 }
 
 static bool find_var(Parser *p, const Node *n, int *out) {
@@ -226,7 +322,7 @@ static bool find_var(Parser *p, const Node *n, int *out) {
     Formula *f = p->f;
     if (!read_var(p, n, &v)) return false;
     for (*out = 0; *out < f->n_vars; ++*out)
-        if (f->vars[*out].fn == v.fn && !strcmp(f->vars[*out].column, v.column)) return true;
+        if (same_var(&f->vars[*out], &v)) return true;
     if (f->n_vars == FORMULA_VARS) return complain(p, n, "", "too many variables");
     f->vars[f->n_vars++] = v;
     return true;
@@ -269,6 +365,33 @@ static bool expand_product(Parser *p, const Node *n, FormulaTerms *out) {
     return true;
 }
 
+/* (a + b)^2: all of a and b, and their products of up to two. */
+static bool expand_power(Parser *p, const Node *n, FormulaTerms *out) {
+    enum { MOST = 6 };
+    FormulaTerms base = {0}, power = {0};
+    const Node *times = n->right;
+    if (n->left->kind != NODE_GROUP)
+        return complain(
+            p, n,
+            "\n  expected  I(x^2) for the square of a column, (a + b)^2 for products of terms",
+            "a power by itself means nothing in a formula");
+    if (times->kind != NODE_NUMBER || times->number < 1 || times->number > MOST ||
+        times->number != floor(times->number))
+        return complain(p, times, "\n  expected  a whole number from 1 to 6",
+                        "not an exponent of terms");
+    if (!expand(p, n->left->left, false, &base)) return false;
+    power = base;
+    for (int i = 1; i < (int)times->number; i++) {
+        const int n_before = power.n;
+        for (int k = 0; k < n_before; k++)
+            for (int j = 0; j < base.n; j++)
+                if (!add_term(p, n, &power, power.at[k] | base.at[j])) return false;
+    }
+    for (int k = 0; k < power.n; k++)
+        if (!add_term(p, n, out, power.at[k])) return false;
+    return true;
+}
+
 static bool add_groups(Parser *p, const Node *n);
 
 static bool add_offset(Parser *p, const Node *n, bool top) {
@@ -276,8 +399,7 @@ static bool add_offset(Parser *p, const Node *n, bool top) {
     if (!top) return complain(p, n, "", "an offset is a term of its own");
     if (n->left->right) return complain(p, n, "", "offset() takes one column");
     if (!find_var(p, n->left->left, &var)) return false;
-    FormulaFn fn = p->f->vars[var].fn;
-    if (fn != FN_NONE && fn != FN_LOG)
+    if (p->f->vars[var].factor)
         return complain(p, n, "\n  expected  offset(x) or offset(log(x)) of a column",
                         "not an offset");
     p->f->offsets |= (VarSet)1 << var;
@@ -289,6 +411,7 @@ static bool expand_op(Parser *p, const Node *n, bool top, FormulaTerms *out) {
     if (n->op == '|' || n->op == '"')
         return complain(p, n, "\n  as in  y ~ x + (1 + x | g)",
                         "effects of groups stand in parentheses, as a term of their own");
+    if (n->op == '^') return expand_power(p, n, out);
     if (n->op != '+' && n->op != '-') return expand_product(p, n, out);
     if (n->left && !expand(p, n->left, top, out)) return false;
     if (n->op == '+') return expand(p, n->right, top, out);

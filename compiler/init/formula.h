@@ -2,9 +2,10 @@
  *
  *     reaction ~ 1 + days + (1 + days | subject)
  *
- * Outcome: a column, cbind(y, n - y), or y | trials(n). Terms: 1, 0, -1, columns, log(x), sqrt(x),
- * exp(x), factor(x), with + - : * / and parentheses; offset(x) and offset(log(x)); (terms | groups)
- * and, for effects that do not correlate, (terms || groups). Groups: g, a:b, a/b = a + a:b.
+ * Outcome: a column, cbind(y, n - y), or y | trials(n). Terms: 1, 0, -1, columns, functions of one
+ * as log(x + 1), I(x^2) and scale(x) (transform.h), factor(x), with + - : * / ^ and parentheses;
+ * offset(x) and offset(log(x)); (terms | groups) and, for effects that do not correlate,
+ * (terms || groups). Groups: g, a:b, a/b = a + a:b.
  * Columns whose names are no names of R stand in backquotes. A term is a set of variables: order
  * and repetition mean nothing, and the empty one is the intercept, which is there unless it is
  * taken out. Knows nothing of the file: that columns exist is asked by frame.h.
@@ -14,7 +15,7 @@
 #ifndef ADAVIC_INIT_FORMULA_H
 #define ADAVIC_INIT_FORMULA_H
 
-#include "runtime/memory.h"
+#include "init/transform.h"
 
 enum { FORMULA_VARS = 32, FORMULA_TERMS = 64, FORMULA_GROUPS = 16, FORMULA_COLUMNS = 6 };
 
@@ -23,13 +24,11 @@ typedef struct Place {
     int begin, end;
 } Place;
 
-/* What stands around a column's name; as in formula_functions. */
-typedef enum { FN_NONE, FN_FACTOR, FN_LOG, FN_SQRT, FN_EXP, FN_COUNT } FormulaFn;
-extern const char *const formula_functions[FN_COUNT];
-
 typedef struct FormulaVar {
     const char *column;
-    FormulaFn fn;
+    bool factor;                /* factor(x) of numbers; text is one by itself */
+    bool scaled;                /* scale(...): frame_read puts it into `transform` */
+    const Transform *transform; /* NULL: the column as it is */
     Place place;
 } FormulaVar;
 

@@ -113,6 +113,26 @@ static bool number_levels(Frame *a, FrameColumn *c, Place place, RtError *error)
     return true;
 }
 
+/* Where the function of a column is no number, and what that asks of other data. */
+static bool check_domain(Frame *a, int var, RtError *error) {
+    const FormulaVar *v = &a->f->vars[var];
+    FrameColumn *c = &a->columns[a->of_var[var]];
+    double least = INFINITY, most = -INFINITY;
+    for (int64_t row = 0; row < a->t.n_rows; row++) {
+        if (!isfinite(transform_at(v->transform, c->x[row])))
+            return formula_error(
+                a->f, v->place, error, "\n  expected  a number in every row, as log(x + 1) is at 0",
+                "%s: this is no number where %s is %g", frame_place(a, row, c), c->name, c->x[row]);
+        least = fmin(least, c->x[row]);
+        most = fmax(most, c->x[row]);
+    }
+    const double beyond = 2 * (most - least) + 1; /* as a normal law might go */
+    for (int i = 0; i <= 16; i++)
+        c->bounded |= !isfinite(transform_at(v->transform, least - beyond * i / 16)) ||
+                      !isfinite(transform_at(v->transform, most + beyond * i / 16));
+    return true;
+}
+
 static bool read_var(Frame *a, int var, RtError *error) {
     const FormulaVar *v = &a->f->vars[var];
     FrameColumn *c = &a->columns[a->of_var[var]];
@@ -121,17 +141,19 @@ static bool read_var(Frame *a, int var, RtError *error) {
         return formula_error(a->f, v->place, error, "", "the outcome explains itself");
     if (!c->x && !read_numbers(a, c, &text, error)) return false;
     if (text && !c->text && !read_labels(a, c, error)) return false;
-    if (text && (v->fn > FN_FACTOR || a->f->offsets >> var & 1))
+    if (text && (v->transform || v->scaled || a->f->offsets >> var & 1))
         return formula_error(a->f, v->place, error, "", "column %.60s holds text, not numbers",
                              c->name);
-    if (v->fn == FN_FACTOR && !c->n_levels && !number_levels(a, c, v->place, error)) return false;
-    if (v->fn != FN_LOG && v->fn != FN_SQRT) return true;
-    for (int64_t row = 0; row < a->t.n_rows; row++)
-        if (!(c->x[row] > 0))
-            return formula_error(a->f, v->place, error, "\n  expected  a number above 0",
-                                 "%s: %s is %g", frame_place(a, row, c), c->name, c->x[row]);
-    c->positive = true;
-    return true;
+    if (v->factor && !c->n_levels && !number_levels(a, c, v->place, error)) return false;
+    return !v->transform || check_domain(a, var, error);
+}
+
+/* scale(x): over the rows, as R does. What never differs is refused later. */
+static void put_to_scale(Frame *a, FormulaVar *v, const FrameColumn *c) {
+    double *x = rt_alloc(a->t.mem, a->t.n_rows, sizeof *x);
+    for (int64_t row = 0; row < a->t.n_rows; row++) x[row] = transform_at(v->transform, c->x[row]);
+    Moments m = frame_moments(x, a->t.n_rows);
+    if (m.sd > 0) v->transform = transform_scaled(a->t.mem, v->transform, m.mean, m.sd);
 }
 
 static bool read_columns(Frame *a, RtError *error) {
@@ -151,6 +173,7 @@ static bool read_columns(Frame *a, RtError *error) {
         if ((a->of_var[i] = add_column(a, &f->vars[i], error)) < 0) return false;
         f->vars[i].column = a->columns[a->of_var[i]].name;
         if (!read_var(a, i, error)) return false;
+        if (f->vars[i].scaled) put_to_scale(a, &f->vars[i], &a->columns[a->of_var[i]]);
     }
     return true;
 }

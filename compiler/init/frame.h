@@ -29,7 +29,7 @@ typedef struct FrameColumn {
     double *x; /* by row: the number, or that of the level; NaN: missing, of the outcome alone */
     int plate;
     Moments all;   /* of a factor: n alone */
-    bool positive; /* its logarithm is used */
+    bool bounded;  /* a function of it that is used is no number everywhere */
     bool by_index; /* first + step * the number of the row in its group */
     double first, step;
 } FrameColumn;

@@ -196,11 +196,12 @@ static const char *prior_text(Writer *w, const Effect *e) {
 static const char *centers_text(Writer *w) {
     const Formula *f = w->a->f;
     RtBytes text = {0};
-    for (int v = 0; v < f->n_vars; v++)
-        if (w->d->center[v] != 0)
-            rt_bytes_printf(&text, "%s%s%s%s%s = %.10g", text.n ? ", " : "; at ",
-                            formula_functions[f->vars[v].fn], f->vars[v].fn ? "(" : "",
-                            f->vars[v].column, f->vars[v].fn ? ")" : "", w->d->center[v]);
+    for (int v = 0; v < f->n_vars; v++) {
+        if (w->d->center[v] == 0) continue;
+        rt_bytes_printf(&text, "%s", text.n ? ", " : "; at ");
+        transform_text(f->vars[v].transform, f->vars[v].column, &text);
+        rt_bytes_printf(&text, " = %.10g", w->d->center[v]);
+    }
     const char *copy = text.n ? rt_copy_text(w->mem, text.data, text.n) : "";
     rt_bytes_free(&text);
     return copy;
@@ -267,7 +268,9 @@ static const char *law_of_numbers(Writer *w, const FrameColumn *c) {
                    ? rt_printf(w->mem, "neg_binomial_2(%s, %s)", number(w, m->mean),
                                number(w, m->mean * m->mean / (variance - m->mean)))
                    : rt_printf(w->mem, "poisson(%s)", number(w, m->mean));
-    if (c->positive) {
+    if (c->bounded && !(m->least > 0)) /* no other number is sure to be in its domain */
+        return rt_printf(w->mem, "uniform(%.10g, %.10g)", m->least, m->most);
+    if (c->bounded) {
         double s2 = log1p(variance / (m->mean * m->mean));
         double spread = s2 > 0 ? sqrt(s2) : 0.1;
         return rt_printf(w->mem, "lognormal(%s, %s)", location(w, log(m->mean) - s2 / 2, spread),
@@ -318,7 +321,7 @@ static void write_columns(Writer *w, int plate) {
         if (i == a->outcome || c->plate != plate) continue;
         if (c->n_levels) {
             line(w, level_names(w, c), "given %s ~ %s;", c->name, law_of_levels(w, c));
-        } else if (c->by_index && !c->positive && i != a->trials) {
+        } else if (c->by_index && !c->bounded && i != a->trials) {
             const char *first = c->first == 0 ? "" : rt_printf(w->mem, "%.10g + ", c->first);
             const char *step = c->step == 1 ? "" : rt_printf(w->mem, "%.10g * ", c->step);
             line(w, "the same in every group", "given %s = %s%s%s.index;", c->name, first, step,
@@ -387,10 +390,9 @@ static const char *predictor(Writer *w) {
     for (int i = 0; i < w->d->n_effects; i++)
         if (w->now[i] && !w->in_mean[i]) add_part(&sum, w->now[i], &w->d->effects[i]);
     for (int v = 0; v < a->f->n_vars; v++) {
-        FormulaFn fn = a->f->vars[v].fn;
-        if (a->f->offsets >> v & 1)
-            rt_bytes_printf(&sum, "%s%s%s%s%s", sum.n ? " + " : "", formula_functions[fn],
-                            fn ? "(" : "", a->columns[a->of_var[v]].name, fn ? ")" : "");
+        if (!(a->f->offsets >> v & 1)) continue;
+        rt_bytes_printf(&sum, "%s", sum.n ? " + " : "");
+        transform_text(a->f->vars[v].transform, a->columns[a->of_var[v]].name, &sum);
     }
     const char *text = sum.n ? rt_copy_text(w->mem, sum.data, sum.n) : "0";
     rt_bytes_free(&sum);

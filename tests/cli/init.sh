@@ -66,6 +66,16 @@ has quoted_group 'y ~ dose + (1 | `a group`)' --amortise -- 'plate a_group(2..8)
 has only_combinations 'y ~ (1 | arm:visit)' --family poisson -- 'plate arm(3) {' '  plate visit(2) {' '    latent r_visit ~ normal(intercept, sd_visit);'
 has column_and_group 'y ~ visit + (1 | visit)' -- 'plate visit_group(2) from "visit" {' '  given visit ~ normal(1.5, 0.707);'
 
+# Functions of a column: what they are called, and a law of the column that stays where they are numbers.
+has square 'n ~ visit + I(visit^2)' --family poisson -- 'latent b_visit_2 ~ normal(0, 0.609);' \
+    '  observed n ~ poisson_log(intercept + b_visit * visit + b_visit_2 * visit^2);'
+has logarithms 'n ~ log(sick + 1) + log2(visit)' --family poisson -- '  given sick ~ uniform(0, 1);' \
+    '  let eta = intercept + b_log_sick_1 * log(sick + 1) + b_log2_visit * log(visit) / log(2);'
+has scaled 'n ~ scale(visit)' --family poisson -- 'latent b_scale_visit ~ normal(0, 1);' \
+    '  observed n ~ poisson_log(intercept + b_scale_visit * (visit - 1.5) / 0.5477225575);'
+has precedence 'n ~ I(2 * (visit - 1)^2 / (-visit))' --family poisson -- '  observed n ~ poisson_log(intercept + b_2_visit_1_2_visit * 2 * (visit - 1)^2 / -visit);'
+has up_to_two 'sick ~ (dose + visit)^2' --family=bernoulli -- 'latent b_dose_visit ~ normal(0, 0.604);'
+
 # The formula stands in a comment, however long it is.
 cat >wide.csv <<'END'
 outcome_of_trial,first_covariate,second_covariate,third_covariate,fourth_covariate
@@ -99,8 +109,13 @@ bad unknown_column 'y ~ dosis' 'did you mean dose?'
 bad place_is_shown 'y ~ dose + (1 | gruop)' '^                  ^~~~~$'
 bad name_of_column 'y ~ `a group`' 'rename the column'
 bad bar_outside 'y ~ dose | subject' 'stand in parentheses'
-bad power 'y ~ dose^2' 'no powers'
+bad power 'y ~ dose^2' 'expected  I(x^2) for the square of a column'
+bad power_of_terms 'y ~ (dose + visit)^0.5' 'a whole number from 1 to 6'
 bad function 'y ~ sqr(dose)' 'did you mean sqrt?'
+bad two_columns 'y ~ I(dose * visit)' 'a product of columns is a:b'
+bad no_column 'y ~ I(3)' 'no column stands in this function'
+bad scale_within 'y ~ log(scale(dose))' 'stands by itself'
+bad factor_of_function 'y ~ factor(dose + 1)' 'a factor is a column as it is'
 bad open_parenthesis 'y ~ (dose' 'is not closed'
 bad unfinished 'y ~ dose +' 'ends where a term should be'
 bad no_tilde 'y dose' 'OUTCOME ~ TERMS'
@@ -109,7 +124,7 @@ bad failures 'cbind(y, n) ~ dose' 'counts the trials'
 bad nothing_left 'y ~ 0' 'nothing to infer'
 bad text_outcome 'arm ~ dose' 'trial.csv:2:3: text where arm needs a number'
 bad missing_covariate 'n ~ y' 'trial.csv:5:6: a value of y is missing'
-bad logarithm_of_0 'y ~ log(sick)' 'trial.csv:2:7: sick is 0'
+bad logarithm_of_0 'y ~ log(sick)' 'trial.csv:2:7: this is no number where sick is 0'
 bad same_groups 'sick ~ (1 | subject) + (1 | arm)' 'are the same groups'
 bad twice 'sick ~ (1 | subject) + (dose | subject)' 'intercept varies twice'
 bad a_row_each 'y ~ (1 | subject:visit)' 'every group has one row'
