@@ -108,6 +108,52 @@ void entries_factor(Build *b, const IrValue *h, int64_t n, IrValue least, IrValu
         }
 }
 
+/* Column j of the factor of H, from those before it; zero where H has nothing more. */
+static void column_of(Build *b, const IrValue *h, int64_t n, int64_t j, IrValue *m) {
+    IrProgram *p = b->p;
+    for (int64_t i = j; i < n; i++) {
+        IrValue sum = h[i * n + j];
+        for (int64_t k = 0; k < j; k++) sum = less_product(b, sum, m[i * n + k], m[j * n + k]);
+        m[i * n + j] = sum;
+    }
+    IrValue rest = m[j * n + j], whole = h[j * n + j];
+    if (rest == IR_NONE || whole == IR_NONE) { /* no curvature: nothing else in its row either */
+        for (int64_t i = j; i < n; i++) m[i * n + j] = IR_NONE;
+        return;
+    }
+    IrValue zero = number(b, 0);
+    IrValue least = ir_max(p, ir_mul(p, number(b, ROUNDING), whole), number(b, 1e-30));
+    IrValue some = ir_lt(p, least, rest), root = ir_sqrt(p, ir_select(p, some, rest, number(b, 1)));
+    IrValue share = ir_select(p, some, ir_recip(p, root), zero);
+    for (int64_t i = j; i < n; i++) m[i * n + j] = entry_mul(b, m[i * n + j], share);
+}
+
+/* L L' + x x', by rotations of each column of L with x. */
+static void add_square(Build *b, IrValue *l, int64_t n, int64_t from, IrValue *x) {
+    IrProgram *p = b->p;
+    for (int64_t k = from; k < n; k++) {
+        if (x[k] == IR_NONE) continue;
+        IrValue own = l[k * n + k];
+        IrValue length = ir_sqrt(p, ir_add(p, ir_square(p, own), ir_square(p, x[k])));
+        IrValue c = ir_div(p, own, length), s = ir_div(p, x[k], length);
+        l[k * n + k] = length;
+        for (int64_t i = k + 1; i < n; i++) {
+            IrValue in = l[i * n + k];
+            l[i * n + k] = entry_add(b, entry_mul(b, c, in), entry_mul(b, s, x[i]));
+            x[i] = entry_sub(b, entry_mul(b, c, x[i]), entry_mul(b, s, in));
+        }
+    }
+}
+
+void entries_update(Build *b, const IrValue *h, int64_t n, IrValue *l) {
+    IrValue *m = arena_array(b->arena, IrValue, n * n), *x = arena_array(b->arena, IrValue, n);
+    for (int64_t j = 0; j < n; j++) {
+        column_of(b, h, n, j, m);
+        for (int64_t i = j; i < n; i++) x[i] = m[i * n + j];
+        add_square(b, l, n, j, x);
+    }
+}
+
 void entries_solve_lower(Build *b, const IrValue *l, int64_t n, IrValue *x) {
     for (int64_t i = 0; i < n; i++) {
         for (int64_t k = 0; k < i; k++) x[i] = less_product(b, x[i], l[i * n + k], x[k]);

@@ -22,6 +22,11 @@ IrValue entry_above_rounding(Build *b, IrValue x, IrValue whole);
 /* L with L L' = H. The squares of its diagonal are kept above `least`, and above what rounding in
  * f32 leaves of that of H (least == IR_NONE: they are not). */
 void entries_factor(Build *b, const IrValue *h, int64_t n, IrValue least, IrValue *l);
+/* L with L L' = L0 L0' + H, for L0 in l and H that has no negative curvature: its own factor's
+ * columns, those of what rounding leaves of it being zero, are turned into L one by one. So small
+ * curvatures of L0 in directions that H does not have stay what they are beside large ones that it
+ * has, which are gone from the sum of both in f32. */
+void entries_update(Build *b, const IrValue *h, int64_t n, IrValue *l);
 /* x becomes L^-1 x, or L'^-1 x. */
 void entries_solve_lower(Build *b, const IrValue *l, int64_t n, IrValue *x);
 void entries_solve_upper(Build *b, const IrValue *l, int64_t n, IrValue *x);

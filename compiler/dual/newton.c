@@ -18,7 +18,8 @@
  * summed over the instances of w, and given u w is N((W - V) u + Q (g + o), Q). These forms
  * subtract nothing that nearly cancels when the law is much narrower than what the data say of w,
  * as at scales near zero (where P and A'P A would swamp the evidence), or much wider. Nodes are
- * eliminated innermost first; the targets' conditionals, last to first, are the start:
+ * eliminated innermost first (eliminate.c); the targets' conditionals, last to first, are the
+ * start:
  *
  *     v = centre + spread ((W - V) u + L'^-1 t)        L L' = P + J
  *
@@ -31,54 +32,15 @@
  * Derivatives are the compiler's own (opt_grad), in the program under construction. All is
  * differentiated again in training, so that what has no second derivative (lgamma of a latent)
  * rules it out. */
-#include "dual/component.h"
-#include "dual/entries.h"
-#include "dual/reweighted.h"
+#include "dual/expansion.h"
 #include "opt/opt.h"
 
 enum { STEPS = 3, APPROACH = 5 };
 
-static const double STRIDE = 3;            /* longest step, in spreads of the law given K */
-static const double FAR = 20;              /* where one may begin, likewise */
-static const double LEAST_CURVATURE = 0.1; /* of the law's own */
+static const double STRIDE = 3;          /* longest step, in spreads of the law given K */
+static const double FAR = 20;            /* where one may begin, likewise */
+static const double LARGEST_AGAIN = 1e4; /* of a step that only mends rounding */
 static const double LOG_2PI = 1.8378770664093454836;
-
-typedef struct Node {
-    const Var *var;
-    AxisId flat, axes[IR_MAX_AXES]; /* of an instance, then flat */
-    int n_axes;                     /* without flat */
-    int first, size;                /* its entries among those of the component */
-    IrValue here;                   /* over axes and flat: where it is expanded */
-    IrValue point; /* the same, as derivatives know it: a copy where weights are held */
-} Node;
-
-/* Matrices are [n * n] over the entries of all nodes, each over what instances it varies with. */
-struct Newton {
-    Build *b;
-    const Component *c;
-    Axes copies; /* of the data sets: draws, or trials of what is given */
-    int n;
-    Node node[MAX_NODES];
-    const Node *owner[MAX_ENTRIES];
-    IrValue spread[MAX_ENTRIES];
-    IrValue score[MAX_ENTRIES], law_score[MAX_ENTRIES]; /* g, o */
-    IrValue *evidence, *law, *slopes;                   /* J and C, P, A */
-    IrValue *factor, *gain;                             /* L, W - V */
-    IrValue offset[MAX_ENTRIES];                        /* Q (g + o) */
-    bool quadratic;
-    int n_pulls; /* of reweighted data */
-    const Var **pulled;
-    Pull *pull;
-    IrValue *saturated; /* by Var.index, of those that are whole numbers */
-};
-
-static IrValue *at(const Newton *s, IrValue *matrix, int i, int k) {
-    return &matrix[i * s->n + k];
-}
-
-static int end_of(const Node *node) {
-    return node->first + node->size;
-}
 
 /* ---- values of the nodes, and what rests on them ---- */
 
@@ -415,127 +377,6 @@ static bool expand(Newton *s, PullKind kind) {
     return true;
 }
 
-/* ---- elimination ---- */
-
-static IrValue dot(Build *b, const IrValue *x, const IrValue *y, int n) {
-    IrValue sum = IR_NONE;
-    for (int i = 0; i < n; i++) sum = entry_add(b, sum, entry_mul(b, x[i], y[i]));
-    return sum;
-}
-
-/* What one node is to a later entry u: columns of A, C, W, V, W - V and J A. */
-typedef struct Column {
-    int u;
-    IrValue a[MAX_NODE], c[MAX_NODE], w[MAX_NODE], v[MAX_NODE], gain[MAX_NODE], ja[MAX_NODE];
-} Column;
-
-/* Block `matrix` of the node times x. */
-static void times_block(const Newton *s, const Node *node, IrValue *matrix, const IrValue *x,
-                        IrValue *out) {
-    for (int i = 0; i < node->size; i++) {
-        out[i] = IR_NONE;
-        for (int k = 0; k < node->size; k++) {
-            IrValue h = *at(s, matrix, node->first + i, node->first + k);
-            out[i] = entry_add(s->b, out[i], entry_mul(s->b, h, x[k]));
-        }
-    }
-}
-
-static void solve(Build *b, const IrValue *l, int n, IrValue *x) {
-    entries_solve_lower(b, l, n, x);
-    entries_solve_upper(b, l, n, x);
-}
-
-static bool fill_column(Newton *s, const Node *node, const IrValue *l, int u, Column *col) {
-    Build *b = s->b;
-    bool any = false;
-    col->u = u;
-    for (int i = 0; i < node->size; i++) {
-        col->a[i] = *at(s, s->slopes, node->first + i, u);
-        col->c[i] = col->v[i] = *at(s, s->evidence, node->first + i, u);
-        any |= col->a[i] != IR_NONE || col->c[i] != IR_NONE;
-    }
-    if (!any) return false;
-    times_block(s, node, s->law, col->a, col->w);
-    times_block(s, node, s->evidence, col->a, col->ja);
-    solve(b, l, node->size, col->w);
-    solve(b, l, node->size, col->v);
-    for (int i = 0; i < node->size; i++)
-        *at(s, s->gain, node->first + i, u) = col->gain[i] = entry_sub(b, col->w[i], col->v[i]);
-    return true;
-}
-
-/* coefficient * x summed from the instances of `plate` up to those of `outer`; the coefficient
- * where it has the axis, else outside the sum. */
-static IrValue carried(Build *b, IrValue coefficient, IrValue x, const Plate *plate,
-                       const Plate *outer) {
-    if (coefficient == IR_NONE || x == IR_NONE) return IR_NONE;
-    for (const Plate *q = plate; q != outer; q = q->parent) {
-        if (coefficient != IR_NONE && ir_has_axis(b->p, coefficient, b->plate[q->index])) {
-            x = entry_mul(b, coefficient, x);
-            coefficient = IR_NONE;
-        }
-        x = sum_up_to(b, x, q, q->parent);
-    }
-    return coefficient == IR_NONE ? x : entry_mul(b, coefficient, x);
-}
-
-/* What the node's evidence says of two later entries together. */
-static void add_to_curvature(Newton *s, const Node *node, const Column *x, const Column *y) {
-    Build *b = s->b;
-    IrValue term = dot(b, x->ja, y->w, node->size);
-    term = entry_add(b, term, dot(b, x->w, y->c, node->size));
-    term = entry_add(b, term, dot(b, x->c, y->gain, node->size));
-    if (term == IR_NONE) return;
-    const Plate *px = s->owner[x->u]->var->type.plate, *py = s->owner[y->u]->var->type.plate;
-    term = sum_up_to(b, term, node->var->type.plate, plate_within(px, py) ? px : py);
-    IrValue whole = *at(s, s->evidence, x->u, y->u);
-    term = entry_add(b, whole, term);
-    if (x->u == y->u) term = entry_above_rounding(b, term, whole);
-    *at(s, s->evidence, x->u, y->u) = *at(s, s->evidence, y->u, x->u) = term;
-}
-
-static void add_to_score(Newton *s, const Node *node, const Column *x, const IrValue *qo) {
-    Build *b = s->b;
-    const Plate *plate = node->var->type.plate, *outer = s->owner[x->u]->var->type.plate;
-    IrValue *score = &s->score[x->u];
-    for (int i = 0; i < node->size; i++) {
-        IrValue g = s->score[node->first + i], h = entry_add(b, x->ja[i], x->c[i]);
-        *score = entry_add(b, *score, carried(b, x->gain[i], g, plate, outer));
-        *score = entry_sub(b, *score, carried(b, h, qo[i], plate, outer));
-    }
-}
-
-/* Integrates node k out: what hangs on it becomes evidence of the nodes after it. */
-static void eliminate(Newton *s, int k) {
-    Build *b = s->b;
-    const Node *node = &s->node[k];
-    int size = node->size, n_columns = 0;
-    IrValue h[MAX_NODE * MAX_NODE], qo[MAX_NODE], l[MAX_NODE * MAX_NODE];
-    Column *columns = arena_array(b->arena, Column, s->n);
-    for (int i = 0; i < size; i++)
-        for (int j = 0; j <= i; j++) {
-            int to = node->first + i, from = node->first + j;
-            h[i * size + j] = entry_add(b, *at(s, s->law, to, from), *at(s, s->evidence, to, from));
-            if (i == j && h[i * size + j] == IR_NONE) h[i * size + j] = number(b, 0);
-        }
-    entries_factor(b, h, size, number(b, LEAST_CURVATURE), l);
-    for (int i = 0; i < size; i++) {
-        for (int j = 0; j <= i; j++)
-            *at(s, s->factor, node->first + i, node->first + j) = l[i * size + j];
-        qo[i] = s->law_score[node->first + i];
-        s->offset[node->first + i] = entry_add(b, s->score[node->first + i], qo[i]);
-    }
-    solve(b, l, size, qo);
-    solve(b, l, size, &s->offset[node->first]);
-    for (int u = end_of(node); u < s->n; u++)
-        n_columns += fill_column(s, node, l, u, &columns[n_columns]);
-    for (int x = 0; x < n_columns; x++) {
-        add_to_score(s, node, &columns[x], qo);
-        for (int y = 0; y <= x; y++) add_to_curvature(s, node, &columns[x], &columns[y]);
-    }
-}
-
 /* ---- the start ---- */
 
 /* A step of entry i of at most so many spreads, beside what brings it to the centre of its law and
@@ -556,21 +397,42 @@ static IrValue bounded(const Newton *s, const Node *node, int i, const IrValue *
     return entry_add(b, own, carried);
 }
 
-/* A step of the nodes, or of the targets alone, to where the expansion has its mode. */
-static void step(Newton *s, bool targets_alone) {
+/* How far the expansion has its mode from the node's entry i, given how far from those after it. */
+static IrValue to_mode(const Newton *s, const Node *node, int i, const IrValue *deviation) {
+    IrValue d = moved(s, node, i, deviation, s->offset[node->first + i]);
+    return s->quadratic ? d : bounded(s, node, i, deviation, d);
+}
+
+/* A step that only mends what rounding left of the one before: none, where an entry's is so large
+ * that it cannot be that. */
+static void small_deviations(const Newton *s, int from, IrValue *deviation) {
+    IrProgram *p = s->b->p;
+    IrValue largest = number(s->b, 0), zero = largest;
+    for (const Node *node = &s->node[s->c->n - 1]; node >= &s->node[from]; node--)
+        for (int i = 0; i < node->size; i++)
+            deviation[node->first + i] = to_mode(s, node, i, deviation);
+    for (int i = s->node[from].first; i < s->n; i++)
+        if (deviation[i] != IR_NONE) largest = ir_max(p, largest, ir_abs(p, deviation[i]));
+    IrValue small = ir_lt(p, largest, number(s->b, LARGEST_AGAIN));
+    for (int i = s->node[from].first; i < s->n; i++)
+        if (deviation[i] != IR_NONE) deviation[i] = ir_select(p, small, deviation[i], zero);
+}
+
+/* A step of the nodes, or of the targets alone, to where the expansion has its mode. `again`: it
+ * has been there before, but for rounding. */
+static void step(Newton *s, bool targets_alone, bool again) {
     Build *b = s->b;
     IrProgram *p = b->p;
     IrValue deviation[MAX_ENTRIES];
     int last = targets_alone ? s->c->n - s->c->n_targets : 0;
+    if (again) small_deviations(s, last, deviation);
     for (int k = s->c->n - 1; k >= last; k--) {
         Node *node = &s->node[k];
         IrValue by[MAX_NODE];
         for (int i = 0; i < node->size; i++) {
             int entry = node->first + i;
-            IrValue d = moved(s, node, i, deviation, s->offset[entry]);
-            if (!s->quadratic) d = bounded(s, node, i, deviation, d);
-            deviation[entry] = d;
-            by[i] = scaled(b, s, entry, d);
+            if (!again) deviation[entry] = to_mode(s, node, i, deviation);
+            by[i] = scaled(b, s, entry, deviation[entry]);
         }
         IrValue shift = entries_gather(b, by, node->size, node->flat);
         if (shift == IR_NONE) shift = number(b, 0);
@@ -607,7 +469,7 @@ static Newton *lay_out(Build *b, const Component *c, Axes copies) {
 
 static bool expand_and_eliminate(Newton *s, PullKind kind) {
     if (!expand(s, kind)) return false;
-    for (int k = 0; k < s->c->n; k++) eliminate(s, k);
+    eliminate_nodes(s);
     return true;
 }
 
@@ -645,10 +507,10 @@ static bool settle_reweighted(Newton *s, Newton **found) {
     start_at(s, near ? found : NULL);
     for (int k = 0; k < APPROACH && !near; k++) {
         if (!expand_and_eliminate(s, k ? PULL_STEP : PULL_FIRST)) return false;
-        step(s, false);
+        step(s, false, false);
     }
     if (!expand_and_eliminate(s, PULL_SETTLED)) return false;
-    step(s, false);
+    step(s, false, false);
     for (int k = 0; k < s->c->n; k++) found[s->node[k].var->index] = s;
     return true;
 }
@@ -658,11 +520,14 @@ Newton *newton_start(Build *b, const Component *c, Newton **found) {
     Newton *s = lay_out(b, c, (Axes){draws, {b->draw}});
     if (c->reweighted) return settle_reweighted(s, found) ? s : NULL;
     start_at(s, NULL);
-    for (int k = 0; k < STEPS && !(k && s->quadratic); k++) {
-        if (k) step(s, false);
+    bool more = true, again = false;
+    for (int k = 0; k < STEPS && more; k++) {
+        if (k) step(s, false, false);
         if (!expand_and_eliminate(s, PULL_SETTLED)) return NULL;
+        again = s->quadratic && k;
+        more = s->quadratic ? !k && s->together : true;
     }
-    step(s, true);
+    step(s, true, again);
     return s;
 }
 
@@ -676,7 +541,7 @@ IrValue newton_log_evidence(Build *b, const Component *c, Axes trials, Newton *c
     start_at(s, c->reweighted ? found : NULL);
     if (!expand_and_eliminate(s, PULL_SETTLED)) return IR_NONE;
     if (!c->reweighted && !s->quadratic) return IR_NONE;
-    step(s, false);
+    step(s, false, false);
     hold_nothing(s);
     Val *outer = saved_values(b);
     IrValue sum = log_data(s);

@@ -1,0 +1,218 @@
+/* eliminate.c -- integrates the nodes of an expansion out, one after another, innermost plates
+ * first; those outside all plates at once. See newton.c for the forms. */
+#include "dual/expansion.h"
+
+static const double LEAST_CURVATURE = 0.1; /* of the law's own */
+
+/* ---- one node ---- */
+
+static IrValue dot(Build *b, const IrValue *x, const IrValue *y, int n) {
+    IrValue sum = IR_NONE;
+    for (int i = 0; i < n; i++) sum = entry_add(b, sum, entry_mul(b, x[i], y[i]));
+    return sum;
+}
+
+/* What one node is to a later entry u: columns of A, C, W, V, W - V and J A. */
+typedef struct Column {
+    int u;
+    IrValue a[MAX_NODE], c[MAX_NODE], w[MAX_NODE], v[MAX_NODE], gain[MAX_NODE], ja[MAX_NODE];
+} Column;
+
+/* Block `matrix` of the node times x. */
+static void times_block(const Newton *s, const Node *node, IrValue *matrix, const IrValue *x,
+                        IrValue *out) {
+    for (int i = 0; i < node->size; i++) {
+        out[i] = IR_NONE;
+        for (int k = 0; k < node->size; k++) {
+            IrValue h = *at(s, matrix, node->first + i, node->first + k);
+            out[i] = entry_add(s->b, out[i], entry_mul(s->b, h, x[k]));
+        }
+    }
+}
+
+static void solve(Build *b, const IrValue *l, int n, IrValue *x) {
+    entries_solve_lower(b, l, n, x);
+    entries_solve_upper(b, l, n, x);
+}
+
+static bool fill_column(Newton *s, const Node *node, const IrValue *l, int u, Column *col) {
+    Build *b = s->b;
+    bool any = false;
+    col->u = u;
+    for (int i = 0; i < node->size; i++) {
+        col->a[i] = *at(s, s->slopes, node->first + i, u);
+        col->c[i] = col->v[i] = *at(s, s->evidence, node->first + i, u);
+        any |= col->a[i] != IR_NONE || col->c[i] != IR_NONE;
+    }
+    if (!any) return false;
+    times_block(s, node, s->law, col->a, col->w);
+    times_block(s, node, s->evidence, col->a, col->ja);
+    solve(b, l, node->size, col->w);
+    solve(b, l, node->size, col->v);
+    for (int i = 0; i < node->size; i++)
+        *at(s, s->gain, node->first + i, u) = col->gain[i] = entry_sub(b, col->w[i], col->v[i]);
+    return true;
+}
+
+/* coefficient * x summed from the instances of `plate` up to those of `outer`; the coefficient
+ * where it has the axis, else outside the sum. */
+static IrValue carried(Build *b, IrValue coefficient, IrValue x, const Plate *plate,
+                       const Plate *outer) {
+    if (coefficient == IR_NONE || x == IR_NONE) return IR_NONE;
+    for (const Plate *q = plate; q != outer; q = q->parent) {
+        if (coefficient != IR_NONE && ir_has_axis(b->p, coefficient, b->plate[q->index])) {
+            x = entry_mul(b, coefficient, x);
+            coefficient = IR_NONE;
+        }
+        x = sum_up_to(b, x, q, q->parent);
+    }
+    return coefficient == IR_NONE ? x : entry_mul(b, coefficient, x);
+}
+
+/* What the node's evidence says of two later entries together. */
+static void add_to_curvature(Newton *s, const Node *node, const Column *x, const Column *y) {
+    Build *b = s->b;
+    IrValue term = dot(b, x->ja, y->w, node->size);
+    term = entry_add(b, term, dot(b, x->w, y->c, node->size));
+    term = entry_add(b, term, dot(b, x->c, y->gain, node->size));
+    if (term == IR_NONE) return;
+    const Plate *px = s->owner[x->u]->var->type.plate, *py = s->owner[y->u]->var->type.plate;
+    term = sum_up_to(b, term, node->var->type.plate, plate_within(px, py) ? px : py);
+    IrValue whole = *at(s, s->evidence, x->u, y->u);
+    term = entry_add(b, whole, term);
+    if (x->u == y->u) term = entry_above_rounding(b, term, whole);
+    *at(s, s->evidence, x->u, y->u) = *at(s, s->evidence, y->u, x->u) = term;
+}
+
+static void add_to_score(Newton *s, const Node *node, const Column *x, const IrValue *qo) {
+    Build *b = s->b;
+    const Plate *plate = node->var->type.plate, *outer = s->owner[x->u]->var->type.plate;
+    IrValue *score = &s->score[x->u];
+    for (int i = 0; i < node->size; i++) {
+        IrValue g = s->score[node->first + i], h = entry_add(b, x->ja[i], x->c[i]);
+        *score = entry_add(b, *score, carried(b, x->gain[i], g, plate, outer));
+        *score = entry_sub(b, *score, carried(b, h, qo[i], plate, outer));
+    }
+}
+
+/* Integrates node k out: what hangs on it becomes evidence of the nodes after it. */
+static void eliminate(Newton *s, int k) {
+    Build *b = s->b;
+    const Node *node = &s->node[k];
+    int size = node->size, n_columns = 0;
+    IrValue h[MAX_NODE * MAX_NODE], qo[MAX_NODE], l[MAX_NODE * MAX_NODE];
+    Column *columns = arena_array(b->arena, Column, s->n);
+    for (int i = 0; i < size; i++)
+        for (int j = 0; j <= i; j++) {
+            int to = node->first + i, from = node->first + j;
+            h[i * size + j] = entry_add(b, *at(s, s->law, to, from), *at(s, s->evidence, to, from));
+            if (i == j && h[i * size + j] == IR_NONE) h[i * size + j] = number(b, 0);
+        }
+    entries_factor(b, h, size, number(b, LEAST_CURVATURE), l);
+    for (int i = 0; i < size; i++) {
+        for (int j = 0; j <= i; j++)
+            *at(s, s->factor, node->first + i, node->first + j) = l[i * size + j];
+        qo[i] = s->law_score[node->first + i];
+        s->offset[node->first + i] = entry_add(b, s->score[node->first + i], qo[i]);
+    }
+    solve(b, l, size, qo);
+    solve(b, l, size, &s->offset[node->first]);
+    for (int u = end_of(node); u < s->n; u++)
+        n_columns += fill_column(s, node, l, u, &columns[n_columns]);
+    for (int x = 0; x < n_columns; x++) {
+        add_to_score(s, node, &columns[x], qo);
+        for (int y = 0; y <= x; y++) add_to_curvature(s, node, &columns[x], &columns[y]);
+    }
+}
+
+/* ---- all outside plates ---- */
+
+/* The first of the last nodes that stand outside all plates and are taken together, so that nothing
+ * has to be summed over instances: where there are several, and all is quadratic. */
+static int first_together(const Newton *s) {
+    int k = s->c->n;
+    if (!s->quadratic) return k;
+    while (k > 0 && !s->node[k - 1].var->type.plate) k--;
+    return k + 1 < s->c->n ? k : s->c->n;
+}
+
+/* The factor of the curvature of the joint law of all entries from `first` on, w before u: that of
+ * (w - A u)'P(w - A u) + ... is L_P beside w, and -A'L_P below it. */
+static void factor_of_laws(Newton *s, int from, int first, IrValue *l) {
+    Build *b = s->b;
+    const int n = s->n - first;
+    for (int i = 0; i < n * n; i++) l[i] = IR_NONE;
+    for (const Node *node = &s->node[from]; node < s->node + s->c->n; node++) {
+        const int size = node->size, at_node = node->first - first;
+        IrValue h[MAX_NODE * MAX_NODE], own[MAX_NODE * MAX_NODE];
+        for (int i = 0; i < size; i++)
+            for (int j = 0; j <= i; j++) {
+                h[i * size + j] = *at(s, s->law, node->first + i, node->first + j);
+                if (i == j && h[i * size + j] == IR_NONE) h[i * size + j] = number(b, 0);
+            }
+        entries_factor(b, h, size, number(b, LEAST_CURVATURE), own);
+        for (int j = 0; j < size; j++) {
+            for (int i = j; i < size; i++) l[(at_node + i) * n + at_node + j] = own[i * size + j];
+            for (int u = end_of(node); u < s->n; u++) {
+                IrValue sum = IR_NONE;
+                for (int i = j; i < size; i++)
+                    sum = entry_sub(
+                        b, sum,
+                        entry_mul(b, *at(s, s->slopes, node->first + i, u), own[i * size + j]));
+                l[(u - first) * n + at_node + j] = sum;
+            }
+        }
+    }
+}
+
+/* The scores of the laws and of the evidence, of all entries from `first` on. */
+static void joint_score(const Newton *s, int from, int first, IrValue *score) {
+    Build *b = s->b;
+    for (int i = first; i < s->n; i++)
+        score[i - first] = entry_add(b, s->score[i], s->law_score[i]);
+    for (const Node *node = &s->node[from]; node < s->node + s->c->n; node++)
+        for (int i = node->first; i < end_of(node); i++)
+            for (int u = end_of(node); u < s->n; u++)
+                score[u - first] = entry_sub(
+                    b, score[u - first], entry_mul(b, *at(s, s->slopes, i, u), s->law_score[i]));
+}
+
+/* Nodes from `from` on at once, by the factor L of the curvature of laws and evidence together. One
+ * after another, what two of them have in common with the data (an intercept, and effects about it)
+ * would have to come out of the difference of two large numbers. With L L' x = score, y = L^-1
+ * score and L in blocks w = L_ww'^-1 (y_w - L_uw' u) is what eliminate() has as gain and offset. */
+static void eliminate_together(Newton *s, int from) {
+    Build *b = s->b;
+    const int first = s->node[from].first, n = s->n - first;
+    IrValue *l = arena_array(b->arena, IrValue, n * n), *h = arena_array(b->arena, IrValue, n * n);
+    IrValue *y = arena_array(b->arena, IrValue, n);
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++) h[i * n + j] = *at(s, s->evidence, first + i, first + j);
+    factor_of_laws(s, from, first, l);
+    entries_update(b, h, n, l);
+    joint_score(s, from, first, y);
+    entries_solve_lower(b, l, n, y);
+    for (const Node *node = &s->node[from]; node < s->node + s->c->n; node++) {
+        const int size = node->size, at_node = node->first - first;
+        IrValue own[MAX_NODE * MAX_NODE], x[MAX_NODE];
+        for (int i = 0; i < size; i++)
+            for (int j = 0; j <= i; j++)
+                *at(s, s->factor, node->first + i, node->first + j) = own[i * size + j] =
+                    l[(at_node + i) * n + at_node + j];
+        for (int u = end_of(node); u < s->n; u++) {
+            for (int i = 0; i < size; i++)
+                x[i] = entry_sub(b, IR_NONE, l[(u - first) * n + at_node + i]);
+            entries_solve_upper(b, own, size, x);
+            for (int i = 0; i < size; i++) *at(s, s->gain, node->first + i, u) = x[i];
+        }
+        memcpy(&s->offset[node->first], &y[at_node], sizeof *y * (size_t)size);
+        entries_solve_upper(b, own, size, &s->offset[node->first]);
+    }
+}
+
+void eliminate_nodes(Newton *s) {
+    const int from = first_together(s);
+    s->together = from < s->c->n;
+    for (int k = 0; k < from; k++) eliminate(s, k);
+    if (s->together) eliminate_together(s, from);
+}
