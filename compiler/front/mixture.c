@@ -75,7 +75,7 @@ static Expr *sample(const Mixture *m) {
             continue;
         }
         int64_t own = expr_base_draws(draws[k]);
-        shift_draws(draws[k], n_draws);
+        shift_draws(m->ck, draws[k], n_draws);
         n_draws += own;
     }
     u->random = RANDOM_UNIFORM;

@@ -174,7 +174,8 @@ bool zero_inflated(Checker *ck, Var *var, const Ast *call); /* inflate.c */
 bool hurdle(Checker *ck, Var *var, const Ast *call);
 bool sorted(Checker *ck, Var *var, const Ast *call);   /* sorted.c */
 bool category(Checker *ck, Var *var, const Ast *call); /* discrete.c */
-/* Base draws of a body that stands beside others get numbers of their own. */
-void shift_draws(Expr *e, int64_t by);
+/* Base draws of a body that stands beside others get numbers of their own, those of the functions
+ * that it calls, too. `e` is written to: a tree of substitute. */
+void shift_draws(Checker *ck, Expr *e, int64_t by);
 
 #endif

@@ -64,9 +64,45 @@ static Expr *inner_body(const Push *p, const Expr *body, Expr *x, int64_t k) {
     return substitute(p->ck, body, args);
 }
 
-void shift_draws(Expr *e, int64_t by) {
+/* A function that draws is shared by all its calls: one whose draws are shifted is another. */
+static Function *shifted_function(Checker *ck, const Function *f, int64_t by) {
+    Function *shifted = arena_new_of(ck->arena, Function);
+    Expr **params = arena_array(ck->arena, Expr *, f->n_params + 1);
+    for (int i = 0; i < f->n_params; i++) {
+        params[i] = new_expr(ck, EXPR_PARAM, f->span, 0);
+        params[i]->param = i;
+    }
+    *shifted = *f;
+    shifted->body = substitute(ck, f->body, params);
+    shift_draws(ck, shifted->body, by);
+    return shifted;
+}
+
+void shift_draws(Checker *ck, Expr *e, int64_t by) {
+    if (!by) return;
     if (e->kind == EXPR_RANDOM) e->index += by;
-    for (int i = 0; i < e->n_args; i++) shift_draws(e->args[i], by);
+    if (e->kind == EXPR_CALL && expr_base_draws(e->function->body))
+        e->function = shifted_function(ck, e->function, by);
+    for (int i = 0; i < e->n_args; i++) shift_draws(ck, e->args[i], by);
+}
+
+/* The parts of `e` and of the functions that it calls, counted no further than to `most`. */
+static int64_t inlined_size(const Expr *e, int64_t most) {
+    int64_t n = 1;
+    for (int i = 0; i < e->n_args && n < most; i++) n += inlined_size(e->args[i], most - n);
+    if (e->kind == EXPR_CALL && n < most) n += inlined_size(e->function->body, most - n);
+    return n;
+}
+
+/* Do the bodies of all entries of v have room side by side? */
+static bool check_size(const Push *p) {
+    const Expr *const bodies[] = {p->inner->sample, p->inner->log_prob};
+    for (int i = 0; i < 2; i++) {
+        if (inlined_size(bodies[i], MAX_EXPRESSION) * p->link->n_free <= MAX_EXPRESSION) continue;
+        FAIL(p->ck, DIAG_EXPRESSION_TOO_LARGE, p->span, MAX_EXPRESSION);
+        return false;
+    }
+    return true;
 }
 
 /* The body once for every entry of v, side by side. */
@@ -75,7 +111,7 @@ static Expr *side_by_side(const Push *p, const Expr *body, Expr *x) {
     Expr *e = new_expr(p->ck, EXPR_ARRAY, p->span, (int)p->link->n_free);
     for (int64_t k = 0; k < p->link->n_free; k++) {
         e->args[k] = inner_body(p, body, x, k);
-        shift_draws(e->args[k], k * draws);
+        shift_draws(p->ck, e->args[k], k * draws);
     }
     return e;
 }
@@ -164,6 +200,7 @@ bool push(Checker *ck, Var *var, const Ast *call) {
         return false;
     }
     p.spread = p.link->n_dims && !p.inner->n_dims;
+    if (p.spread && !check_size(&p)) return false;
     Distribution *dist = arena_new_of(ck->arena, Distribution);
     bool of_link = p.link->n_dims > 0;
     *dist =
