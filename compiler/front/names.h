@@ -28,7 +28,8 @@ enum {
     MAX_EXPRESSION_DEPTH = 1000,
     MAX_PLATE_DEPTH = 8,
     MAX_DECLARATIONS = 1000,
-    MAX_PARAMS = 6,          /* of a fn, distribution or link */
+    MAX_PARAMS = 6,                   /* of a fn, distribution or link */
+    MAX_MADE_PARAMS = MAX_PARAMS + 2, /* of a function that a combinator makes of one */
     MAX_EVALUATED = 1 << 24, /* numbers computed at compile time, per model; of products, terms */
     N_BUCKETS = 512,
 };
