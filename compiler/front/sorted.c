@@ -5,12 +5,18 @@
  *
  * Draws are the quantiles of K uniform numbers in order, which are sums of exponential numbers over
  * the sum of K + 1 of them (Renyi 1953): nothing is compared, so that the centre of the law and its
- * spread follow from the medians of the base draws as those of any other. Every number has a least
- * step to the next: two that are equal in float have no logarithm of their difference. */
+ * spread follow from the medians of the base draws as those of any other. Each sum is the one
+ * before and one number more. What is used twice must be named, which a chain of functions does:
+ *
+ *     from_k(all, part) = [0, .., quantile(part / all), .., 0] + from_{k + 1}(all, part + draw)
+ *
+ * Every number has a least step to the next: two that are equal in float have no logarithm of their
+ * difference. In a sum of more than MOST numbers it would be lost. */
 #include "front/check.h"
 
 #include <math.h>
 
+enum { MOST = 64 };
 static const double LEAST_STEP = 1e-5;
 
 typedef struct Sorted {
@@ -37,28 +43,83 @@ static Expr *inside(const Sorted *s, const Expr *body, Expr *x) {
     return substitute(s->ck, body, args);
 }
 
-/* The sum of exponential numbers first .. last. */
-static Expr *steps(const Sorted *s, int first, int last) {
-    Expr *sum = NULL;
-    for (int i = first; i <= last; i++) {
-        Expr *e = new_expr(s->ck, EXPR_RANDOM, s->span, 0);
-        e->random = RANDOM_EXPONENTIAL;
-        e->index = i;
-        e = point(s, OP_ADD, e, number(s, LEAST_STEP), NULL);
-        sum = sum ? point(s, OP_ADD, sum, e, NULL) : e;
-    }
-    return sum;
+/* Exponential number i. */
+static Expr *step(const Sorted *s, int i) {
+    Expr *e = new_expr(s->ck, EXPR_RANDOM, s->span, 0);
+    e->random = RANDOM_EXPONENTIAL;
+    e->index = i;
+    return point(s, OP_ADD, e, number(s, LEAST_STEP), NULL);
 }
 
-/* Entry k: below it lie the first k + 1 exponential numbers, above it the others. Of the upper half
- * from above, where float has more digits. */
-static Expr *draw(const Sorted *s, int k) {
+static Expr *param(const Sorted *s, int i) {
+    Expr *e = new_expr(s->ck, EXPR_PARAM, s->span, 0);
+    e->param = i;
+    return e;
+}
+
+/* f(parameters of the law inside, all, part) */
+static Expr *call(const Sorted *s, Function *f, Expr *all, Expr *part) {
+    int n = s->inner->n_params;
+    Expr *e = new_expr(s->ck, EXPR_CALL, s->span, n + 2);
+    e->function = f;
+    for (int i = 0; i < n; i++) e->args[i] = s->params[i];
+    e->args[n] = all;
+    e->args[n + 1] = part;
+    return e;
+}
+
+static Function *function_of(const Sorted *s, const char *name, Expr *body) {
+    int n = s->inner->n_params;
+    Function *f = arena_new_of(s->ck->arena, Function);
+    *f = (Function){.name = name, .span = s->span, .n_params = n + 2, .body = body};
+    f->params = arena_array(s->ck->arena, Param, n + 2);
+    memcpy(f->params, s->inner->params, sizeof *f->params * (size_t)n);
+    f->params[n] = (Param){.name = "all", .span = s->span};
+    f->params[n + 1] = (Param){.name = "part", .span = s->span};
+    return f;
+}
+
+/* Zeros, and x in place k. */
+static Expr *placed(const Sorted *s, Expr *x, int k) {
+    Expr *e = new_expr(s->ck, EXPR_ARRAY, s->span, s->n);
+    for (int i = 0; i < s->n; i++) e->args[i] = i == k ? x : number(s, 0);
+    return e;
+}
+
+/* Entries k .. last, up or (`upper`) down, given the sum of all exponential numbers and of those
+ * below entry k, or above it. */
+static Function *entries(const Sorted *s, int k, int last, bool upper) {
     const Distribution *d = s->inner;
-    bool upper = d->upper_quantile && 2 * k >= s->n;
-    Expr *below = steps(s, 0, k), *above = steps(s, k + 1, s->n);
-    Expr *all = point(s, OP_ADD, below, above, NULL);
-    Expr *share = point(s, OP_DIV, upper ? above : below, all, NULL);
-    return inside(s, upper ? d->upper_quantile : d->quantile, share);
+    Expr *all = param(s, d->n_params), *part = param(s, d->n_params + 1);
+    Expr *share = point(s, OP_DIV, part, all, NULL);
+    Expr *own = placed(s, inside(s, upper ? d->upper_quantile : d->quantile, share), k);
+    if (k != last) {
+        Expr *next = point(s, OP_ADD, part, step(s, upper ? k : k + 1), NULL);
+        Function *rest = entries(s, upper ? k - 1 : k + 1, last, upper);
+        own = point(s, OP_ADD, own, call(s, rest, all, next), NULL);
+    }
+    return function_of(s, arena_printf(s->ck->arena, "entries of sorted(%s) from %d", d->name, k),
+                       own);
+}
+
+/* Below entry k lie the first k + 1 exponential numbers, above it the others. The upper half is
+ * counted from above, where float has more digits. */
+static Function *all_entries(const Sorted *s) {
+    const Distribution *d = s->inner;
+    int middle = d->upper_quantile ? (s->n + 1) / 2 : s->n;
+    Expr *all = param(s, d->n_params), *first = param(s, d->n_params + 1);
+    Expr *body = call(s, entries(s, 0, middle - 1, false), all, first);
+    if (middle < s->n) {
+        Expr *upper = call(s, entries(s, s->n - 1, middle, true), all, step(s, s->n));
+        body = point(s, OP_ADD, body, upper, NULL);
+    }
+    return function_of(s, arena_printf(s->ck->arena, "sample of sorted(%s)", d->name), body);
+}
+
+static Expr *sample(const Sorted *s) {
+    Expr *all = step(s, 0);
+    for (int i = 1; i <= s->n; i++) all = point(s, OP_ADD, all, step(s, i), NULL);
+    return call(s, all_entries(s), all, step(s, 0));
 }
 
 static Expr *entry(const Sorted *s, int k) {
@@ -69,16 +130,12 @@ static Expr *entry(const Sorted *s, int k) {
 }
 
 static bool make_bodies(const Sorted *s, Distribution *dist) {
-    Expr *sample = new_expr(s->ck, EXPR_ARRAY, s->span, s->n);
     Expr *terms = new_expr(s->ck, EXPR_ARRAY, s->span, s->n);
-    for (int k = 0; k < s->n; k++) {
-        sample->args[k] = draw(s, k);
-        terms->args[k] = inside(s, s->inner->log_prob, entry(s, k));
-    }
+    for (int k = 0; k < s->n; k++) terms->args[k] = inside(s, s->inner->log_prob, entry(s, k));
     Expr *sum = new_expr(s->ck, EXPR_REDUCE, s->span, 1);
     sum->reduce = REDUCE_SUM;
     sum->args[0] = terms;
-    dist->sample = sample;
+    dist->sample = sample(s);
     dist->log_prob = point(s, OP_ADD, sum, number(s, lgamma(s->n + 1.0)), NULL);
     return type_bodies(s->ck, dist);
 }
@@ -122,6 +179,11 @@ bool sorted(Checker *ck, Var *var, const Ast *call) {
     const Distribution *d = inner.dist;
     Distribution *dist = arena_new_of(ck->arena, Distribution);
     int64_t size = var->type.dims[var->type.n_dims - 1];
+    if (size > MOST) {
+        FAIL(ck, DIAG_NUMBER_TOO_LARGE, var->span, "the number of sorted entries", (double)size,
+             (double)MOST);
+        return false;
+    }
     SupportKind kind = d->support.kind == SUPPORT_REAL ? SUPPORT_ORDERED : SUPPORT_POSITIVE_ORDERED;
     *dist = (Distribution){.name = arena_printf(ck->arena, "sorted(%s)", d->name),
                            .doc = d->doc,
