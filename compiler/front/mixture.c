@@ -129,14 +129,36 @@ static bool add_each(Mixture *m, const Var *var, const Ast *all) {
     return good;
 }
 
-/* One number for the same end of both supports, or none. */
-static bool same_end(Checker *ck, const Var *a, const Expr *end_a, const Var *b,
-                     const Expr *end_b) {
+/* Does the end of both supports lie at one number, or nowhere? *varies: at what is not known. */
+static bool same_end(Checker *ck, const Var *a, const Expr *end_a, const Var *b, const Expr *end_b,
+                     bool *varies) {
     Value x, y;
     if (!end_a || !end_b) return !end_a && !end_b;
-    return evaluate(ck, substitute(ck, end_a, a->args), true, &x) &&
-           evaluate(ck, substitute(ck, end_b, b->args), true, &y) && !x.n_dims && !y.n_dims &&
-           x.data[0] == y.data[0];
+    bool known = evaluate(ck, substitute(ck, end_a, a->args), true, &x) &&
+                 evaluate(ck, substitute(ck, end_b, b->args), true, &y) && !x.n_dims && !y.n_dims;
+    *varies = *varies || !known;
+    return known && x.data[0] == y.data[0];
+}
+
+/* What no mixture can be made of yet, though components `a` and `b` may well have one set; or
+ * NULL. */
+static const char *unsupported(const Var *a, const Var *b, bool ends_vary) {
+    SupportKind kind = a->dist->support.kind;
+    if (kind != b->dist->support.kind) return NULL;
+    if (kind == SUPPORT_CATEGORY) return "a mixture of categories is";
+    if (kind == SUPPORT_COUNTS) return "a mixture of counts that share out a number is";
+    if (ends_vary) return "a mixture of values that end at what is not known is";
+    if (a->dist->atoms != b->dist->atoms)
+        return "a mixture of single values of positive probability and a density is";
+    return NULL;
+}
+
+static const char *set_text(Checker *ck, const Var *var, bool shaped) {
+    const Support *set = &var->dist->support;
+    Support own = {set->kind, set->lo ? substitute(ck, set->lo, var->args) : NULL,
+                   set->hi ? substitute(ck, set->hi, var->args) : NULL};
+    const char *text = support_text(ck, &own);
+    return shaped && var->dist->n_dims ? arena_printf(ck->arena, "%s (as vectors)", text) : text;
 }
 
 static bool same_set(Mixture *m, int k) {
@@ -145,19 +167,16 @@ static bool same_set(Mixture *m, int k) {
     Type shapes[2] = {{.n_dims = a->dist->n_dims}, {.n_dims = b->dist->n_dims}};
     memcpy(shapes[0].dims, a->dist->dims, sizeof shapes[0].dims);
     memcpy(shapes[1].dims, b->dist->dims, sizeof shapes[1].dims);
-    if (s->kind == t->kind && s->kind != SUPPORT_CATEGORY && s->kind != SUPPORT_COUNTS &&
-        a->dist->atoms == b->dist->atoms && same_shape(&shapes[0], &shapes[1]) &&
-        same_end(m->ck, a, s->lo, b, t->lo) && same_end(m->ck, a, s->hi, b, t->hi))
-        return true;
-    Support own[2];
-    for (int i = 0; i < 2; i++) {
-        const Var *var = i ? b : a;
-        const Support *set = i ? t : s;
-        own[i] = (Support){set->kind, set->lo ? substitute(m->ck, set->lo, var->args) : NULL,
-                           set->hi ? substitute(m->ck, set->hi, var->args) : NULL};
-    }
-    FAIL(m->ck, DIAG_MIXTURE_SUPPORT, m->span, a->dist->name, support_text(m->ck, &own[0]),
-         b->dist->name, support_text(m->ck, &own[1]));
+    bool shaped = !same_shape(&shapes[0], &shapes[1]), ends_vary = false;
+    bool same = !shaped && s->kind == t->kind && same_end(m->ck, a, s->lo, b, t->lo, &ends_vary) &&
+                same_end(m->ck, a, s->hi, b, t->hi, &ends_vary);
+    const char *form = shaped ? NULL : unsupported(a, b, ends_vary);
+    if (same && !form) return true;
+    if (form)
+        FAIL(m->ck, DIAG_UNSUPPORTED_FORM, m->span, form);
+    else
+        FAIL(m->ck, DIAG_MIXTURE_SUPPORT, m->span, a->dist->name, set_text(m->ck, a, shaped),
+             b->dist->name, set_text(m->ck, b, shaped));
     return false;
 }
 
