@@ -7,6 +7,7 @@
  *   define.c    fn, distribution and link
  *   arguments.c calls of distributions
  *   combine.c   distributions made of others: truncated(...), censored(...)
+ *   compose.c   what the bodies of these, and of those below, are put together from: compose.h
  *   push.c      push(link, ...)
  *   mixture.c   mixture(w, ...)
  *   inflate.c   zero_inflated(p, ...), hurdle(p, ...)
@@ -175,8 +176,5 @@ bool zero_inflated(Checker *ck, Var *var, const Ast *call); /* inflate.c */
 bool hurdle(Checker *ck, Var *var, const Ast *call);
 bool sorted(Checker *ck, Var *var, const Ast *call);   /* sorted.c */
 bool category(Checker *ck, Var *var, const Ast *call); /* discrete.c */
-/* Base draws of a body that stands beside others get numbers of their own, those of the functions
- * that it calls, too. `e` is written to: a tree of substitute. */
-void shift_draws(Checker *ck, Expr *e, int64_t by);
 
 #endif

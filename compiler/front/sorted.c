@@ -36,46 +36,34 @@ static Expr *number(const Sorted *s, double x) {
 }
 
 static Expr *inside(const Sorted *s, const Expr *body, Expr *x) {
-    Expr *args[MAX_ARGS + 1];
-    int n = s->inner->n_params;
-    for (int i = 0; i < n; i++) args[i] = s->params[i];
-    args[n] = x;
-    return substitute(s->ck, body, args);
+    return member_at(s->ck, s->inner, body, s->params, x);
 }
 
 /* Exponential number i. */
 static Expr *step(const Sorted *s, int i) {
-    Expr *e = new_expr(s->ck, EXPR_RANDOM, s->span, 0);
-    e->random = RANDOM_EXPONENTIAL;
-    e->index = i;
+    Expr *e = random_expr(s->ck, RANDOM_EXPONENTIAL, i, s->span, NULL, NULL);
     return point(s, OP_ADD, e, number(s, LEAST_STEP), NULL);
 }
 
 static Expr *param(const Sorted *s, int i) {
-    Expr *e = new_expr(s->ck, EXPR_PARAM, s->span, 0);
-    e->param = i;
-    return e;
+    return param_expr(s->ck, i, s->span);
 }
 
 /* f(parameters of the law inside, all, part) */
 static Expr *call(const Sorted *s, Function *f, Expr *all, Expr *part) {
+    Expr *args[MAX_MADE_PARAMS];
     int n = s->inner->n_params;
-    Expr *e = new_expr(s->ck, EXPR_CALL, s->span, n + 2);
-    e->function = f;
-    for (int i = 0; i < n; i++) e->args[i] = s->params[i];
-    e->args[n] = all;
-    e->args[n + 1] = part;
-    return e;
+    for (int i = 0; i < n; i++) args[i] = s->params[i];
+    args[n] = all;
+    args[n + 1] = part;
+    return call_expr(s->ck, f, args, s->span);
 }
 
 static Function *function_of(const Sorted *s, const char *name, Expr *body) {
-    int n = s->inner->n_params;
-    Function *f = arena_new_of(s->ck->arena, Function);
-    *f = (Function){.name = name, .span = s->span, .n_params = n + 2, .body = body};
-    f->params = arena_array(s->ck->arena, Param, n + 2);
-    memcpy(f->params, s->inner->params, sizeof *f->params * (size_t)n);
-    f->params[n] = (Param){.name = "all", .span = s->span};
-    f->params[n + 1] = (Param){.name = "part", .span = s->span};
+    int n = s->inner->n_params + 2;
+    Function *f = new_function(s->ck, name, n, s->inner, "all", s->span);
+    f->params[n - 1].name = "part";
+    f->body = body;
     return f;
 }
 
@@ -123,20 +111,15 @@ static Expr *sample(const Sorted *s) {
 }
 
 static Expr *entry(const Sorted *s, int k) {
-    Expr *e = new_expr(s->ck, EXPR_INDEX, s->span, 1);
-    e->args[0] = s->params[s->inner->n_params];
-    e->index = k;
-    return e;
+    return index_expr(s->ck, s->params[s->inner->n_params], k, s->span);
 }
 
 static bool make_bodies(const Sorted *s, Distribution *dist) {
     Expr *terms = new_expr(s->ck, EXPR_ARRAY, s->span, s->n);
     for (int k = 0; k < s->n; k++) terms->args[k] = inside(s, s->inner->log_prob, entry(s, k));
-    Expr *sum = new_expr(s->ck, EXPR_REDUCE, s->span, 1);
-    sum->reduce = REDUCE_SUM;
-    sum->args[0] = terms;
     dist->sample = sample(s);
-    dist->log_prob = point(s, OP_ADD, sum, number(s, lgamma(s->n + 1.0)), NULL);
+    dist->log_prob =
+        point(s, OP_ADD, sum_expr(s->ck, terms, s->span), number(s, lgamma(s->n + 1.0)), NULL);
     return type_bodies(s->ck, dist);
 }
 
@@ -149,17 +132,13 @@ static bool resolve_inner(Checker *ck, const Var *var, Var *inner, const Ast *ca
         return false;
     }
     const Ast *law = call->args.data[0];
-    if (law->kind != AST_CALL) {
-        FAIL(ck, DIAG_NEEDS_DISTRIBUTION, law->span, "first", call->name.text);
-        return false;
-    }
     if (!var->type.n_dims) {
         FAIL(ck, DIAG_EVENT_SHAPE, var->span, "the value", "scalar", call->name.text, "[K]");
         return false;
     }
     inner->name = arena_printf(ck->arena, "%s[k]", var->name);
     inner->type.n_dims--;
-    if (!check_arguments(ck, inner, law)) return false;
+    if (!resolve_law(ck, inner, call, law, "first")) return false;
     const Distribution *d = inner->dist;
     SupportKind kind = d->support.kind;
     if (d->n_dims || (kind != SUPPORT_REAL && kind != SUPPORT_POSITIVE)) {
@@ -167,17 +146,13 @@ static bool resolve_inner(Checker *ck, const Var *var, Var *inner, const Ast *ca
              d->name, d->n_dims ? "vectors" : support_text(ck, &d->support));
         return false;
     }
-    if (d->quantile) return true;
-    FAIL(ck, DIAG_MEMBER_NEEDED, law->span, call->name.text, "quantile", d->name);
-    diag_note(ck->diags, d->span, "`%s` is defined here", d->name);
-    return false;
+    return need_member(ck, d, d->quantile, "quantile", call, law);
 }
 
 bool sorted(Checker *ck, Var *var, const Ast *call) {
     Var inner = *var;
     if (!resolve_inner(ck, var, &inner, call)) return false;
     const Distribution *d = inner.dist;
-    Distribution *dist = arena_new_of(ck->arena, Distribution);
     int64_t size = var->type.dims[var->type.n_dims - 1];
     if (size > MOST) {
         FAIL(ck, DIAG_NUMBER_TOO_LARGE, var->span, "the number of sorted entries", (double)size,
@@ -185,21 +160,15 @@ bool sorted(Checker *ck, Var *var, const Ast *call) {
         return false;
     }
     SupportKind kind = d->support.kind == SUPPORT_REAL ? SUPPORT_ORDERED : SUPPORT_POSITIVE_ORDERED;
-    *dist = (Distribution){.name = arena_printf(ck->arena, "sorted(%s)", d->name),
-                           .doc = d->doc,
-                           .span = call->span,
-                           .n_dims = 1,
-                           .dims = {size},
-                           .n_params = d->n_params,
-                           .params = d->params,
-                           .support = {kind, NULL, NULL}};
+    Distribution *dist = new_composed(ck, call, d);
+    dist->n_dims = 1;
+    dist->dims[0] = size;
+    dist->n_params = d->n_params;
+    dist->params = d->params;
+    dist->support = (Support){kind, NULL, NULL};
     var->dist = dist;
     var->args = inner.args;
     Sorted s = {.ck = ck, .span = call->span, .inner = d, .n = (int)size};
-    s.params = arena_array(ck->arena, Expr *, d->n_params + 1);
-    for (int i = 0; i <= d->n_params; i++) {
-        s.params[i] = new_expr(ck, EXPR_PARAM, call->span, 0);
-        s.params[i]->param = i;
-    }
+    s.params = param_exprs(ck, d->n_params, call->span);
     return make_bodies(&s, dist);
 }
