@@ -178,6 +178,9 @@ const Var *latent_in(const Checker *ck, const Expr *e);
 
 /* ---- support.c ---- */
 const char *support_text(Checker *ck, const Support *support);
+/* A support over parameters, with arguments in their place. */
+Support over_arguments(Checker *ck, SupportKind kind, const Expr *lo, const Expr *hi,
+                       Expr *const *args);
 /* Checks the arguments of `var`'s distribution, fills var->support and, for a latent, var->link. */
 bool check_supports(Checker *ck, Var *var, const Ast *ast, Definition *via);
 

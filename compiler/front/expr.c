@@ -452,19 +452,12 @@ static bool link_use(Checker *ck, Definition *d, Expr *arg, int part, Span span,
 /* LINK.forward(v, ...), LINK.inverse(y, ...), LINK.log_jacobian(v, ...) */
 static Expr *resolve_link_part(Checker *ck, const Ast *ast) {
     static const char *const parts[] = {"forward", "inverse", "log_jacobian"};
-    Definition *definition = find_definition(ck, DEFINES_LINK, ast->name.text);
+    Definition *definition = named_link(ck, &ast->name);
     int part = -1;
     for (int i = 0; i < 3; i++)
         if (strcmp(parts[i], ast->word.text) == 0) part = i;
-    if (!definition && is_refused(REFUSED_LINK, ast->name.text)) {
-        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->name.span,
-             arena_printf(ck->arena, "link `%s` is", ast->name.text));
-    } else if (!definition) {
-        FAIL(ck, DIAG_UNKNOWN_LINK, ast->name.span, ast->name.text);
-        suggest_definition(ck, DEFINES_LINK, ast->name.text);
-    } else if (part < 0) {
+    if (definition && part < 0)
         FAIL(ck, DIAG_UNKNOWN_MEMBER, ast->word.span, "a link", ast->word.text);
-    }
     Expr *args[MAX_PARAMS + 1] = {0};
     bool good = resolve_arguments(ck, ast, args, MAX_PARAMS + 1);
     if (!definition || part < 0 || !define(ck, definition, ast->name.span)) return NULL;

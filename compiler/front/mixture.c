@@ -141,8 +141,7 @@ static const char *unsupported(const Var *a, const Var *b, bool ends_vary) {
 
 static const char *set_text(Checker *ck, const Var *var, bool shaped) {
     const Support *set = &var->dist->support;
-    Support own = {set->kind, set->lo ? substitute(ck, set->lo, var->args) : NULL,
-                   set->hi ? substitute(ck, set->hi, var->args) : NULL};
+    Support own = over_arguments(ck, set->kind, set->lo, set->hi, var->args);
     const char *text = support_text(ck, &own);
     return shaped && var->dist->n_dims ? arena_printf(ck->arena, "%s (as vectors)", text) : text;
 }

@@ -107,6 +107,7 @@ typedef struct Bound {
 Symbol *find_symbol(const Checker *ck, const char *name);
 Definition *find_definition(const Checker *ck, DefinitionKind kind, const char *name);
 void suggest_definition(Checker *ck, DefinitionKind kind, const char *name);
+Definition *named_link(Checker *ck, const AstWord *name); /* NULL after a report */
 bool add_definition(Checker *ck, DefinitionKind kind, const Ast *ast, bool library);
 /* Names of these declarations, and of those inside them. */
 void collect_names(Checker *ck, const AstList *items);
