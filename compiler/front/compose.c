@@ -97,6 +97,12 @@ bool resolve_law(Checker *ck, Var *inner, const Ast *call, const Ast *law, const
     return false;
 }
 
+const char *set_text(Checker *ck, const Var *law) {
+    const Support *set = &law->dist->support;
+    Support own = over_arguments(ck, set->kind, set->lo, set->hi, law->args);
+    return support_text(ck, &own);
+}
+
 bool need_member(Checker *ck, const Distribution *dist, const Expr *member, const char *name,
                  const Ast *call, const Ast *law) {
     if (member) return true;

@@ -35,6 +35,8 @@ void shift_draws(Checker *ck, Expr *e, int64_t by);
 /* The law that is the argument `law` of a combinator's call, its `which` ("first"): inner->dist and
  * inner->args. */
 bool resolve_law(Checker *ck, Var *inner, const Ast *call, const Ast *law, const char *which);
+/* What the values of a law lie in: "real", "in interval(0, 1)". */
+const char *set_text(Checker *ck, const Var *law);
 /* Has the law inside this member? */
 bool need_member(Checker *ck, const Distribution *dist, const Expr *member, const char *name,
                  const Ast *call, const Ast *law);

@@ -88,8 +88,7 @@ static bool resolve_inner(Checker *ck, Var *inner, const Ast *call, bool hurdled
     *counts = kind == SUPPORT_COUNT || kind == SUPPORT_COUNT_TO;
     if (!*counts && !(hurdled && kind == SUPPORT_POSITIVE && !d->n_dims)) {
         FAIL(ck, DIAG_COMBINED_SUPPORT, law->span, name,
-             hurdled ? "counts or of positive numbers" : "counts", d->name,
-             support_text(ck, &d->support));
+             hurdled ? "counts or of positive numbers" : "counts", d->name, set_text(ck, inner));
         return false;
     }
     if (hurdled && *counts && !need_member(ck, d, d->sample_positive, "sample_positive", call, law))

@@ -139,10 +139,9 @@ static const char *unsupported(const Var *a, const Var *b, bool ends_vary) {
     return NULL;
 }
 
-static const char *set_text(Checker *ck, const Var *var, bool shaped) {
-    const Support *set = &var->dist->support;
-    Support own = over_arguments(ck, set->kind, set->lo, set->hi, var->args);
-    const char *text = support_text(ck, &own);
+/* With the shape, where components differ in it. */
+static const char *shaped_text(Checker *ck, const Var *var, bool shaped) {
+    const char *text = set_text(ck, var);
     return shaped && var->dist->n_dims ? arena_printf(ck->arena, "%s (as vectors)", text) : text;
 }
 
@@ -160,8 +159,8 @@ static bool same_set(Mixture *m, int k) {
     if (form)
         FAIL(m->ck, DIAG_UNSUPPORTED_FORM, m->span, form);
     else
-        FAIL(m->ck, DIAG_MIXTURE_SUPPORT, m->span, a->dist->name, set_text(m->ck, a, shaped),
-             b->dist->name, set_text(m->ck, b, shaped));
+        FAIL(m->ck, DIAG_MIXTURE_SUPPORT, m->span, a->dist->name, shaped_text(m->ck, a, shaped),
+             b->dist->name, shaped_text(m->ck, b, shaped));
     return false;
 }
 

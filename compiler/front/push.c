@@ -142,8 +142,7 @@ bool push(Checker *ck, Var *var, const Ast *call) {
         return false;
     }
     if (p.inner->support.kind != SUPPORT_REAL) {
-        FAIL(ck, DIAG_PUSH_SUPPORT, call->args.data[1]->span, p.inner->name,
-             support_text(ck, &p.inner->support));
+        FAIL(ck, DIAG_PUSH_SUPPORT, call->args.data[1]->span, p.inner->name, set_text(ck, inner));
         return false;
     }
     p.spread = p.link->n_dims && !p.inner->n_dims;

@@ -143,7 +143,7 @@ static bool resolve_inner(Checker *ck, const Var *var, Var *inner, const Ast *ca
     SupportKind kind = d->support.kind;
     if (d->n_dims || (kind != SUPPORT_REAL && kind != SUPPORT_POSITIVE)) {
         FAIL(ck, DIAG_COMBINED_SUPPORT, law->span, call->name.text, "real or of positive numbers",
-             d->name, d->n_dims ? "vectors" : support_text(ck, &d->support));
+             d->name, d->n_dims ? "vectors" : set_text(ck, inner));
         return false;
     }
     return need_member(ck, d, d->quantile, "quantile", call, law);
