@@ -198,6 +198,8 @@ static Val lower_array(Build *b, const Expr *e, const Env *env) {
     AxisId first = event_axis(b, 0, e->n_args);
     Val result = {.v = IR_NONE};
     for (int i = 0; i < e->n_args; i++) {
+        bool is_zero = e->args[i]->kind == EXPR_NUMBER && e->args[i]->number == 0;
+        if (is_zero && (result.v != IR_NONE || i < e->n_args - 1)) continue; /* it is there */
         Val element = lower(b, e->args[i], env);
         IrValue placed = ir_place(b->p, shift_axes(b, &element, +1), first, i);
         result.v = result.v == IR_NONE ? placed : ir_add(b->p, result.v, placed);

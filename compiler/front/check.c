@@ -191,14 +191,7 @@ static bool check_elem(Checker *ck, const Ast *ast) {
 
 static Definition *find_via(Checker *ck, const Ast *ast, bool *good) {
     if (!ast->word.text || ast->kind != AST_LATENT) return NULL;
-    Definition *via = find_definition(ck, DEFINES_LINK, ast->word.text);
-    if (!via && is_refused(REFUSED_LINK, ast->word.text)) {
-        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->word.span,
-             arena_printf(ck->arena, "link `%s` is", ast->word.text));
-    } else if (!via) {
-        FAIL(ck, DIAG_UNKNOWN_LINK, ast->word.span, ast->word.text);
-        suggest_definition(ck, DEFINES_LINK, ast->word.text);
-    }
+    Definition *via = named_link(ck, &ast->word);
     *good = via && define(ck, via, ast->word.span);
     if (*good) via->used = true;
     return *good ? via : NULL;

@@ -22,6 +22,7 @@
 #ifndef ADAVIC_FRONT_CHECK_H
 #define ADAVIC_FRONT_CHECK_H
 
+#include "front/compose.h"
 #include "front/names.h"
 
 /* ---- values ---- */
@@ -91,6 +92,9 @@ Expr *op_expr(Checker *ck, IrOpcode opcode, Span span, Expr *a, Expr *b, Expr *c
 Expr *substitute(Checker *ck, const Expr *body, Expr *const *args);
 /* A whole number known at compile time. */
 bool constant_integer(Checker *ck, const Ast *ast, const char *what, int64_t *out);
+/* How many `what` there are, from 1 to `most`, in a call of `name`. */
+bool count_up_to(Checker *ck, const Ast *ast, const char *name, const char *what, int64_t most,
+                 int64_t *out);
 
 /* The same for a part of an expression whose resolving has begun. */
 Expr *resolve_part(Checker *ck, const Ast *ast);
@@ -165,12 +169,18 @@ bool take_work(Checker *ck, int64_t n);
 /* The value of `e` where it is known at compile time (from numbers, or hypers too); false
  * otherwise. */
 bool evaluate(Checker *ck, const Expr *e, bool hypers, Value *out);
+/* The same of a number (no vector), and of an event whose entries are all the same number. */
+bool one_number(Checker *ck, const Expr *e, bool hypers, double *x);
+bool same_number(Checker *ck, const Expr *e, bool hypers, double *x);
 Range range_of(Checker *ck, const Expr *e, const Range *params);
 /* A latent that `e` depends on, through lets; or NULL. */
 const Var *latent_in(const Checker *ck, const Expr *e);
 
 /* ---- support.c ---- */
 const char *support_text(Checker *ck, const Support *support);
+/* A support over parameters, with arguments in their place. */
+Support over_arguments(Checker *ck, SupportKind kind, const Expr *lo, const Expr *hi,
+                       Expr *const *args);
 /* Checks the arguments of `var`'s distribution, fills var->support and, for a latent, var->link. */
 bool check_supports(Checker *ck, Var *var, const Ast *ast, Definition *via);
 

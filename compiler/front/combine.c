@@ -52,9 +52,9 @@ typedef struct Truncation {
     Checker *ck;
     const Distribution *inner;
     Span span;
-    Expr *params[MAX_PARAMS + 1]; /* of the result, as expressions; the last is x */
-    Expr *lo, *hi;                /* among them, or NULL */
-    Expr *far;                    /* does lo lie above the median? NULL without lo */
+    Expr **params; /* of the result, as expressions; the last is x */
+    Expr *lo, *hi; /* among them, or NULL */
+    Expr *far;     /* does lo lie above the median? NULL without lo */
 } Truncation;
 
 static Expr *number(const Truncation *t, double number) {
@@ -75,10 +75,7 @@ static Expr *of_two(const Truncation *t, IrOpcode opcode, Expr *a, Expr *b) {
 
 /* A member of the distribution inside, at `x`. */
 static Expr *at(const Truncation *t, const Expr *member, Expr *x) {
-    Expr *args[MAX_PARAMS + 1];
-    for (int i = 0; i < t->inner->n_params; i++) args[i] = t->params[i];
-    args[t->inner->n_params] = x;
-    return substitute(t->ck, member, args);
+    return member_at(t->ck, t->inner, member, t->params, x);
 }
 
 /* The log probabilities whose difference is the mass between the bounds: of the tail from the bound
@@ -142,18 +139,12 @@ static Expr *draw(const Truncation *t, bool upper, Expr *u) {
 
 /* x, off its bound in float: a function of the library. */
 static Expr *kept(const Truncation *t, const char *function, Expr *bound, Expr *x) {
-    Definition *d = find_definition(t->ck, DEFINES_FN, function);
-    if (!d || !define(t->ck, d, t->span)) internal_error("front", "the library lacks %s", function);
-    Expr *e = new_expr(t->ck, EXPR_CALL, t->span, 2);
-    e->function = d->function;
-    e->args[0] = bound;
-    e->args[1] = x;
-    return e;
+    return library_call(t->ck, function, (Expr *[]){bound, x}, t->span);
 }
 
 static Expr *sample(const Truncation *t) {
-    Expr *u = new_expr(t->ck, EXPR_RANDOM, t->span, 0);
-    u->random = RANDOM_UNIFORM; /* draw 0: one, wherever it stands */
+    /* draw 0: one, wherever it stands */
+    Expr *u = random_expr(t->ck, RANDOM_UNIFORM, 0, t->span, NULL, NULL);
     Expr *x = draw(t, false, u);
     if (t->lo) {
         x = point(t, OP_SELECT, t->far, draw(t, true, u), x);
@@ -230,23 +221,12 @@ static bool resolve_inner(Checker *ck, Var *inner, const Ast *call, int n_needed
     static const char *const needed[] = {"log_cdf", "log_ccdf", "quantile"};
     if (!call->args.n) return false; /* order_bounds says so */
     const Ast *first = call->args.data[0];
-    if (first->kind != AST_CALL) {
-        FAIL(ck, DIAG_NEEDS_DISTRIBUTION, first->span, "first", call->name.text);
-        return false;
-    }
-    if (!check_arguments(ck, inner, first)) return false;
+    if (!resolve_law(ck, inner, call, first, "first")) return false;
     const Distribution *d = inner->dist;
     const Expr *const members[] = {d->log_cdf, d->log_ccdf, d->quantile};
-    for (int i = 0; i < n_needed; i++) {
-        if (members[i]) continue;
-        FAIL(ck, DIAG_MEMBER_NEEDED, first->span, call->name.text, needed[i], d->name);
-        diag_note(ck->diags, d->span, "`%s` is defined here", d->name);
-        return false;
-    }
-    if (d->n_params + 2 <= MAX_PARAMS) return true;
-    FAIL(ck, DIAG_TOO_MANY_PARAMS, call->span,
-         arena_printf(ck->arena, "%s(%s)", call->name.text, d->name), MAX_PARAMS);
-    return false;
+    for (int i = 0; i < n_needed; i++)
+        if (!need_member(ck, d, members[i], needed[i], call, first)) return false;
+    return check_room(ck, d, 2, MAX_PARAMS, call);
 }
 
 /* Does the support inside end at `bound` anyway, or before it? */
@@ -269,10 +249,8 @@ static Support cut(const Truncation *t, const Expr *lo_argument, bool closed) {
     if (!lo && s->kind == SUPPORT_POSITIVE) lo = number(t, 0);
     if (lo && hi) return (Support){SUPPORT_INTERVAL, lo, hi};
     if (hi) return (Support){SUPPORT_UPPER, NULL, hi};
-    Value value;
-    bool zero = !closed && evaluate(t->ck, lo_argument, false, &value);
-    for (int64_t i = 0; zero && i < shape_size(value.n_dims, value.dims); i++)
-        zero = value.data[i] == 0;
+    double least;
+    bool zero = !closed && same_number(t->ck, lo_argument, false, &least) && least == 0;
     return zero ? (Support){SUPPORT_POSITIVE, NULL, NULL} : (Support){SUPPORT_LOWER, lo, NULL};
 }
 
@@ -280,12 +258,9 @@ static bool cut_at(Checker *ck, Var *var, const Var *inner, Expr *const bounds[2
                    bool closed) {
     const Distribution *d = inner->dist;
     Span span = call->span;
-    Distribution *dist = arena_new_of(ck->arena, Distribution);
-    *dist = (Distribution){.name = arena_printf(ck->arena, "%s(%s)", call->name.text, d->name),
-                           .doc = d->doc,
-                           .span = span,
-                           .atoms = closed,
-                           .n_params = d->n_params};
+    Distribution *dist = new_composed(ck, call, d);
+    dist->atoms = closed;
+    dist->n_params = d->n_params;
     dist->params = arena_array(ck->arena, Param, MAX_PARAMS);
     var->dist = dist;
     var->args = arena_array(ck->arena, Expr *, MAX_PARAMS);
@@ -303,10 +278,7 @@ static bool cut_at(Checker *ck, Var *var, const Var *inner, Expr *const bounds[2
                                                .hi = d->support.hi};
         var->args[dist->n_params++] = bounds[which];
     }
-    for (int i = 0; i <= dist->n_params; i++) {
-        t.params[i] = new_expr(ck, EXPR_PARAM, span, 0);
-        t.params[i]->param = i;
-    }
+    t.params = param_exprs(ck, dist->n_params, span);
     if (bounds[LO]) t.lo = t.params[d->n_params];
     if (bounds[HI]) t.hi = t.params[dist->n_params - 1];
     dist->support = cut(&t, bounds[LO], closed);

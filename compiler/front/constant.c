@@ -183,6 +183,22 @@ bool evaluate(Checker *ck, const Expr *e, bool hypers, Value *out) {
     return value_of(ck, e, NULL, hypers, out);
 }
 
+bool same_number(Checker *ck, const Expr *e, bool hypers, double *x) {
+    Value value;
+    if (!evaluate(ck, e, hypers, &value)) return false;
+    *x = value.data[0];
+    for (int64_t i = 1; i < shape_size(value.n_dims, value.dims); i++)
+        if (value.data[i] != *x) return false;
+    return true;
+}
+
+bool one_number(Checker *ck, const Expr *e, bool hypers, double *x) {
+    Value value;
+    if (!evaluate(ck, e, hypers, &value) || value.n_dims) return false;
+    *x = value.data[0];
+    return true;
+}
+
 /* ---- ranges ---- */
 
 static Range all(void) {

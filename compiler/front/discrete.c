@@ -32,15 +32,8 @@ bool category(Checker *ck, Var *var, const Ast *call) {
         FAIL(ck, DIAG_UNKNOWN_ARGUMENT, count->span, call->name.text, count->name.text);
         return false;
     }
-    if (!constant_integer(ck, count, "the number of categories", &k)) return false;
-    if (k < 1 || k > MAX_TABLE) {
-        const char *what = "the number of categories";
-        if (k < 1)
-            FAIL(ck, DIAG_DIMENSION, count->span, call->name.text, (long long)k);
-        else
-            FAIL(ck, DIAG_NUMBER_TOO_LARGE, count->span, what, (double)k, (double)MAX_TABLE);
+    if (!count_up_to(ck, count, call->name.text, "the number of categories", MAX_TABLE, &k))
         return false;
-    }
     Ast share = {.kind = AST_NUMBER, .span = count->span, .number = 1 / (double)k};
     Ast shares = {.kind = AST_ARRAY, .span = count->span, .depth = 1};
     for (int64_t i = 0; i < k; i++) vec_push(ck->arena, &shares.args, &share);
@@ -59,13 +52,10 @@ static bool refuse(Checker *ck, const Ast *ast, const char *what, const char *he
 /* Where whole numbers end that an observation or a covariate may be: at a number that is known now,
  * or at a covariate that is as many numbers, around it. */
 static bool find_end(Checker *ck, Var *var, const Ast *ast) {
-    Value value;
+    double most;
     const Expr *end = substitute(ck, var->dist->support.hi, var->args);
-    bool one = evaluate(ck, end, false, &value);
-    for (int64_t i = 1; one && i < shape_size(value.n_dims, value.dims); i++)
-        one = value.data[i] == value.data[0];
-    if (one && value.data[0] >= 0 && value.data[0] < 16777216) {
-        var->most = (int64_t)value.data[0];
+    if (same_number(ck, end, false, &most) && most >= 0 && most < 16777216) {
+        var->most = (int64_t)most;
         return true;
     }
     bool known = end->kind == EXPR_VAR && end->var->kind == VAR_GIVEN;
@@ -99,36 +89,35 @@ static bool check_whole_data(Checker *ck, Var *var, const Ast *ast) {
     var->type.elem = ELEM_INT;
     if (kind == SUPPORT_COUNT_TO || kind == SUPPORT_COUNTS) return find_end(ck, var, ast);
     if (kind == SUPPORT_COUNT) return true;
-    Value value;
+    double n;
     Expr *end = substitute(ck, var->dist->support.hi, var->args);
-    bool known = evaluate(ck, end, false, &value) && !value.n_dims;
-    if (!known || value.data[0] < 2 || value.data[0] != rint(value.data[0]))
+    if (!one_number(ck, end, false, &n) || n < 2 || n != rint(n))
         return refuse(ck, ast, "an observation of one category, or of a number that varies, is",
                       "how many there are is a whole constant from 2 on");
-    if (value.data[0] > MAX_TABLE) {
-        FAIL(ck, DIAG_NUMBER_TOO_LARGE, ast->value->span, "the number of categories", value.data[0],
+    if (n > MAX_TABLE) {
+        FAIL(ck, DIAG_NUMBER_TOO_LARGE, ast->value->span, "the number of categories", n,
              (double)MAX_TABLE);
         return false;
     }
-    var->most = (int64_t)value.data[0] - 1;
+    var->most = (int64_t)n - 1;
     return var->most == 1 || set_categories(ck, var, ast, var->most + 1);
 }
 
 static bool count_values(Checker *ck, Var *var, const Ast *ast) {
-    Value value;
+    double n;
     const char *what = arena_printf(ck->arena, "the number of values of `%s`", var->name);
     Expr *end = substitute(ck, var->dist->support.hi, var->args);
-    if (!evaluate(ck, end, false, &value) || value.n_dims) {
+    if (!one_number(ck, end, false, &n)) {
         FAIL(ck, DIAG_NOT_CONSTANT, ast->value->span, what);
-    } else if (value.data[0] != (double)(int64_t)value.data[0]) {
-        FAIL(ck, DIAG_NOT_INTEGER, ast->value->span, what, value.data[0]);
-    } else if (value.data[0] < 1) {
-        FAIL(ck, DIAG_EMPTY_SUPPORT, ast->value->span, var->name, 0.0, value.data[0]);
-    } else if (value.data[0] > MAX_TABLE) {
-        FAIL(ck, DIAG_SUM_TOO_LARGE, var->span, arena_printf(ck->arena, "`%s`", var->name),
-             value.data[0], MAX_TABLE);
+    } else if (n != (double)(int64_t)n) {
+        FAIL(ck, DIAG_NOT_INTEGER, ast->value->span, what, n);
+    } else if (n < 1) {
+        FAIL(ck, DIAG_EMPTY_SUPPORT, ast->value->span, var->name, 0.0, n);
+    } else if (n > MAX_TABLE) {
+        FAIL(ck, DIAG_SUM_TOO_LARGE, var->span, arena_printf(ck->arena, "`%s`", var->name), n,
+             MAX_TABLE);
     } else {
-        var->n_values = (int64_t)value.data[0];
+        var->n_values = (int64_t)n;
         return true;
     }
     return false;

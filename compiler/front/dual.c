@@ -172,9 +172,8 @@ static const char *objective_named(const char *name) {
 static bool read_share(Checker *ck, const Ast *arg, Text *out, double *share) {
     const char *name = arg->kind == AST_NAMED ? objective_named(arg->name.text) : NULL;
     Expr *e = name ? resolve_value(ck, arg->value) : NULL;
-    Value value;
     if (name && !e) return false;
-    *share = e && evaluate(ck, e, false, &value) && !value.n_dims ? value.data[0] : 0;
+    if (!e || !one_number(ck, e, false, share)) *share = 0;
     if (!(*share > 0 && *share <= 1e6))
         return unexpected(ck, arg->span, "schedule",
                           "objectives with their shares of the steps, as in reverse_kl = 4");

@@ -128,9 +128,7 @@ static Expr *resolve_name(Checker *ck, const Ast *ast) {
         if (strcmp(bound->name, name) == 0) return number_expr(ck, bound->value, ast->span);
     for (int i = 0; ck->body && i < ck->body->n; i++) {
         if (strcmp(ck->body->names[i].text, name) != 0) continue;
-        Expr *e = new_expr(ck, EXPR_PARAM, ast->span, 0);
-        e->param = i;
-        return e;
+        return param_expr(ck, i, ast->span);
     }
     Symbol *symbol = ck->body && ck->body->library ? NULL : find_symbol(ck, name);
     if (!symbol) {
@@ -158,11 +156,11 @@ static Expr *whole_power(Checker *ck, Expr *x, int n, Span span) {
 
 static Expr *power(Checker *ck, const Ast *ast, Expr *x, Expr *exponent, int cost) {
     enum { LARGEST = 64 };
-    Value value;
-    if (!evaluate(ck, exponent, false, &value) || value.n_dims ||
-        value.data[0] != rint(value.data[0]) || fabs(value.data[0]) > LARGEST)
+    double number;
+    if (!one_number(ck, exponent, false, &number) || number != rint(number) ||
+        fabs(number) > LARGEST)
         return op_expr(ck, OP_POW, ast->span, x, exponent, NULL);
-    int n = (int)value.data[0];
+    int n = (int)number;
     if (n == 0) return number_expr(ck, 1, ast->span);
     /* the operand occurs once per set bit of n */
     int bits = 0;
@@ -266,18 +264,18 @@ static Expr *resolve_rep(Checker *ck, const Ast *ast) {
 /* log_bessel_i(nu, x): code is made for the order, a number. */
 static Expr *resolve_log_bessel_i(Checker *ck, const Ast *ast) {
     Expr *args[2] = {0};
-    Value order;
+    double order;
     if (!resolve_arguments(ck, ast, args, 2)) return NULL;
     Span span = ast->args.data[0]->span;
-    if (!evaluate(ck, args[0], false, &order) || order.n_dims) {
+    if (!one_number(ck, args[0], false, &order)) {
         FAIL(ck, DIAG_NOT_CONSTANT, span, "the order of `log_bessel_i`");
         diag_help(ck->diags,
                   "write a number, a const, or the size of a definition, as `K / 2 - 1`");
-    } else if (!(order.data[0] >= 0 && order.data[0] <= MAX_BESSEL_ORDER)) {
+    } else if (!(order >= 0 && order <= MAX_BESSEL_ORDER)) {
         FAIL(ck, DIAG_PARAMETER_VALUE, span, "nu", ast->name.text,
-             arena_printf(ck->arena, "between 0 and %d", MAX_BESSEL_ORDER), order.data[0]);
+             arena_printf(ck->arena, "between 0 and %d", MAX_BESSEL_ORDER), order);
     } else {
-        Expr *number = number_expr(ck, order.data[0], span);
+        Expr *number = number_expr(ck, order, span);
         return op_expr(ck, OP_LOG_BESSEL_I, ast->span, number, args[1], NULL);
     }
     return NULL;
@@ -349,11 +347,7 @@ static Expr *resolve_builtin(Checker *ck, const Ast *ast, const Builtin *builtin
             FAIL(ck, DIAG_RANDOM_MISPLACED, ast->span, ast->name.text);
             return NULL;
         }
-        Expr *e = new_expr(ck, EXPR_RANDOM, ast->span, builtin->arity);
-        e->random = builtin->random;
-        e->index = -1;
-        for (int i = 0; i < builtin->arity; i++) e->args[i] = args[i];
-        return e;
+        return random_expr(ck, builtin->random, -1, ast->span, args[0], args[1]);
     }
     if (strcmp(ast->name.text, "pi") == 0)
         return number_expr(ck, 3.14159265358979323846, ast->span);
@@ -408,10 +402,7 @@ static Expr *resolve_fn(Checker *ck, const Ast *ast, Definition *definition) {
     Use use;
     if (!use_of(ck, definition, args, ast->args.n, ast->span, &use)) return NULL;
     if (!grow(ck, use.size, ast->span) || !check_depth(ck, use.depth, ast->span)) return NULL;
-    Expr *e = new_expr(ck, EXPR_CALL, ast->span, ast->args.n);
-    e->function = use.function;
-    for (int i = 0; i < e->n_args; i++) e->args[i] = args[i];
-    return e;
+    return call_expr(ck, use.function, args, ast->span);
 }
 
 static Expr *resolve_call(Checker *ck, const Ast *ast) {
@@ -461,19 +452,12 @@ static bool link_use(Checker *ck, Definition *d, Expr *arg, int part, Span span,
 /* LINK.forward(v, ...), LINK.inverse(y, ...), LINK.log_jacobian(v, ...) */
 static Expr *resolve_link_part(Checker *ck, const Ast *ast) {
     static const char *const parts[] = {"forward", "inverse", "log_jacobian"};
-    Definition *definition = find_definition(ck, DEFINES_LINK, ast->name.text);
+    Definition *definition = named_link(ck, &ast->name);
     int part = -1;
     for (int i = 0; i < 3; i++)
         if (strcmp(parts[i], ast->word.text) == 0) part = i;
-    if (!definition && is_refused(REFUSED_LINK, ast->name.text)) {
-        FAIL(ck, DIAG_UNSUPPORTED_FORM, ast->name.span,
-             arena_printf(ck->arena, "link `%s` is", ast->name.text));
-    } else if (!definition) {
-        FAIL(ck, DIAG_UNKNOWN_LINK, ast->name.span, ast->name.text);
-        suggest_definition(ck, DEFINES_LINK, ast->name.text);
-    } else if (part < 0) {
+    if (definition && part < 0)
         FAIL(ck, DIAG_UNKNOWN_MEMBER, ast->word.span, "a link", ast->word.text);
-    }
     Expr *args[MAX_PARAMS + 1] = {0};
     bool good = resolve_arguments(ck, ast, args, MAX_PARAMS + 1);
     if (!definition || part < 0 || !define(ck, definition, ast->name.span)) return NULL;
@@ -570,10 +554,10 @@ static Expr *resolve_condition(Checker *ck, const Ast *ast) {
     e->opcode = OP_SELECT;
     if (!ck->bounds) return resolve_list(ck, ast, e);
     Expr *condition = resolve(ck, ast->args.data[0]);
-    Value value;
+    double value;
     if (!condition) return NULL;
-    if (evaluate(ck, condition, false, &value) && value.n_dims == 0)
-        return resolve(ck, ast->args.data[value.data[0] != 0 ? 1 : 2]);
+    if (one_number(ck, condition, false, &value))
+        return resolve(ck, ast->args.data[value != 0 ? 1 : 2]);
     e->args[0] = condition;
     e->args[1] = resolve(ck, ast->args.data[1]);
     e->args[2] = resolve(ck, ast->args.data[2]);
@@ -652,12 +636,11 @@ bool constant_integer(Checker *ck, const Ast *ast, const char *what, int64_t *ou
     ck->constant = outer;
     ck->hypers = hypers;
     if (!e) return false;
-    Value value;
-    if (!evaluate(ck, e, false, &value) || value.n_dims) {
+    double number;
+    if (!one_number(ck, e, false, &number)) {
         FAIL(ck, DIAG_NOT_CONSTANT, ast->span, what);
         return false;
     }
-    double number = value.data[0];
     if (!isfinite(number)) {
         FAIL(ck, DIAG_NOT_FINITE, ast->span, what, number);
     } else if (number != rint(number)) {
@@ -669,4 +652,14 @@ bool constant_integer(Checker *ck, const Ast *ast, const char *what, int64_t *ou
         return true;
     }
     return false;
+}
+
+bool count_up_to(Checker *ck, const Ast *ast, const char *name, const char *what, int64_t most,
+                 int64_t *out) {
+    if (!constant_integer(ck, ast, what, out)) return false;
+    if (*out < 1)
+        FAIL(ck, DIAG_DIMENSION, ast->span, name, (long long)*out);
+    else if (*out > most)
+        FAIL(ck, DIAG_NUMBER_TOO_LARGE, ast->span, what, (double)*out, (double)most);
+    return *out >= 1 && *out <= most;
 }

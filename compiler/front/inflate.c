@@ -27,11 +27,7 @@ static Expr *number(const Inflated *f, double x) {
 
 /* A body of the law inside over the parameters of the result; of log_prob the value is `x`. */
 static Expr *inside(const Inflated *f, const Expr *body, Expr *x) {
-    Expr *args[MAX_ARGS + 1];
-    int n = f->inner->n_params;
-    for (int i = 0; i < n; i++) args[i] = f->params[i + 1];
-    args[n] = x;
-    return body ? substitute(f->ck, body, args) : NULL;
+    return member_at(f->ck, f->inner, body, f->params + 1, x);
 }
 
 /* log p, or log(1 - p); off 0 and 1, to which p may round. */
@@ -73,9 +69,7 @@ static Expr *log_prob_of_hurdle(const Inflated *f, bool counts) {
 
 static bool make_bodies(const Inflated *f, Distribution *dist, bool hurdled, bool counts) {
     const Expr *drawn = hurdled && counts ? f->inner->sample_positive : f->inner->sample;
-    Expr *u = new_expr(f->ck, EXPR_RANDOM, f->span, 0);
-    u->random = RANDOM_UNIFORM;
-    u->index = expr_base_draws(drawn);
+    Expr *u = random_expr(f->ck, RANDOM_UNIFORM, expr_base_draws(drawn), f->span, NULL, NULL);
     Expr *is_zero = point(f, OP_LT, u, f->params[0], NULL);
     dist->sample = point(f, OP_SELECT, is_zero, number(f, 0), inside(f, drawn, NULL));
     dist->log_prob = hurdled ? log_prob_of_hurdle(f, counts) : log_prob_of_inflated(f);
@@ -88,29 +82,18 @@ static bool make_bodies(const Inflated *f, Distribution *dist, bool hurdled, boo
 static bool resolve_inner(Checker *ck, Var *inner, const Ast *call, bool hurdled, bool *counts) {
     const Ast *law = call->args.data[1];
     const char *name = call->name.text;
-    if (law->kind != AST_CALL) {
-        FAIL(ck, DIAG_NEEDS_DISTRIBUTION, law->span, "last", name);
-        return false;
-    }
-    if (!check_arguments(ck, inner, law)) return false;
+    if (!resolve_law(ck, inner, call, law, "last")) return false;
     const Distribution *d = inner->dist;
     SupportKind kind = d->support.kind;
     *counts = kind == SUPPORT_COUNT || kind == SUPPORT_COUNT_TO;
     if (!*counts && !(hurdled && kind == SUPPORT_POSITIVE && !d->n_dims)) {
         FAIL(ck, DIAG_COMBINED_SUPPORT, law->span, name,
-             hurdled ? "counts or of positive numbers" : "counts", d->name,
-             support_text(ck, &d->support));
+             hurdled ? "counts or of positive numbers" : "counts", d->name, set_text(ck, inner));
         return false;
     }
-    if (hurdled && *counts && !d->sample_positive) {
-        FAIL(ck, DIAG_MEMBER_NEEDED, law->span, name, "sample_positive", d->name);
-        diag_note(ck->diags, d->span, "`%s` is defined here", d->name);
+    if (hurdled && *counts && !need_member(ck, d, d->sample_positive, "sample_positive", call, law))
         return false;
-    }
-    if (d->n_params + 1 <= MAX_ARGS) return true;
-    FAIL(ck, DIAG_TOO_MANY_PARAMS, call->span, arena_printf(ck->arena, "%s(%s)", name, d->name),
-         MAX_ARGS);
-    return false;
+    return check_room(ck, d, 1, MAX_ARGS, call);
 }
 
 static Expr *resolve_share(Checker *ck, const Var *var, const Ast *call) {
@@ -135,22 +118,15 @@ static bool inflate(Checker *ck, Var *var, const Ast *call, bool hurdled) {
     if (!resolve_inner(ck, &inner, call, hurdled, &counts) || !p) return false;
     const Distribution *d = inner.dist;
     int n = d->n_params + 1;
-    Distribution *dist = arena_new_of(ck->arena, Distribution);
-    *dist = (Distribution){.name = arena_printf(ck->arena, "%s(%s)", call->name.text, d->name),
-                           .doc = d->doc,
-                           .span = call->span,
-                           .inflated = !hurdled,
-                           .atoms = !counts,
-                           .n_params = n};
+    Distribution *dist = new_composed(ck, call, d);
+    dist->inflated = !hurdled;
+    dist->atoms = !counts;
+    dist->n_params = n;
     dist->params = arena_array(ck->arena, Param, n);
     var->dist = dist;
     var->args = arena_array(ck->arena, Expr *, n + 1);
     Inflated f = {.ck = ck, .span = call->span, .inner = d};
-    f.params = arena_array(ck->arena, Expr *, n + 1);
-    for (int i = 0; i <= n; i++) {
-        f.params[i] = new_expr(ck, EXPR_PARAM, call->span, 0);
-        f.params[i]->param = i;
-    }
+    f.params = param_exprs(ck, n, call->span);
     dist->params[0] = (Param){.name = "p",
                               .support = SUPPORT_INTERVAL,
                               .span = p->span,

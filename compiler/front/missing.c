@@ -7,12 +7,7 @@
 
 /* The one number that all entries of this end are; false: it hangs on something, or they differ. */
 static bool constant_end(Checker *ck, const Expr *end, double *number) {
-    Value value;
-    if (!end || !evaluate(ck, end, false, &value)) return false;
-    *number = value.data[0];
-    for (int64_t i = 1; i < shape_size(value.n_dims, value.dims); i++)
-        if (value.data[i] != *number) return false;
-    return true;
+    return end && same_number(ck, end, false, number);
 }
 
 static bool harmless_number(Checker *ck, const Var *var, double *number) {

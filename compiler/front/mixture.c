@@ -29,34 +29,21 @@ static Expr *point(const Mixture *m, IrOpcode opcode, Expr *a, Expr *b, Expr *c)
 }
 
 static Expr *weight(const Mixture *m, int k) {
-    Expr *e = new_expr(m->ck, EXPR_INDEX, m->span, 1);
-    e->args[0] = m->params[0];
-    e->index = k;
-    return e;
+    return index_expr(m->ck, m->params[0], k, m->span);
 }
 
 /* A body of component k over the parameters of the result; of log_prob the value is `x`. */
 static Expr *body_of(const Mixture *m, int k, const Expr *body, Expr *x) {
-    Expr *args[MAX_ARGS + 1];
-    int n = m->component[k].dist->n_params;
-    for (int i = 0; i < n; i++) args[i] = m->params[m->first[k] + i];
-    args[n] = x;
-    return body ? substitute(m->ck, body, args) : NULL;
+    return member_at(m->ck, m->component[k].dist, body, m->params + m->first[k], x);
 }
 
 static Expr *log_prob(const Mixture *m, Expr *x) {
-    Checker *ck = m->ck;
-    Definition *d = find_definition(ck, DEFINES_FN, "log_sum_exp");
-    if (!d || !define(ck, d, m->span)) internal_error("front", "the library lacks log_sum_exp");
-    Expr *call = new_expr(ck, EXPR_CALL, m->span, 1);
-    Expr *terms = new_expr(ck, EXPR_ARRAY, m->span, m->n);
+    Expr *terms = new_expr(m->ck, EXPR_ARRAY, m->span, m->n);
     for (int k = 0; k < m->n; k++) {
         Expr *own = body_of(m, k, m->component[k].dist->log_prob, x);
         terms->args[k] = point(m, OP_ADD, point(m, OP_LOG, weight(m, k), NULL, NULL), own, NULL);
     }
-    call->function = d->function;
-    call->args[0] = terms;
-    return call;
+    return library_call(m->ck, "log_sum_exp", &terms, m->span);
 }
 
 static bool all_alike(const Mixture *m) {
@@ -66,7 +53,7 @@ static bool all_alike(const Mixture *m) {
 }
 
 static Expr *sample(const Mixture *m) {
-    Expr *draws[MAX_COMPONENTS] = {0}, *u = new_expr(m->ck, EXPR_RANDOM, m->span, 0);
+    Expr *draws[MAX_COMPONENTS] = {0};
     int64_t n_draws = 0;
     for (int k = 0; k < m->n; k++) {
         draws[k] = body_of(m, k, m->component[k].dist->sample, NULL);
@@ -75,11 +62,10 @@ static Expr *sample(const Mixture *m) {
             continue;
         }
         int64_t own = expr_base_draws(draws[k]);
-        shift_draws(draws[k], n_draws);
+        shift_draws(m->ck, draws[k], n_draws);
         n_draws += own;
     }
-    u->random = RANDOM_UNIFORM;
-    u->index = n_draws;
+    Expr *u = random_expr(m->ck, RANDOM_UNIFORM, n_draws, m->span, NULL, NULL);
     Expr *picked = draws[m->n - 1];
     for (int k = m->n - 2; k >= 0; k--) {
         Expr *sum = weight(m, 0);
@@ -129,14 +115,34 @@ static bool add_each(Mixture *m, const Var *var, const Ast *all) {
     return good;
 }
 
-/* One number for the same end of both supports, or none. */
-static bool same_end(Checker *ck, const Var *a, const Expr *end_a, const Var *b,
-                     const Expr *end_b) {
-    Value x, y;
+/* Does the end of both supports lie at one number, or nowhere? *varies: at what is not known. */
+static bool same_end(Checker *ck, const Var *a, const Expr *end_a, const Var *b, const Expr *end_b,
+                     bool *varies) {
+    double x, y;
     if (!end_a || !end_b) return !end_a && !end_b;
-    return evaluate(ck, substitute(ck, end_a, a->args), true, &x) &&
-           evaluate(ck, substitute(ck, end_b, b->args), true, &y) && !x.n_dims && !y.n_dims &&
-           x.data[0] == y.data[0];
+    bool known = one_number(ck, substitute(ck, end_a, a->args), true, &x) &&
+                 one_number(ck, substitute(ck, end_b, b->args), true, &y);
+    *varies = *varies || !known;
+    return known && x == y;
+}
+
+/* What no mixture can be made of yet, though components `a` and `b` may well have one set; or
+ * NULL. */
+static const char *unsupported(const Var *a, const Var *b, bool ends_vary) {
+    SupportKind kind = a->dist->support.kind;
+    if (kind != b->dist->support.kind) return NULL;
+    if (kind == SUPPORT_CATEGORY) return "a mixture of categories is";
+    if (kind == SUPPORT_COUNTS) return "a mixture of counts that share out a number is";
+    if (ends_vary) return "a mixture of values that end at what is not known is";
+    if (a->dist->atoms != b->dist->atoms)
+        return "a mixture of single values of positive probability and a density is";
+    return NULL;
+}
+
+/* With the shape, where components differ in it. */
+static const char *shaped_text(Checker *ck, const Var *var, bool shaped) {
+    const char *text = set_text(ck, var);
+    return shaped && var->dist->n_dims ? arena_printf(ck->arena, "%s (as vectors)", text) : text;
 }
 
 static bool same_set(Mixture *m, int k) {
@@ -145,19 +151,16 @@ static bool same_set(Mixture *m, int k) {
     Type shapes[2] = {{.n_dims = a->dist->n_dims}, {.n_dims = b->dist->n_dims}};
     memcpy(shapes[0].dims, a->dist->dims, sizeof shapes[0].dims);
     memcpy(shapes[1].dims, b->dist->dims, sizeof shapes[1].dims);
-    if (s->kind == t->kind && s->kind != SUPPORT_CATEGORY && s->kind != SUPPORT_COUNTS &&
-        a->dist->atoms == b->dist->atoms && same_shape(&shapes[0], &shapes[1]) &&
-        same_end(m->ck, a, s->lo, b, t->lo) && same_end(m->ck, a, s->hi, b, t->hi))
-        return true;
-    Support own[2];
-    for (int i = 0; i < 2; i++) {
-        const Var *var = i ? b : a;
-        const Support *set = i ? t : s;
-        own[i] = (Support){set->kind, set->lo ? substitute(m->ck, set->lo, var->args) : NULL,
-                           set->hi ? substitute(m->ck, set->hi, var->args) : NULL};
-    }
-    FAIL(m->ck, DIAG_MIXTURE_SUPPORT, m->span, a->dist->name, support_text(m->ck, &own[0]),
-         b->dist->name, support_text(m->ck, &own[1]));
+    bool shaped = !same_shape(&shapes[0], &shapes[1]), ends_vary = false;
+    bool same = !shaped && s->kind == t->kind && same_end(m->ck, a, s->lo, b, t->lo, &ends_vary) &&
+                same_end(m->ck, a, s->hi, b, t->hi, &ends_vary);
+    const char *form = shaped ? NULL : unsupported(a, b, ends_vary);
+    if (same && !form) return true;
+    if (form)
+        FAIL(m->ck, DIAG_UNSUPPORTED_FORM, m->span, form);
+    else
+        FAIL(m->ck, DIAG_MIXTURE_SUPPORT, m->span, a->dist->name, shaped_text(m->ck, a, shaped),
+             b->dist->name, shaped_text(m->ck, b, shaped));
     return false;
 }
 
@@ -166,11 +169,7 @@ static void gather(Mixture *m, Distribution *dist, Var *var, Expr *w) {
     Checker *ck = m->ck;
     dist->params = arena_array(ck->arena, Param, dist->n_params);
     var->args = arena_array(ck->arena, Expr *, dist->n_params + 1);
-    m->params = arena_array(ck->arena, Expr *, dist->n_params + 1);
-    for (int i = 0; i <= dist->n_params; i++) {
-        m->params[i] = new_expr(ck, EXPR_PARAM, m->span, 0);
-        m->params[i]->param = i;
-    }
+    m->params = param_exprs(ck, dist->n_params, m->span);
     dist->params[0] = (Param){
         .name = "w", .support = SUPPORT_SIMPLEX, .span = m->span, .n_dims = 1, .dims = {m->n}};
     var->args[0] = w;

@@ -20,9 +20,7 @@ typedef struct Shared {
 } Shared;
 
 static Expr *param(const Shared *s, int i) {
-    Expr *e = new_expr(s->ck, EXPR_PARAM, s->span, 0);
-    e->param = i;
-    return e;
+    return param_expr(s->ck, i, s->span);
 }
 
 static Expr *point(const Shared *s, IrOpcode opcode, Expr *a, Expr *b) {
@@ -30,21 +28,14 @@ static Expr *point(const Shared *s, IrOpcode opcode, Expr *a, Expr *b) {
 }
 
 static Function *function_of(const Shared *s, const char *name, int k, int n_params, Expr *body) {
-    Function *f = arena_new_of(s->ck->arena, Function);
-    *f = (Function){.name = arena_printf(s->ck->arena, "%s %d of std_multinomial", name, k),
-                    .span = s->span,
-                    .n_params = n_params,
-                    .body = body};
-    f->params = arena_array(s->ck->arena, Param, n_params);
-    for (int i = 0; i < n_params; i++) f->params[i] = (Param){.name = name, .span = s->span};
+    const char *whole = arena_printf(s->ck->arena, "%s %d of std_multinomial", name, k);
+    Function *f = new_function(s->ck, whole, n_params, NULL, name, s->span);
+    f->body = body;
     return f;
 }
 
 static Expr *call(const Shared *s, Function *f, Expr *const *args) {
-    Expr *e = new_expr(s->ck, EXPR_CALL, s->span, f->n_params);
-    e->function = f;
-    for (int i = 0; i < f->n_params; i++) e->args[i] = args[i];
-    return e;
+    return call_expr(s->ck, f, args, s->span);
 }
 
 /* counts, and `own` more of category k */
@@ -56,14 +47,12 @@ static Expr *with(const Shared *s, Expr *counts, Expr *own, int k) {
 
 /* What category k has of the probability that is left: 1 at most, in float, too. */
 static Expr *share_of(const Shared *s, int k) {
-    Expr *own = new_expr(s->ck, EXPR_INDEX, s->span, 1);
+    Expr *own = index_expr(s->ck, param(s, SHARES), k, s->span);
     Expr *rest = new_expr(s->ck, EXPR_SLICE, s->span, 1);
-    Expr *sum = new_expr(s->ck, EXPR_REDUCE, s->span, 1);
-    own->args[0] = rest->args[0] = param(s, SHARES);
-    own->index = rest->index = k;
+    rest->args[0] = param(s, SHARES);
+    rest->index = k;
     rest->count = SLICE_REST;
-    sum->reduce = REDUCE_SUM;
-    sum->args[0] = rest;
+    Expr *sum = sum_expr(s->ck, rest, s->span);
     return point(s, OP_MIN, point(s, OP_DIV, own, sum), number_expr(s->ck, 1, s->span));
 }
 
@@ -76,11 +65,7 @@ static Function *left(const Shared *s, int k) {
         s, left(s, k + 1),
         (Expr *[]){point(s, OP_SUB, rest, own), with(s, counts, own, k), param(s, SHARES + 1)});
     Function *take = function_of(s, "take", k, 4, body);
-    Expr *drawn = new_expr(s->ck, EXPR_RANDOM, s->span, 2);
-    drawn->random = RANDOM_BINOMIAL;
-    drawn->index = -1;
-    drawn->args[0] = param(s, REST);
-    drawn->args[1] = share_of(s, k);
+    Expr *drawn = random_expr(s->ck, RANDOM_BINOMIAL, -1, s->span, param(s, REST), share_of(s, k));
     body = call(s, take, (Expr *[]){drawn, param(s, REST), param(s, COUNTS), param(s, SHARES)});
     return function_of(s, "left", k, 3, body);
 }
@@ -94,15 +79,8 @@ Expr *resolve_multinomial(Checker *ck, const Ast *ast) {
     }
     Expr *n = resolve_part(ck, ast->args.data[0]), *p = resolve_part(ck, ast->args.data[1]);
     const Ast *last = ast->args.data[2];
-    const char *what = "the number of categories";
-    if (!constant_integer(ck, last, what, &size) || !n || !p) return NULL;
-    if (size < 1 || size > MOST) {
-        if (size < 1)
-            FAIL(ck, DIAG_DIMENSION, last->span, ast->name.text, (long long)size);
-        else
-            FAIL(ck, DIAG_NUMBER_TOO_LARGE, last->span, what, (double)size, (double)MOST);
+    if (!count_up_to(ck, last, ast->name.text, "the number of categories", MOST, &size) || !n || !p)
         return NULL;
-    }
     Shared s = {.ck = ck, .span = ast->span, .n = (int)size};
     Expr *none = new_expr(ck, EXPR_ARRAY, ast->span, s.n);
     for (int i = 0; i < s.n; i++) none->args[i] = number_expr(ck, 0, ast->span);

@@ -35,6 +35,19 @@ void suggest_definition(Checker *ck, DefinitionKind kind, const char *name) {
     if (nearest) diag_help(ck->diags, "did you mean `%s`?", nearest);
 }
 
+Definition *named_link(Checker *ck, const AstWord *name) {
+    Definition *link = find_definition(ck, DEFINES_LINK, name->text);
+    if (link) return link;
+    if (is_refused(REFUSED_LINK, name->text)) {
+        FAIL(ck, DIAG_UNSUPPORTED_FORM, name->span,
+             arena_printf(ck->arena, "link `%s` is", name->text));
+    } else {
+        FAIL(ck, DIAG_UNKNOWN_LINK, name->span, name->text);
+        suggest_definition(ck, DEFINES_LINK, name->text);
+    }
+    return NULL;
+}
+
 static bool too_many(Checker *ck, Span span) {
     if (++ck->declared <= MAX_DECLARATIONS) return false;
     if (ck->declared == MAX_DECLARATIONS + 1) FAIL(ck, DIAG_TOO_MANY_NAMES, span, MAX_DECLARATIONS);

@@ -7,6 +7,7 @@
  *   define.c    fn, distribution and link
  *   arguments.c calls of distributions
  *   combine.c   distributions made of others: truncated(...), censored(...)
+ *   compose.c   what the bodies of these, and of those below, are put together from: compose.h
  *   push.c      push(link, ...)
  *   mixture.c   mixture(w, ...)
  *   inflate.c   zero_inflated(p, ...), hurdle(p, ...)
@@ -28,7 +29,8 @@ enum {
     MAX_EXPRESSION_DEPTH = 1000,
     MAX_PLATE_DEPTH = 8,
     MAX_DECLARATIONS = 1000,
-    MAX_PARAMS = 6,          /* of a fn, distribution or link */
+    MAX_PARAMS = 6,                   /* of a fn, distribution or link */
+    MAX_MADE_PARAMS = MAX_PARAMS + 2, /* of a function that a combinator makes of one */
     MAX_EVALUATED = 1 << 24, /* numbers computed at compile time, per model; of products, terms */
     N_BUCKETS = 512,
 };
@@ -105,6 +107,7 @@ typedef struct Bound {
 Symbol *find_symbol(const Checker *ck, const char *name);
 Definition *find_definition(const Checker *ck, DefinitionKind kind, const char *name);
 void suggest_definition(Checker *ck, DefinitionKind kind, const char *name);
+Definition *named_link(Checker *ck, const AstWord *name); /* NULL after a report */
 bool add_definition(Checker *ck, DefinitionKind kind, const Ast *ast, bool library);
 /* Names of these declarations, and of those inside them. */
 void collect_names(Checker *ck, const AstList *items);
@@ -174,7 +177,5 @@ bool zero_inflated(Checker *ck, Var *var, const Ast *call); /* inflate.c */
 bool hurdle(Checker *ck, Var *var, const Ast *call);
 bool sorted(Checker *ck, Var *var, const Ast *call);   /* sorted.c */
 bool category(Checker *ck, Var *var, const Ast *call); /* discrete.c */
-/* Base draws of a body that stands beside others get numbers of their own. */
-void shift_draws(Expr *e, int64_t by);
 
 #endif

@@ -18,9 +18,7 @@ typedef struct Push {
 } Push;
 
 static Expr *param(const Push *p, int i) {
-    Expr *e = new_expr(p->ck, EXPR_PARAM, p->span, 0);
-    e->param = i;
-    return e;
+    return param_expr(p->ck, i, p->span);
 }
 
 static Expr *link_part(const Push *p, LinkPart part, Expr *arg) {
@@ -31,42 +29,34 @@ static Expr *link_part(const Push *p, LinkPart part, Expr *arg) {
     return e;
 }
 
-static Expr *sum_of(const Push *p, Expr *arg) {
-    Expr *e = new_expr(p->ck, EXPR_REDUCE, p->span, 1);
-    e->reduce = REDUCE_SUM;
-    e->args[0] = arg;
-    return e;
-}
-
-static Expr *difference(const Push *p, Expr *a, Expr *b) {
-    Expr *e = new_expr(p->ck, EXPR_OP, p->span, 2);
-    e->opcode = OP_SUB;
-    e->args[0] = a;
-    e->args[1] = b;
-    return e;
-}
-
-/* Entry k of a vector. */
-static Expr *entry(const Push *p, Expr *whole, int64_t k) {
-    Expr *e = new_expr(p->ck, EXPR_INDEX, p->span, 1);
-    e->args[0] = whole;
-    e->index = k;
-    return e;
-}
-
 /* A body of the distribution inside; `k`: of entry k, -1: of all as they are. Of log_prob the value
  * is `x`. */
 static Expr *inner_body(const Push *p, const Expr *body, Expr *x, int64_t k) {
-    Expr *args[MAX_PARAMS + 1];
-    int n = p->inner->n_params;
-    for (int i = 0; i < n; i++) args[i] = k < 0 ? param(p, i) : entry(p, param(p, i), k);
-    args[n] = x && k >= 0 ? entry(p, x, k) : x;
-    return substitute(p->ck, body, args);
+    Expr **params = param_exprs(p->ck, p->inner->n_params, p->span);
+    if (k < 0) return member_at(p->ck, p->inner, body, params, x);
+    for (int i = 0; i < p->inner->n_params; i++)
+        params[i] = index_expr(p->ck, params[i], k, p->span);
+    if (x) x = index_expr(p->ck, x, k, p->span);
+    return member_at(p->ck, p->inner, body, params, x);
 }
 
-void shift_draws(Expr *e, int64_t by) {
-    if (e->kind == EXPR_RANDOM) e->index += by;
-    for (int i = 0; i < e->n_args; i++) shift_draws(e->args[i], by);
+/* The parts of `e` and of the functions that it calls, counted no further than to `most`. */
+static int64_t inlined_size(const Expr *e, int64_t most) {
+    int64_t n = 1;
+    for (int i = 0; i < e->n_args && n < most; i++) n += inlined_size(e->args[i], most - n);
+    if (e->kind == EXPR_CALL && n < most) n += inlined_size(e->function->body, most - n);
+    return n;
+}
+
+/* Do the bodies of all entries of v have room side by side? */
+static bool check_size(const Push *p) {
+    const Expr *const bodies[] = {p->inner->sample, p->inner->log_prob};
+    for (int i = 0; i < 2; i++) {
+        if (inlined_size(bodies[i], MAX_EXPRESSION) * p->link->n_free <= MAX_EXPRESSION) continue;
+        FAIL(p->ck, DIAG_EXPRESSION_TOO_LARGE, p->span, MAX_EXPRESSION);
+        return false;
+    }
+    return true;
 }
 
 /* The body once for every entry of v, side by side. */
@@ -75,7 +65,7 @@ static Expr *side_by_side(const Push *p, const Expr *body, Expr *x) {
     Expr *e = new_expr(p->ck, EXPR_ARRAY, p->span, (int)p->link->n_free);
     for (int64_t k = 0; k < p->link->n_free; k++) {
         e->args[k] = inner_body(p, body, x, k);
-        shift_draws(e->args[k], k * draws);
+        shift_draws(p->ck, e->args[k], k * draws);
     }
     return e;
 }
@@ -83,20 +73,15 @@ static Expr *side_by_side(const Push *p, const Expr *body, Expr *x) {
 /* log p_v(v) - log |d link / dv| as a function of the parameters and v, which stands in it twice.
  */
 static Function *density_of(const Push *p, const char *name) {
-    Function *f = arena_new_of(p->ck->arena, Function);
     int n = p->inner->n_params;
-    *f = (Function){.name = arena_printf(p->ck->arena, "log_prob of %s", name),
-                    .span = p->span,
-                    .n_params = n + 1};
-    f->params = arena_array(p->ck->arena, Param, n + 1);
-    memcpy(f->params, p->inner->params, sizeof *f->params * (size_t)n);
-    f->params[n] = (Param){.name = "v", .span = p->span};
+    Function *f = new_function(p->ck, arena_printf(p->ck->arena, "log_prob of %s", name), n + 1,
+                               p->inner, "v", p->span);
     Expr *v = param(p, n);
-    Expr *own = p->spread ? sum_of(p, side_by_side(p, p->inner->log_prob, v))
+    Expr *own = p->spread ? sum_expr(p->ck, side_by_side(p, p->inner->log_prob, v), p->span)
                           : inner_body(p, p->inner->log_prob, v, -1);
     Expr *jacobian = link_part(p, LINK_LOG_JACOBIAN, param(p, n));
-    if (!p->link->n_dims && p->inner->n_dims) jacobian = sum_of(p, jacobian);
-    f->body = difference(p, own, jacobian);
+    if (!p->link->n_dims && p->inner->n_dims) jacobian = sum_expr(p->ck, jacobian, p->span);
+    f->body = op_expr(p->ck, OP_SUB, p->span, own, jacobian, NULL);
     return f;
 }
 
@@ -104,11 +89,9 @@ static bool make_bodies(const Push *p, Distribution *dist) {
     Expr *v = p->spread ? side_by_side(p, p->inner->sample, NULL)
                         : inner_body(p, p->inner->sample, NULL, -1);
     dist->sample = link_part(p, LINK_FORWARD, v);
-    Expr *call = new_expr(p->ck, EXPR_CALL, p->span, dist->n_params + 1);
-    call->function = density_of(p, dist->name);
-    for (int i = 0; i < dist->n_params; i++) call->args[i] = param(p, i);
-    call->args[dist->n_params] = link_part(p, LINK_INVERSE, param(p, dist->n_params));
-    dist->log_prob = call;
+    Expr **args = param_exprs(p->ck, dist->n_params, p->span);
+    args[dist->n_params] = link_part(p, LINK_INVERSE, args[dist->n_params]);
+    dist->log_prob = call_expr(p->ck, density_of(p, dist->name), args, p->span);
     return type_bodies(p->ck, dist);
 }
 
@@ -159,11 +142,11 @@ bool push(Checker *ck, Var *var, const Ast *call) {
         return false;
     }
     if (p.inner->support.kind != SUPPORT_REAL) {
-        FAIL(ck, DIAG_PUSH_SUPPORT, call->args.data[1]->span, p.inner->name,
-             support_text(ck, &p.inner->support));
+        FAIL(ck, DIAG_PUSH_SUPPORT, call->args.data[1]->span, p.inner->name, set_text(ck, inner));
         return false;
     }
     p.spread = p.link->n_dims && !p.inner->n_dims;
+    if (p.spread && !check_size(&p)) return false;
     Distribution *dist = arena_new_of(ck->arena, Distribution);
     bool of_link = p.link->n_dims > 0;
     *dist =

@@ -5,12 +5,18 @@
  *
  * Draws are the quantiles of K uniform numbers in order, which are sums of exponential numbers over
  * the sum of K + 1 of them (Renyi 1953): nothing is compared, so that the centre of the law and its
- * spread follow from the medians of the base draws as those of any other. Every number has a least
- * step to the next: two that are equal in float have no logarithm of their difference. */
+ * spread follow from the medians of the base draws as those of any other. Each sum is the one
+ * before and one number more. What is used twice must be named, which a chain of functions does:
+ *
+ *     from_k(all, part) = [0, .., quantile(part / all), .., 0] + from_{k + 1}(all, part + draw)
+ *
+ * Every number has a least step to the next: two that are equal in float have no logarithm of their
+ * difference. In a sum of more than MOST numbers it would be lost. */
 #include "front/check.h"
 
 #include <math.h>
 
+enum { MOST = 64 };
 static const double LEAST_STEP = 1e-5;
 
 typedef struct Sorted {
@@ -30,56 +36,90 @@ static Expr *number(const Sorted *s, double x) {
 }
 
 static Expr *inside(const Sorted *s, const Expr *body, Expr *x) {
-    Expr *args[MAX_ARGS + 1];
+    return member_at(s->ck, s->inner, body, s->params, x);
+}
+
+/* Exponential number i. */
+static Expr *step(const Sorted *s, int i) {
+    Expr *e = random_expr(s->ck, RANDOM_EXPONENTIAL, i, s->span, NULL, NULL);
+    return point(s, OP_ADD, e, number(s, LEAST_STEP), NULL);
+}
+
+static Expr *param(const Sorted *s, int i) {
+    return param_expr(s->ck, i, s->span);
+}
+
+/* f(parameters of the law inside, all, part) */
+static Expr *call(const Sorted *s, Function *f, Expr *all, Expr *part) {
+    Expr *args[MAX_MADE_PARAMS];
     int n = s->inner->n_params;
     for (int i = 0; i < n; i++) args[i] = s->params[i];
-    args[n] = x;
-    return substitute(s->ck, body, args);
+    args[n] = all;
+    args[n + 1] = part;
+    return call_expr(s->ck, f, args, s->span);
 }
 
-/* The sum of exponential numbers first .. last. */
-static Expr *steps(const Sorted *s, int first, int last) {
-    Expr *sum = NULL;
-    for (int i = first; i <= last; i++) {
-        Expr *e = new_expr(s->ck, EXPR_RANDOM, s->span, 0);
-        e->random = RANDOM_EXPONENTIAL;
-        e->index = i;
-        e = point(s, OP_ADD, e, number(s, LEAST_STEP), NULL);
-        sum = sum ? point(s, OP_ADD, sum, e, NULL) : e;
-    }
-    return sum;
+static Function *function_of(const Sorted *s, const char *name, Expr *body) {
+    int n = s->inner->n_params + 2;
+    Function *f = new_function(s->ck, name, n, s->inner, "all", s->span);
+    f->params[n - 1].name = "part";
+    f->body = body;
+    return f;
 }
 
-/* Entry k: below it lie the first k + 1 exponential numbers, above it the others. Of the upper half
- * from above, where float has more digits. */
-static Expr *draw(const Sorted *s, int k) {
-    const Distribution *d = s->inner;
-    bool upper = d->upper_quantile && 2 * k >= s->n;
-    Expr *below = steps(s, 0, k), *above = steps(s, k + 1, s->n);
-    Expr *all = point(s, OP_ADD, below, above, NULL);
-    Expr *share = point(s, OP_DIV, upper ? above : below, all, NULL);
-    return inside(s, upper ? d->upper_quantile : d->quantile, share);
-}
-
-static Expr *entry(const Sorted *s, int k) {
-    Expr *e = new_expr(s->ck, EXPR_INDEX, s->span, 1);
-    e->args[0] = s->params[s->inner->n_params];
-    e->index = k;
+/* Zeros, and x in place k. */
+static Expr *placed(const Sorted *s, Expr *x, int k) {
+    Expr *e = new_expr(s->ck, EXPR_ARRAY, s->span, s->n);
+    for (int i = 0; i < s->n; i++) e->args[i] = i == k ? x : number(s, 0);
     return e;
 }
 
-static bool make_bodies(const Sorted *s, Distribution *dist) {
-    Expr *sample = new_expr(s->ck, EXPR_ARRAY, s->span, s->n);
-    Expr *terms = new_expr(s->ck, EXPR_ARRAY, s->span, s->n);
-    for (int k = 0; k < s->n; k++) {
-        sample->args[k] = draw(s, k);
-        terms->args[k] = inside(s, s->inner->log_prob, entry(s, k));
+/* Entries k .. last, up or (`upper`) down, given the sum of all exponential numbers and of those
+ * below entry k, or above it. */
+static Function *entries(const Sorted *s, int k, int last, bool upper) {
+    const Distribution *d = s->inner;
+    Expr *all = param(s, d->n_params), *part = param(s, d->n_params + 1);
+    Expr *share = point(s, OP_DIV, part, all, NULL);
+    Expr *own = placed(s, inside(s, upper ? d->upper_quantile : d->quantile, share), k);
+    if (k != last) {
+        Expr *next = point(s, OP_ADD, part, step(s, upper ? k : k + 1), NULL);
+        Function *rest = entries(s, upper ? k - 1 : k + 1, last, upper);
+        own = point(s, OP_ADD, own, call(s, rest, all, next), NULL);
     }
-    Expr *sum = new_expr(s->ck, EXPR_REDUCE, s->span, 1);
-    sum->reduce = REDUCE_SUM;
-    sum->args[0] = terms;
-    dist->sample = sample;
-    dist->log_prob = point(s, OP_ADD, sum, number(s, lgamma(s->n + 1.0)), NULL);
+    return function_of(s, arena_printf(s->ck->arena, "entries of sorted(%s) from %d", d->name, k),
+                       own);
+}
+
+/* Below entry k lie the first k + 1 exponential numbers, above it the others. The upper half is
+ * counted from above, where float has more digits. */
+static Function *all_entries(const Sorted *s) {
+    const Distribution *d = s->inner;
+    int middle = d->upper_quantile ? (s->n + 1) / 2 : s->n;
+    Expr *all = param(s, d->n_params), *first = param(s, d->n_params + 1);
+    Expr *body = call(s, entries(s, 0, middle - 1, false), all, first);
+    if (middle < s->n) {
+        Expr *upper = call(s, entries(s, s->n - 1, middle, true), all, step(s, s->n));
+        body = point(s, OP_ADD, body, upper, NULL);
+    }
+    return function_of(s, arena_printf(s->ck->arena, "sample of sorted(%s)", d->name), body);
+}
+
+static Expr *sample(const Sorted *s) {
+    Expr *all = step(s, 0);
+    for (int i = 1; i <= s->n; i++) all = point(s, OP_ADD, all, step(s, i), NULL);
+    return call(s, all_entries(s), all, step(s, 0));
+}
+
+static Expr *entry(const Sorted *s, int k) {
+    return index_expr(s->ck, s->params[s->inner->n_params], k, s->span);
+}
+
+static bool make_bodies(const Sorted *s, Distribution *dist) {
+    Expr *terms = new_expr(s->ck, EXPR_ARRAY, s->span, s->n);
+    for (int k = 0; k < s->n; k++) terms->args[k] = inside(s, s->inner->log_prob, entry(s, k));
+    dist->sample = sample(s);
+    dist->log_prob =
+        point(s, OP_ADD, sum_expr(s->ck, terms, s->span), number(s, lgamma(s->n + 1.0)), NULL);
     return type_bodies(s->ck, dist);
 }
 
@@ -92,52 +132,43 @@ static bool resolve_inner(Checker *ck, const Var *var, Var *inner, const Ast *ca
         return false;
     }
     const Ast *law = call->args.data[0];
-    if (law->kind != AST_CALL) {
-        FAIL(ck, DIAG_NEEDS_DISTRIBUTION, law->span, "first", call->name.text);
-        return false;
-    }
     if (!var->type.n_dims) {
         FAIL(ck, DIAG_EVENT_SHAPE, var->span, "the value", "scalar", call->name.text, "[K]");
         return false;
     }
     inner->name = arena_printf(ck->arena, "%s[k]", var->name);
     inner->type.n_dims--;
-    if (!check_arguments(ck, inner, law)) return false;
+    if (!resolve_law(ck, inner, call, law, "first")) return false;
     const Distribution *d = inner->dist;
     SupportKind kind = d->support.kind;
     if (d->n_dims || (kind != SUPPORT_REAL && kind != SUPPORT_POSITIVE)) {
         FAIL(ck, DIAG_COMBINED_SUPPORT, law->span, call->name.text, "real or of positive numbers",
-             d->name, d->n_dims ? "vectors" : support_text(ck, &d->support));
+             d->name, d->n_dims ? "vectors" : set_text(ck, inner));
         return false;
     }
-    if (d->quantile) return true;
-    FAIL(ck, DIAG_MEMBER_NEEDED, law->span, call->name.text, "quantile", d->name);
-    diag_note(ck->diags, d->span, "`%s` is defined here", d->name);
-    return false;
+    return need_member(ck, d, d->quantile, "quantile", call, law);
 }
 
 bool sorted(Checker *ck, Var *var, const Ast *call) {
     Var inner = *var;
     if (!resolve_inner(ck, var, &inner, call)) return false;
     const Distribution *d = inner.dist;
-    Distribution *dist = arena_new_of(ck->arena, Distribution);
     int64_t size = var->type.dims[var->type.n_dims - 1];
+    if (size > MOST) {
+        FAIL(ck, DIAG_NUMBER_TOO_LARGE, var->span, "the number of sorted entries", (double)size,
+             (double)MOST);
+        return false;
+    }
     SupportKind kind = d->support.kind == SUPPORT_REAL ? SUPPORT_ORDERED : SUPPORT_POSITIVE_ORDERED;
-    *dist = (Distribution){.name = arena_printf(ck->arena, "sorted(%s)", d->name),
-                           .doc = d->doc,
-                           .span = call->span,
-                           .n_dims = 1,
-                           .dims = {size},
-                           .n_params = d->n_params,
-                           .params = d->params,
-                           .support = {kind, NULL, NULL}};
+    Distribution *dist = new_composed(ck, call, d);
+    dist->n_dims = 1;
+    dist->dims[0] = size;
+    dist->n_params = d->n_params;
+    dist->params = d->params;
+    dist->support = (Support){kind, NULL, NULL};
     var->dist = dist;
     var->args = inner.args;
     Sorted s = {.ck = ck, .span = call->span, .inner = d, .n = (int)size};
-    s.params = arena_array(ck->arena, Expr *, d->n_params + 1);
-    for (int i = 0; i <= d->n_params; i++) {
-        s.params[i] = new_expr(ck, EXPR_PARAM, call->span, 0);
-        s.params[i]->param = i;
-    }
+    s.params = param_exprs(ck, d->n_params, call->span);
     return make_bodies(&s, dist);
 }

@@ -47,12 +47,18 @@ static bool proves_positive(Checker *ck, const Expr *e) {
     return r.lo >= 0 && r.hi > 0;
 }
 
+/* Is `e` a positive number times what lies in the set? */
+static bool proves_multiple(Checker *ck, const Expr *e, SupportKind kind) {
+    if (e->kind != EXPR_OP || e->opcode != OP_MUL) return false;
+    for (int side = 0; side < 2; side++)
+        if (e->args[side]->type.n_dims == 0 && proves_positive(ck, e->args[side]) &&
+            proves_support(ck, e->args[1 - side], kind))
+            return true;
+    return false;
+}
+
 static bool proves_cholesky(Checker *ck, const Expr *e) {
-    if (e->kind == EXPR_OP && e->opcode == OP_MUL)
-        for (int side = 0; side < 2; side++)
-            if (e->args[side]->type.n_dims == 0 && proves_positive(ck, e->args[side]) &&
-                proves_support(ck, e->args[1 - side], SUPPORT_CHOLESKY_COV))
-                return true;
+    if (proves_multiple(ck, e, SUPPORT_CHOLESKY_COV)) return true;
     if (e->kind != EXPR_SHAPED) return false;
     if (e->shaped == SHAPED_MATMUL)
         return proves_support(ck, e->args[0], SUPPORT_CHOLESKY_COV) &&
@@ -65,11 +71,7 @@ static bool proves_covariance(Checker *ck, const Expr *e) {
     if (e->kind == EXPR_OP && e->opcode == OP_ADD)
         return proves_support(ck, e->args[0], SUPPORT_COVARIANCE) &&
                proves_support(ck, e->args[1], SUPPORT_COVARIANCE);
-    if (e->kind == EXPR_OP && e->opcode == OP_MUL)
-        for (int side = 0; side < 2; side++)
-            if (e->args[side]->type.n_dims == 0 && proves_positive(ck, e->args[side]) &&
-                proves_support(ck, e->args[1 - side], SUPPORT_COVARIANCE))
-                return true;
+    if (proves_multiple(ck, e, SUPPORT_COVARIANCE)) return true;
     if (e->kind != EXPR_SHAPED) return false;
     if (e->shaped == SHAPED_DIAG) return proves_positive(ck, e->args[0]);
     return e->shaped == SHAPED_MATMUL && is_transpose_of(e->args[1], e->args[0]) &&

@@ -102,6 +102,15 @@ static bool check_numbers(Checker *ck, const Argument *arg, const Value *value) 
     return true;
 }
 
+/* The argument is a variable, whose support is not what the parameter demands. */
+static void refuse_variable(Checker *ck, const Argument *arg, const Var *bare) {
+    FAIL(ck, DIAG_PARAMETER_SUPPORT, arg->e->span, arg->param->name, arg->var->dist->name,
+         arg->must, bare->name, support_text(ck, &bare->support));
+    diag_note(ck->diags, bare->span, "`%s` is declared here%s%s%s", bare->name,
+              bare->dist ? ", with distribution `" : "", bare->dist ? bare->dist->name : "",
+              bare->dist ? "`" : "");
+}
+
 static bool check_range(Checker *ck, const Argument *arg) {
     Range r = range_of(ck, arg->e, NULL);
     if (r.lo >= arg->allowed.lo && r.hi <= arg->allowed.hi &&
@@ -117,11 +126,7 @@ static bool check_range(Checker *ck, const Argument *arg) {
         diag_report(ck->diags, DIAG_UNPROVED_SUPPORT, arg->e->span, name, dist, arg->must);
         return true;
     }
-    FAIL(ck, DIAG_PARAMETER_SUPPORT, arg->e->span, name, dist, arg->must, bare->name,
-         support_text(ck, &bare->support));
-    diag_note(ck->diags, bare->span, "`%s` is declared here%s%s%s", bare->name,
-              bare->dist ? ", with distribution `" : "", bare->dist ? bare->dist->name : "",
-              bare->dist ? "`" : "");
+    refuse_variable(ck, arg, bare);
     if (arg->param->support == SUPPORT_POSITIVE)
         diag_help(ck->diags, "give `%s` a positive distribution such as %s", bare->name,
                   bare->dist && strcmp(bare->dist->name, "laplace") == 0 ? "exponential"
@@ -144,16 +149,12 @@ static bool check_structure(Checker *ck, const Argument *arg) {
         diag_report(ck->diags, DIAG_UNPROVED_SUPPORT, arg->e->span, name, dist, arg->must);
         return true;
     }
-    FAIL(ck, DIAG_PARAMETER_SUPPORT, arg->e->span, name, dist, arg->must, bare->name,
-         support_text(ck, &bare->support));
-    diag_note(ck->diags, bare->span, "`%s` is declared here, with distribution `%s`", bare->name,
-              bare->dist->name);
+    refuse_variable(ck, arg, bare);
     return false;
 }
 
-/* A support over parameters, with arguments in their place. */
-static Support over_arguments(Checker *ck, SupportKind kind, const Expr *lo, const Expr *hi,
-                              Expr *const *args) {
+Support over_arguments(Checker *ck, SupportKind kind, const Expr *lo, const Expr *hi,
+                       Expr *const *args) {
     return (Support){kind, lo ? substitute(ck, lo, args) : NULL,
                      hi ? substitute(ck, hi, args) : NULL};
 }

@@ -188,8 +188,8 @@ static bool ranges_of(Checker *ck, const Expr *call, bool in_body, Range *ranges
 }
 
 static bool type_call(Checker *ck, Expr *e, bool in_body) {
-    Type params[MAX_PARAMS];
-    Range ranges[MAX_PARAMS];
+    Type params[MAX_MADE_PARAMS];
+    Range ranges[MAX_MADE_PARAMS];
     for (int i = 0; i < e->n_args; i++) params[i] = e->args[i]->type;
     Expr *body = e->function->body;
     const Range *outer = ck->ranges;

@@ -264,6 +264,38 @@ static void shared_counts_follow_their_density(void) {
     }
 }
 
+/* The entries of an event are draws of their own, even where a function draws them: their
+ * correlation, of independent ones 1 / sqrt(SETS) at most by chance, lies beyond five times that
+ * less than once in a million. */
+static void entries_share_no_draws(void) {
+    enum { SETS = 4000 };
+    Compiled *c = compile_text("m.hbm",
+                               "distribution heads(m) : real { log_prob(x) = -(x - m)^2;"
+                               "  sample = m + std_multinomial(10, [0.5, 0.5], 2)[0]; }"
+                               "latent z[3] ~ push(sphere_octant, heads(-5));"
+                               "observed x ~ normal(sum(z), 1);",
+                               DEFAULT);
+    if (!CHECK(c, "refused")) return;
+    Run *run = run_new(c, SETS, 1);
+    const double *z = run_output(run, c->dual->simulate, "z")->data;
+    double sums[2] = {0}, squares[2] = {0}, product = 0;
+    for (int s = 0; s < SETS; s++, z += 3) {
+        double v[2];
+        for (int k = 0; k < 2; k++) {
+            v[k] = 2 * log(z[k] / z[2]); /* sphere_octant.inverse */
+            sums[k] += v[k];
+            squares[k] += v[k] * v[k];
+        }
+        product += v[0] * v[1];
+    }
+    for (int k = 0; k < 2; k++) {
+        CHECK_NEAR(sums[k] / SETS, 0, 5 * sqrt(2.5 / SETS), "mean of an entry");
+        CHECK_NEAR(squares[k] / SETS, 2.5, 0.3, "variance of an entry"); /* five deviations */
+    }
+    CHECK_NEAR(product / SETS / 2.5, 0, 5 / sqrt(SETS), "correlation of two entries");
+    compiled_free(c);
+}
+
 /* ---- single values of positive probability beside a density ---- */
 
 static double normal_below(double x) {
@@ -385,6 +417,7 @@ int main(void) {
     RUN(densities_are_the_textbooks);
     RUN(draws_follow_the_density);
     RUN(shared_counts_follow_their_density);
+    RUN(entries_share_no_draws);
     RUN(atoms_have_their_mass);
     RUN(gradients_are_those_of_the_density);
     return check_done();
