@@ -91,7 +91,9 @@ static Gaussian through_link(Build *b, const Var *var, Val location, IrValue err
 
 /* What an average over all instances of `child` in one of `parent` says of their location, given
  * what each says of its own (squared error `se2`; IR_NONE: it is observed) and the scales in K.
- * IR_NONE where these are not known, or differ between the instances that are averaged. */
+ * IR_NONE where these are not known, or differ between the instances that are averaged. An instance
+ * of which a ragged plate holds none counts as one with a single child: the mean of the whole data
+ * set, which stands in for its own, is about as near, and nearer than all prior draws. */
 static IrValue averaged_error(Build *b, const Var *parent, const Var *child, IrValue se2) {
     IrProgram *p = b->p;
     if (!arguments_known(b, child, location_param(child->dist), NULL)) return IR_NONE;
