@@ -217,12 +217,6 @@ void encode_covariates(Build *b, Encoding *enc) {
 
 /* ---- cross-products ---- */
 
-/* Over the instances of `level` that there are in one of the level above. */
-static IrValue mean_of_level(Build *b, const Moments *m, IrValue v, int level) {
-    if (m->cells != IR_NONE) return mean_of_present(b, m, v, level);
-    return mean_over(b, v, &b->plate[m->plate[level]->index], 1);
-}
-
 /* The mean over all that an instance of level `to` holds of what varies down to level `from`. */
 static IrValue mean_up(Build *b, const Moments *m, IrValue v, int from, int to) {
     for (int level = from; level > to; level--) v = mean_of_level(b, m, v, level);

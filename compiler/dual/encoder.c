@@ -114,6 +114,12 @@ int level_axes(Build *b, const Moments *m, int from, int to, AxisId *axes) {
     return n;
 }
 
+IrValue mean_of_level(Build *b, const Moments *m, IrValue v, int level) {
+    AxisId axes[MAX_LEVEL_AXES];
+    if (m->cells != IR_NONE) return mean_within(b, m, v, level - 1, level);
+    return mean_over(b, v, axes, own_axes(b, m, level, axes));
+}
+
 /* Shape of what stands above the last level: entries that repeat a location are averaged there. */
 static Val above_event(const Moments *m, Val x) {
     if (repeats_location(m->observed)) x.n_dims = 0;
@@ -331,15 +337,13 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
     IrProgram *p = b->p;
     const char *name = m->observed->name;
     int last = m->n_levels - 1;
-    AxisId events[MAX_DIMS], axes[MAX_LEVEL_AXES];
+    AxisId events[MAX_DIMS];
     int n_events = event_axes(b, &m->centre, events);
     IrValue mean[MAX_LEVELS];
     mean[last] = normal.v;
     m->se2[last] = m->own_se2[last] = IR_NONE;
     for (int level = last; level > 0; level--)
-        mean[level - 1] = m->cells != IR_NONE ? mean_of_present(b, m, mean[level], level)
-                                              : mean_over(b, mean[level], axes,
-                                                          level_axes(b, m, level - 1, level, axes));
+        mean[level - 1] = mean_of_level(b, m, mean[level], level);
     for (int level = 0; level <= last; level++) {
         Blocks *blocks = m->plate[level] ? &enc->plate[m->plate[level]->index] : &enc->root;
         const char *at = level_name(m, level);
