@@ -169,16 +169,21 @@ static Val normalise(Build *b, Val x, Moments *m) {
     return x;
 }
 
-/* Unbiased variance of the means of `level` about those of the level above, one per instance of
- * that level. */
-static IrValue level_variance(Build *b, const Moments *m, const IrValue *mean, int level) {
+/* The sum of products x y over the instances of `below` that one of the level above holds, over
+ * their number less one; its mean over all that an instance of `level` holds. */
+static IrValue pooled_product(Build *b, const Moments *m, IrValue x, IrValue y, int level,
+                              int below) {
     IrProgram *p = b->p;
-    AxisId axes[MAX_DIMS];
-    int n = own_axes(b, m, level, axes);
-    IrValue deviation = ir_sub(p, mean[level], mean[level - 1]);
-    IrValue one = number(b, 1);
-    IrValue freedom = ir_max(p, ir_sub(p, level_size(b, m, level), one), one);
-    return ir_mul(p, ir_sum(p, ir_square(p, deviation), axes, n), ir_recip(p, freedom));
+    AxisId own[MAX_DIMS], between[MAX_LEVEL_AXES];
+    int n_own = own_axes(b, m, below, own), n_between = level_axes(b, m, level, below - 1, between);
+    IrValue share = IR_NONE;
+    if (m->cells == IR_NONE) {
+        IrValue one = number(b, 1), size = level_size(b, m, below);
+        share = ir_recip(p, ir_max(p, ir_sub(p, size, one), one));
+    }
+    IrValue product = x == y ? ir_square(p, x) : ir_mul(p, x, y);
+    if (share == IR_NONE) return variance_of_present(b, m, product, level, below);
+    return mean_over(b, ir_mul(p, ir_sum(p, product, own, n_own), share), between, n_between);
 }
 
 /* Some variance, where a data set has none of the level: the prior-predictive one. */
@@ -294,20 +299,11 @@ static void add_correlations(Build *b, Blocks *blocks, const Moments *m, const I
     IrProgram *p = b->p;
     int64_t n = m->observed->type.dims[0], n_pairs = n * (n - 1) / 2, pair = 0;
     AxisId axis = event_axis(b, 0, n), pairs = named_axis(b, "pair", n_pairs);
-    AxisId over[MAX_LEVELS], children = b->plate[m->plate[below]->index];
-    int n_over = level_axes(b, m, level, below - 1, over);
-    IrValue deviation = ir_sub(p, mean[below], mean[below - 1]), one = number(b, 1), all = IR_NONE;
-    IrValue freedom = ir_max(p, ir_sub(p, ir_extent(p, children), one), one);
+    IrValue deviation = ir_sub(p, mean[below], mean[below - 1]), all = IR_NONE;
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < i; j++, pair++) {
-            IrValue product =
-                ir_mul(p, ir_pick(p, deviation, axis, i), ir_pick(p, deviation, axis, j));
-            IrValue cross =
-                m->cells != IR_NONE
-                    ? variance_of_present(b, m, product, level, below)
-                    : mean_over(b,
-                                ir_mul(p, ir_sum(p, product, &children, 1), ir_recip(p, freedom)),
-                                over, n_over);
+            IrValue y = ir_pick(p, deviation, axis, j), x = ir_pick(p, deviation, axis, i);
+            IrValue cross = pooled_product(b, m, x, y, level, below);
             IrValue scale =
                 ir_sqrt(p, ir_mul(p, ir_pick(p, variance, axis, i), ir_pick(p, variance, axis, j)));
             IrValue placed = ir_place(p, ir_div(p, cross, scale), pairs, pair);
@@ -322,14 +318,8 @@ static void add_correlations(Build *b, Blocks *blocks, const Moments *m, const I
  * `level` holds. */
 static IrValue variance_within(Build *b, const Moments *m, const IrValue *mean, int level,
                                int below) {
-    IrProgram *p = b->p;
-    AxisId axes[MAX_LEVEL_AXES];
-    if (m->cells != IR_NONE) {
-        IrValue square = ir_square(p, ir_sub(p, mean[below], mean[below - 1]));
-        return variance_of_present(b, m, square, level, below);
-    }
-    IrValue variance = level_variance(b, m, mean, below);
-    return mean_over(b, variance, axes, level_axes(b, m, level, below - 1, axes));
+    IrValue deviation = ir_sub(b->p, mean[below], mean[below - 1]);
+    return pooled_product(b, m, deviation, deviation, level, below);
 }
 
 /* Adds the moments of `var` to the blocks of every level, and fills means and standard errors. */
