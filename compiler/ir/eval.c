@@ -116,7 +116,7 @@ static int64_t instance(const Eval *e, const IrTensor *t, const int64_t *index, 
     if (a->parent != AXIS_NONE) around = instance(e, t, index, a->parent);
     if (own < 0 || around < 0) return -1;
     if (!a->ragged) return around * extent_of(e, axis) + own;
-    const int64_t *count = e->env->count[a->copy_of == AXIS_NONE ? axis : a->copy_of];
+    const int64_t *count = e->env->count[ir_axis_original(e->p, axis)];
     if (own >= count[around]) return -1;
     for (int64_t i = 0; i < around; i++) before += count[i];
     return before + own;
@@ -183,7 +183,7 @@ static IrTensor without_padding(const Eval *e, const IrTensor *t, double x) {
 static int64_t extent_of(const Eval *e, AxisId axis) {
     const IrAxis *a = &e->p->axes.data[axis];
     if (a->kind == AXIS_EVENT) return a->extent;
-    return e->env->extent[a->copy_of == AXIS_NONE ? axis : a->copy_of];
+    return e->env->extent[ir_axis_original(e->p, axis)];
 }
 
 /* Gives the result of operation v its shape and room. */
@@ -445,8 +445,7 @@ static const char *eval_extent(Eval *e, IrValue v) {
     int64_t index[IR_MAX_AXES] = {0}, at = 0;
     do {
         int64_t around = a->ragged ? instance(e, t, index, a->parent) : 0;
-        const int64_t *count =
-            a->ragged ? e->env->count[a->copy_of == AXIS_NONE ? axis : a->copy_of] : NULL;
+        const int64_t *count = a->ragged ? e->env->count[ir_axis_original(e->p, axis)] : NULL;
         t->data[at++] = !count       ? (double)extent_of(e, axis)
                         : around < 0 ? 0
                                      : (double)count[around];
