@@ -204,7 +204,7 @@ static int load_once(LoopCode *code, LoopInst load, bool varying) {
     int buffer = load.buffer;
     for (int i = nest->code.n - 1, seen = 0; i >= 0 && seen < 96; i--, seen++) {
         const LoopInst *inst = &nest->code.data[i];
-        if (inst->op == LOOP_loop || inst->op == LOOP_end || inst->op == LOOP_place) break;
+        if (inst->op == LOOP_loop || inst->op == LOOP_end) break;
         if ((inst->op == LOOP_store || inst->op == LOOP_scatter) && inst->buffer == buffer) break;
         if (inst->op == load.op && inst->buffer == buffer &&
             reg_of(code, inst->dst)->varying == varying && same_index(inst->index, load.index))
