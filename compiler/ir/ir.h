@@ -12,7 +12,7 @@
  *   draw   draws of the latents per data set (run-time extent; at most one)
  *   plate  a plate of the model, with its parent plate (run-time extent). Of a RAGGED one every
  *          instance of the parent has a number of its own: a value along it also lies along the
- *          parent (or a copy), and its extent is a value along the plates around it
+ *          parent, and its extent is a value along the plates around it
  *   event  a static extent: features, heads, inducing points, components of a vector
  * A copy of an axis (`copy_of`) shares its extents, so that a set can attend to itself.
  *
