@@ -81,7 +81,7 @@ IrValue mean_over(Build *b, IrValue v, const AxisId *axes, int n) {
 
 static void fill_levels(const Var *var, Moments *m) {
     const Plate *plate = var->type.plate;
-    int depth = plate ? plate->depth + 1 : 0;
+    int depth = plates_around(plate);
     m->n_levels = depth + 1 + repeats_location(var);
     if (m->n_levels > MAX_LEVELS)
         internal_error("dual", "more than %d nested plates", MAX_LEVELS - 2);
@@ -552,20 +552,18 @@ const Moments *moments_of(const Encoding *enc, const Var *latent) {
 }
 
 Spread spread_within(const Moments *m, const Var *latent, int level) {
-    if (latent->type.plate) return m->within[latent->type.plate->depth + 1][level];
+    if (latent->type.plate) return m->within[plates_around(latent->type.plate)][level];
     return (Spread){m->variance[level], m->freedom[level], m->se2[level]};
 }
 
 const Moments *scale_moments_of(const Encoding *enc, const Var *latent, int *level) {
     const Moments *found = NULL;
-    const int own = latent->type.plate ? latent->type.plate->depth + 1 : 0;
+    const int own = plates_around(latent->type.plate);
     for (int i = 0; i < enc->n_observed; i++) {
         const Moments *m = &enc->moments[i];
         const Var *scaled = scaled_by(latent, m->observed);
         if (!scaled || !plate_within(scaled->type.plate, latent->type.plate)) continue;
-        int at = scaled == m->observed ? m->n_levels - 1
-                 : scaled->type.plate  ? scaled->type.plate->depth + 1
-                                       : 0;
+        int at = scaled == m->observed ? m->n_levels - 1 : plates_around(scaled->type.plate);
         /* the levels below, where they are repeated, tell what is noise */
         if (at <= own || (found && m->se2[at] == IR_NONE)) continue;
         bool better = !found || found->se2[*level] == IR_NONE;

@@ -148,7 +148,7 @@ IrValue presence_in(Build *b, const Encoding *enc, const Plate *plate) {
         const Moments *m = &enc->moments[i];
         if (!plate_within(m->observed->type.plate, plate)) continue;
         if (m->cells == IR_NONE) return IR_NONE;
-        IrValue own = m->present[plate->depth + 1];
+        IrValue own = m->present[plates_around(plate)];
         any = any == IR_NONE ? own : ir_max(b->p, any, own);
     }
     return any;

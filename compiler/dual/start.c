@@ -40,7 +40,7 @@ bool arguments_known(const Build *b, const Var *var, int but, const Var *except)
     return known.all;
 }
 
-static Val to_free(Build *b, const Var *var, Val value) {
+Val to_free(Build *b, const Var *var, Val value) {
     return lower_link(b, var, LINK_INVERSE, value);
 }
 
@@ -122,10 +122,6 @@ typedef struct Said {
     int n_observed;
 } Said;
 
-static int level_of(const Var *var) {
-    return var->type.plate ? var->type.plate->depth + 1 : 0;
-}
-
 /* Adds an independent statement: the product of two Gaussians. */
 static void add_said(Build *b, Said *said, Said more) {
     IrProgram *p = b->p;
@@ -151,7 +147,7 @@ static Said all_said(Build *b, const Encoding *enc, const Var *latent) {
         const Moments *m = &enc->moments[i];
         if (location_of(m->observed) != latent) continue;
         IrValue se2 = averaged_error(b, latent, m->observed, IR_NONE);
-        add_said(b, &said, (Said){m->mean[level_of(latent)].v, se2, 1});
+        add_said(b, &said, (Said){m->mean[plates_around(latent->type.plate)].v, se2, 1});
     }
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *child = b->model->vars.data[i];
@@ -160,7 +156,7 @@ static Said all_said(Build *b, const Encoding *enc, const Var *latent) {
         if (!own.n_observed) continue;
         const Moments *m = moments_of(enc, child);
         if (own.n_observed == 1) {
-            own.mean = m->mean[level_of(latent)].v; /* averaged already */
+            own.mean = m->mean[plates_around(latent->type.plate)].v; /* averaged already */
         } else {
             for (const Plate *q = child->type.plate; q != latent->type.plate; q = q->parent) {
                 AxisId axis = b->plate[q->index];
@@ -178,7 +174,8 @@ static Said all_said(Build *b, const Encoding *enc, const Var *latent) {
  * variables speak of it and all scales are known, their means weighted by precision. */
 static Gaussian location_moment(Build *b, const Encoding *enc, const Var *var, const Moments *m) {
     Said said = all_said(b, enc, var);
-    if (said.se2 == IR_NONE) said = (Said){m->mean[level_of(var)].v, m->own_se2[level_of(var)], 1};
+    const int level = plates_around(var->type.plate);
+    if (said.se2 == IR_NONE) said = (Said){m->mean[level].v, m->own_se2[level], 1};
     IrValue error = said.se2 == IR_NONE ? m->scale.v : ir_sqrt(b->p, said.se2);
     return through_link(b, var, val_of(said.mean, &var->type), error);
 }
