@@ -244,6 +244,15 @@ static void valid_lanes(CPrinter *c, const LoopInst *inst) {
         text_printf(c->out, " - i%lld * %d", (long long)inst->integer, c->p->lanes);
 }
 
+/* Where the lanes of a value lie that is gathered or scattered, and how many exist. */
+static void lane_by_lane(CPrinter *c, const LoopInst *inst) {
+    address(c, inst);
+    text_add(c->out, ", ");
+    size_text(c, inst->index->lane_stride);
+    text_add(c->out, ", ");
+    valid_lanes(c, inst);
+}
+
 static void number(CPrinter *c, double x) {
     if (isnan(x))
         text_add(c->out, "NAN");
@@ -327,11 +336,7 @@ static void value(CPrinter *c, const LoopInst *inst) {
         return;
     case LOOP_gather:
         text_printf(c->out, "gather%s(", vector);
-        address(c, inst);
-        text_add(c->out, ", ");
-        size_text(c, inst->index->lane_stride);
-        text_add(c->out, ", ");
-        valid_lanes(c, inst);
+        lane_by_lane(c, inst);
         text_add(c->out, ")");
         return;
     case LOOP_inside:
@@ -432,11 +437,7 @@ static void statement(CPrinter *c, const LoopInst *inst) {
         return;
     case LOOP_scatter:
         text_printf(c->out, "scatter%s(", suffix(c->p, true));
-        address(c, inst);
-        text_add(c->out, ", ");
-        size_text(c, inst->index->lane_stride);
-        text_add(c->out, ", ");
-        valid_lanes(c, inst);
+        lane_by_lane(c, inst);
         text_printf(c->out, ", r%d);\n", inst->arg[0]);
         return;
     case LOOP_clear:

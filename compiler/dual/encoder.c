@@ -395,9 +395,7 @@ static void add_whole(Build *b, Encoding *enc, const Moments *m) {
 bool holds_data(const Build *b, const Plate *plate) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
-        if (var->kind != VAR_OBSERVED) continue;
-        for (const Plate *q = var->type.plate; q; q = q->parent)
-            if (q == plate) return true;
+        if (var->kind == VAR_OBSERVED && plate_within(var->type.plate, plate)) return true;
     }
     return false;
 }

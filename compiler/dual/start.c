@@ -141,7 +141,6 @@ static void add_said(Build *b, Said *said, Said more) {
 
 /* Up the tree of locations: every variable whose location is `latent` says something of it. */
 static Said all_said(Build *b, const Encoding *enc, const Var *latent) {
-    IrProgram *p = b->p;
     Said said = {IR_NONE, IR_NONE, 0};
     for (int i = 0; i < enc->n_observed; i++) {
         const Moments *m = &enc->moments[i];
@@ -158,11 +157,8 @@ static Said all_said(Build *b, const Encoding *enc, const Var *latent) {
         if (own.n_observed == 1) {
             own.mean = m->mean[plates_around(latent->type.plate)].v; /* averaged already */
         } else {
-            for (const Plate *q = child->type.plate; q != latent->type.plate; q = q->parent) {
-                AxisId axis = b->plate[q->index];
-                IrValue sum = ir_sum(p, own.mean, &axis, 1);
-                own.mean = ir_mul(p, sum, instance_share(b, axis));
-            }
+            for (const Plate *q = child->type.plate; q != latent->type.plate; q = q->parent)
+                own.mean = mean_along(b, own.mean, b->plate[q->index]);
         }
         if (own.se2 != IR_NONE) own.se2 = averaged_error(b, latent, child, own.se2);
         add_said(b, &said, own);
