@@ -65,7 +65,8 @@
  * Programs of a model (dual/programs.c builds them), their inputs and their outputs:
  *
  *   simulate    hypers; "set:NAME" and "set:NAME:on" of contexts (0: drawn); "index:PLATE"
- *               [plate], 0, 1, ... along it; random
+ *               [plate], 0, 1, ... along it, of a ragged one [plates around it, plate], from 0
+ *               in each parent; random
  *               latents, contexts, observed, given [data, plates, dims], discrete ones [data,
  *               plates]; "NAME.present" [data, plates] of observed with missing cells: 1, or 0
  *               where the cell is missing

@@ -64,11 +64,8 @@ static Local *local_of(const RtInner *in, int plate) {
 
 /* Numbers of the first `instances` of its outermost plate. */
 static int64_t numbers_before(const RtInner *in, const Base *base, int64_t instances) {
-    const RtSizes *sizes = &in->data->sizes;
-    for (int i = 0; i < base->n_inside; i++) {
-        const int64_t *first = sizes->first[base->inside[i]];
-        instances = first ? first[instances] : instances * sizes->n[base->inside[i]];
-    }
+    for (int i = 0; i < base->n_inside; i++)
+        instances = rt_instances_in(&in->data->sizes, base->inside[i], instances);
     return instances * base->event;
 }
 

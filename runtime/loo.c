@@ -96,8 +96,8 @@ static void sizes_without(const Loo *l, int64_t g, RtSizes *sizes, int64_t *from
         if (i == l->plate || parent < 0) continue;
         int64_t parents = rt_instances(m, all, parent), kept = 0, lost_from = from[i],
                 lost_to = to[i];
-        from[i] = first ? first[lost_from] : lost_from * all->n[i];
-        to[i] = first ? first[lost_to] : lost_to * all->n[i];
+        from[i] = rt_instances_in(all, i, lost_from);
+        to[i] = rt_instances_in(all, i, lost_to);
         for (int64_t k = 0; first && k < parents; k++) {
             if (k >= lost_from && k < lost_to) continue;
             sizes->first[i][kept + 1] = sizes->first[i][kept] + first[k + 1] - first[k];

@@ -15,10 +15,14 @@
 
 /* ---- arithmetic ---- */
 
+int64_t rt_instances_in(const RtSizes *sizes, int plate, int64_t parents) {
+    const int64_t *first = sizes->first[plate];
+    return first ? first[parents] : parents * sizes->n[plate];
+}
+
 int64_t rt_instances(const RtModel *m, const RtSizes *sizes, int plate) {
     if (plate < 0) return 1;
-    int64_t around = rt_instances(m, sizes, m->plates[plate].parent);
-    return m->plates[plate].ragged ? sizes->first[plate][around] : around * sizes->n[plate];
+    return rt_instances_in(sizes, plate, rt_instances(m, sizes, m->plates[plate].parent));
 }
 
 int64_t rt_var_instances(const RtVar *v, const RtSizes *sizes) {
@@ -53,16 +57,13 @@ static int64_t parent_of(const int64_t *first, int64_t parents, int64_t flat) {
 void rt_var_place(const RtVar *v, const RtSizes *sizes, int64_t flat, int64_t *index,
                   int64_t *among) {
     int64_t all[RT_MAX_PLATES + 1] = {1};
-    for (int i = 0; i < v->n_plates; i++) {
-        const int64_t *first = sizes->first[v->plates[i]];
-        all[i + 1] = first ? first[all[i]] : all[i] * sizes->n[v->plates[i]];
-    }
+    for (int i = 0; i < v->n_plates; i++) all[i + 1] = rt_instances_in(sizes, v->plates[i], all[i]);
     for (int i = v->n_plates - 1; i >= 0; i--) {
         const int64_t *first = sizes->first[v->plates[i]];
         int64_t n = sizes->n[v->plates[i]];
         int64_t parent = first ? parent_of(first, all[i], flat) : n ? flat / n : 0;
         if (among) among[i] = flat;
-        index[i] = flat - (first ? first[parent] : parent * n);
+        index[i] = flat - rt_instances_in(sizes, v->plates[i], parent);
         flat = parent;
     }
 }

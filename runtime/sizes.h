@@ -22,6 +22,8 @@ typedef struct RtSizes {
     int64_t *first[RT_MAX_PLATES];
 } RtSizes;
 
+/* The instances of a plate that the first `parents` of its parent hold. */
+int64_t rt_instances_in(const RtSizes *sizes, int plate, int64_t parents);
 /* All instances of a plate (-1: 1, the data set). */
 int64_t rt_instances(const struct RtModel *m, const RtSizes *sizes, int plate);
 /* Numbers of one data set (one draw) of a variable; -1 if they are too many. */

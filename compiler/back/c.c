@@ -244,6 +244,15 @@ static void valid_lanes(CPrinter *c, const LoopInst *inst) {
         text_printf(c->out, " - i%lld * %d", (long long)inst->integer, c->p->lanes);
 }
 
+/* Where the lanes of a value lie that is gathered or scattered, and how many exist. */
+static void lane_by_lane(CPrinter *c, const LoopInst *inst) {
+    address(c, inst);
+    text_add(c->out, ", ");
+    size_text(c, inst->index->lane_stride);
+    text_add(c->out, ", ");
+    valid_lanes(c, inst);
+}
+
 static void number(CPrinter *c, double x) {
     if (isnan(x))
         text_add(c->out, "NAN");
@@ -261,16 +270,50 @@ static bool varying(const CPrinter *c, int reg) {
     return c->nest->regs.data[reg].varying;
 }
 
-/* `name` with the type's suffix, then the operands in parentheses. */
-static void call(CPrinter *c, const char *name, const LoopInst *inst) {
-    text_printf(c->out, "%s%s(", name, suffix(c->p, varying(c, inst->arg[0])));
-    for (int i = 0; i < loop_op_arity[inst->op]; i++)
-        text_printf(c->out, "%sr%d", i ? ", " : "", inst->arg[i]);
-    text_add(c->out, ")");
-}
+/* What is a C expression of its operands $a, $b, $c and of $n, its integer; $V: the suffix of its
+ * type, as in the preamble's names. */
+static const char *const expressions[LOOP_OP_COUNT] = {
+    [LOOP_integer] = "INT64_C($n)",
+    [LOOP_total] = "call->total[$n]",
+    [LOOP_variable] = "$a",
+    [LOOP_neg] = "-$a",
+    [LOOP_abs] = "abs$V($a)",
+    [LOOP_sqrt] = "sqrt$V($a)",
+    [LOOP_add] = "$a + $b",
+    [LOOP_sub] = "$a - $b",
+    [LOOP_mul] = "$a * $b",
+    [LOOP_div] = "$a / $b",
+    [LOOP_fma] = "fma$V($a, $b, $c)",
+    [LOOP_scale] = "scale$V($a, $b)",
+    [LOOP_min] = "sel$V(lt$V($a, $b), $a, $b)",
+    [LOOP_max] = "sel$V(lt$V($b, $a), $a, $b)",
+    [LOOP_lt] = "lt$V($a, $b)",
+    [LOOP_le] = "le$V($a, $b)",
+    [LOOP_eq] = "eq$V($a, $b)",
+    [LOOP_and] = "$a & $b",
+    [LOOP_or] = "$a | $b",
+    [LOOP_not] = "~$a",
+    [LOOP_select] = "sel$V($a, $b, $c)",
+    [LOOP_bits] = "bits$V($a)",
+    [LOOP_unbits] = "unbits$V($a)",
+    [LOOP_iadd] = "$a + $b",
+    [LOOP_isub] = "$a - $b",
+    [LOOP_iand] = "$a & $b",
+    [LOOP_ishl] = "$a << $n",
+    [LOOP_ishr] = "$a >> $n",
+};
 
-static void infix(CPrinter *c, const char *op, const LoopInst *inst) {
-    text_printf(c->out, "r%d %s r%d", inst->arg[0], op, inst->arg[1]);
+static void expression(CPrinter *c, const char *text, const LoopInst *inst) {
+    for (const char *at = text; *at; at++) {
+        if (*at != '$')
+            text_printf(c->out, "%c", *at);
+        else if (*++at == 'V')
+            text_add(c->out, suffix(c->p, varying(c, inst->dst)));
+        else if (*at == 'n')
+            text_printf(c->out, "%lld", (long long)inst->integer);
+        else
+            text_printf(c->out, "r%d", inst->arg[*at - 'a']);
+    }
 }
 
 static void is_inside(CPrinter *c, const LoopInst *inst) {
@@ -279,134 +322,46 @@ static void is_inside(CPrinter *c, const LoopInst *inst) {
 }
 
 static void value(CPrinter *c, const LoopInst *inst) {
-    const char *vector = suffix(c->p, true);
-    bool mask = inst->dst >= 0 && c->nest->regs.data[inst->dst].type == LOOP_MASK;
+    const char *vector = suffix(c->p, true), *text = expressions[inst->op];
+    LoopType type = c->nest->regs.data[inst->dst].type;
     switch (inst->op) {
     case LOOP_number:
         number(c, inst->number);
-        break;
-    case LOOP_integer:
-        text_printf(c->out, "INT64_C(%lld)", (long long)inst->integer);
-        break;
-    case LOOP_total:
-        text_printf(c->out, "call->total[%lld]", (long long)inst->integer);
-        break;
+        return;
     case LOOP_load:
         text_add(c->out, varying(c, inst->dst) ? "load" : "*(");
         if (varying(c, inst->dst)) text_printf(c->out, "%s(", vector);
         address(c, inst);
         text_add(c->out, ")");
-        break;
+        return;
     case LOOP_gather:
         text_printf(c->out, "gather%s(", vector);
-        address(c, inst);
-        text_add(c->out, ", ");
-        size_text(c, inst->index->lane_stride);
-        text_add(c->out, ", ");
-        valid_lanes(c, inst);
+        lane_by_lane(c, inst);
         text_add(c->out, ")");
-        break;
-    case LOOP_broadcast:
-        text_printf(c->out, "%s%s(r%d)",
-                    c->nest->regs.data[inst->dst].type == LOOP_REAL ? "splat" : "isplat", vector,
-                    inst->arg[0]);
-        break;
+        return;
     case LOOP_inside:
         text_printf(c->out, "isplat%s(-(", vector);
         is_inside(c, inst);
         text_add(c->out, "))");
-        break;
+        return;
     case LOOP_tail:
         text_printf(c->out, "tail%s(r%d, ", vector, inst->arg[0]);
         valid_lanes(c, inst);
         text_add(c->out, ", ");
         number(c, inst->number);
         text_add(c->out, ")");
+        return;
+    case LOOP_broadcast:
+        text = type == LOOP_REAL ? "splat$V($a)" : "isplat$V($a)";
         break;
-    case LOOP_variable:
-        text_printf(c->out, "r%d", inst->arg[0]);
-        break;
-    case LOOP_neg:
-        text_printf(c->out, "-r%d", inst->arg[0]);
-        break;
-    case LOOP_abs:
-        call(c, "abs", inst);
-        break;
-    case LOOP_sqrt:
-        call(c, "sqrt", inst);
-        break;
-    case LOOP_add:
-    case LOOP_iadd:
-        infix(c, "+", inst);
-        break;
-    case LOOP_sub:
-    case LOOP_isub:
-        infix(c, "-", inst);
-        break;
-    case LOOP_mul:
-        infix(c, "*", inst);
-        break;
-    case LOOP_div:
-        infix(c, "/", inst);
-        break;
-    case LOOP_and:
-    case LOOP_iand:
-        infix(c, "&", inst);
-        break;
-    case LOOP_or:
-        infix(c, "|", inst);
-        break;
-    case LOOP_not:
-        text_printf(c->out, "~r%d", inst->arg[0]);
-        break;
-    case LOOP_fma:
-        call(c, "fma", inst);
-        break;
-    case LOOP_scale:
-        call(c, "scale", inst);
-        break;
-    case LOOP_lt:
-        call(c, "lt", inst);
-        break;
-    case LOOP_le:
-        call(c, "le", inst);
-        break;
-    case LOOP_eq:
-        call(c, "eq", inst);
-        break;
-    case LOOP_min:
-    case LOOP_max: {
-        const char *t = suffix(c->p, varying(c, inst->dst));
-        int a = inst->arg[0], b = inst->arg[1];
-        if (inst->op == LOOP_min)
-            text_printf(c->out, "sel%s(lt%s(r%d, r%d), r%d, r%d)", t, t, a, b, a, b);
-        else
-            text_printf(c->out, "sel%s(lt%s(r%d, r%d), r%d, r%d)", t, t, b, a, a, b);
-        break;
-    }
     case LOOP_select:
-        if (mask)
-            text_printf(c->out, "(r%d & r%d) | (~r%d & r%d)", inst->arg[0], inst->arg[1],
-                        inst->arg[0], inst->arg[2]);
-        else
-            text_printf(c->out, "sel%s(r%d, r%d, r%d)", suffix(c->p, varying(c, inst->dst)),
-                        inst->arg[0], inst->arg[1], inst->arg[2]);
-        break;
-    case LOOP_bits:
-        call(c, "bits", inst);
-        break;
-    case LOOP_unbits:
-        call(c, "unbits", inst);
-        break;
-    case LOOP_ishl:
-        text_printf(c->out, "r%d << %lld", inst->arg[0], (long long)inst->integer);
-        break;
-    case LOOP_ishr:
-        text_printf(c->out, "r%d >> %lld", inst->arg[0], (long long)inst->integer);
+        if (type == LOOP_MASK) text = "($a & $b) | (~$a & $c)";
         break;
     default:
-        internal_error("emit c", "no text for %s", loop_op_text[inst->op]);
+        break;
     }
+    if (!text) internal_error("emit c", "no text for %s", loop_op_text[inst->op]);
+    expression(c, text, inst);
 }
 
 static void across_lanes(CPrinter *c, const LoopInst *inst) {
@@ -482,11 +437,7 @@ static void statement(CPrinter *c, const LoopInst *inst) {
         return;
     case LOOP_scatter:
         text_printf(c->out, "scatter%s(", suffix(c->p, true));
-        address(c, inst);
-        text_add(c->out, ", ");
-        size_text(c, inst->index->lane_stride);
-        text_add(c->out, ", ");
-        valid_lanes(c, inst);
+        lane_by_lane(c, inst);
         text_printf(c->out, ", r%d);\n", inst->arg[0]);
         return;
     case LOOP_clear:

@@ -102,7 +102,7 @@ static void put_inst(Keying *k, const LoopNest *nest, const LoopInst *inst) {
     if (inst->dst >= 0 && inst->op != LOOP_loop && inst->op != LOOP_next && inst->op != LOOP_place)
         put(k, nest->regs.data[inst->dst].type * 2 + nest->regs.data[inst->dst].varying);
     bool bulk = inst->op == LOOP_clear || inst->op == LOOP_sum_lanes || inst->op == LOOP_max_lanes;
-    if (counts || bulk) put_size(k, inst->count);
+    if (bulk || (counts && !inst->limit)) put_size(k, inst->count);
     if (inst->op == LOOP_clear)
         put_size(k, loop_size_times(inst->count, loop_size(k->lp->p->f64 ? 8 : 4)));
     if (inst->index || bulk) put_buffer(k, inst->buffer);

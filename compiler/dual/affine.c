@@ -119,10 +119,6 @@ Affine fused_affine(Build *b, const Template *t, const Fusion *f, const IrValue 
     return a;
 }
 
-static Val to_free(Build *b, const Var *var, Val value) {
-    return lower_link(b, var, LINK_INVERSE, value);
-}
-
 /* Family cascading: v = centre + spread y as in the prior given the parents, and as near the data
  * as the network likes; which of the two, is its to say as well:
  *

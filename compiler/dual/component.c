@@ -76,10 +76,6 @@ static bool grow(const Build *b, Component *c) {
 
 /* ---- in which order they are eliminated ---- */
 
-static int depth_of(const Var *var) {
-    return var->type.plate ? var->type.plate->depth + 1 : 0;
-}
-
 static int drawn_at(const Build *b, const Var *var) {
     int i = 0;
     while (b->analysis->order[i].latent != var) i++;
@@ -87,7 +83,7 @@ static int drawn_at(const Build *b, const Var *var) {
 }
 
 static bool goes_before(const Build *b, const Var *x, const Var *y) {
-    int dx = depth_of(x), dy = depth_of(y);
+    int dx = plates_around(x->type.plate), dy = plates_around(y->type.plate);
     return dx != dy ? dx > dy : drawn_at(b, x) > drawn_at(b, y);
 }
 

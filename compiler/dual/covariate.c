@@ -45,15 +45,10 @@ static bool is_here(const Var *var, const Plate *plate) {
  */
 enum { MAX_CROSSED = 8, MAX_PRODUCTS = 64 };
 
-/* 0: the data set; j: its j-th plate from outside. */
-static int level_of(const Plate *plate) {
-    return plate ? plate->depth + 1 : 0;
-}
-
 /* Does it vary from instance to instance of that level of what is observed? */
 static bool is_crossed(const Var *var, const Var *observed, int level) {
     return var->kind == VAR_GIVEN && !has_kinds(var) && var->type.n_dims <= 1 &&
-           level_of(var->type.plate) >= level &&
+           plates_around(var->type.plate) >= level &&
            plate_within(observed->type.plate, var->type.plate);
 }
 
@@ -95,7 +90,8 @@ void declare_covariates(Build *b) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (var->kind == VAR_GIVEN && has_kinds(var)) kinds(b, var);
-        for (int level = level_of(var->type.plate); var->kind == VAR_OBSERVED && level; level--)
+        for (int level = plates_around(var->type.plate); var->kind == VAR_OBSERVED && level;
+             level--)
             if (crossed(b, var, level)) cross_axis(b, var, crossed(b, var, level));
     }
 }
@@ -217,12 +213,6 @@ void encode_covariates(Build *b, Encoding *enc) {
 
 /* ---- cross-products ---- */
 
-/* Over the instances of `level` that there are in one of the level above. */
-static IrValue mean_of_level(Build *b, const Moments *m, IrValue v, int level) {
-    if (m->cells != IR_NONE) return mean_of_present(b, m, v, level);
-    return mean_over(b, v, &b->plate[m->plate[level]->index], 1);
-}
-
 /* The mean over all that an instance of level `to` holds of what varies down to level `from`. */
 static IrValue mean_up(Build *b, const Moments *m, IrValue v, int from, int to) {
     for (int level = from; level > to; level--) v = mean_of_level(b, m, v, level);
@@ -252,7 +242,7 @@ static void covariate_deviations(Build *b, const Encoding *enc, const Moments *m
         const Var *var = b->model->vars.data[i];
         if (!is_crossed(var, m->observed, level)) continue;
         IrValue v = enc->in_units[i];
-        v = deviation(b, m, v, level_of(var->type.plate), level);
+        v = deviation(b, m, v, plates_around(var->type.plate), level);
         for (int64_t k = 0; k < event_size(&var->type); k++)
             out[n++] =
                 var->type.n_dims ? ir_pick(b->p, v, event_axis(b, 0, var->type.dims[0]), k) : v;
@@ -276,7 +266,7 @@ static void add_products(Build *b, Encoding *enc, const Moments *m, int level, i
 }
 
 void add_cross_products(Build *b, Encoding *enc, const Moments *m, Val normal) {
-    const int last = level_of(m->observed->type.plate);
+    const int last = plates_around(m->observed->type.plate);
     if (repeats_location(m->observed)) { /* its entries are one level more */
         AxisId events[MAX_DIMS];
         normal.v = mean_over(b, normal.v, events, event_axes(b, &normal, events));

@@ -45,13 +45,8 @@ static void output_instances(Build *b) {
 void build_density(Build *b) {
     input_data(b);
     input_all(b, VAR_LATENT, ROLE_LATENT);
-    Val *given = arena_array(b->arena, Val, b->model->vars.n + 1);
-    memcpy(given, b->value, sizeof *given * (size_t)b->model->vars.n);
-    forget_latents(b);
-    Encoding *enc = encode(b);
     want_local(b);
-    IrValue log_q = guide_log_density(b, enc, given);
-    ir_output(b->p, "log_q", along(b, log_q, (AxisId[]){b->data, b->draw}, 2));
+    ir_output(b->p, "log_q", log_q_of_values(b, NULL));
     output_instances(b);
     b->local = NULL;
     output_draws(b, false);

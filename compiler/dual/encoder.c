@@ -81,7 +81,7 @@ IrValue mean_over(Build *b, IrValue v, const AxisId *axes, int n) {
 
 static void fill_levels(const Var *var, Moments *m) {
     const Plate *plate = var->type.plate;
-    int depth = plate ? plate->depth + 1 : 0;
+    int depth = plates_around(plate);
     m->n_levels = depth + 1 + repeats_location(var);
     if (m->n_levels > MAX_LEVELS)
         internal_error("dual", "more than %d nested plates", MAX_LEVELS - 2);
@@ -112,6 +112,12 @@ int level_axes(Build *b, const Moments *m, int from, int to, AxisId *axes) {
     int n = 0;
     for (int level = from + 1; level <= to; level++) n += own_axes(b, m, level, axes + n);
     return n;
+}
+
+IrValue mean_of_level(Build *b, const Moments *m, IrValue v, int level) {
+    AxisId axes[MAX_LEVEL_AXES];
+    if (m->cells != IR_NONE) return mean_within(b, m, v, level - 1, level);
+    return mean_over(b, v, axes, own_axes(b, m, level, axes));
 }
 
 /* Shape of what stands above the last level: entries that repeat a location are averaged there. */
@@ -163,16 +169,21 @@ static Val normalise(Build *b, Val x, Moments *m) {
     return x;
 }
 
-/* Unbiased variance of the means of `level` about those of the level above, one per instance of
- * that level. */
-static IrValue level_variance(Build *b, const Moments *m, const IrValue *mean, int level) {
+/* The sum of products x y over the instances of `below` that one of the level above holds, over
+ * their number less one; its mean over all that an instance of `level` holds. */
+static IrValue pooled_product(Build *b, const Moments *m, IrValue x, IrValue y, int level,
+                              int below) {
     IrProgram *p = b->p;
-    AxisId axes[MAX_DIMS];
-    int n = own_axes(b, m, level, axes);
-    IrValue deviation = ir_sub(p, mean[level], mean[level - 1]);
-    IrValue one = number(b, 1);
-    IrValue freedom = ir_max(p, ir_sub(p, level_size(b, m, level), one), one);
-    return ir_mul(p, ir_sum(p, ir_square(p, deviation), axes, n), ir_recip(p, freedom));
+    AxisId own[MAX_DIMS], between[MAX_LEVEL_AXES];
+    int n_own = own_axes(b, m, below, own), n_between = level_axes(b, m, level, below - 1, between);
+    IrValue share = IR_NONE;
+    if (m->cells == IR_NONE) {
+        IrValue one = number(b, 1), size = level_size(b, m, below);
+        share = ir_recip(p, ir_max(p, ir_sub(p, size, one), one));
+    }
+    IrValue product = x == y ? ir_square(p, x) : ir_mul(p, x, y);
+    if (share == IR_NONE) return variance_of_present(b, m, product, level, below);
+    return mean_over(b, ir_mul(p, ir_sum(p, product, own, n_own), share), between, n_between);
 }
 
 /* Some variance, where a data set has none of the level: the prior-predictive one. */
@@ -288,20 +299,11 @@ static void add_correlations(Build *b, Blocks *blocks, const Moments *m, const I
     IrProgram *p = b->p;
     int64_t n = m->observed->type.dims[0], n_pairs = n * (n - 1) / 2, pair = 0;
     AxisId axis = event_axis(b, 0, n), pairs = named_axis(b, "pair", n_pairs);
-    AxisId over[MAX_LEVELS], children = b->plate[m->plate[below]->index];
-    int n_over = level_axes(b, m, level, below - 1, over);
-    IrValue deviation = ir_sub(p, mean[below], mean[below - 1]), one = number(b, 1), all = IR_NONE;
-    IrValue freedom = ir_max(p, ir_sub(p, ir_extent(p, children), one), one);
+    IrValue deviation = ir_sub(p, mean[below], mean[below - 1]), all = IR_NONE;
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < i; j++, pair++) {
-            IrValue product =
-                ir_mul(p, ir_pick(p, deviation, axis, i), ir_pick(p, deviation, axis, j));
-            IrValue cross =
-                m->cells != IR_NONE
-                    ? variance_of_present(b, m, product, level, below)
-                    : mean_over(b,
-                                ir_mul(p, ir_sum(p, product, &children, 1), ir_recip(p, freedom)),
-                                over, n_over);
+            IrValue y = ir_pick(p, deviation, axis, j), x = ir_pick(p, deviation, axis, i);
+            IrValue cross = pooled_product(b, m, x, y, level, below);
             IrValue scale =
                 ir_sqrt(p, ir_mul(p, ir_pick(p, variance, axis, i), ir_pick(p, variance, axis, j)));
             IrValue placed = ir_place(p, ir_div(p, cross, scale), pairs, pair);
@@ -316,14 +318,8 @@ static void add_correlations(Build *b, Blocks *blocks, const Moments *m, const I
  * `level` holds. */
 static IrValue variance_within(Build *b, const Moments *m, const IrValue *mean, int level,
                                int below) {
-    IrProgram *p = b->p;
-    AxisId axes[MAX_LEVEL_AXES];
-    if (m->cells != IR_NONE) {
-        IrValue square = ir_square(p, ir_sub(p, mean[below], mean[below - 1]));
-        return variance_of_present(b, m, square, level, below);
-    }
-    IrValue variance = level_variance(b, m, mean, below);
-    return mean_over(b, variance, axes, level_axes(b, m, level, below - 1, axes));
+    IrValue deviation = ir_sub(b->p, mean[below], mean[below - 1]);
+    return pooled_product(b, m, deviation, deviation, level, below);
 }
 
 /* Adds the moments of `var` to the blocks of every level, and fills means and standard errors. */
@@ -331,15 +327,13 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
     IrProgram *p = b->p;
     const char *name = m->observed->name;
     int last = m->n_levels - 1;
-    AxisId events[MAX_DIMS], axes[MAX_LEVEL_AXES];
+    AxisId events[MAX_DIMS];
     int n_events = event_axes(b, &m->centre, events);
     IrValue mean[MAX_LEVELS];
     mean[last] = normal.v;
     m->se2[last] = m->own_se2[last] = IR_NONE;
     for (int level = last; level > 0; level--)
-        mean[level - 1] = m->cells != IR_NONE ? mean_of_present(b, m, mean[level], level)
-                                              : mean_over(b, mean[level], axes,
-                                                          level_axes(b, m, level - 1, level, axes));
+        mean[level - 1] = mean_of_level(b, m, mean[level], level);
     for (int level = 0; level <= last; level++) {
         Blocks *blocks = m->plate[level] ? &enc->plate[m->plate[level]->index] : &enc->root;
         const char *at = level_name(m, level);
@@ -401,9 +395,7 @@ static void add_whole(Build *b, Encoding *enc, const Moments *m) {
 bool holds_data(const Build *b, const Plate *plate) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
-        if (var->kind != VAR_OBSERVED) continue;
-        for (const Plate *q = var->type.plate; q; q = q->parent)
-            if (q == plate) return true;
+        if (var->kind == VAR_OBSERVED && plate_within(var->type.plate, plate)) return true;
     }
     return false;
 }
@@ -558,20 +550,18 @@ const Moments *moments_of(const Encoding *enc, const Var *latent) {
 }
 
 Spread spread_within(const Moments *m, const Var *latent, int level) {
-    if (latent->type.plate) return m->within[latent->type.plate->depth + 1][level];
+    if (latent->type.plate) return m->within[plates_around(latent->type.plate)][level];
     return (Spread){m->variance[level], m->freedom[level], m->se2[level]};
 }
 
 const Moments *scale_moments_of(const Encoding *enc, const Var *latent, int *level) {
     const Moments *found = NULL;
-    const int own = latent->type.plate ? latent->type.plate->depth + 1 : 0;
+    const int own = plates_around(latent->type.plate);
     for (int i = 0; i < enc->n_observed; i++) {
         const Moments *m = &enc->moments[i];
         const Var *scaled = scaled_by(latent, m->observed);
         if (!scaled || !plate_within(scaled->type.plate, latent->type.plate)) continue;
-        int at = scaled == m->observed ? m->n_levels - 1
-                 : scaled->type.plate  ? scaled->type.plate->depth + 1
-                                       : 0;
+        int at = scaled == m->observed ? m->n_levels - 1 : plates_around(scaled->type.plate);
         /* the levels below, where they are repeated, tell what is noise */
         if (at <= own || (found && m->se2[at] == IR_NONE)) continue;
         bool better = !found || found->se2[*level] == IR_NONE;

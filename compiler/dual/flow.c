@@ -197,7 +197,7 @@ static IrValue tied(GuideState *g, const Template *t, Way way, IrValue u, IrValu
     IrValue c = dense(b, arena_printf(b->arena, "%s.tie", t->name), &in, t->size, 0);
     c = clipped(b, c, CLIP);
     IrValue share = instance_share(b, axis); /* log_det counts once per instance */
-    IrValue mean = ir_mul(p, ir_sum(p, u, &axis, 1), share);
+    IrValue mean = mean_along(b, u, axis);
     *log_det = ir_add(p, *log_det, ir_mul(p, ir_sum(p, c, &t->flat, 1), share));
     if (way == WAY_DENSITY) c = ir_neg(p, c); /* the mean is exp(c) times that of the base draws */
     return ir_add(p, u, ir_mul(p, ir_sub(p, ir_exp(p, c), number(b, 1)), mean));

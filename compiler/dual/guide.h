@@ -96,6 +96,8 @@ bool is_structured(const Build *b);
 bool arguments_known(const Build *b, const Var *var, int but, const Var *except);
 /* Output of program prepare: the unconstrained prior draws of a latent whose link is of events. */
 const char *free_name(Build *b, const Var *latent);
+/* The unconstrained value of a latent. */
+Val to_free(Build *b, const Var *latent, Val value);
 /* What the affine map starts from where nothing is fused. */
 Gaussian start_of(Build *b, const Encoding *enc, const Var *var);
 /* The moment of the data that speaks of `var` most directly; false: there is none. */

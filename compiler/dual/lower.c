@@ -37,9 +37,8 @@ int instance_axes(Build *b, const Plate *plate, bool with_draw, AxisId *axes) {
     int n = 0;
     axes[n++] = b->data;
     if (with_draw) axes[n++] = b->draw;
-    int depth = plate ? plate->depth + 1 : 0;
     for (const Plate *q = plate; q; q = q->parent) axes[n + q->depth] = b->plate[q->index];
-    return n + depth;
+    return n + plates_around(plate);
 }
 
 int64_t event_size(const Type *type) {

@@ -112,14 +112,6 @@ Val normalise_present(Build *b, Val x, Moments *m, Units usual) {
     return x;
 }
 
-IrValue mean_of_present(Build *b, const Moments *m, IrValue v, int level) {
-    AxisId axes[IR_MAX_AXES];
-    int n = own_axes(b, m, level, axes);
-    IrValue sum = sum_along(b, of_present(b, m, v, level), axes, n);
-    IrValue count = at_least(b, count_present(b, m, level - 1, level), 1);
-    return ir_mul(b->p, sum, ir_recip(b->p, count));
-}
-
 IrValue size_of_present(Build *b, const Moments *m, int level, int below) {
     IrValue own = count_present(b, m, level, below);
     IrValue above = at_least(b, count_present(b, m, level, below - 1), 1);
@@ -156,7 +148,7 @@ IrValue presence_in(Build *b, const Encoding *enc, const Plate *plate) {
         const Moments *m = &enc->moments[i];
         if (!plate_within(m->observed->type.plate, plate)) continue;
         if (m->cells == IR_NONE) return IR_NONE;
-        IrValue own = m->present[plate->depth + 1];
+        IrValue own = m->present[plates_around(plate)];
         any = any == IR_NONE ? own : ir_max(b->p, any, own);
     }
     return any;

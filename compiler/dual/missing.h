@@ -29,9 +29,6 @@ typedef struct Units {
 } Units;
 /* normalise, with 0 for what is missing. */
 Val normalise_present(Build *b, Val x, Moments *m, Units usual);
-/* The mean of v, a number of each instance of `level`, over those that an instance of the level
- * above holds. */
-IrValue mean_of_present(Build *b, const Moments *m, IrValue v, int level);
 /* How many instances of the level below it an instance of `below - 1` holds on average, among all
  * that one of `level` holds. */
 IrValue size_of_present(Build *b, const Moments *m, int level, int below);
@@ -49,5 +46,8 @@ IrValue presence_in(Build *b, const Encoding *enc, const Plate *plate);
 /* Axes of one level, and of levels (from, to], outermost first. */
 int own_axes(Build *b, const Moments *m, int level, AxisId *axes);
 int level_axes(Build *b, const Moments *m, int from, int to, AxisId *axes);
+/* The mean of v, a number of each instance of `level`, over those that an instance of the level
+ * above holds, of unequal groups or where cells are missing over those that are there. */
+IrValue mean_of_level(Build *b, const Moments *m, IrValue v, int level);
 
 #endif

@@ -55,10 +55,6 @@ static IrValue behind_component(Build *b, IrValue v, const Type *x) {
     return v;
 }
 
-static int plates_around(const Plate *plate) {
-    return plate ? plate->depth + 1 : 0;
-}
-
 /* Is the spread known, the same for all instances, and more than nothing? Then its square in units
  * of the data set; `scale` has the shape of a location. */
 static IrValue known_variance(Build *b, const Em *em, const Var *var, IrValue scale) {

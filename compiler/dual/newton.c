@@ -64,10 +64,6 @@ static void set_value(Build *b, const Node *node, IrValue v) {
     b->value[node->var->index] = lower_link(b, node->var, LINK_FORWARD, free_value(b, node, v));
 }
 
-static Val to_free(Build *b, const Var *var, Val value) {
-    return lower_link(b, var, LINK_INVERSE, value);
-}
-
 /* (W - V) u of the node's entry i, plus what else moves it. */
 static IrValue moved(const Newton *s, const Node *node, int i, const IrValue *deviation,
                      IrValue other) {

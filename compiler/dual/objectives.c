@@ -82,21 +82,25 @@ void build_annealed(Build *b) {
     output_reverse(b, log_q, log_p);
 }
 
-/* log q of the latents that the data came from. */
+IrValue log_q_of_values(Build *b, Encoding **encoding) {
+    Val *values = arena_array(b->arena, Val, b->model->vars.n + 1);
+    memcpy(values, b->value, sizeof *values * (size_t)b->model->vars.n);
+    forget_latents(b);
+    Encoding *enc = encode(b);
+    if (encoding) *encoding = enc;
+    return along(b, guide_log_density(b, enc, values), (AxisId[]){b->data, b->draw}, 2);
+}
+
+/* log q of the latents that the data came from; they are forgotten. */
 static IrValue log_q_of_truth(Build *b, Encoding **enc) {
     simulate_all(b, false);
-    Val *truth = arena_array(b->arena, Val, b->model->vars.n + 1);
-    memcpy(truth, b->value, sizeof *truth * (size_t)b->model->vars.n);
+    IrValue log_q = log_q_of_values(b, enc);
     forget_latents(b);
-    *enc = encode(b);
-    IrValue log_q = guide_log_density(b, *enc, truth);
-    forget_latents(b);
-    return along(b, log_q, (AxisId[]){b->data, b->draw}, 2);
+    return log_q;
 }
 
 void build_forward(Build *b) {
-    Encoding *enc;
-    output_loss(b, ir_neg(b->p, log_q_of_truth(b, &enc)));
+    output_loss(b, ir_neg(b->p, log_q_of_truth(b, NULL)));
 }
 
 /* log p(X, latents) - log q(latents | X) is log p(X) for every value of the latents, where q is the

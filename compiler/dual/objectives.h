@@ -1,5 +1,5 @@
-/* objectives.h -- the programs of training, one per column `program` of runtime/objectives.def, and
- * what they are built from. Private to dual/. */
+/* objectives.h -- the programs of training, one per column `program` of runtime/objectives.def,
+ * those at given latents, and what they are built from. Private to dual/. */
 #ifndef ADAVIC_DUAL_OBJECTIVES_H
 #define ADAVIC_DUAL_OBJECTIVES_H
 
@@ -13,6 +13,7 @@ void simulate_all(Build *b, bool settable);
 void simulate_for_training(Build *b);
 /* Contexts, observed variables and covariates as inputs; latents, with ROLE_LATENT by draw. */
 void input_data(Build *b);
+/* All variables of a kind as inputs of that name; latents have an axis of draws. */
 void input_all(Build *b, VarKind kind, IrRole role);
 void output_value(Build *b, const char *name, const Val *val, const Plate *plate, bool with_draw);
 /* Latents, if wanted, and quantities as outputs. */
@@ -31,6 +32,11 @@ IrValue log_density(Build *b, VarKind kind);
 bool density_serves(Build *b);
 void build_density(Build *b);
 
+/* ---- predict.c: program `predict` ---- */
+/* Can what is observed be drawn given draws of the posterior? */
+bool predict_serves(Build *b);
+void build_predict(Build *b);
+
 /* ---- sequential.c: programs `atomic`, `observe` ---- */
 /* Can data be drawn given the latents alone? False after a report. */
 bool sequential_served(Diags *diags, const Model *model);
@@ -38,6 +44,9 @@ void build_atomic(Build *b);
 void build_observe(Build *b);
 
 /* ---- objectives.c: outputs loss, set_loss ---- */
+/* log q, [data, draw], of the latents that b->value holds, given the rest of it; encodes that, and
+ * says how (`encoding` may be NULL). */
+IrValue log_q_of_values(Build *b, Encoding **encoding);
 /* Is the loss of `step` that of `annealed`, so that training may begin with it? Where the guide
  * starts far from the posterior, without the exact path. */
 bool step_anneals(const DualOptions *options);

@@ -45,17 +45,12 @@ Val reduce_over(Build *b, const Plate *plate, Reduce reduce, Val val) {
     internal_error("lower", "unknown reduction over a plate");
 }
 
-static bool stands_around(const Plate *plate, const Plate *at) {
-    while (at && at != plate) at = at->parent;
-    return at == plate;
-}
-
 bool pool_apart(Build *b, const Plate *of, const Plate *at, IrValue feature, IrValue pooled[2]) {
     IrProgram *p = b->p;
     bool apart = false;
     IrValue mean = feature, square = ir_square(p, feature);
     for (const Plate *q = of; q; q = q->parent) {
-        if (stands_around(q, at)) continue;
+        if (plate_within(at, q)) continue;
         apart = true;
         mean = mean_along(b, mean, b->plate[q->index]);
         square = mean_along(b, square, b->plate[q->index]);

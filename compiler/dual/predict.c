@@ -4,11 +4,11 @@
  * A discrete latent was summed out: program posterior says how probable each of its values is,
  * given the draw of the others and the data, and one is drawn here. Labels of one group depend on
  * each other beyond that, so there is no such program for a model that has groups of several. */
-#include "dual/predict.h"
+#include "dual/objectives.h"
 
-bool predict_served(const Analysis *analysis) {
-    for (int i = 0; i < analysis->n_groups; i++)
-        if (analysis->groups[i].n > 1) return false;
+bool predict_serves(Build *b) {
+    for (int i = 0; i < b->analysis->n_groups; i++)
+        if (b->analysis->groups[i].n > 1) return false;
     return true;
 }
 

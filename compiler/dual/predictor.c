@@ -47,7 +47,7 @@ static int predictor_param(const Component *c, const Var *factor) {
 
 bool has_predictor(const Component *c, const Var *factor) {
     int param = predictor_param(c, factor);
-    return param >= 0 && (factor->whole || !is_quadratic_in_param(factor, param));
+    return param >= 0 && (factor->whole || !is_quadratic_in(factor, param));
 }
 
 /* ---- from the parameter to the line, and back ---- */

@@ -14,7 +14,6 @@
 #include "dual/context.h"
 #include "dual/missing.h"
 #include "dual/objectives.h"
-#include "dual/predict.h"
 #include "dual/total.h"
 #include "opt/opt.h"
 
@@ -424,7 +423,7 @@ static const struct {
                {"consistency", "data", build_consistency, output_gradients, false, true, NULL},
                {"atomic", "data", build_atomic, output_gradients, false, true, NULL},
                {"observe", "data", build_observe, NULL, false, false, NULL},
-               {"predict", "draw", build_predict, NULL, true, false, NULL}};
+               {"predict", "draw", build_predict, NULL, true, false, predict_serves}};
 
 Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis,
                   const DualOptions *options) {
@@ -442,7 +441,6 @@ Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis,
     if (setjmp(too_large)) return NULL;
     for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
         if (!recipes[i].always && !is_needed(dual, &schedule, recipes[i].name)) continue;
-        if (recipes[i].fill == build_predict && !predict_served(analysis)) continue;
         dual->fixed = total && recipes[i].guided;
         Build *b = build_start(arena, dual, recipes[i].name);
         b->diags = diags;

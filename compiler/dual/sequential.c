@@ -32,12 +32,7 @@ void build_atomic(Build *b) {
     input_all(b, VAR_LATENT, ROLE_LATENT);
     IrValue own = ir_input(p, "atom:own", ROLE_DATA, axes, 2);
     IrValue log_prior = log_density(b, VAR_LATENT);
-    Val *atoms = arena_array(b->arena, Val, b->model->vars.n + 1);
-    memcpy(atoms, b->value, sizeof *atoms * (size_t)b->model->vars.n);
-    forget_latents(b);
-    Encoding *enc = encode(b);
-    IrValue log_q = along(b, guide_log_density(b, enc, atoms), axes, 2);
-    IrValue log_ratio = ir_sub(p, log_q, log_prior), nought = number(b, 0);
+    IrValue log_ratio = ir_sub(p, log_q_of_values(b, NULL), log_prior), nought = number(b, 0);
     ir_output(p, "log_ratio", log_ratio);
     IrValue is_own = ir_lt(p, nought, own);
     IrValue of_own = ir_sum(p, ir_select(p, is_own, log_ratio, nought), &b->draw, 1);

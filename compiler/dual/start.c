@@ -40,7 +40,7 @@ bool arguments_known(const Build *b, const Var *var, int but, const Var *except)
     return known.all;
 }
 
-static Val to_free(Build *b, const Var *var, Val value) {
+Val to_free(Build *b, const Var *var, Val value) {
     return lower_link(b, var, LINK_INVERSE, value);
 }
 
@@ -91,7 +91,9 @@ static Gaussian through_link(Build *b, const Var *var, Val location, IrValue err
 
 /* What an average over all instances of `child` in one of `parent` says of their location, given
  * what each says of its own (squared error `se2`; IR_NONE: it is observed) and the scales in K.
- * IR_NONE where these are not known, or differ between the instances that are averaged. */
+ * IR_NONE where these are not known, or differ between the instances that are averaged. An instance
+ * of which a ragged plate holds none counts as one with a single child: the mean of the whole data
+ * set, which stands in for its own, is about as near, and nearer than all prior draws. */
 static IrValue averaged_error(Build *b, const Var *parent, const Var *child, IrValue se2) {
     IrProgram *p = b->p;
     if (!arguments_known(b, child, location_param(child->dist), NULL)) return IR_NONE;
@@ -120,10 +122,6 @@ typedef struct Said {
     int n_observed;
 } Said;
 
-static int level_of(const Var *var) {
-    return var->type.plate ? var->type.plate->depth + 1 : 0;
-}
-
 /* Adds an independent statement: the product of two Gaussians. */
 static void add_said(Build *b, Said *said, Said more) {
     IrProgram *p = b->p;
@@ -143,13 +141,12 @@ static void add_said(Build *b, Said *said, Said more) {
 
 /* Up the tree of locations: every variable whose location is `latent` says something of it. */
 static Said all_said(Build *b, const Encoding *enc, const Var *latent) {
-    IrProgram *p = b->p;
     Said said = {IR_NONE, IR_NONE, 0};
     for (int i = 0; i < enc->n_observed; i++) {
         const Moments *m = &enc->moments[i];
         if (location_of(m->observed) != latent) continue;
         IrValue se2 = averaged_error(b, latent, m->observed, IR_NONE);
-        add_said(b, &said, (Said){m->mean[level_of(latent)].v, se2, 1});
+        add_said(b, &said, (Said){m->mean[plates_around(latent->type.plate)].v, se2, 1});
     }
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *child = b->model->vars.data[i];
@@ -158,13 +155,10 @@ static Said all_said(Build *b, const Encoding *enc, const Var *latent) {
         if (!own.n_observed) continue;
         const Moments *m = moments_of(enc, child);
         if (own.n_observed == 1) {
-            own.mean = m->mean[level_of(latent)].v; /* averaged already */
+            own.mean = m->mean[plates_around(latent->type.plate)].v; /* averaged already */
         } else {
-            for (const Plate *q = child->type.plate; q != latent->type.plate; q = q->parent) {
-                AxisId axis = b->plate[q->index];
-                IrValue sum = ir_sum(p, own.mean, &axis, 1);
-                own.mean = ir_mul(p, sum, instance_share(b, axis));
-            }
+            for (const Plate *q = child->type.plate; q != latent->type.plate; q = q->parent)
+                own.mean = mean_along(b, own.mean, b->plate[q->index]);
         }
         if (own.se2 != IR_NONE) own.se2 = averaged_error(b, latent, child, own.se2);
         add_said(b, &said, own);
@@ -176,7 +170,8 @@ static Said all_said(Build *b, const Encoding *enc, const Var *latent) {
  * variables speak of it and all scales are known, their means weighted by precision. */
 static Gaussian location_moment(Build *b, const Encoding *enc, const Var *var, const Moments *m) {
     Said said = all_said(b, enc, var);
-    if (said.se2 == IR_NONE) said = (Said){m->mean[level_of(var)].v, m->own_se2[level_of(var)], 1};
+    const int level = plates_around(var->type.plate);
+    if (said.se2 == IR_NONE) said = (Said){m->mean[level].v, m->own_se2[level], 1};
     IrValue error = said.se2 == IR_NONE ? m->scale.v : ir_sqrt(b->p, said.se2);
     return through_link(b, var, val_of(said.mean, &var->type), error);
 }

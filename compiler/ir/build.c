@@ -14,15 +14,15 @@
 
 /* ---- axes ---- */
 
-static AxisId original(const IrProgram *p, AxisId a) {
+AxisId ir_axis_original(const IrProgram *p, AxisId a) {
     return p->axes.data[a].copy_of == AXIS_NONE ? a : p->axes.data[a].copy_of;
 }
 
 static bool stands_before(const IrProgram *p, AxisId a, AxisId b) {
     const IrAxis *x = &p->axes.data[a], *y = &p->axes.data[b];
     if (x->kind != y->kind) return x->kind < y->kind;
-    if (x->kind == AXIS_PLATE && original(p, a) != original(p, b))
-        return original(p, a) < original(p, b);
+    if (x->kind == AXIS_PLATE && ir_axis_original(p, a) != ir_axis_original(p, b))
+        return ir_axis_original(p, a) < ir_axis_original(p, b);
     return a < b;
 }
 
@@ -49,7 +49,7 @@ bool ir_axis_same_extent(const IrProgram *p, AxisId a, AxisId b) {
     const IrAxis *x = &p->axes.data[a], *y = &p->axes.data[b];
     if (x->kind != y->kind) return false;
     if (x->kind == AXIS_EVENT) return x->extent == y->extent;
-    return original(p, a) == original(p, b);
+    return ir_axis_original(p, a) == ir_axis_original(p, b);
 }
 
 const char *ir_axis_declare(IrProgram *p, IrAxis axis, AxisId *id) {
@@ -96,12 +96,18 @@ AxisId ir_axis_copy(IrProgram *p, AxisId of, const char *name) {
     if (of < 0 || of >= p->axes.n)
         internal_error("ir", "program %s: copy of no axis, %s", p->name, name);
     AxisId id = AXIS_NONE;
-    IrAxis axis = p->axes.data[original(p, of)];
+    IrAxis axis = p->axes.data[ir_axis_original(p, of)];
     axis.name = name;
-    axis.copy_of = original(p, of);
+    axis.copy_of = ir_axis_original(p, of);
     const char *why = ir_axis_declare(p, axis, &id);
     if (why) internal_error("ir", "program %s: %s", p->name, why);
     return id;
+}
+
+bool ir_axis_around(const IrProgram *p, AxisId outer, AxisId inner) {
+    AxisId up = p->axes.data[inner].parent;
+    while (up != AXIS_NONE && up != outer) up = p->axes.data[up].parent;
+    return up == outer;
 }
 
 bool ir_axis_among(const AxisId *axes, int n, AxisId axis) {
@@ -531,21 +537,34 @@ IrValue ir_extent(IrProgram *p, AxisId axis) {
     return must(p, (IrOp){.opcode = OP_EXTENT, .axis = axis});
 }
 
-/* A ragged axis that v lacks first, from the inside out: its extent lies along the plates around
- * it, and is summed with them. */
-IrValue ir_sum_at(IrProgram *p, IrValue v, const AxisId *axes, int n) {
-    for (int k = n - 1; k >= 0; k--)
-        if (p->axes.data[axes[k]].ragged && !ir_has_axis(p, v, axes[k]))
-            v = ir_mul(p, v, ir_extent(p, axes[k]));
-    AxisId own[IR_MAX_OVER];
-    int n_own = 0;
+/* Is `outer` around one of these axes? */
+static bool is_around(const IrProgram *p, AxisId outer, const AxisId *axes, int n) {
+    bool around = false;
+    for (int i = 0; i < n; i++) around |= ir_axis_around(p, outer, axes[i]);
+    return around;
+}
+
+/* From the inside out: an extent may lie along a ragged axis that v lacks, which then has it. */
+IrCountedSum ir_counted_sum(const IrProgram *p, IrValue v, const AxisId *axes, int n) {
+    IrCountedSum sum = {0, 0, 0, {0}, {0}, {0}};
+    for (int k = n - 1; k >= 0; k--) {
+        bool had = ir_has_axis(p, v, axes[k]) || is_around(p, axes[k], sum.first, sum.n_first);
+        if (p->axes.data[axes[k]].ragged && !had) sum.first[sum.n_first++] = axes[k];
+    }
     for (int k = 0; k < n; k++)
-        if (ir_has_axis(p, v, axes[k])) own[n_own++] = axes[k];
-    IrValue sum = n_own ? ir_sum(p, v, own, n_own) : v;
-    for (int k = 0; k < n; k++)
-        if (!ir_has_axis(p, v, axes[k]) && !p->axes.data[axes[k]].ragged)
-            sum = ir_mul(p, sum, ir_extent(p, axes[k]));
+        if (ir_has_axis(p, v, axes[k]) || is_around(p, axes[k], sum.first, sum.n_first))
+            sum.own[sum.n_own++] = axes[k];
+        else if (!p->axes.data[axes[k]].ragged)
+            sum.last[sum.n_last++] = axes[k];
     return sum;
+}
+
+IrValue ir_sum_at(IrProgram *p, IrValue v, const AxisId *axes, int n) {
+    const IrCountedSum sum = ir_counted_sum(p, v, axes, n);
+    for (int k = 0; k < sum.n_first; k++) v = ir_mul(p, v, ir_extent(p, sum.first[k]));
+    if (sum.n_own) v = ir_sum(p, v, sum.own, sum.n_own);
+    for (int k = 0; k < sum.n_last; k++) v = ir_mul(p, v, ir_extent(p, sum.last[k]));
+    return v;
 }
 
 IrValue ir_point(IrProgram *p, IrOpcode opcode, const IrValue *args, int n) {

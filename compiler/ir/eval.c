@@ -116,7 +116,7 @@ static int64_t instance(const Eval *e, const IrTensor *t, const int64_t *index, 
     if (a->parent != AXIS_NONE) around = instance(e, t, index, a->parent);
     if (own < 0 || around < 0) return -1;
     if (!a->ragged) return around * extent_of(e, axis) + own;
-    const int64_t *count = e->env->count[a->copy_of == AXIS_NONE ? axis : a->copy_of];
+    const int64_t *count = e->env->count[ir_axis_original(e->p, axis)];
     if (own >= count[around]) return -1;
     for (int64_t i = 0; i < around; i++) before += count[i];
     return before + own;
@@ -141,8 +141,8 @@ static bool exists(const Eval *e, const IrTensor *t, const int64_t *index) {
 /* Numbers of instances alone into a tensor, or out of it; returns how many there are. */
 static int64_t scatter(const Eval *e, const IrTensor *t, const double *from) {
     int64_t index[IR_MAX_AXES] = {0}, n = 0, at = 0;
-    if (from && !is_ragged(e, t)) {
-        memcpy(t->data, from, sizeof(double) * (size_t)t->size);
+    if (!is_ragged(e, t)) {
+        if (from) memcpy(t->data, from, sizeof(double) * (size_t)t->size);
         return t->size;
     }
     do {
@@ -183,7 +183,7 @@ static IrTensor without_padding(const Eval *e, const IrTensor *t, double x) {
 static int64_t extent_of(const Eval *e, AxisId axis) {
     const IrAxis *a = &e->p->axes.data[axis];
     if (a->kind == AXIS_EVENT) return a->extent;
-    return e->env->extent[a->copy_of == AXIS_NONE ? axis : a->copy_of];
+    return e->env->extent[ir_axis_original(e->p, axis)];
 }
 
 /* Gives the result of operation v its shape and room. */
@@ -445,8 +445,7 @@ static const char *eval_extent(Eval *e, IrValue v) {
     int64_t index[IR_MAX_AXES] = {0}, at = 0;
     do {
         int64_t around = a->ragged ? instance(e, t, index, a->parent) : 0;
-        const int64_t *count =
-            a->ragged ? e->env->count[a->copy_of == AXIS_NONE ? axis : a->copy_of] : NULL;
+        const int64_t *count = a->ragged ? e->env->count[ir_axis_original(e->p, axis)] : NULL;
         t->data[at++] = !count       ? (double)extent_of(e, axis)
                         : around < 0 ? 0
                                      : (double)count[around];
@@ -498,10 +497,15 @@ static void set_kind(const Eval *e, const IrOp *op, av_random *r) {
                      .s_inst = 1};
 }
 
-/* Along a ragged plate: drawn for its instances one behind the other, parameters likewise. */
-static const char *random_rows(Eval *e, IrValue v) {
+/* Drawn for the instances one behind the other, as ragged plates have them; parameters likewise. */
+static const char *eval_random(Eval *e, IrValue v) {
     const IrOp *op = &e->p->ops.data[v];
     const IrTensor *t = &e->value[v];
+    const double *given = look_up(e, v);
+    if (given) {
+        scatter(e, t, given);
+        return NULL;
+    }
     av_random r;
     set_kind(e, op, &r);
     int64_t each = scatter(e, t, NULL);
@@ -529,44 +533,6 @@ static const char *random_rows(Eval *e, IrValue v) {
     double *drawn = arena_array(e->arena, double, each + 1);
     av_fill_f64(&r, drawn);
     scatter(e, t, drawn);
-    return NULL;
-}
-
-static const char *eval_random(Eval *e, IrValue v) {
-    const IrOp *op = &e->p->ops.data[v];
-    const IrTensor *t = &e->value[v], *param[2] = {NULL, NULL};
-    const double *given = look_up(e, v);
-    if (given) {
-        scatter(e, t, given);
-        return NULL;
-    }
-    if (is_ragged(e, t)) return random_rows(e, v);
-    av_random r;
-    set_kind(e, op, &r);
-    for (int p = 0; p < op->n_args; p++) {
-        param[p] = &e->value[op->args[p]];
-        r.param[p] = param[p]->data;
-    }
-    for (int i = 0; i < t->n_axes; i++) {
-        AxisKind kind = e->p->axes.data[t->axes[i]].kind;
-        int64_t step = step_along(t, t->axes[i]), p_step[2] = {0, 0};
-        for (int p = 0; p < op->n_args; p++) p_step[p] = step_along(param[p], t->axes[i]);
-        if (kind == AXIS_DATA) {
-            r.n_data = t->extent[i], r.s_data = step;
-            memcpy(r.p_data, p_step, sizeof p_step);
-        } else if (kind == AXIS_DRAW) {
-            r.n_draw = t->extent[i], r.s_draw = step;
-            memcpy(r.p_draw, p_step, sizeof p_step);
-        } else {
-            if (r.n_dims == (int)(sizeof r.dim / sizeof r.dim[0]))
-                return "a random source of too many axes";
-            r.n_inst *= t->extent[i];
-            r.dim[r.n_dims] = t->extent[i];
-            for (int p = 0; p < 2; p++) r.p_dim[p][r.n_dims] = p_step[p];
-            r.n_dims++;
-        }
-    }
-    av_fill_f64(&r, t->data);
     return NULL;
 }
 

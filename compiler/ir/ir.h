@@ -12,7 +12,7 @@
  *   draw   draws of the latents per data set (run-time extent; at most one)
  *   plate  a plate of the model, with its parent plate (run-time extent). Of a RAGGED one every
  *          instance of the parent has a number of its own: a value along it also lies along the
- *          parent (or a copy), and its extent is a value along the plates around it
+ *          parent, and its extent is a value along the plates around it
  *   event  a static extent: features, heads, inducing points, components of a vector
  * A copy of an axis (`copy_of`) shares its extents, so that a set can attend to itself.
  *
@@ -158,18 +158,6 @@ extern const IrOpInfo ir_op_info[OP_COUNT];
 IrProgram *ir_program_new(Arena *arena, const char *name);
 /* An empty program of the same arena, name and axes (the same axis ids). */
 IrProgram *ir_program_like(const IrProgram *p);
-/* Declares an axis, or returns the one of that name (whose declaration must agree). */
-AxisId ir_axis(IrProgram *p, const char *name, AxisKind kind, AxisId parent, int64_t extent);
-AxisId ir_axis_copy(IrProgram *p, AxisId of, const char *name);
-/* The same for text from outside: a complaint or NULL, and the axis in *id. */
-const char *ir_axis_declare(IrProgram *p, IrAxis axis, AxisId *id);
-AxisId ir_axis_find(const IrProgram *p, const char *name); /* AXIS_NONE if absent */
-/* Equal static extents, or copies of one original. */
-bool ir_axis_same_extent(const IrProgram *p, AxisId a, AxisId b);
-bool ir_axis_among(const AxisId *axes, int n, AxisId axis);
-bool ir_has_axis(const IrProgram *p, IrValue v, AxisId axis);
-/* Sorts into canonical order and removes repeats; returns the number left. */
-int ir_axes_sort(const IrProgram *p, AxisId *axes, int n);
 
 IrValue ir_const(IrProgram *p, double number);
 IrValue ir_table(IrProgram *p, const double *data, const AxisId *axes, int n_axes);
@@ -215,6 +203,7 @@ const char *ir_verify(const IrProgram *p);
  * where the rule is broken. An output that is partial is what the manifest calls reduced. */
 const bool *ir_reduced(Arena *arena, const IrProgram *p, const char **why);
 
+#include "ir/axes.h"
 #include "ir/points.h"
 
 #endif

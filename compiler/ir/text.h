@@ -2,7 +2,7 @@
  * enum in ir.h.
  *
  *   program NAME {
- *     axis NAME : data | draw | plate [in NAME] [of N] | event N | copy of NAME
+ *     axis NAME : data | draw | plate [in NAME [ragged]] [of N] | event N | copy of NAME
  *     %N = const NUMBER
  *     %N = table [AXES] {NUMBER, ...}
  *     %N = input "NAME" ROLE [AXES]

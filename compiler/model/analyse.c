@@ -126,10 +126,6 @@ bool plate_within(const Plate *inner, const Plate *outer) {
     return inner == outer;
 }
 
-int plate_count(const Plate *plate) {
-    return plate ? plate->depth + 1 : 0;
-}
-
 int model_hier(const Model *model, const Plate *plate) {
     int hier = 0;
     for (int i = 0; i < model->plates.n; i++) {
@@ -164,7 +160,7 @@ static void collect_vertices(Arena *arena, TemplateGraph *graph) {
         if (var->kind != VAR_LATENT) continue;
         int at = graph->n++; /* insertion keeps the model's order among equals */
         while (at > 0 &&
-               plate_count(graph->latent[at - 1]->type.plate) > plate_count(var->type.plate)) {
+               plates_around(graph->latent[at - 1]->type.plate) > plates_around(var->type.plate)) {
             graph->latent[at] = graph->latent[at - 1];
             at--;
         }

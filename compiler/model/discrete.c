@@ -38,10 +38,6 @@ static bool is_unknown(const Var *var) {
     return var->kind == VAR_LATENT || var->kind == VAR_OBSERVED || var->kind == VAR_SUMMED;
 }
 
-static int plate_depth(const Var *var) {
-    return var->type.plate ? var->type.plate->depth : -1;
-}
-
 /* All discrete latents: inner plates first, and among equals what is declared last. */
 static Var **sorted_summed(Arena *arena, const Model *model, int *n) {
     Var **summed = arena_array(arena, Var *, model->vars.n + 1);
@@ -50,7 +46,8 @@ static Var **sorted_summed(Arena *arena, const Model *model, int *n) {
         Var *var = model->vars.data[i];
         if (var->kind != VAR_SUMMED) continue;
         int at = (*n)++;
-        for (; at > 0 && plate_depth(summed[at - 1]) < plate_depth(var); at--)
+        for (; at > 0 && plates_around(summed[at - 1]->type.plate) < plates_around(var->type.plate);
+             at--)
             summed[at] = summed[at - 1];
         summed[at] = var;
     }

@@ -27,6 +27,11 @@ typedef struct Plate {
     const char *reason;
 } Plate;
 
+/* How many plates there are around something that stands in `plate` (NULL: in none). */
+static inline int plates_around(const Plate *plate) {
+    return plate ? plate->depth + 1 : 0;
+}
+
 typedef enum { ELEM_REAL, ELEM_INT, ELEM_BOOL } Elem;
 
 enum {

@@ -43,7 +43,6 @@ void expr_visit_tied(const Expr *e, const Plate *plate, void (*visit)(void *user
 void model_mark_reductions(const Model *model, bool *mark);
 bool expr_reads_position(const Expr *e, const Plate *plate); /* p.index; lets are not followed */
 
-int plate_count(const Plate *plate); /* plates around a value whose innermost plate this is */
 /* The height of a value in the hierarchy: ADAVI's Hier. 0 in a plate that holds no other. */
 int model_hier(const Model *model, const Plate *plate);
 

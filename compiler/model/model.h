@@ -141,8 +141,8 @@ bool has_variance(const Var *var);
 bool has_long_tail(const Var *var);
 /* Is the log density of this law of one number quadratic in it? */
 bool is_quadratic(const Var *var);
-/* ... or in that parameter? */
-bool is_quadratic_in_param(const Var *var, int param);
+/* ... or in that parameter, whatever the value is? */
+bool is_quadratic_in(const Var *var, int param);
 
 /* symmetry.c */
 LabelSymmetry *model_symmetries(Arena *arena, const Model *model, int *n);

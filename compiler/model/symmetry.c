@@ -349,7 +349,7 @@ static LabelSymmetry symmetry_of(Arena *arena, const Search *s) {
     for (int i = 0; i < model->vars.n; i++) {
         Var *var = model->vars.data[i];
         if (!s->label[i] && s->moved[i] < 0) continue;
-        if (first || plate_count(var->type.plate) < plate_count(found.plate))
+        if (first || plates_around(var->type.plate) < plates_around(found.plate))
             found.plate = var->type.plate;
         first = false;
         if (s->label[i]) {

@@ -20,6 +20,7 @@ static const double UNKNOWN = 10; /* for what is not known before training: some
 typedef struct LetValue {
     const Var *let;
     double value;
+    bool guessed; /* see Probe */
 } LetValue;
 
 /* Values of lets that have been computed: a chain of lets that each mention the one before twice
@@ -36,6 +37,7 @@ typedef struct Probe {
     int moved;    /* the one that is far out; -1: none */
     double p, z;  /* its tail probability, and the normal's quantile there */
     bool upwards; /* in which direction */
+    bool guessed; /* something was not known, and UNKNOWN stood for it */
 } Probe;
 
 static double value_of(Probe *probe, const Expr *e);
@@ -69,18 +71,30 @@ static double draw_of(Probe *probe, const Expr *e) {
     return e->n_args ? shape : e->random == RANDOM_UNIFORM ? 0.7 : 1;
 }
 
-static double value_of_let(Probe *probe, const Var *let) {
+static double unknown(Probe *probe) {
+    probe->guessed = true;
+    return UNKNOWN;
+}
+
+static const LetValue *let_value(Probe *probe, const Var *let) {
     LetValues *lets = probe->lets;
     for (int i = 0; i < lets->list.n; i++)
-        if (lets->list.data[i].let == let) return lets->list.data[i].value;
-    LetValue known = {let, value_of(probe, let->value)};
-    vec_push(lets->arena, &lets->list, known);
-    return known.value;
+        if (lets->list.data[i].let == let) return &lets->list.data[i];
+    bool guessed = probe->guessed;
+    probe->guessed = false;
+    double value = value_of(probe, let->value);
+    LetValue computed = {let, value, probe->guessed};
+    probe->guessed = guessed;
+    vec_push(lets->arena, &lets->list, computed);
+    return &lets->list.data[lets->list.n - 1];
 }
 
 static double value_of_var(Probe *probe, const Var *var) {
-    if (var->kind == VAR_LET && !var->type.n_dims) return value_of_let(probe, var);
-    return var->kind == VAR_HYPER ? var->numbers[0] : UNKNOWN;
+    if (var->kind == VAR_HYPER) return var->numbers[0];
+    if (var->kind != VAR_LET || var->type.n_dims) return unknown(probe);
+    const LetValue *let = let_value(probe, var);
+    probe->guessed |= let->guessed;
+    return let->value;
 }
 
 static double value_of(Probe *probe, const Expr *e) {
@@ -98,7 +112,7 @@ static double value_of(Probe *probe, const Expr *e) {
         break;
     }
     if (e->kind == EXPR_SIZE) return (double)e->plate->size;
-    if (e->n_args > 8) return UNKNOWN;
+    if (e->n_args > 8) return unknown(probe);
     for (int i = 0; i < e->n_args; i++) x[i] = value_of(probe, e->args[i]);
     if (e->kind == EXPR_OP) return ir_point_value(e->opcode, x[0], x[1], x[2]);
     const Expr *body = NULL;
@@ -108,7 +122,7 @@ static double value_of(Probe *probe, const Expr *e) {
         body = parts[e->link_part];
     }
     if (e->kind == EXPR_OVER) return x[0]; /* instances are alike */
-    if (!body) return UNKNOWN;             /* events: elements are alike */
+    if (!body) return unknown(probe);      /* events: elements are alike */
     const double *outer = probe->params;
     probe->params = x;
     double value = value_of(probe, body);
@@ -136,16 +150,34 @@ static bool body_goes(const Expr *sample, const double *params, double farther) 
     return false;
 }
 
+/* What is made of unknown numbers, as exp(a + b * x), may be anything: some ordinary number that
+ * the parameter may be. */
+static double ordinary(const Param *param, double value) {
+    if (param->support == SUPPORT_INTERVAL && param->lo->kind == EXPR_NUMBER &&
+        param->hi->kind == EXPR_NUMBER) {
+        double lo = param->lo->number, hi = param->hi->number;
+        return value > lo && value < hi ? value : 0.5 * (lo + hi);
+    }
+    return fmax(param->support == SUPPORT_POSITIVE ? 1 / UNKNOWN : -UNKNOWN, fmin(value, UNKNOWN));
+}
+
+/* The parameters of the law of `var`: what is known of them as it is. */
+static void params_of(const Var *var, double *params) {
+    LetValues lets = {.arena = arena_new()};
+    for (int i = 0; i < var->dist->n_params; i++) {
+        Probe probe = {.lets = &lets, .moved = -1};
+        double value = value_of(&probe, var->args[i]);
+        params[i] = probe.guessed ? ordinary(&var->dist->params[i], value) : value;
+    }
+    arena_free(lets.arena);
+}
+
 static bool goes(const Var *var, double farther) {
     double params[MAX_ARGS];
     const Expr *sample = var->dist->sample;
-    LetValues lets = {.arena = arena_new()};
-    Probe constants = {.lets = &lets, .moved = -1};
-    for (int i = 0; i < var->dist->n_params; i++) params[i] = value_of(&constants, var->args[i]);
-    arena_free(lets.arena);
-    /* a mixture goes as far as one of its components */
-    for (; var->dist->mixed && sample->kind == EXPR_OP && sample->opcode == OP_SELECT;
-         sample = sample->args[2])
+    params_of(var, params);
+    /* what chooses, as mixtures and hurdles do, goes as far as one of its choices */
+    for (; sample->kind == EXPR_OP && sample->opcode == OP_SELECT; sample = sample->args[2])
         if (body_goes(sample->args[1], params, farther)) return true;
     return body_goes(sample, params, farther);
 }
@@ -179,32 +211,15 @@ static bool is_quadratic_along(Probe *probe, const Expr *log_prob, double *param
     return same;
 }
 
-/* What is made of unknown numbers, as exp(a + b * x), may be anything: some ordinary number that
- * the parameter may be. */
-static double ordinary(const Param *param, double value) {
-    if (param->support == SUPPORT_INTERVAL && param->lo->kind == EXPR_NUMBER &&
-        param->hi->kind == EXPR_NUMBER) {
-        double lo = param->lo->number, hi = param->hi->number;
-        return value > lo && value < hi ? value : 0.5 * (lo + hi);
-    }
-    return fmax(param->support == SUPPORT_POSITIVE ? 1 / UNKNOWN : -UNKNOWN, fmin(value, UNKNOWN));
-}
-
-/* `param`: in that parameter, whatever the value is; -1: in the value, in units of the law's
- * spread. */
-static bool is_quadratic_in(const Var *var, int param) {
+bool is_quadratic_in(const Var *var, int param) {
     static const double FAR = 40; /* beyond where values may be censored, in these units */
     double params[MAX_ARGS + 1];
-    LetValues lets = {.arena = arena_new()};
-    Probe probe = {.lets = &lets, .moved = -1};
+    Probe probe = {.moved = -1}, upper = {.moved = 0, .p = 0.05, .z = 2, .upwards = true};
+    const Expr *sample = var->dist->sample, *log_prob = var->dist->log_prob;
     int n = var->dist->n_params, n_sites;
-    for (int i = 0; i < n; i++)
-        params[i] = ordinary(&var->dist->params[i], value_of(&probe, var->args[i]));
-    arena_free(lets.arena);
-    double centre = sample_at(var->dist->sample, params, (Probe){.moved = -1}, &n_sites);
-    Probe upper = {.moved = 0, .p = 0.05, .z = 2, .upwards = true}; /* ordinary: 1 */
-    double step = fabs(sample_at(var->dist->sample, params, upper, &n_sites) - centre);
-    const Expr *log_prob = var->dist->log_prob;
+    params_of(var, params);
+    double centre = sample_at(sample, params, probe, &n_sites); /* base draws are 1 there */
+    double step = fabs(sample_at(sample, params, upper, &n_sites) - centre);
     bool quadratic = true;
     params[n] = centre;
     if (param < 0) return is_quadratic_along(&probe, log_prob, params, n, step);
@@ -219,8 +234,4 @@ static bool is_quadratic_in(const Var *var, int param) {
 
 bool is_quadratic(const Var *var) {
     return is_quadratic_in(var, -1);
-}
-
-bool is_quadratic_in_param(const Var *var, int param) {
-    return is_quadratic_in(var, param);
 }

@@ -38,7 +38,7 @@ static void multiply(const Counter *c, CountTerm *term, AxisId axis, const bool 
         term->coef *= n;
         return;
     }
-    AxisId of = a->copy_of == AXIS_NONE ? axis : a->copy_of;
+    AxisId of = ir_axis_original(c->p, axis);
     int at = term->n_axes++;
     for (; at > 0 && term->axes[at - 1] > of; at--) term->axes[at] = term->axes[at - 1];
     term->axes[at] = of;
@@ -57,10 +57,9 @@ static CountTerm by_rows(const Counter *c, CountTerm term) {
     int kept = 0;
     for (int i = 0; i < term.n_axes; i++) {
         bool counted = false;
-        for (int k = 0; k < term.n_axes; k++) {
-            AxisId up = axis_of(c, term.axes[k])->ragged ? axis_of(c, term.axes[k])->parent : -1;
-            for (; up != AXIS_NONE; up = axis_of(c, up)->parent) counted |= up == term.axes[i];
-        }
+        for (int k = 0; k < term.n_axes; k++)
+            counted |= axis_of(c, term.axes[k])->ragged &&
+                       ir_axis_around(c->p, term.axes[i], term.axes[k]);
         if (!counted) term.axes[kept++] = term.axes[i];
     }
     term.n_axes = kept;

@@ -17,7 +17,8 @@
  *
  * The sum over the terms is exact for any extents. A copy counts as its original: [group, group']
  * is group squared. The extent of a ragged plate is the number of all its instances, and the plates
- * around it are left out.
+ * around it are left out; [obs, obs'] of such a plate counts too much, all pairs of instances, not
+ * those of one parent alone.
  */
 #ifndef ADAVIC_OPT_COUNT_H
 #define ADAVIC_OPT_COUNT_H

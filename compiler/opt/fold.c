@@ -304,12 +304,21 @@ static IrValue fold_reduce_renamed(Fold *f, const IrOp *op) {
     return made ? reduce(f, op, inner.args[0], over, op->n_over) : IR_NONE;
 }
 
-/* v times the extents of the ragged axes of `op`'s that it lacks, from the inside out: those lie
- * along the plates around them, and are summed with them. */
-static IrValue times_ragged(Fold *f, IrValue v, const IrOp *op) {
-    for (int i = op->n_over - 1; i >= 0 && op->opcode == OP_SUM; i--)
-        if (f->q->axes.data[op->over[i]].ragged && !has(f, v, op->over[i]))
-            v = point2(f, OP_MUL, v, emit(f, (IrOp){.opcode = OP_EXTENT, .axis = op->over[i]}));
+static IrValue times_extent(Fold *f, IrValue v, AxisId axis) {
+    return point2(f, OP_MUL, v, emit(f, (IrOp){.opcode = OP_EXTENT, .axis = axis}));
+}
+
+static IrValue fold_sum(Fold *f, const IrOp *op, IrValue v) {
+    const IrCountedSum sum = ir_counted_sum(f->q, v, op->over, op->n_over);
+    double events = 1;
+    for (int i = 0; i < sum.n_first; i++) v = times_extent(f, v, sum.first[i]);
+    v = reduce(f, op, v, sum.own, sum.n_own);
+    for (int i = 0; i < sum.n_last; i++)
+        if (f->q->axes.data[sum.last[i]].kind == AXIS_EVENT)
+            events *= (double)extent(f, sum.last[i]);
+    if (events != 1) v = point2(f, OP_MUL, v, make_const(f, events));
+    for (int i = 0; i < sum.n_last; i++)
+        if (f->q->axes.data[sum.last[i]].kind != AXIS_EVENT) v = times_extent(f, v, sum.last[i]);
     return v;
 }
 
@@ -317,31 +326,15 @@ static IrValue times_ragged(Fold *f, IrValue v, const IrOp *op) {
  * others. */
 static IrValue fold_reduce(Fold *f, const IrOp *op) {
     IrValue a = op->args[0], bare = strip(f, a);
-    AxisId over[IR_MAX_OVER] = {0};
-    int n_over = 0;
-    double count = 1;
+    AxisId own[IR_MAX_OVER] = {0};
+    int n_own = 0;
     if (bare == a) return fold_reduce_renamed(f, op);
-    VEC(AxisId) plates = {0};
     for (int i = 0; i < op->n_over; i++)
-        if (f->q->axes.data[op->over[i]].kind == AXIS_DATA && !has(f, bare, op->over[i]))
+        if (has(f, bare, op->over[i]))
+            own[n_own++] = op->over[i];
+        else if (f->q->axes.data[op->over[i]].kind == AXIS_DATA)
             return IR_NONE;
-    bare = times_ragged(f, bare, op);
-    for (int i = 0; i < op->n_over; i++) {
-        AxisId axis = op->over[i];
-        AxisKind kind = f->q->axes.data[axis].kind;
-        if (has(f, bare, axis))
-            over[n_over++] = axis;
-        else if (kind == AXIS_EVENT)
-            count *= (double)extent(f, axis);
-        else if (!f->q->axes.data[axis].ragged)
-            vec_push(f->q->arena, &plates, axis);
-    }
-    IrValue v = reduce(f, op, bare, over, n_over);
-    if (op->opcode == OP_SUM) {
-        if (count != 1) v = point2(f, OP_MUL, v, make_const(f, count));
-        for (int i = 0; i < plates.n; i++)
-            v = point2(f, OP_MUL, v, emit(f, (IrOp){.opcode = OP_EXTENT, .axis = plates.data[i]}));
-    }
+    IrValue v = op->opcode == OP_SUM ? fold_sum(f, op, bare) : reduce(f, op, bare, own, n_own);
     return over_axes(f, v, op->axes, op->n_axes);
 }
 

@@ -30,18 +30,15 @@ LoopSize loop_size_times(LoopSize a, LoopSize b) {
 }
 
 LoopSize loop_size_extent(const LoopProgram *p, AxisId axis) {
-    const IrAxis *a = &p->ir->axes.data[axis];
-    if (a->copy_of != AXIS_NONE) return loop_size_extent(p, a->copy_of);
-    if (a->extent > 0) return loop_size(a->extent);
-    LoopSize out = {.coef = 1, .n = 1};
-    out.factor[0] = (int16_t)axis;
-    return out;
+    AxisId of = ir_axis_original(p->ir, axis);
+    int64_t extent = p->ir->axes.data[of].extent;
+    if (extent > 0) return loop_size(extent);
+    return (LoopSize){.coef = 1, .n = 1, .factor = {(int16_t)of}};
 }
 
 static LoopSize of_ragged(const LoopProgram *p, AxisId axis, int what) {
-    const IrAxis *a = &p->ir->axes.data[axis];
-    if (a->copy_of != AXIS_NONE) axis = a->copy_of;
-    return (LoopSize){.coef = 1, .n = 1, .factor = {(int16_t)(what + axis)}};
+    AxisId of = ir_axis_original(p->ir, axis);
+    return (LoopSize){.coef = 1, .n = 1, .factor = {(int16_t)(what + of)}};
 }
 
 LoopSize loop_size_most(const LoopProgram *p, AxisId axis) {
@@ -207,7 +204,7 @@ static int load_once(LoopCode *code, LoopInst load, bool varying) {
     int buffer = load.buffer;
     for (int i = nest->code.n - 1, seen = 0; i >= 0 && seen < 96; i--, seen++) {
         const LoopInst *inst = &nest->code.data[i];
-        if (inst->op == LOOP_loop || inst->op == LOOP_end || inst->op == LOOP_place) break;
+        if (inst->op == LOOP_loop || inst->op == LOOP_end) break;
         if ((inst->op == LOOP_store || inst->op == LOOP_scatter) && inst->buffer == buffer) break;
         if (inst->op == load.op && inst->buffer == buffer &&
             reg_of(code, inst->dst)->varying == varying && same_index(inst->index, load.index))

@@ -58,7 +58,7 @@ static LoopSize add_loop_axis(const Lower *l, Address *a, uint32_t loops, int lo
     AxisId rows = ragged_rows(s, loops, local);
     AxisIndex i = index_of(env, axis);
     if (axis != rows) i.first = 0;
-    if (rows == AXIS_NONE || !ragged_around(s->ir, axis, rows))
+    if (rows == AXIS_NONE || !ir_axis_around(s->ir, axis, rows))
         add_axis(a, i, stride, sweep_over(s, local, axis));
     return ragged_extent(s, loops, local, axis);
 }
@@ -125,9 +125,8 @@ static const LoopIndex *caller_index(Lower *l, const IrOp *op, const Env *env) {
 
 int lower_segment(Lower *l, AxisId axis, bool first, const Env *env) {
     const IrProgram *ir = l->s->ir;
-    if (ir->axes.data[axis].copy_of != AXIS_NONE) axis = ir->axes.data[axis].copy_of;
-    const char *name =
-        arena_printf(l->s->arena, "%s:%s", ir->axes.data[axis].name, first ? "first" : "count");
+    const char *plate = ir->axes.data[ir_axis_original(ir, axis)].name;
+    const char *name = arena_printf(l->s->arena, "%s:%s", plate, first ? "first" : "count");
     for (int i = 0; i < l->s->out->inputs.n; i++) {
         const LoopInput *input = &l->s->out->inputs.data[i];
         if (ir->ops.data[input->op].role != ROLE_SEGMENT || strcmp(input->name, name)) continue;

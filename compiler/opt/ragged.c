@@ -12,16 +12,10 @@
  */
 #include "opt/sweep.h"
 
-bool ragged_around(const IrProgram *ir, AxisId outer, AxisId inner) {
-    for (AxisId a = ir->axes.data[inner].parent; a != AXIS_NONE; a = ir->axes.data[a].parent)
-        if (a == outer) return true;
-    return false;
-}
-
 bool ragged_related(const IrProgram *ir, AxisId axis) {
     for (int i = 0; i < ir->axes.n; i++) {
         bool same = i == axis || ir->axes.data[i].copy_of == axis;
-        if (ir->axes.data[i].ragged && (same || ragged_around(ir, axis, i))) return true;
+        if (ir->axes.data[i].ragged && (same || ir_axis_around(ir, axis, i))) return true;
     }
     return false;
 }
@@ -34,7 +28,7 @@ AxisId ragged_rows(const Schedule *s, uint32_t loops, int sweep) {
                       loops >> s->loop_bit[a->copy_of] & 1;
         if (!(loops >> k & 1) || !a->ragged || copied) continue;
         for (int at = sweep; at >= 0; at = s->out->sweeps.data[at].outer)
-            if (ragged_around(s->ir, s->out->sweeps.data[at].axis, axis)) return AXIS_NONE;
+            if (ir_axis_around(s->ir, s->out->sweeps.data[at].axis, axis)) return AXIS_NONE;
         return axis;
     }
     return AXIS_NONE;
@@ -42,7 +36,7 @@ AxisId ragged_rows(const Schedule *s, uint32_t loops, int sweep) {
 
 LoopSize ragged_extent(const Schedule *s, uint32_t loops, int sweep, AxisId axis) {
     AxisId rows = ragged_rows(s, loops, sweep);
-    if (rows != AXIS_NONE && ragged_around(s->ir, axis, rows)) return loop_size(1);
+    if (rows != AXIS_NONE && ir_axis_around(s->ir, axis, rows)) return loop_size(1);
     if (s->ir->axes.data[axis].ragged && axis != rows) return loop_size_most(s->out, axis);
     return sweep_extent(s, sweep, axis);
 }

@@ -33,9 +33,8 @@ IrValue algebra_now(const Algebra *a, IrValue v) {
 }
 
 double algebra_extent(const Algebra *a, AxisId axis) {
-    const IrAxis *x = &a->p->axes.data[axis];
+    const IrAxis *x = &a->p->axes.data[ir_axis_original(a->p, axis)];
     if (x->kind == AXIS_EVENT) return (double)x->extent;
-    if (x->copy_of != AXIS_NONE) x = &a->p->axes.data[x->copy_of];
     return x->usual ? (double)x->usual : USUAL_INSTANCES;
 }
 

@@ -42,12 +42,6 @@ static bool has_all(const Algebra *a, IrValue v, const AxisId *axes, int n) {
     return true;
 }
 
-static bool among(AxisId axis, const AxisId *axes, int n) {
-    for (int i = 0; i < n; i++)
-        if (axes[i] == axis) return true;
-    return false;
-}
-
 /* Usual number of instances: the extents that are known at run time. */
 static double instances(const Algebra *a, IrValue v) {
     const IrOp *op = &a->p->ops.data[v];
@@ -94,29 +88,22 @@ static IrValue plus(Algebra *a, IrValue x, IrValue y) {
     return x == IR_NONE ? y : y == IR_NONE ? x : point(a, OP_ADD, x, y);
 }
 
-/* The sum of x over `axes`: it counts at each position of those that it lacks, the ragged ones
- * first, from the inside out, whose extents lie along plates around them. IR_NONE along data sets.
- */
+static IrValue times_extent(Algebra *a, IrValue x, AxisId axis) {
+    const IrAxis of = a->p->axes.data[axis];
+    IrValue size = of.kind == AXIS_EVENT
+                       ? constant(a, (double)of.extent)
+                       : algebra_append(a, (IrOp){.opcode = OP_EXTENT, .axis = axis});
+    return point(a, OP_MUL, x, size);
+}
+
+/* The sum of x over `axes`, of which it may lack some. IR_NONE along data sets. */
 static IrValue sum_at(Algebra *a, IrValue x, const AxisId *axes, int n) {
-    AxisId own[IR_MAX_OVER], missing[IR_MAX_OVER];
-    int n_own = 0, n_missing = 0;
-    for (int i = n - 1; i >= 0; i--)
-        if (a->p->axes.data[axes[i]].ragged && !has(a, x, axes[i]))
-            x = point(a, OP_MUL, x,
-                      algebra_append(a, (IrOp){.opcode = OP_EXTENT, .axis = axes[i]}));
-    for (int i = 0; i < n; i++)
-        if (has(a, x, axes[i]))
-            own[n_own++] = axes[i];
-        else if (!a->p->axes.data[axes[i]].ragged)
-            missing[n_missing++] = axes[i];
-    x = reduce(a, OP_SUM, x, own, n_own);
-    for (int i = 0; i < n_missing; i++) {
-        const IrAxis axis = a->p->axes.data[missing[i]];
-        if (axis.kind == AXIS_DATA) return IR_NONE;
-        IrValue size = axis.kind == AXIS_EVENT
-                           ? constant(a, (double)axis.extent)
-                           : algebra_append(a, (IrOp){.opcode = OP_EXTENT, .axis = missing[i]});
-        x = point(a, OP_MUL, x, size);
+    const IrCountedSum sum = ir_counted_sum(a->p, x, axes, n);
+    for (int i = 0; i < sum.n_first; i++) x = times_extent(a, x, sum.first[i]);
+    x = reduce(a, OP_SUM, x, sum.own, sum.n_own);
+    for (int i = 0; i < sum.n_last; i++) {
+        if (a->p->axes.data[sum.last[i]].kind == AXIS_DATA) return IR_NONE;
+        x = times_extent(a, x, sum.last[i]);
     }
     return x;
 }
@@ -144,7 +131,7 @@ static AxisId other_axis(Algebra *a, const Term *t, AxisId like, const AxisId *t
         if (known == AXIS_NONE) return ir_axis(a->p, name, AXIS_EVENT, AXIS_NONE, extent);
         if (a->p->axes.data[known].kind == AXIS_EVENT && a->p->axes.data[known].extent == extent &&
             !has(a, t->base, known) && !has(a, t->matrix, known) &&
-            !among(known, t->over, t->n_over) && !among(known, taken, n))
+            !ir_axis_among(t->over, t->n_over, known) && !ir_axis_among(taken, n, known))
             return known;
     }
     return AXIS_NONE;
@@ -160,7 +147,7 @@ static IrValue renamed(Algebra *a, IrValue x, AxisId from, AxisId to) {
 static bool avoid(Algebra *a, Term *t, const AxisId *taken, int n) {
     for (int i = 0; i < t->n_over; i++) {
         AxisId from = t->over[i];
-        if (!among(from, taken, n)) continue;
+        if (!ir_axis_among(taken, n, from)) continue;
         if (a->p->axes.data[from].kind != AXIS_EVENT) return false;
         AxisId to = other_axis(a, t, from, taken, n);
         if (to == AXIS_NONE) return false;

@@ -160,8 +160,7 @@ LoopSize sweep_extent(const Schedule *s, int sweep, AxisId axis);
 LoopSize ragged_extent(const Schedule *s, uint32_t loops, int sweep, AxisId axis);
 /* The ragged plate by whose rows such a buffer is laid out, or AXIS_NONE. */
 AxisId ragged_rows(const Schedule *s, uint32_t loops, int sweep);
-/* Is plate `outer` around `inner`? Is there a ragged plate that is `axis`, or in it? */
-bool ragged_around(const IrProgram *ir, AxisId outer, AxisId inner);
+/* Is there a ragged plate that is `axis`, or in it? */
 bool ragged_related(const IrProgram *ir, AxisId axis);
 /* A copy of the program with the inputs that say how ragged plates are cut, or itself. */
 const IrProgram *ragged_inputs(Arena *arena, const IrProgram *ir);

@@ -17,8 +17,7 @@
 enum { USUAL = 32, INNER = 32, FEW = 256 };
 
 int64_t sweep_usual(const Schedule *s, AxisId id) {
-    const IrAxis *axis = &s->ir->axes.data[id];
-    if (axis->copy_of != AXIS_NONE) axis = &s->ir->axes.data[axis->copy_of];
+    const IrAxis *axis = &s->ir->axes.data[ir_axis_original(s->ir, id)];
     return axis->usual ? axis->usual : USUAL;
 }
 

@@ -48,11 +48,11 @@ static IrValue reduce(const Vjp *v, IrValue e, const AxisSet *over) {
 
 /* e times the number of positions along axes that it lacks. Along `data` it is spread and summed
  * instead: a program sees one chunk of the data sets, whose share of that number the sum is. */
-static IrValue times_positions(const Vjp *v, IrValue e, const AxisSet *missing) {
+static IrValue times_positions(const Vjp *v, IrValue e, const AxisId *missing, int n) {
     double events = 1;
     AxisId data = AXIS_NONE;
-    for (int i = 0; i < missing->n; i++) {
-        AxisId axis = missing->axes[i];
+    for (int i = 0; i < n; i++) {
+        AxisId axis = missing[i];
         const IrAxis *a = &v->p->axes.data[axis];
         if (a->kind == AXIS_EVENT)
             events *= (double)a->extent;
@@ -65,23 +65,15 @@ static IrValue times_positions(const Vjp *v, IrValue e, const AxisSet *missing) 
     return data == AXIS_NONE ? e : ir_sum(v->p, ir_spread(v->p, e, &data, 1), &data, 1);
 }
 
-/* The positions of ragged plates are counted first, from the inside out: they lie along the plates
- * around them, which are summed then, not counted. */
 IrValue vjp_toward_operand(const Vjp *v, IrValue e, const AxisId *domain, int n_domain) {
     IrValue operand = v->p->ops.data[v->y].args[v->which];
-    AxisSet over = {.n = 0}, missing = {.n = 0}, ragged = {.n = 0};
-    for (int i = n_domain - 1; i >= 0; i--) {
-        if (ir_has_axis(v->p, operand, domain[i]) || ir_has_axis(v->p, e, domain[i])) continue;
-        if (!v->p->axes.data[domain[i]].ragged) continue;
-        e = ir_mul(v->p, e, ir_extent(v->p, domain[i]));
-        put(&ragged, domain[i]);
-    }
-    for (int i = 0; i < n_domain; i++) {
-        if (ir_has_axis(v->p, operand, domain[i])) continue;
-        if (ir_axis_among(ragged.axes, ragged.n, domain[i])) continue;
-        put(ir_has_axis(v->p, e, domain[i]) ? &over : &missing, domain[i]);
-    }
-    return times_positions(v, reduce(v, e, &over), &missing);
+    AxisSet lost = {.n = 0}, over = {.n = 0};
+    for (int i = 0; i < n_domain; i++)
+        if (!ir_has_axis(v->p, operand, domain[i])) put(&lost, domain[i]);
+    const IrCountedSum sum = ir_counted_sum(v->p, e, lost.axes, lost.n);
+    for (int i = 0; i < sum.n_first; i++) e = ir_mul(v->p, e, ir_extent(v->p, sum.first[i]));
+    for (int i = 0; i < sum.n_own; i++) put(&over, sum.own[i]);
+    return times_positions(v, reduce(v, e, &over), sum.last, sum.n_last);
 }
 
 /* ---- the rules ---- */

@@ -47,6 +47,10 @@ simulated() { # NAME of the inner plate
 }
 check plate_named_index test "$(simulated index)" = "$(simulated obs)"
 
+# A guide without latents starts from the means of groups, and from the mean of all in groups that hold nothing.
+sed 's/(2..20)/(20)/; s/(0..8)/(0..4)/' "$ROOT/tests/models/ragged.hbm" >means.hbm
+starts_near means 400 --family=adavi
+
 # Components by label in groups of unequal size, empty ones too, and sets of components that are.
 cat >labels.hbm <<'M'
 latent w[2] ~ dirichlet([1, 1]);

@@ -74,6 +74,34 @@ static void variances_of_mixtures(void) {
     }
 }
 
+/* A share of zeros that is not known, or is large, hides nothing of what is drawn else; nor does a
+ * location that may be anything. */
+static void variances_where_parameters_are_extreme(void) {
+    static const struct {
+        const char *law;
+        bool has;
+    } laws[] = {{"hurdle(p, gamma(2, rate))", true},
+                {"hurdle(p, far(rate))", false},
+                {"hurdle(0.3, far(rate))", false},
+                {"hurdle(0.9, far(rate))", false},
+                {"hurdle(0.9, gamma(2, rate))", true},
+                {"cauchy(exp(a * rate + 30 * a), rate)", false},
+                {"pareto(1, 30)", true}};
+    for (size_t i = 0; i < sizeof laws / sizeof *laws; i++) {
+        char text[512];
+        snprintf(text, sizeof text,
+                 "latent p ~ beta(1, 1); latent rate ~ half_normal(1); latent a ~ normal(0, 1);"
+                 "distribution far(scale: positive) : positive {"
+                 "  sample = scale / std_uniform(); log_prob(x) = -x / scale; }"
+                 "plate n(9) { observed x ~ %s; }",
+                 laws[i].law);
+        Compiled *c = compile_text("m.hbm", text, (DualOptions){.family = FAMILY_STRUCTURED});
+        if (!CHECK(c, "%s is refused", laws[i].law)) continue;
+        CHECK(has_variance(var_named(c, "x")) == laws[i].has, "%s", laws[i].law);
+        compiled_free(c);
+    }
+}
+
 /* The loss of a data set whose scale comes from base draw u, with the prior's quantiles at 0.01
  * and 3. */
 static double loss_at(Compiled *c, double u) {
@@ -139,6 +167,7 @@ int main(void) {
     RUN(training_draws_of_heavy_tails_are_cut);
     RUN(variances_are_seen_in_the_sampler);
     RUN(variances_of_mixtures);
+    RUN(variances_where_parameters_are_extreme);
     RUN(entries_of_a_simplex_stay_positive);
     return check_done();
 }
