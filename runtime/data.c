@@ -344,10 +344,11 @@ static int first_axis(const Taking *t, const RtVar *v, const RtArray *a) {
         cut = i;
         if (!rt_sizes_even(t->m, &t->out->sizes, v->plates[i])) uneven = i;
     }
+    if (cut == uneven) return cut;
     int lead = a->n_dims - (v->n_plates - cut + v->n_dims);
     bool fits = (lead == 0 || lead == 1) &&
                 a->dims[lead] == rt_instances(t->m, &t->out->sizes, v->plates[cut]);
-    return cut == uneven || fits ? cut : uneven;
+    return fits ? cut : uneven;
 }
 
 /* Sizes of the variable's plates from the array; those that are known keep theirs. */
