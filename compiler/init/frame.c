@@ -134,8 +134,7 @@ static bool read_var(Frame *a, int var, RtError *error) {
     return true;
 }
 
-static bool read_columns(Frame *a, RtError *error) {
-    Formula *f = (Formula *)(uintptr_t)a->f;
+static bool read_columns(Frame *a, Formula *f, RtError *error) {
     bool text;
     if ((a->outcome = add_column(a, &f->outcome, error)) < 0) return false;
     f->outcome.column = a->columns[a->outcome].name;
@@ -389,7 +388,7 @@ static void describe(const Frame *a, FrameColumn *c) {
 bool frame_read(RtMem *mem, const char *path, const RtBytes *bytes, Formula *f, Frame *a,
                 RtError *error) {
     *a = (Frame){.f = f};
-    if (!rt_table_read(mem, path, bytes, &a->t, error) || !read_columns(a, error) ||
+    if (!rt_table_read(mem, path, bytes, &a->t, error) || !read_columns(a, f, error) ||
         !make_plates(a, error))
         return false;
     for (int i = 0; i < a->n_columns; i++) describe(a, &a->columns[i]);
