@@ -659,8 +659,16 @@ static void damaged_weights(void) {
     rt_bytes_free(&b);
 }
 
+static void endings_of_names(void) {
+    CHECK(rt_ends_with("a.csv", ".csv") && rt_ends_with("d/b.CSV", ".csv"), "a table");
+    CHECK(!rt_ends_with(".csv", ".csv") && !rt_ends_with("csv", ".csv") &&
+              !rt_ends_with("a.csv.gz", ".csv"),
+          "no table");
+}
+
 int main(void) {
     setup();
+    RUN(endings_of_names);
     RUN(contexts_from_arrays);
     RUN(csv_is_read);
     RUN(csv_dialects);
