@@ -297,8 +297,7 @@ static bool enough(const char *option, int64_t n, int64_t least) {
 
 static bool known_plot(const char *path) {
     RtError error;
-    size_t n = path ? strlen(path) : 0;
-    if (!path || (n > 4 && !strcmp(path + n - 4, ".svg"))) return true;
+    if (!path || rt_ends_with(path, ".svg")) return true;
     rt_error(&error, "--plot %s: pictures are written as .svg", path);
     rt_complain(&error);
     return false;

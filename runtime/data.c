@@ -5,7 +5,6 @@
 #include <float.h>
 #include <math.h>
 #include <string.h>
-#include <strings.h>
 
 void rt_shape_text(const RtModel *m, const RtVar *v, const RtSizes *sizes, RtBytes *out) {
     rt_bytes_printf(out, "%s", v->name);
@@ -345,10 +344,11 @@ static int first_axis(const Taking *t, const RtVar *v, const RtArray *a) {
         cut = i;
         if (!rt_sizes_even(t->m, &t->out->sizes, v->plates[i])) uneven = i;
     }
+    if (cut == uneven) return cut;
     int lead = a->n_dims - (v->n_plates - cut + v->n_dims);
     bool fits = (lead == 0 || lead == 1) &&
                 a->dims[lead] == rt_instances(t->m, &t->out->sizes, v->plates[cut]);
-    return cut == uneven || fits ? cut : uneven;
+    return fits ? cut : uneven;
 }
 
 /* Sizes of the variable's plates from the array; those that are known keep theirs. */
@@ -611,21 +611,17 @@ bool rt_npz_counts(RtMem *mem, const RtModel *m, const RtSizes *sizes, RtBytes *
 
 /* ---- by extension ---- */
 
-static bool ends_with(const char *text, const char *end) {
-    size_t n = strlen(text), k = strlen(end);
-    return n >= k && !strcasecmp(text + n - k, end);
-}
-
 bool rt_data_read(RtMem *mem, const RtModel *m, const char *path, const RtDataOptions *options,
                   RtData *out, RtError *error) {
     RtBytes bytes = {0};
     bool ok = false;
-    size_t n = strlen(path) - (ends_with(path, ".gz") ? 3 : 0);
+    size_t n = strlen(path) - (rt_ends_with(path, ".gz") ? 3 : 0);
     char *ending = rt_copy_text(mem, path, n);
-    bool text = ends_with(ending, ".csv") || ends_with(ending, ".tsv") || ends_with(ending, ".txt");
-    bool json = ends_with(ending, ".json");
-    bool arrays = ends_with(path, ".npz") || ends_with(path, ".npy");
-    if (!text && !json && !arrays && !ends_with(path, ".bin"))
+    bool text = rt_ends_with(ending, ".csv") || rt_ends_with(ending, ".tsv") ||
+                rt_ends_with(ending, ".txt");
+    bool json = rt_ends_with(ending, ".json");
+    bool arrays = rt_ends_with(path, ".npz") || rt_ends_with(path, ".npy");
+    if (!text && !json && !arrays && !rt_ends_with(path, ".bin"))
         return rt_error(error,
                         "%s: not a known kind of data file\n  expected  .csv, .tsv, .json (also "
                         ".gz), .npz, .npy or .bin",

@@ -172,11 +172,8 @@ static bool read_kind(Reader *r, const RtVar *v, int64_t row, int column, RtInde
     const RtCell *c = rt_table_cell(&r->t, row, column);
     if (rt_cell_missing(c)) return read_value(r, v, row, column, out); /* which says so */
     bool fresh;
-    int64_t kind = rt_index_find(kinds, 0, *c);
-    if (kind < 0 && kinds->n == v->n_kinds) return too_many_kinds(r, v, row, column, kinds);
-    if (kind < 0) kind = rt_index_add(kinds, 0, *c, &fresh);
-    *out = (double)kind;
-    return true;
+    *out = (double)rt_index_add(kinds, 0, *c, &fresh); /* there is room for one too many */
+    return kinds->n <= v->n_kinds || too_many_kinds(r, v, row, column, kinds);
 }
 
 static char **kind_labels(const Reader *r, const RtVar *v, const RtIndex *kinds) {
@@ -219,7 +216,7 @@ static bool read_variable(Reader *r, const RtVar *v) {
     bool labelled = v->n_kinds && rt_table_holds_text(&r->t, columns[0]);
     RtIndex kinds = {0};
     if (labelled)
-        kinds = rt_index_new(r->t.mem, v->n_kinds < r->t.n_rows ? v->n_kinds : r->t.n_rows);
+        kinds = rt_index_new(r->t.mem, v->n_kinds < r->t.n_rows ? v->n_kinds + 1 : r->t.n_rows);
     for (int64_t row = 0; row < r->t.n_rows; row++) {
         int64_t at = rt_keys_position(&r->keys, v->n_plates - 1, row);
         for (int64_t e = 0; e < v->event; e++) {

@@ -11,6 +11,7 @@
  * unbiased (a deterministic mixture). */
 #include "runtime/defensive.h"
 
+#include "runtime/bases.h"
 #include "runtime/random.h"
 
 #include <math.h>
@@ -34,32 +35,19 @@ struct RtDefensive {
     double *note; /* [set, draw] */
 };
 
-/* Numbers of one draw of a random source outside all plates; 0: it is inside one. */
-static int64_t size_outside(const RtProgram *p, const RtTensor *t) {
-    int64_t size = 1;
-    for (int k = 0; k < t->n_axes; k++) {
-        const RtAxis *a = &p->axes[t->axes[k]];
-        if (a->kind == RT_PLATE) return 0;
-        if (a->kind == RT_EVENT) size *= a->extent;
-    }
-    return size;
-}
-
 RtDefensive *rt_defensive_new(RtSession *s, int64_t sets, int64_t n_draws) {
     const RtModel *m = s->model;
-    const RtProgram *p = rt_program(m, "posterior");
     RtDefensive *d = rt_alloc(s->mem, 1, sizeof *d);
     *d = (RtDefensive){
         .s = s, .n_draws = n_draws, .share = (double)(n_draws / EVERY) / (double)n_draws};
-    d->bases = rt_alloc(s->mem, p->n_inputs, sizeof *d->bases);
     d->note = rt_alloc(s->mem, sets * n_draws, sizeof *d->note);
-    for (int i = 0; i < p->n_inputs; i++) {
-        const RtTensor *t = &p->inputs[i];
-        bool is_base = t->role == RT_IN_RANDOM && !strncmp(t->name, "u:", 2);
-        int64_t size = is_base ? size_outside(p, t) : 0;
-        if (!size) continue;
-        void *numbers = rt_alloc(s->mem, sets * n_draws * size, m->real);
-        d->bases[d->n_bases++] = (Base){t->name, size, numbers};
+    RtBase *all;
+    int n = rt_bases_find(s->mem, m, &all);
+    d->bases = rt_alloc(s->mem, n, sizeof *d->bases);
+    for (int i = 0; i < n; i++) {
+        if (all[i].plate >= 0) continue;
+        void *numbers = rt_alloc(s->mem, sets * n_draws * all[i].event, m->real);
+        d->bases[d->n_bases++] = (Base){all[i].name, all[i].event, numbers};
     }
     return d;
 }
@@ -73,17 +61,13 @@ static void fill(const RtDefensive *d, int base, int64_t first, int64_t n) {
     av_random r = {.key = {d->s->seed, RT_FOR_DEFENSIVE},
                    .data0 = (uint32_t)first,
                    .site = (uint32_t)base,
-                   .kind = AV_NORMAL,
                    .n_data = n,
                    .n_draw = d->n_draws,
                    .n_inst = b->size,
                    .s_data = d->n_draws * b->size,
                    .s_draw = b->size,
                    .s_inst = 1};
-    if (d->s->model->f64)
-        av_fill_f64(&r, b->numbers);
-    else
-        av_fill_f32(&r, b->numbers);
+    rt_base_fill(d->s->model, r, b->numbers);
 }
 
 /* log of (1 - e) + e exp(by): what the mixture's density is over the normal's, where the wide

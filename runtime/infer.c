@@ -210,7 +210,7 @@ static void show_set(Infer *f, int64_t first, int64_t set, const RtElbo *e) {
     const RtModel *m = f->p.s->model;
     const char *why, *verdict = rt_verdict(e->khat, f->p.n_draws, f->p.method, f->rows, &why);
     int width = name_width(f);
-    bool bad = !strcmp(verdict, "do not trust");
+    bool bad = rt_trust(e->khat, f->p.n_draws, f->p.method, f->rows, &why) == RT_NO_TRUST;
     const char *on = !f->colour ? ""
                      : bad      ? "\033[1;31m"
                                 : "\033[1;32m",
@@ -253,8 +253,7 @@ static void footer(const Infer *f) {
 }
 
 static bool known_output(const char *path) {
-    size_t n = strlen(path);
-    return n > 4 && (!strcmp(path + n - 4, ".npz") || !strcmp(path + n - 4, ".csv"));
+    return rt_ends_with(path, ".npz") || rt_ends_with(path, ".csv");
 }
 
 bool rt_answer_options(const RtSession *s, RtMethod method, RtError *error) {

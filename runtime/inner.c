@@ -17,6 +17,7 @@
  */
 #include "runtime/inner.h"
 
+#include "runtime/bases.h"
 #include "runtime/psis.h"
 #include "runtime/random.h"
 
@@ -26,10 +27,7 @@
 enum { MOST_DRAWS = 4096 /* in one call: whole outer draws, one at least */ };
 
 typedef struct Base {
-    const char *name;
-    int plate;                           /* the outermost around it, or -1 */
-    int n_inside, inside[RT_MAX_PLATES]; /* plates within it, from the outside in */
-    int64_t event;
+    RtBase of;
     int64_t size;       /* numbers of one draw */
     void *all, *chosen; /* [block x k, size], [n_draws, size]; the model's real type */
 } Base;
@@ -64,36 +62,26 @@ static Local *local_of(const RtInner *in, int plate) {
 
 /* Numbers of the first `instances` of its outermost plate. */
 static int64_t numbers_before(const RtInner *in, const Base *base, int64_t instances) {
-    for (int i = 0; i < base->n_inside; i++)
-        instances = rt_instances_in(&in->data->sizes, base->inside[i], instances);
-    return instances * base->event;
+    for (int i = 0; i < base->of.n_inside; i++)
+        instances = rt_instances_in(&in->data->sizes, base->of.inside[i], instances);
+    return instances * base->of.event;
 }
 
-/* Base draws are the random sources "u:..." of the program. */
 static bool find_bases(RtInner *in, RtError *error) {
     const RtModel *m = in->s->model;
-    const RtProgram *p = rt_program(m, "posterior");
-    in->bases = rt_alloc(in->s->mem, p->n_inputs, sizeof *in->bases);
-    for (int i = 0; i < p->n_inputs; i++) {
-        const RtTensor *t = &p->inputs[i];
-        if (t->role != RT_IN_RANDOM || strncmp(t->name, "u:", 2)) continue;
-        Base *base = &in->bases[in->n_bases++];
-        *base = (Base){.name = t->name, .plate = -1, .event = 1};
-        for (int k = 0; k < t->n_axes; k++) {
-            const RtAxis *a = &p->axes[t->axes[k]];
-            if (a->kind == RT_EVENT) base->event *= a->extent;
-            if (a->kind != RT_PLATE) continue;
-            if (base->plate >= 0)
-                base->inside[base->n_inside++] = a->plate;
-            else
-                base->plate = a->plate;
-        }
-        base->size = numbers_before(in, base, base->plate < 0 ? 1 : in->data->sizes.n[base->plate]);
-        if (base->plate < 0 || local_of(in, base->plate)) continue;
+    RtBase *all;
+    in->n_bases = rt_bases_find(in->s->mem, m, &all);
+    in->bases = rt_alloc(in->s->mem, in->n_bases, sizeof *in->bases);
+    for (int i = 0; i < in->n_bases; i++) {
+        Base *base = &in->bases[i];
+        int plate = all[i].plate;
+        base->of = all[i];
+        base->size = numbers_before(in, base, plate < 0 ? 1 : in->data->sizes.n[plate]);
+        if (plate < 0 || local_of(in, plate)) continue;
         return rt_error(error,
                         "--inner: instances of plate %s depend on each other, whatever is outside "
                         "all plates\n  weight all latents together: without --inner",
-                        m->plates[base->plate].name);
+                        m->plates[plate].name);
     }
     return true;
 }
@@ -124,7 +112,7 @@ RtInner *rt_inner_new(RtSession *s, const RtData *data, const float *weights, in
         Base *base = &in->bases[i];
         base->all = rt_alloc(s->mem, in->block * k * base->size, m->real);
         base->chosen = rt_alloc(s->mem, n_draws * base->size, m->real);
-        rt_call_bind(in->call, base->name, base->all);
+        rt_call_bind(in->call, base->of.name, base->all);
     }
     in->logs = rt_logs_want(in->call);
     in->inputs = rt_bind_state(s->mem, m, s->state, weights, in->call);
@@ -137,7 +125,7 @@ RtInner *rt_inner_new(RtSession *s, const RtData *data, const float *weights, in
 
 void rt_inner_bind(const RtInner *in, RtCall *call) {
     for (int i = 0; i < in->n_bases; i++)
-        rt_call_bind(call, in->bases[i].name, in->bases[i].chosen);
+        rt_call_bind(call, in->bases[i].of.name, in->bases[i].chosen);
 }
 
 const double *rt_inner_weights(const RtInner *in) {
@@ -157,22 +145,18 @@ static void draw_bases(RtInner *in, int64_t set, uint32_t block) {
     const RtModel *m = in->s->model;
     for (int i = 0; i < in->n_bases; i++) {
         const Base *base = &in->bases[i];
-        bool outside = base->plate < 0;
+        bool outside = base->of.plate < 0;
         int64_t repeat = outside ? in->k : 1;
         av_random r = {.key = {in->s->seed, RT_FOR_INNER},
                        .step = block,
                        .data0 = (uint32_t)set,
                        .site = (uint32_t)i,
-                       .kind = AV_NORMAL,
                        .n_data = 1,
                        .n_draw = in->block * in->k / repeat,
                        .n_inst = base->size,
                        .s_draw = base->size * repeat,
                        .s_inst = 1};
-        if (m->f64)
-            av_fill_f64(&r, base->all);
-        else
-            av_fill_f32(&r, base->all);
+        rt_base_fill(m, r, base->all);
         for (int64_t j = 0; outside && j < in->block * in->k; j++)
             if (j % in->k)
                 memcpy(numbers_at(in, base->all, j * base->size),
@@ -185,7 +169,7 @@ static void draw_bases(RtInner *in, int64_t set, uint32_t block) {
 static void choose(RtInner *in, int plate, int64_t g, int64_t from, int64_t to) {
     for (int i = 0; i < in->n_bases; i++) {
         const Base *base = &in->bases[i];
-        if (base->plate != plate) continue;
+        if (base->of.plate != plate) continue;
         int64_t at = numbers_before(in, base, g), n = numbers_before(in, base, g + 1) - at;
         memcpy(numbers_at(in, base->chosen, to * base->size + at),
                numbers_at(in, base->all, from * base->size + at), (size_t)n * in->s->model->real);

@@ -447,6 +447,13 @@ const RtProgram *rt_program(const RtModel *m, const char *name) {
     return NULL;
 }
 
+const RtTensor *rt_output(const RtProgram *p, const char *name, size_t n) {
+    for (int i = 0; p && i < p->n_outputs; i++)
+        if (strlen(p->outputs[i].name) == n && !strncmp(p->outputs[i].name, name, n))
+            return &p->outputs[i];
+    return NULL;
+}
+
 const RtVar *rt_var(const RtModel *m, const char *name) {
     for (int i = 0; i < m->n_vars; i++)
         if (!strcmp(m->vars[i].name, name)) return &m->vars[i];

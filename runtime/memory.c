@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -147,6 +148,11 @@ const char *rt_nearest(const char *name, const char *const *names, int n) {
         }
     }
     return best;
+}
+
+bool rt_ends_with(const char *path, const char *ending) {
+    size_t n = strlen(path), k = strlen(ending);
+    return n > k && !strcasecmp(path + n - k, ending);
 }
 
 bool rt_parse_number(const char *text, size_t n, double *out) {

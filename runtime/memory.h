@@ -29,6 +29,8 @@ const char *rt_nearest(const char *name, const char *const *names, int n);
 /* Strict: the whole of text[0..n) is one number (leading and trailing blanks aside). */
 bool rt_parse_number(const char *text, size_t n, double *out);
 bool rt_parse_int(const char *text, int64_t *out);
+/* Does a path end so, behind a name? Capitals make no difference. */
+bool rt_ends_with(const char *path, const char *ending);
 /* The character at *text, which moves behind it; U+FFFD where a byte is no UTF-8. */
 uint32_t rt_utf8(const char **text);
 

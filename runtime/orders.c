@@ -49,12 +49,6 @@ int64_t rt_orders_count(const RtModel *m) {
     return orders;
 }
 
-static bool has_output(const RtProgram *p, const char *name) {
-    for (int i = 0; i < p->n_outputs; i++)
-        if (!strcmp(p->outputs[i].name, name)) return true;
-    return false;
-}
-
 const char *rt_orders_reason(const RtSession *s) {
     const RtModel *m = s->model;
     const RtProgram *density = rt_program(m, "density");
@@ -71,7 +65,8 @@ const char *rt_orders_reason(const RtSession *s) {
         if (m->n_symmetries > 1)
             return rt_printf(s->mem, "several sets of components, one in instances of plate %s",
                              name);
-        if (!has_output(density, rt_printf(s->mem, "log_q:%s", name)))
+        const char *output = rt_printf(s->mem, "log_q:%s", name);
+        if (!rt_output(density, output, strlen(output)))
             return rt_printf(s->mem,
                              "components are exchanged in each instance of plate %s by itself, and "
                              "the guide is no product over these",

@@ -160,25 +160,33 @@ static const char *const remedies[] = {
         "the guide misses part of the posterior: refine longer (--time), or train longer",
     [RT_FITTED] = "the guide misses part of the posterior: fit longer (--time)"};
 
-const char *rt_verdict(double khat, int64_t draws, RtMethod method, bool reweighted,
-                       const char **why) {
+RtTrust rt_trust(double khat, int64_t draws, RtMethod method, bool reweighted, const char **why) {
     if (isnan(khat)) {
         *why = "too few draws to judge: take 100 or more";
-        return "not judged";
+        return RT_NOT_JUDGED;
     }
     if (khat < 0.5 && khat < rt_khat_limit(draws)) {
         *why = reweighted ? "what is reweighted is the posterior up to mcse"
                           : "importance weights have finite variance";
-        return "good";
+        return RT_TRUST;
     }
     if (khat <= rt_khat_limit(draws)) {
         *why = reweighted ? "means hold, with errors larger than mcse; tails may not"
                           : "importance weights are uneven; means hold, tails may not (--psis "
                             "reweights)";
-        return "usable";
+        return RT_USABLE;
     }
     *why = remedies[method];
-    return "do not trust";
+    return RT_NO_TRUST;
+}
+
+const char *rt_verdict(double khat, int64_t draws, RtMethod method, bool reweighted,
+                       const char **why) {
+    static const char *const words[] = {[RT_NOT_JUDGED] = "not judged",
+                                        [RT_TRUST] = "good",
+                                        [RT_USABLE] = "usable",
+                                        [RT_NO_TRUST] = "do not trust"};
+    return words[rt_trust(khat, draws, method, reweighted, why)];
 }
 
 /* ---- files of draws ---- */
@@ -340,6 +348,5 @@ static bool write_csv(RtDraws *d, RtError *error) {
 }
 
 bool rt_draws_write(RtDraws *d, RtError *error) {
-    size_t n = strlen(d->path);
-    return n > 4 && !strcmp(d->path + n - 4, ".csv") ? write_csv(d, error) : write_npz(d, error);
+    return rt_ends_with(d->path, ".csv") ? write_csv(d, error) : write_npz(d, error);
 }

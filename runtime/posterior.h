@@ -62,8 +62,11 @@ RtElbo rt_posterior_weigh(RtPosterior *p, int64_t set);
 /* Of a number's draws, `column`, of the data set that was weighed last; with their weights where
  * there is room for them, `rows` [S]. */
 RtSummary rt_posterior_summary(const RtPosterior *p, double *column, RtWeighted *rows);
-/* "good", "usable" or "do not trust" of draws as they are or (`reweighted`) with their weights; and
- * why, and what to do. */
+/* What k-hat says of draws as they are or (`reweighted`) with their weights; and why, and what to
+ * do. */
+typedef enum { RT_NOT_JUDGED, RT_TRUST, RT_USABLE, RT_NO_TRUST } RtTrust;
+RtTrust rt_trust(double khat, int64_t draws, RtMethod method, bool reweighted, const char **why);
+/* The same in words. */
 const char *rt_verdict(double khat, int64_t draws, RtMethod method, bool reweighted,
                        const char **why);
 /* Do options of infer, fit and predict go together? Where not, with the reason: status 2. infer.c

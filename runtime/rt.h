@@ -155,6 +155,8 @@ typedef struct RtModel {
 /* NULL with the reason if the text is malformed or names a program without an entry. */
 RtModel *rt_model_new(RtMem *mem, const char *manifest, RtError *error);
 const RtProgram *rt_program(const RtModel *m, const char *name); /* or NULL */
+/* Its output of the first n characters of a name, or NULL; also of no program. */
+const RtTensor *rt_output(const RtProgram *p, const char *name, size_t n);
 const RtVar *rt_var(const RtModel *m, const char *name);
 int rt_plate(const RtModel *m, const char *name); /* or -1 */
 const char *rt_text(const RtModel *m, const char *key);

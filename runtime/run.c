@@ -3,7 +3,6 @@
 #include "runtime/posterior.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { MOST_SECONDS = 60 /* of training, unless told otherwise */ };
 
@@ -60,11 +59,11 @@ static bool choose(RtSession *s, RtOptions *answer, bool tell, RtError *error) {
     double plain, weighted = NAN;
     int64_t draws;
     if (!judge(s, &plain, &draws, error)) return false;
-    const char *verdict = rt_verdict(plain, draws, RT_AMORTISED, false, &why);
-    answer->psis = !strcmp(verdict, "usable") || !strcmp(verdict, "do not trust");
+    RtTrust trust = rt_trust(plain, draws, RT_AMORTISED, false, &why);
+    answer->psis = trust == RT_USABLE || trust == RT_NO_TRUST;
     if (answer->psis) {
         if (!judge(s, &weighted, &draws, error)) return false;
-        answer->refine = strcmp(rt_verdict(weighted, draws, RT_AMORTISED, true, &why), "good");
+        answer->refine = rt_trust(weighted, draws, RT_AMORTISED, true, &why) != RT_TRUST;
         text = answer->refine
                    ? "training goes on on this data set alone, as by infer --refine --psis"
                    : "the draws are weighted, as by infer --psis";

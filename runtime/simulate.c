@@ -143,9 +143,7 @@ int rt_command_simulate(RtSession *s) {
     RtError error;
     const RtOptions *o = s->options;
     Simulated r = {.s = s, .count = o->count > 0 ? o->count : 1};
-    size_t n = o->out ? strlen(o->out) : 0;
-    bool bin = n > 4 && !strcmp(o->out + n - 4, ".bin"),
-         npz = n > 4 && !strcmp(o->out + n - 4, ".npz");
+    bool bin = o->out && rt_ends_with(o->out, ".bin"), npz = o->out && rt_ends_with(o->out, ".npz");
     if (o->out && !bin && !npz) {
         rt_error(&error, "--out %s: data sets are written as .npz or .bin", o->out);
         rt_complain(&error);

@@ -77,13 +77,6 @@ typedef struct Stats {
     Source *sources;
 } Stats;
 
-static const RtTensor *find_output(const RtProgram *p, const char *name, size_t n) {
-    for (int i = 0; p && i < p->n_outputs; i++)
-        if (strlen(p->outputs[i].name) == n && !strncmp(p->outputs[i].name, name, n))
-            return &p->outputs[i];
-    return NULL;
-}
-
 static int64_t event_entries(const RtProgram *p, const RtTensor *t) {
     int64_t n = 1;
     for (int i = 0; i < t->n_axes; i++)
@@ -110,7 +103,7 @@ static bool add_stat(Stats *st, RtStat *stat, RtError *error) {
     const char *colon = strrchr(stat->name, ':');
     const RtProgram *prepare = rt_program(st->s->model, "prepare");
     const RtTensor *output =
-        colon ? find_output(prepare, stat->name, (size_t)(colon - stat->name)) : NULL;
+        colon ? rt_output(prepare, stat->name, (size_t)(colon - stat->name)) : NULL;
     int which = N_STATISTICS;
     while (colon && which-- > 0 && strcmp(colon + 1, statistics[which])) {
     }

@@ -486,13 +486,13 @@ int rt_command_train(RtSession *s) {
 }
 
 bool rt_train_settings(RtSession *s, RtError *error) {
-    Train t = {.s = s, .state = s->state, .most = defaults.seconds};
+    Train t = {.s = s, .state = s->state};
     return read_settings(&t, error);
 }
 
 int64_t rt_train_bytes(RtSession *s) {
     RtError error;
-    Train t = {.s = s, .state = s->state, .most = defaults.seconds};
+    Train t = {.s = s, .state = s->state};
     if (!read_settings(&t, &error)) return 0;
     prepare_steps(&t);
     prepare_validation(&t);

@@ -156,8 +156,7 @@ static void put_to_scale(Frame *a, FormulaVar *v, const FrameColumn *c) {
     if (m.sd > 0) v->transform = transform_scaled(a->t.mem, v->transform, m.mean, m.sd);
 }
 
-static bool read_columns(Frame *a, RtError *error) {
-    Formula *f = (Formula *)(uintptr_t)a->f;
+static bool read_columns(Frame *a, Formula *f, RtError *error) {
     bool text;
     if ((a->outcome = add_column(a, &f->outcome, error)) < 0) return false;
     f->outcome.column = a->columns[a->outcome].name;
@@ -412,7 +411,7 @@ static void describe(const Frame *a, FrameColumn *c) {
 bool frame_read(RtMem *mem, const char *path, const RtBytes *bytes, Formula *f, Frame *a,
                 RtError *error) {
     *a = (Frame){.f = f};
-    if (!rt_table_read(mem, path, bytes, &a->t, error) || !read_columns(a, error) ||
+    if (!rt_table_read(mem, path, bytes, &a->t, error) || !read_columns(a, f, error) ||
         !make_plates(a, error))
         return false;
     for (int i = 0; i < a->n_columns; i++) describe(a, &a->columns[i]);

@@ -3,6 +3,7 @@
  * one of rt_fake_model.c. */
 #include "check.h"
 #include "rt_fake_model.h"
+#include "rt_reading.h"
 #include "runtime/random.h"
 #include "runtime/session.h"
 
@@ -26,13 +27,13 @@ static RtDataOptions declared(void) {
     return o;
 }
 
-typedef bool Reader(RtMem *m, const RtModel *model, const char *name, const RtBytes *bytes,
-                    const RtDataOptions *options, RtData *out, RtError *error);
+static Reading reading(Reader *reader) {
+    return (Reading){reader, mem, model, "d.csv", declared()};
+}
 
-static bool read_text(Reader *reader, const char *text, RtData *out) {
-    RtDataOptions o = declared();
-    RtBytes bytes = {(char *)(uintptr_t)text, strlen(text), 0};
-    return reader(mem, model, "d.csv", &bytes, &o, out, &error);
+static bool read_as(Reader *reader, const char *text, RtData *out) {
+    Reading r = reading(reader);
+    return read_text(&r, text, out, &error);
 }
 
 static const double *x_of(const RtData *d) {
@@ -96,7 +97,7 @@ static const char good[] = "group,obs,x[0],x[1]\n"
 
 static void csv_is_read(void) {
     RtData d;
-    if (!CHECK(read_text(rt_data_csv, good, &d), "%s", error.text)) return;
+    if (!CHECK(read_as(rt_data_csv, good, &d), "%s", error.text)) return;
     CHECK(d.sizes.n[0] == 2 && d.sizes.n[1] == 2 && d.n_sets == 1, "sizes %d, %d",
           (int)d.sizes.n[0], (int)d.sizes.n[1]);
     for (int i = 0; i < 8; i++) CHECK(x_of(&d)[i] == i + 1, "x[%d] is %g", i, x_of(&d)[i]);
@@ -118,44 +119,36 @@ static void csv_dialects(void) {
     };
     for (int k = 0; k < 6; k++) {
         RtData d;
-        if (!CHECK(read_text(rt_data_csv, same[k], &d), "dialect %d: %s", k, error.text)) continue;
+        if (!CHECK(read_as(rt_data_csv, same[k], &d), "dialect %d: %s", k, error.text)) continue;
         for (int i = 0; i < 8; i++)
             CHECK(x_of(&d)[i] == i + 1, "dialect %d: x[%d] is %g", k, i, x_of(&d)[i]);
     }
 }
 
 static void csv_refusals(void) {
-    static const struct {
-        const char *text, *where, *what;
-    } bad[] = {
-        {"", "d.csv", "no row"},
-        {"group,obs,x[0],x[1]\n", "d.csv", "no row"},
-        {"group,obs,x[0],x[1]\na,1,1\n", "d.csv:2:", "has 3 cells"},
-        {"group,obs,x[0],x[1]\na,1,1,2,3\n", "d.csv:2:", "has 5 cells"},
-        {"grup,obs,x[0],x[1]\na,1,1,2\n", "d.csv:1:", "did you mean grup?"},
-        {"group,obs,x[0],x2\na,1,1,2\n", "d.csv:1:", "no column named x[1]"},
-        {"group,obs,x[0],x[1]\na,1,1,2\na,2,,4\n", "d.csv:3:3:", "an empty cell"},
-        {"group,obs,x[0],x[1]\na,1,1,NA\n", "d.csv:2:4:", "is missing"},
-        {"group,obs,x[0],x[1]\na,1,1,nan\n", "d.csv:2:4:", "is missing"},
-        {"group,obs,x[0],x[1]\n,1,1,2\n", "d.csv:2:1:", "key group is missing"},
-        {"group,obs,x[0],x[1]\na,1,1,two\n", "d.csv:2:4:", "\"two\""},
-        {"group\tobs\tx[0]\tx[1]\na\t1\t1\t2,5\n", "d.csv:2:4:", "written with a point"},
-        {"group,obs,x[0],x[1]\na,1,1,0x10\n", "d.csv:2:4:", "text where"},
-        {"group,obs,x[0],x[1]\na,1,inf,2\n", "d.csv:2:3:", "infinite"},
-        {"group,obs,x[0],x[1]\na,1,1e300,2\n", "d.csv:2:3:", "in float"},
-        {"group,obs,x[0],x[1]\na,1,1,2\nb,1,1,2\na,1,3,4\n", "d.csv:4:2:", "row 2"},
-        {"group,obs,x[0],x[1]\na,1,1,2\na,2,1,2\nb,1,3,4\n", "d.csv:4:", "2 of plate obs"},
-        {"group,obs,x[0],x[1]\na,1,1,\"2\n", "d.csv:2:4:", "quote"},
-        {"group,obs,\"x[0],x[1]\na,1,1,2\n", "d.csv:1:3:", "quote"},
+    static const Bad bad[] = {
+        {"", "d.csv", "no row", NULL},
+        {"group,obs,x[0],x[1]\n", "d.csv", "no row", NULL},
+        {"group,obs,x[0],x[1]\na,1,1\n", "d.csv:2:", "has 3 cells", NULL},
+        {"group,obs,x[0],x[1]\na,1,1,2,3\n", "d.csv:2:", "has 5 cells", NULL},
+        {"grup,obs,x[0],x[1]\na,1,1,2\n", "d.csv:1:", "did you mean grup?", NULL},
+        {"group,obs,x[0],x2\na,1,1,2\n", "d.csv:1:", "no column named x[1]", NULL},
+        {"group,obs,x[0],x[1]\na,1,1,2\na,2,,4\n", "d.csv:3:3:", "an empty cell", NULL},
+        {"group,obs,x[0],x[1]\na,1,1,NA\n", "d.csv:2:4:", "is missing", NULL},
+        {"group,obs,x[0],x[1]\na,1,1,nan\n", "d.csv:2:4:", "is missing", NULL},
+        {"group,obs,x[0],x[1]\n,1,1,2\n", "d.csv:2:1:", "key group is missing", NULL},
+        {"group,obs,x[0],x[1]\na,1,1,two\n", "d.csv:2:4:", "\"two\"", NULL},
+        {"group\tobs\tx[0]\tx[1]\na\t1\t1\t2,5\n", "d.csv:2:4:", "written with a point", NULL},
+        {"group,obs,x[0],x[1]\na,1,1,0x10\n", "d.csv:2:4:", "text where", NULL},
+        {"group,obs,x[0],x[1]\na,1,inf,2\n", "d.csv:2:3:", "infinite", NULL},
+        {"group,obs,x[0],x[1]\na,1,1e300,2\n", "d.csv:2:3:", "in float", NULL},
+        {"group,obs,x[0],x[1]\na,1,1,2\nb,1,1,2\na,1,3,4\n", "d.csv:4:2:", "row 2", NULL},
+        {"group,obs,x[0],x[1]\na,1,1,2\na,2,1,2\nb,1,3,4\n", "d.csv:4:", "2 of plate obs", NULL},
+        {"group,obs,x[0],x[1]\na,1,1,\"2\n", "d.csv:2:4:", "quote", NULL},
+        {"group,obs,\"x[0],x[1]\na,1,1,2\n", "d.csv:1:3:", "quote", NULL},
     };
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        RtData d;
-        if (!CHECK(!read_text(rt_data_csv, bad[i].text, &d), "case %zu was accepted", i)) continue;
-        CHECK(!strncmp(error.text, bad[i].where, strlen(bad[i].where)), "case %zu: not at %s: %s",
-              i, bad[i].where, error.text);
-        CHECK(strstr(error.text, bad[i].what), "case %zu: no \"%s\" in: %s", i, bad[i].what,
-              error.text);
-    }
+    Reading r = reading(rt_data_csv);
+    check_refused(&r, bad, sizeof bad / sizeof *bad);
 }
 
 static void csv_follows_given_sizes(void) {
@@ -203,15 +196,14 @@ static void covariates(void) {
         "given arm plates g dims values 2\ngiven w plates dims positive\n"
         "observed y plates g k dims\n";
     static const char text[] = "g,y,arm,w\na,1,drug,3\nb,2,none,3\na,3,drug,3\nb,4,none,3\n";
-    static const struct {
-        const char *text, *says;
-    } bad[] = {
-        {"g,y,arm,w\na,1,x,3\nb,2,y,3\na,1,z,3\nb,2,y,3\n", "d.csv:4:3: one category of arm"},
-        {"g,y,arm,w\na,1,x,3\nb,2,y,3\na,1,y,3\nb,2,y,3\n", "d.csv:4:3: arm changes"},
-        {"g,y,arm,w\na,1,x,3\nb,2,NA,3\n", "d.csv:3:3: a value of arm is missing"},
-        {"g,y,arm,w\na,1,0,3\nb,2,2,3\n", "expected  a whole number from 0 to 1"},
-        {"g,y,arm,w\na,1,0,0\nb,2,1,0\n", "expected  a number above 0"},
-        {"g,y,arm\na,1,0\nb,2,1\n", "no column named w"}};
+    static const Bad bad[] = {
+        {"g,y,arm,w\na,1,x,3\nb,2,y,3\na,1,z,3\nb,2,y,3\n", NULL, "d.csv:4:3: one category of arm",
+         NULL},
+        {"g,y,arm,w\na,1,x,3\nb,2,y,3\na,1,y,3\nb,2,y,3\n", NULL, "d.csv:4:3: arm changes", NULL},
+        {"g,y,arm,w\na,1,x,3\nb,2,NA,3\n", NULL, "d.csv:3:3: a value of arm is missing", NULL},
+        {"g,y,arm,w\na,1,0,3\nb,2,2,3\n", NULL, "expected  a whole number from 0 to 1", NULL},
+        {"g,y,arm,w\na,1,0,0\nb,2,1,0\n", NULL, "expected  a number above 0", NULL},
+        {"g,y,arm\na,1,0\nb,2,1\n", NULL, "no column named w", NULL}};
     RtModel *m = rt_model_new(mem, manifest, &error);
     RtDataOptions o = {.sizes = {.n = {2, 2}}};
     RtData d;
@@ -220,12 +212,8 @@ static void covariates(void) {
     CHECK(d.values[0][0] == 0 && d.values[0][1] == 1 && d.values[1][0] == 3 && d.values[2][1] == 3,
           "values");
     CHECK(!strcmp(d.kinds[0][0], "drug") && !strcmp(d.kinds[0][1], "none"), "labels");
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        bytes = (RtBytes){(char *)(uintptr_t)bad[i].text, strlen(bad[i].text), 0};
-        CHECK(!rt_data_csv(mem, m, "d.csv", &bytes, &o, &d, &error) &&
-                  strstr(error.text, bad[i].says),
-              "%zu: %s", i, error.text);
-    }
+    Reading r = {rt_data_csv, mem, m, "d.csv", o};
+    check_refused(&r, bad, sizeof bad / sizeof *bad);
     float numbers[] = {1, 2, 3, 4, 1, 0, 5};
     bytes = (RtBytes){(char *)numbers, sizeof numbers, 0};
     if (!CHECK(rt_data_bin(mem, m, "d.bin", &bytes, &o, &d, &error), "%s", error.text)) return;
@@ -671,8 +659,16 @@ static void damaged_weights(void) {
     rt_bytes_free(&b);
 }
 
+static void endings_of_names(void) {
+    CHECK(rt_ends_with("a.csv", ".csv") && rt_ends_with("d/b.CSV", ".csv"), "a table");
+    CHECK(!rt_ends_with(".csv", ".csv") && !rt_ends_with("csv", ".csv") &&
+              !rt_ends_with("a.csv.gz", ".csv"),
+          "no table");
+}
+
 int main(void) {
     setup();
+    RUN(endings_of_names);
     RUN(contexts_from_arrays);
     RUN(csv_is_read);
     RUN(csv_dialects);

@@ -2,6 +2,7 @@
  * variable of the file stands in, and what is refused. */
 #include "check.h"
 #include "rt_fake_model.h"
+#include "rt_reading.h"
 #include "runtime/session.h"
 
 #include <stdlib.h>
@@ -9,9 +10,6 @@
 
 static RtMem *mem;
 static RtError error;
-
-typedef bool Reader(RtMem *m, const RtModel *model, const char *name, const RtBytes *bytes,
-                    const RtDataOptions *options, RtData *out, RtError *error);
 
 /* As trained: plates of the sizes that the manifest states, ragged ones evenly. */
 static RtDataOptions trained(const RtModel *m) {
@@ -21,10 +19,13 @@ static RtDataOptions trained(const RtModel *m) {
     return o;
 }
 
-static bool read_text(const RtModel *m, Reader *reader, const char *text, RtData *out) {
-    RtDataOptions o = trained(m);
-    RtBytes bytes = {(char *)(uintptr_t)text, strlen(text), 0};
-    return reader(mem, m, "d", &bytes, &o, out, &error);
+static Reading reading(const RtModel *m, Reader *reader) {
+    return (Reading){reader, mem, m, "d", trained(m)};
+}
+
+static bool read_as(const RtModel *m, Reader *reader, const char *text, RtData *out) {
+    Reading r = reading(m, reader);
+    return read_text(&r, text, out, &error);
 }
 
 static const RtModel *model_of(const char *manifest) {
@@ -68,13 +69,13 @@ static void plates_off_the_path(void) {
         rt_bytes_printf(&json, "%s[1, null]", i ? ", " : "");
     }
     rt_bytes_printf(&json, "]}");
-    if (CHECK(read_text(m, rt_data_csv, csv.data, &d), "%s", error.text)) {
+    if (CHECK(read_as(m, rt_data_csv, csv.data, &d), "%s", error.text)) {
         check_firsts(m, &d.sizes, "table");
         CHECK(rt_instances(m, &d.sizes, 1) == 600 && rt_instances(m, &d.sizes, 2) == 400,
               "table: %lld of b, %lld of c", (long long)rt_instances(m, &d.sizes, 1),
               (long long)rt_instances(m, &d.sizes, 2));
     }
-    if (CHECK(read_text(m, rt_data_json, json.data, &d), "%s", error.text)) {
+    if (CHECK(read_as(m, rt_data_json, json.data, &d), "%s", error.text)) {
         check_firsts(m, &d.sizes, "arrays");
         CHECK(rt_instances(m, &d.sizes, 1) == 600 && rt_instances(m, &d.sizes, 2) == 600,
               "arrays: %lld of b, %lld of c", (long long)rt_instances(m, &d.sizes, 1),
@@ -91,7 +92,7 @@ static void wrong_shapes(void) {
                                       "{\"x\": []}"};
     for (int i = 0; i < 3; i++) {
         RtData d;
-        CHECK(!read_text(m, rt_data_json, bad[i], &d) &&
+        CHECK(!read_as(m, rt_data_json, bad[i], &d) &&
                   strstr(error.text, "expected  x[a = 3, c = 2] (plate"),
               "%s: %s", bad[i], error.text);
     }
@@ -211,7 +212,7 @@ static void unequal_arrays(void) {
     const RtModel *m = model_of(three_deep);
     for (int i = 0; i < 3; i++) {
         RtData d;
-        if (!CHECK(read_text(m, rt_data_json, same[i], &d), "%d: %s", i, error.text)) continue;
+        if (!CHECK(read_as(m, rt_data_json, same[i], &d), "%d: %s", i, error.text)) continue;
         check_firsts(m, &d.sizes, same[i]);
         const int64_t *first = d.sizes.first[2];
         CHECK(d.sizes.n[0] == 2 && first[1] == 1 && first[2] == 1 && first[3] == 3 && first[4] == 4,
@@ -236,7 +237,7 @@ static void unequal_arrays_in_unequal_arrays(void) {
     const RtModel *m = model_of(manifest);
     for (int i = 0; i < 2; i++) {
         RtData d;
-        if (!CHECK(read_text(m, rt_data_json, texts[i], &d), "%d: %s", i, error.text)) continue;
+        if (!CHECK(read_as(m, rt_data_json, texts[i], &d), "%d: %s", i, error.text)) continue;
         for (int k = 0; k < d.sizes.n[0]; k++)
             CHECK(d.sizes.first[1][k + 1] == b[i][k], "%d: b of %d", i, k);
         for (int k = 0; k < rt_instances(m, &d.sizes, 1); k++)
@@ -245,22 +246,18 @@ static void unequal_arrays_in_unequal_arrays(void) {
 }
 
 static void unequal_arrays_refused(void) {
-    static const struct {
-        const char *text, *what;
-    } bad[] = {
-        {"{\"y\": [[1, 2], [3]], \"x\": []}", "plate b(1..2), and train again"},
-        {"{\"y\": [[1, 2], [3, 4]], \"x\": [[[[1, 2]], [[1]]], [[], []]]}", "found     1"},
-        {"{\"c.count\": [1, 2, 2, 1], \"x\": [[[[1, 2]], []], [[[3, 4], [5, 6]], [[7, 8]]]]}",
-         "d:1:27: x is not what was said before of c"},
-        {"{\"c.count\": [[1], [2, 2]]}", "arrays of unequal size within c.count"},
-        {"{\"x\": [[[[[1, 2]], []], [[], []]]]}", "how many each b has as \"c.count\""},
-        {"{\"c.count\": [1, 2.5], \"y\": [[1, 2]], \"x\": [[1, 2]]}", "expected a count"}};
-    const RtModel *m = model_of(three_deep);
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        RtData d;
-        CHECK(!read_text(m, rt_data_json, bad[i].text, &d) && strstr(error.text, bad[i].what),
-              "%s: %s", bad[i].text, error.text);
-    }
+    static const Bad bad[] = {
+        {"{\"y\": [[1, 2], [3]], \"x\": []}", NULL, "plate b(1..2), and train again", NULL},
+        {"{\"y\": [[1, 2], [3, 4]], \"x\": [[[[1, 2]], [[1]]], [[], []]]}", NULL, "found     1",
+         NULL},
+        {"{\"c.count\": [1, 2, 2, 1], \"x\": [[[[1, 2]], []], [[[3, 4], [5, 6]], [[7, 8]]]]}", NULL,
+         "d:1:27: x is not what was said before of c", NULL},
+        {"{\"c.count\": [[1], [2, 2]]}", NULL, "arrays of unequal size within c.count", NULL},
+        {"{\"x\": [[[[[1, 2]], []], [[], []]]]}", NULL, "how many each b has as \"c.count\"", NULL},
+        {"{\"c.count\": [1, 2.5], \"y\": [[1, 2]], \"x\": [[1, 2]]}", NULL, "expected a count",
+         NULL}};
+    Reading r = reading(model_of(three_deep), rt_data_json);
+    check_refused(&r, bad, sizeof bad / sizeof *bad);
 }
 
 int main(void) {

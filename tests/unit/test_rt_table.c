@@ -2,6 +2,7 @@
  * is refused, where and with which advice. */
 #include "check.h"
 #include "rt_fake_model.h"
+#include "rt_reading.h"
 #include "runtime/csv_keys.h"
 
 #include <math.h>
@@ -20,20 +21,19 @@ static const char casks[] = "adavic-manifest 1\n"
                             "observed y plates batch cask dims 2\n"
                             "context c plates dims\n";
 
-typedef bool Reader(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes,
-                    const RtDataOptions *options, RtData *out, RtError *error);
-
 static const RtModel *model_of(const char *text) {
     const RtModel *m = rt_model_new(mem, text, &error);
     if (!m) CHECK(false, "%s", error.text);
     return m;
 }
 
+static Reading reading(Reader *reader) {
+    return (Reading){reader, mem, model_of(casks), "d", {.sizes = {.n = {2, 2}}}};
+}
+
 static bool read_as(Reader *reader, const char *text, RtData *out) {
-    RtDataOptions o = {.sizes = {.n = {2, 2}}};
-    RtBytes bytes = {(char *)(uintptr_t)text, strlen(text), 0};
-    error.text[0] = 0;
-    return reader(mem, model_of(casks), "d", &bytes, &o, out, &error);
+    Reading r = reading(reader);
+    return read_text(&r, text, out, &error);
 }
 
 /* Two batches, A and B, of two casks with y = 1, 2; 3, 4; 5, 6; 7, 8.5; and their arms. */
@@ -79,23 +79,6 @@ static void brackets_do_not_separate(void) {
         CHECK(d.values[0][1] == 2 && d.values[0][3] == 4.5, "values");
 }
 
-typedef struct Bad {
-    const char *text, *where, *what, *advice;
-} Bad;
-
-static void check_refused(Reader *reader, const Bad *bad, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        RtData d;
-        if (!CHECK(!read_as(reader, bad[i].text, &d), "case %zu was accepted", i)) continue;
-        CHECK(!strncmp(error.text, bad[i].where, strlen(bad[i].where)), "case %zu: not at %s: %s",
-              i, bad[i].where, error.text);
-        CHECK(strstr(error.text, bad[i].what), "case %zu: no \"%s\" in: %s", i, bad[i].what,
-              error.text);
-        CHECK(!bad[i].advice || strstr(error.text, bad[i].advice), "case %zu: no \"%s\" in: %s", i,
-              bad[i].advice, error.text);
-    }
-}
-
 /* A header and one batch around a cell for y[1] of its second cask, the third line. */
 #define TABLE(cell) "batch,the cask,arm,y.1,y.2\nA,a,x,1,2\nA,b,x,3," cell "\n"
 #define SEMICOLONS(cell) "batch;the cask;arm;y.1;y.2\nA;a;x;1;2,5\nA;b;x;3;" cell "\n"
@@ -134,7 +117,8 @@ static void tables_are_refused(void) {
         {"\xff\xfe"
          "b",
          "d:", "UTF-16", "save it as CSV (UTF-8)"}};
-    check_refused(rt_data_csv, bad, sizeof bad / sizeof *bad);
+    Reading r = reading(rt_data_csv);
+    check_refused(&r, bad, sizeof bad / sizeof *bad);
     RtData d;
     RtDataOptions o = {.sizes = {.n = {2, 2}}};
     RtBytes book = {(char *)(uintptr_t) "PK\3\4\0\0", 6, 0};
@@ -263,7 +247,8 @@ static void json_is_refused(void) {
         {"{\"arm\": [0], \"y\": [[[1, \"-Inf\"]]]}", "d: y[0,0,1] is infinite", "finite", NULL},
         {"{\"arm\": [0], \"y\": [[[1, 1e300]]]}", "d: y[0,0,1] is 1e+300", "in float", NULL},
         {"{\"arm\": [3], \"y\": [[[1, 2]]]}", "d: arm[0] is 3", "from 0 to 2", NULL}};
-    check_refused(rt_data_json, bad, sizeof bad / sizeof *bad);
+    Reading r = reading(rt_data_json);
+    check_refused(&r, bad, sizeof bad / sizeof *bad);
     RtBytes deep = {0};
     RtData d;
     rt_bytes_printf(&deep, "{\"y\": ");
