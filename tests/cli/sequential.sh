@@ -22,7 +22,7 @@ check beyond_its_start awk "BEGIN { exit !($(number fitted elbo) > $(number fitt
 check near_the_evidence awk "BEGIN { gap = $evidence - ($(number fitted elbo)); exit !(gap > -0.08 && gap < 0.15) }"
 check same_for_any_threads sh -c 'for j in 1 3; do ./laplace fit data.csv --steps 150 --json -j$j >t$j; done; cmp t1 t3'
 check rounds_as_asked sh -c './laplace fit data.csv --steps 20 --rounds 2 --json | grep -q "\"rounds\": 2"'
-check by_time sh -c './laplace fit data.csv --time 0.5s | grep -q "by the objective sequential, in 5 rounds"'
+check by_time sh -c './laplace fit data.csv --time 0.5s | grep -q "by the objective sequential, in [1-5] rounds"'
 check several_data_sets sh -c './laplace simulate --count 2 --out two.npz -q && ./laplace fit two.npz --steps 20 --json | grep -q "rounds.*rounds"'
 check another_objective sh -c './laplace fit data.csv --steps 5 --objective reverse-kl --json >t && ! grep -q rounds t'
 check trains_by_another sh -c './laplace train --steps 5 -q --json | grep -q "\"objective\": \"reverse-kl\""'
