@@ -38,13 +38,13 @@ void rt_element_name(const RtVar *v, const RtSizes *sizes, int64_t flat, RtBytes
 
 /* The first number that is not finite, or of a covariate not allowed, is an error. */
 static bool check_numbers(const RtModel *m, const RtVar *v, const char *file, const RtData *d,
-                          RtError *error) {
+                          const RtDataOptions *options, RtError *error) {
     int64_t size = rt_var_size(v, &d->sizes);
     const double *values = d->values[v - m->vars];
     for (int64_t i = 0; i < size * d->n_sets; i++) {
         char why[100];
         if (isfinite(values[i]) && rt_value_allowed(v, values[i], why)) continue;
-        if (isnan(values[i]) && v->presence >= 0) continue;
+        if (isnan(values[i]) && rt_may_lack(v, options)) continue;
         RtBytes name = {0};
         rt_element_name(v, &d->sizes, i % size, &name);
         if (d->n_sets > 1) rt_bytes_printf(&name, " of data set %lld", (long long)(i / size));
@@ -267,7 +267,7 @@ bool rt_data_bin(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
                 to[s * size + i] = float_at(bytes, s * per_set + before + i);
         out->values[v - m->vars] = to;
         before += size;
-        if (!check_numbers(m, v, name, out, error)) return false;
+        if (!check_numbers(m, v, name, out, options, error)) return false;
     }
     return check_ends(m, name, out, error) && rt_data_presence(mem, m, name, out, error);
 }
@@ -310,6 +310,7 @@ typedef struct Taking {
     const RtModel *m;
     const char *name;
     const Arrays *arrays;
+    const RtDataOptions *options;
     bool fixed[RT_MAX_PLATES];   /* plates whose size is known */
     bool counted[RT_MAX_PLATES]; /* ragged plates of which the file says how they are cut */
     RtData *out;
@@ -444,7 +445,7 @@ static bool read_contexts(Taking *t) {
             for (int64_t e = 0; e < out->n_sets * v->event; e++)
                 out->values[i][e] = a.values[e % v->event];
         }
-        if (!check_numbers(m, v, t->name, out, t->error)) return false;
+        if (!check_numbers(m, v, t->name, out, t->options, t->error)) return false;
     }
     return true;
 }
@@ -468,20 +469,29 @@ static bool missing_array(const RtVar *v, const Arrays *a, RtError *error) {
 /* Sizes and values from the arrays of all variables. */
 static bool take_arrays(RtMem *mem, const RtModel *m, const Arrays *arrays,
                         const RtDataOptions *options, RtData *out, RtError *error) {
-    Taking t = {
-        .mem = mem, .m = m, .name = arrays->file, .arrays = arrays, .out = out, .error = error};
+    Taking t = {.mem = mem,
+                .m = m,
+                .name = arrays->file,
+                .arrays = arrays,
+                .options = options,
+                .out = out,
+                .error = error};
     memcpy(t.fixed, options->given, sizeof t.fixed);
     if (!arrays->lone && !take_counts(&t)) return false;
     const RtVar *v;
-    for (int at = 0, first = 1; (v = rt_next_data(m, &at)); first = 0) {
+    for (int at = 0, first = 1; (v = rt_next_data(m, &at));) {
         int k = arrays->lone ? 0 : find_array(v->name, arrays);
+        if (k < 0 && v->kind == RT_OBSERVED && options->outcomes_optional) continue;
         if (k < 0) return missing_array(v, arrays, error);
         RtArray a;
         if (!open_array(mem, arrays, k, &a, error) || !take_shape(&t, v, &a, first)) return false;
         out->values[v - m->vars] = a.values;
+        first = 0;
     }
-    for (int at = 0; (v = rt_next_data(m, &at));)
-        if (!check_numbers(m, v, arrays->file, out, error)) return false;
+    for (int at = 0; (v = rt_next_data(m, &at));) {
+        if (!out->values[v - m->vars]) out->values[v - m->vars] = rt_data_absent(mem, v, out);
+        if (!check_numbers(m, v, arrays->file, out, options, error)) return false;
+    }
     if (!check_ends(m, arrays->file, out, error) ||
         !rt_data_presence(mem, m, arrays->file, out, error))
         return false;

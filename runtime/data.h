@@ -36,7 +36,15 @@ typedef struct RtDataOptions {
     bool given[RT_MAX_PLATES];  /* by --size: not to be solved for */
     bool ranged[RT_MAX_PLATES]; /* trained over a range: has no size unless it is given or found */
     bool batch;                 /* many data sets in one file */
+    bool outcomes_optional; /* what is observed need not be in the file, nor in every cell (.bin,
+                               which has no names, aside): NaN, and where the variable has a
+                               presence, a presence of 0 */
 } RtDataOptions;
+
+/* May cells of this variable be empty in a file that is read so? missing.c */
+bool rt_may_lack(const RtVar *v, const RtDataOptions *options);
+/* Numbers of a variable that the file does not have: NaN at the sizes of `d`. */
+double *rt_data_absent(RtMem *mem, const RtVar *v, const RtData *d);
 
 /* By extension: .bin, .npz, .npy; .csv, .tsv, .txt, .json, each also .gz. False with the reason. */
 bool rt_data_read(RtMem *mem, const RtModel *m, const char *path, const RtDataOptions *options,

@@ -146,7 +146,7 @@ static bool read_value(Reader *r, const RtVar *v, int64_t row, int column, doubl
     const RtCell *c = rt_table_cell(&r->t, row, column);
     long long line = r->t.line[row];
     int shown = c->n > 40 ? 40 : (int)c->n;
-    if (rt_cell_missing(c) && v->presence >= 0) {
+    if (rt_cell_missing(c) && rt_may_lack(v, r->options)) {
         *out = NAN;
         return true;
     }
@@ -233,7 +233,18 @@ static bool changes(const Reader *r, const RtVar *v, int64_t row, int64_t before
                     now->n > 40 ? 40 : (int)now->n, now->text);
 }
 
+/* Has the table any column of this variable? */
+static bool has_any(const Reader *r, const RtVar *v) {
+    bool any = false;
+    for (int64_t e = 0; e < v->event && !any; e++) any = value_column(r, v, e) != RT_NO_COLUMN;
+    return any;
+}
+
 static bool read_variable(Reader *r, const RtVar *v) {
+    if (v->kind == RT_OBSERVED && r->options->outcomes_optional && !has_any(r, v)) {
+        r->out->values[v - r->m->vars] = rt_data_absent(r->t.mem, v, r->out);
+        return true;
+    }
     int *columns = rt_alloc(r->t.mem, v->event, sizeof *columns);
     if (!value_columns(r, v, columns)) return false;
     int64_t instances = rt_var_size(v, &r->out->sizes) / v->event;

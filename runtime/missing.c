@@ -23,6 +23,17 @@ bool rt_refuse_missing(const RtVar *v, const char *where, const char *found, RtE
                     where, v->name, found, v->name);
 }
 
+bool rt_may_lack(const RtVar *v, const RtDataOptions *options) {
+    return v->presence >= 0 || (v->kind == RT_OBSERVED && options->outcomes_optional);
+}
+
+double *rt_data_absent(RtMem *mem, const RtVar *v, const RtData *d) {
+    int64_t n = rt_var_size(v, &d->sizes) * d->n_sets;
+    double *values = rt_alloc(mem, n, sizeof *values);
+    for (int64_t i = 0; i < n; i++) values[i] = NAN;
+    return values;
+}
+
 /* What stands for missing values of entry e of data set `set`. */
 static double stand_in(const RtVar *v, const double *values, const double *present, int64_t cells,
                        int64_t e) {
