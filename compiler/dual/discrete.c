@@ -31,6 +31,12 @@ IrValue indicators(Build *b, IrValue v, AxisId kinds) {
     return ir_select(b->p, is, number(b, 1), number(b, 0));
 }
 
+IrValue label_law(Build *b, const Var *z) {
+    AxisId values = summed_axis(b, z);
+    IrValue law = lower_log_prob(b, z, (Val){.v = counted(b, values, z->n_values)});
+    return along(b, law, &values, 1); /* a constant law lacks it */
+}
+
 /* The axis along which `position` is 0, 1, ... and nothing else; AXIS_NONE: it is no such table. */
 static AxisId counts_along(const IrProgram *p, IrValue position) {
     const IrOp *op = &p->ops.data[position];

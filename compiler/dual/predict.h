@@ -1,4 +1,4 @@
-/* predict.h -- program predict (predict.c). Private to dual/. */
+/* predict.h -- programs predict (predict.c) and extend (extend.c). Private to dual/. */
 #ifndef ADAVIC_DUAL_PREDICT_H
 #define ADAVIC_DUAL_PREDICT_H
 
@@ -7,6 +7,15 @@
 /* Can what is observed be drawn given draws of the posterior? */
 bool predict_served(const Analysis *analysis);
 void build_predict(Build *b);
+/* Probabilities of a discrete latent's values, as program posterior has them: an input. */
+IrValue input_probabilities(Build *b, const Var *z);
+/* Its value becomes one drawn with these probabilities, which lie along summed_axis. */
+void draw_label(Build *b, const Var *z, IrValue probability);
+
+/* ---- extend.c ---- */
+/* Is there anything to carry over, and can it be? (dual_extend_refusal says why not.) */
+bool extend_serves(Build *b);
+void build_extend(Build *b);
 
 /* ---- programs.c ---- */
 /* All variables of a kind as inputs of that name; latents have an axis of draws. */
