@@ -13,7 +13,7 @@
  * Posterior probabilities. Let a_k be added to log p(z = k). Then p(z = k | the rest, data) is the
  * derivative of the log density with respect to a_k, at 0: the compiler's own gradient, whatever
  * the group looks like. */
-#include "dual/internal.h"
+#include "dual/predict.h"
 #include "opt/opt.h"
 
 AxisId summed_axis(Build *b, const Var *var) {

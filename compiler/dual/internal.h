@@ -161,8 +161,6 @@ Val lower_shaped(Build *b, Shaped shaped, const Val *args);
 AxisId summed_axis(Build *b, const Var *var); /* of a summed variable's values */
 /* 1 along `kinds` at the category that v is, else 0. */
 IrValue indicators(Build *b, IrValue v, AxisId kinds);
-/* log p of each value of a discrete latent, along its axis, given the values so far. */
-IrValue label_law(Build *b, const Var *z);
 /* The entry of `whole` along `dim` that `position` names. */
 Val lower_at(Build *b, const Val *whole, int dim, IrValue position);
 /* Log density of what discrete latents are summed out of, [data, draw]: of the groups with an

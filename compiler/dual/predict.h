@@ -17,6 +17,10 @@ void draw_label(Build *b, const Var *z, IrValue probability);
 bool extend_serves(Build *b);
 void build_extend(Build *b);
 
+/* ---- discrete.c ---- */
+/* log p of each value of a discrete latent, along its axis, given the values so far. */
+IrValue label_law(Build *b, const Var *z);
+
 /* ---- programs.c ---- */
 /* All variables of a kind as inputs of that name; latents have an axis of draws. */
 void input_all(Build *b, VarKind kind, IrRole role);

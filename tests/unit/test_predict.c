@@ -101,6 +101,11 @@ static void labels_that_hang_on_each_other_are_not(void) {
     compiled_free(c);
 }
 
+static void give_normal(Run *run, const char *name, double *x, int64_t n, uint32_t seed) {
+    fill_normal(x, n, seed);
+    run_give(run, name, x, n);
+}
+
 /* Group 0 is known, and so are 2 of its 4 cells; all below a new group is drawn from above. */
 static void new_instances_follow_their_laws(void) {
     Compiled *c = compile_text("groups",
@@ -120,26 +125,20 @@ static void new_instances_follow_their_laws(void) {
     enum { LINES = SETS * DRAWS, GROUPS = LINES * G };
     double m[LINES], k[3 * GROUPS], a[2 * GROUPS], b[N], t[SETS * G], ea[2 * GROUPS], eb[N],
         u[GROUPS], known_group[SETS * G], known_obs[SETS * G * O];
-    fill_normal(m, LINES, 1);
-    fill_normal(a, 2 * GROUPS, 2);
-    fill_normal(b, N, 3);
-    fill_normal(t, SETS * G, 4);
-    fill_normal(ea, 2 * GROUPS, 5);
-    fill_normal(eb, N, 6);
+    Run *run = run_new(c, SETS, DRAWS);
+    give_normal(run, "m", m, LINES, 1);
+    give_normal(run, "a", a, 2 * GROUPS, 2);
+    give_normal(run, "b", b, N, 3);
+    give_normal(run, "t", t, SETS * G, 4);
+    give_normal(run, "sim:a", ea, 2 * GROUPS, 5);
+    give_normal(run, "sim:b", eb, N, 6);
     for (int i = 0; i < SETS * G; i++) known_group[i] = i % G == 0;
     for (int i = 0; i < SETS * G * O; i++) known_obs[i] = i / O % G == 0 && i % O < 2;
     for (int i = 0; i < GROUPS; i++) {
         u[i] = (i % 10 + 0.5) / 10;
         k[3 * i] = 0.1, k[3 * i + 1] = 0.8, k[3 * i + 2] = 0.1;
     }
-    Run *run = run_new(c, SETS, DRAWS);
-    run_give(run, "m", m, LINES);
     run_give(run, "k", k, 3 * GROUPS);
-    run_give(run, "a", a, 2 * GROUPS);
-    run_give(run, "b", b, N);
-    run_give(run, "t", t, SETS * G);
-    run_give(run, "sim:a", ea, 2 * GROUPS);
-    run_give(run, "sim:b", eb, N);
     run_give(run, "sim:k", u, GROUPS);
     run_give(run, "known:group", known_group, SETS * G);
     run_give(run, "known:obs", known_obs, SETS * G * O);
