@@ -18,7 +18,8 @@ enum {
     RT_FOR_PREDICT,
     RT_FOR_LABELS,
     RT_FOR_ROUNDS,
-    RT_FOR_DEFENSIVE
+    RT_FOR_DEFENSIVE,
+    RT_FOR_EXTENDING
 };
 
 #endif
