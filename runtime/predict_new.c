@@ -220,7 +220,8 @@ const char *rt_new_plate(const RtNew *n, const RtVar *v, int64_t k) {
     if (!n->call) return NULL;
     rt_var_place(v, &n->rows.sizes, k / v->event, index, among);
     for (int i = 0; i < v->n_plates; i++)
-        if (n->drawn[v->plates[i]] && n->match.of[v->plates[i]][among[i]] < 0)
+        if (n->drawn[v->plates[i]] && n->rows.labels[v->plates[i]] &&
+            n->match.of[v->plates[i]][among[i]] < 0)
             return m->plates[v->plates[i]].name;
     return NULL;
 }

@@ -32,8 +32,8 @@ bool rt_new_open(RtPosterior *p, RtNew *n, RtError *error);
 const void *rt_new_latent(const RtNew *n, int variable);
 /* After rt_posterior_run of DATA. */
 void rt_new_run(RtNew *n);
-/* The outermost plate with latents whose instance around element k is not in DATA; NULL: all are.
- */
+/* The outermost plate with latents and keys whose instance around element k is not in DATA; NULL:
+ * there is none. */
 const char *rt_new_plate(const RtNew *n, const RtVar *v, int64_t k);
 /* Which instances are known: lines on stdout, and "plates": {"county": {"known": 2, "new": 1}}. */
 void rt_new_show(const RtNew *n);
