@@ -100,7 +100,7 @@ static void warn_changed(const RtNew *n, const RtVar *v) {
         if (own == data) continue;
         RtBytes name = {0};
         rt_row_name(&n->rows, v, k, &name);
-        fprintf(stderr, "warning: %s: %s is %g, and %g in %s, under which its latents are known\n",
+        fprintf(stderr, "warning: %s: %s: %g, and %g in %s, under which its latents are known\n",
                 p->s->options->new_file, name.data, own, data, p->s->options->data);
         rt_bytes_free(&name);
         return;

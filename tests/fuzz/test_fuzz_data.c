@@ -1,5 +1,6 @@
 /* The readers of data on any bytes at all, for the hand-made model of the unit tests. The first
- * byte chooses the format and the options, the rest is the file. What is accepted is complete. */
+ * byte chooses the format and the options, the rest is the file. What is accepted is complete, but
+ * for outcomes where these may be absent. */
 #include "fuzz.h"
 
 #include "runtime/data.h"
@@ -20,7 +21,8 @@ enum {
     GIVEN_GROUP = 8,
     GIVEN_OBS = 16,
     BATCH = 32,
-    COVARIATES = 64
+    COVARIATES = 64,
+    NEW_ROWS = 128 /* without outcomes, padded */
 };
 
 /* The hand-made model, or one with covariates; read once: they are not what is tried here. */
@@ -40,14 +42,17 @@ static const RtModel *fake_model(bool covariates) {
     return model[covariates];
 }
 
-static void must_be_complete(const RtModel *m, const RtData *d) {
+static void must_be_complete(const RtModel *m, const RtData *d, bool outcomes_optional) {
     for (int i = 0; i < m->n_vars; i++) {
         if (!rt_is_data(&m->vars[i])) continue;
         int64_t n = d->n_sets * rt_var_size(&m->vars[i], &d->sizes);
         if (n < 1 || !d->values[i]) abort();
         char why[100];
         for (int64_t k = 0; k < n; k++)
-            if (!isfinite(d->values[i][k]) || !rt_value_allowed(&m->vars[i], d->values[i][k], why))
+            if (outcomes_optional && m->vars[i].kind == RT_OBSERVED && isnan(d->values[i][k]))
+                continue;
+            else if (!isfinite(d->values[i][k]) ||
+                     !rt_value_allowed(&m->vars[i], d->values[i][k], why))
                 abort();
     }
 }
@@ -74,13 +79,14 @@ static void run(const uint8_t *data, size_t n) {
     RtError error = {{0}};
     const RtModel *model = fake_model(data[0] & COVARIATES);
     RtDataOptions options = {.sizes = {.n = {4, 5}}, .batch = data[0] & BATCH};
+    options.outcomes_optional = options.padded = data[0] & NEW_ROWS;
     options.given[0] = data[0] & GIVEN_GROUP;
     options.given[1] = data[0] & GIVEN_OBS;
     RtBytes bytes = {0};
     rt_bytes_add(&bytes, data + 1, n - 1);
     RtData out;
     if (read_as(data[0] & FORMAT, mem, model, &bytes, &options, &out, &error))
-        must_be_complete(model, &out);
+        must_be_complete(model, &out, options.outcomes_optional);
     else if (!error.text[0])
         abort(); /* refused without a word */
     rt_bytes_free(&bytes);
@@ -104,6 +110,8 @@ static const char table[] =
 static const char trial[] = "group,obs,arm,x[0],x[1],y\n1,1,drug,1,2,0\n2,1,placebo,3,4,-1\n"
                             "1,2,drug,2,2,5\n2,2,placebo,1e-3,4,6\n";
 
+static const char rows[] = "group,arm,x[0],x[1]\n1,drug,1,2\n2,none,3,4\n2,none,5,6\n";
+
 static void seed_csv(FuzzList *list) {
     static const char *const other[] = {
         "group;obs;x.1;x.2\r\nb;1;1;2\r\na;1;5;6\r\n", "group\tx[0]\tx[1]\nb\t1\t2\nb\t3\t4\n",
@@ -115,6 +123,9 @@ static void seed_csv(FuzzList *list) {
     RtBytes of_trial = {0};
     rt_bytes_add(&of_trial, trial, sizeof trial - 1);
     add_as(list, CSV | COVARIATES, &of_trial);
+    of_trial.n = 0;
+    rt_bytes_add(&of_trial, rows, sizeof rows - 1);
+    add_as(list, CSV | COVARIATES | NEW_ROWS, &of_trial);
     rt_bytes_free(&of_trial);
     unsigned char packed[512];
     z_stream s = {.next_in = (Bytef *)text.data,
