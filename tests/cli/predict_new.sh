@@ -1,21 +1,22 @@
 # predict DATA --new FILE: the rows of another table, of groups that DATA has and of others.
 . "$ROOT/tests/cli/common.inc"
 
-# Means of 6 about a, a about mu, all scales known: of mu the posterior is N(2.72165, .257732), of g3's a
-# N(3.228866, .040412). A guide that is exact from the start; 4000 draws, so that means and sds are within 4 standard
+# x about a with variance .09 + .16, a about mu, all scales known: of mu the posterior is N(2.72165, .257732), of g3's a
+# N(3.228866, .040412). Observations have a latent of their own, known where a row has the key of one. A guide that is exact from the start; 4000 draws, so that means and sds are within 4 standard
 # errors, but for one time in 1,600 (ten numbers); the seed is fixed.
 cat >m.hbm <<'M'
 latent mu ~ normal(0, 5);
 plate group(4) {
   latent a ~ normal(mu, 1);
   plate obs(6) {
-    observed x ~ normal(a, 0.5);
+    latent e ~ normal(a, 0.3);
+    observed x ~ normal(e, 0.4);
   }
 }
 M
 compile m m.hbm
 ./m train --steps 1 --quiet
-{ echo group,x; for g in 1 2 3 4; do for o in 0 1 2 3 4 5; do echo "g$g,$g.$o"; done; done; } >d.csv
+{ echo group,obs,x; for g in 1 2 3 4; do for o in 0 1 2 3 4 5; do echo "g$g,$o,$g.$o"; done; done; } >d.csv
 printf 'group\nzz\ng3\nyy\nzz\n' >new.csv
 predicted() { ./m predict d.csv --draws 4000 "$@"; }
 predicted --new new.csv --json --out p.csv >out.json
@@ -30,14 +31,18 @@ spread() { # A B: sd of the difference of two columns
 check columns_of_the_rows_there_are grep -q "^log_q,log_prior,log_likelihood,x.1.1,x.1.2,x.2.1,x.3.1$" p.csv
 check rows_of_a_new_group_share_it between "$(spread 4 5)" 0.675 0.739   # sqrt(2 * .25)
 check new_groups_differ between "$(spread 4 7)" 1.510 1.652              # sqrt(2 * 1.25)
-check says_what_is_known sh -c './m predict d.csv --new new.csv >out && grep -qx "group: 1 known, 2 new: zz, yy" out && grep -q "^x\[0,1\]  zz  new group  *missing" out'
-check and_in_json grep -q '"plates": {"group": {"known": 1, "new": 2}}.*"x\[2,0\]": {"observed": null, [^}]*"labels": \["yy"\], "new": "group"}' out.json
+check says_what_is_known sh -c './m predict d.csv --new new.csv >out && grep -qx "group: 1 known, 2 new: zz, yy" out && grep -qx "obs: 0 known, 4 new" out && grep -q "^x\[0,1\]  zz  new group  *missing" out'
+check and_in_json grep -q '"plates": {"group": {"known": 1, "new": 2}, "obs": {"known": 0, "new": 4}}.*"x\[2,0\]": {"observed": null, [^}]*"labels": \["yy"\], "new": "group"}' out.json
 check nothing_to_check sh -c '! grep -q "of all cells" out'
 
 # DATA's own rows have DATA's own predictions, wherever they stand; outcomes are shown, and change nothing.
 predicted --out same.csv -q
 check rows_of_data sh -c './m predict d.csv --draws 4000 --new d.csv --out new_same.csv -q && cmp same.csv new_same.csv'
 { echo x,group; sed 1d d.csv | tac | awk -F, '{print NR % 2 ? 1000 * NR : "", $1}' OFS=,; } >back.csv
+sed 1,7d d.csv | sed '1s/.*/group,obs,x/; /^g4,5/s/5,/6,/' >some.csv
+check rows_by_key sh -c './m predict d.csv --new some.csv | grep -qx "obs: 16 known, 1 new: 6"'
+cut -d, -f 1,3 d.csv >nameless.csv
+check data_without_keys sh -c './m predict nameless.csv --new some.csv 2>err >out; grep -q "warning: nameless.csv has no column obs: every obs of some.csv is taken as a new one" err && grep -q "^x\[0,0\]  g2/1  new obs" out'
 ./m predict d.csv --draws 4000 --new back.csv --json >out.json
 check in_another_order between "$(posterior out.json 'x\[1,5\]' mean)" 3.1948 3.2630
 check outcomes_are_shown test "$(posterior out.json 'x\[0,0\]' observed)/$(posterior out.json 'x\[0,1\]' observed)" = 1000/null
@@ -106,6 +111,8 @@ printf 'batch,cask,arm\nA,a,0\n' >number.csv
 check a_number_is_a_name sh -c './nested predict n.csv --new number.csv 2>err >out; grep -q "no arm is called 0" err'
 refuses no_table 1 "expected  DATA and --new FILE as .csv" ./m predict d.csv --new p.npz
 refuses data_no_table 1 "p.npz: not a table" ./m predict p.npz --new d.csv
+{ echo group; for i in $(seq 11999); do printf '%s\ng0\n' "$i"; done; } >skew.csv
+refuses groups_too_unequal 1 "groups of plate obs are too unequal" ./m predict d.csv --new skew.csv
 refuses no_file 1 "none.csv" ./m predict d.csv --new none.csv
 cat >tied.hbm <<'M'
 latent m ~ normal(0, 1);
