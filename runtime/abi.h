@@ -46,7 +46,8 @@
  *                                              these latents along their dimension D
  *   weight NAME dims ... init constant|uniform|normal SCALE
  *   setting sets|draws N                       defaults of `train`
- *   text KEY "TEXT"                            descriptors, analysis, objective, version
+ *   text KEY "TEXT"                            descriptors, analysis, objective, version; new: why
+ *                                              instances that the data lack cannot be predicted
  *   program NAME lane data|draw|- lanes L chunk C
  *     axis NAME kind data|draw|plate|event parent NAME|- extent N copy NAME|-
  *     input NAME role weight|hyper|data|latent|stat|control|segment|random axes
@@ -88,6 +89,11 @@
  *   predict     hypers, covariates, contexts, latents [data, draw, ...], of discrete ones the
  *               probabilities of their values as posterior has them; random
  *               observed [data, draw, plates, dims]; absent where labels hang on each other
+ *   extend      hypers, covariates, contexts, latents as predict; "known:PLATE" [data, plates]: 1
+ *               for instances whose latents are given, 0 for others; random
+ *               latents that stand in plates [data, draw, ...]: those given, and draws from
+ *               their laws; of discrete ones 1 at the value that was drawn, else 0. Absent where
+ *               there are none, and where the text "new" says why
  *   density     weights, hypers, statistics, data, latents; where there are symmetries, of
  *               AV_MAX_ORDERS orders at most, and the guide's flows have an inverse in one pass
  *               log_q, quantities and probabilities as posterior; "log_q:PLATE" [data, draw,

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { MOST_POSITIONS = 1 << 27 }; /* of padded groups: 1 GB for each number of theirs */
+
 static bool duplicate(const RtKeys *k, int64_t row, int64_t before, RtError *error) {
     RtBytes key = {0};
     for (int i = 0; i < k->n_levels; i++) {
@@ -54,13 +56,24 @@ static bool place_row(RtKeys *k, int64_t row, RtError *error) {
     return true;
 }
 
+static int64_t largest(const RtLevel *l, int64_t parents) {
+    int64_t most = 0;
+    for (int64_t p = 0; p < parents; p++)
+        if (l->counts[p] > most) most = l->counts[p];
+    return most;
+}
+
 /* Sizes of groups, and positions, once all instances of a level and those above are known. */
-static void number_level(RtMem *mem, RtLevel *l, const RtLevel *above) {
-    int64_t n_parents = above ? above->n : 1, *next = rt_alloc(mem, n_parents, sizeof *next);
+static void number_level(RtMem *mem, RtLevel *l, const RtLevel *above, bool padded) {
+    int64_t n_parents = above ? above->n_positions : 1;
+    int64_t *next = rt_alloc(mem, n_parents, sizeof *next);
     l->counts = rt_alloc(mem, n_parents, sizeof *l->counts);
     l->position = rt_alloc(mem, l->n, sizeof *l->position);
     for (int64_t i = 0; i < l->n; i++) l->counts[above ? above->position[l->parent[i]] : 0]++;
-    for (int64_t p = 1; p < n_parents; p++) next[p] = next[p - 1] + l->counts[p - 1];
+    int64_t most = largest(l, n_parents);
+    for (int64_t p = 1; p < n_parents; p++)
+        next[p] = next[p - 1] + (padded ? most : l->counts[p - 1]);
+    l->n_positions = padded ? n_parents * most : l->n;
     for (int64_t i = 0; i < l->n; i++)
         l->position[i] = next[above ? above->position[l->parent[i]] : 0]++;
 }
@@ -79,8 +92,18 @@ bool rt_keys_place(RtKeys *k, RtError *error) {
     if (!k->n_levels && t->n_rows > 1)
         return rt_error(error, "%s: %lld rows\n  expected  one: nothing observed stands in a plate",
                         t->name, (long long)t->n_rows);
-    for (int i = 0; i < k->n_levels; i++)
-        number_level(t->mem, &k->levels[i], i ? &k->levels[i - 1] : NULL);
+    for (int i = 0; i < k->n_levels; i++) {
+        const RtPlate *plate = &k->m->plates[k->levels[i].plate];
+        number_level(t->mem, &k->levels[i], i ? &k->levels[i - 1] : NULL,
+                     k->padded && !plate->ragged);
+        if (k->levels[i].n_positions > MOST_POSITIONS)
+            return rt_error(error,
+                            "%s: groups of plate %s are too unequal\n  expected  at most %d places "
+                            "when all are as large as the largest\n  found     %lld\n  split the "
+                            "file, or give plate %s a range of sizes in the model",
+                            t->name, plate->name, MOST_POSITIONS,
+                            (long long)k->levels[i].n_positions, plate->name);
+    }
     return true;
 }
 
@@ -102,13 +125,6 @@ static int64_t instance_at(const RtLevel *l, int64_t position) {
     int64_t i = 0;
     while (l->position[i] != position) i++;
     return i;
-}
-
-static int64_t largest(const RtLevel *l, int64_t parents) {
-    int64_t most = 0;
-    for (int64_t p = 0; p < parents; p++)
-        if (l->counts[p] > most) most = l->counts[p];
-    return most;
 }
 
 static bool unequal(const RtKeys *k, int level, int64_t other, RtError *error) {
@@ -136,16 +152,17 @@ bool rt_keys_sizes(const RtKeys *k, RtMem *mem, const RtDataOptions *options, Rt
     bool cut[RT_MAX_PLATES] = {false};
     for (int i = 0; i < k->n_levels; i++) {
         const RtLevel *l = &k->levels[i];
-        int64_t parents = i ? k->levels[i - 1].n : 1, given = options->sizes.n[l->plate];
+        int64_t parents = i ? k->levels[i - 1].n_positions : 1, given = options->sizes.n[l->plate];
         bool ragged = k->m->plates[l->plate].ragged;
         for (int64_t p = 0; p < parents; p++) {
-            if (l->counts[p] != l->counts[0] && !ragged) return unequal(k, i, p, error);
+            if (l->counts[p] != l->counts[0] && !ragged && !k->padded)
+                return unequal(k, i, p, error);
             if (options->given[l->plate] && given != l->counts[p])
                 return rt_error(error, "%s: %lld of plate %s, but --size says %lld", k->t->name,
                                 (long long)l->counts[p], k->m->plates[l->plate].name,
                                 (long long)given);
         }
-        sizes->n[l->plate] = l->counts[0];
+        sizes->n[l->plate] = largest(l, parents);
         if (ragged) rt_sizes_cut(mem, k->m, sizes, l->plate, l->counts);
         cut[l->plate] = ragged;
     }
@@ -156,8 +173,17 @@ bool rt_keys_sizes(const RtKeys *k, RtMem *mem, const RtDataOptions *options, Rt
 char **rt_keys_labels(const RtKeys *k, int level) {
     const RtLevel *l = &k->levels[level];
     if (l->column < 0) return NULL;
-    char **labels = rt_alloc(k->t->mem, l->n, sizeof *labels);
+    char **labels = rt_alloc(k->t->mem, l->n_positions, sizeof *labels);
+    for (int64_t i = 0; i < l->n_positions; i++) labels[i] = "";
     for (int64_t i = 0; i < l->n; i++)
         labels[l->position[i]] = rt_copy_text(k->t->mem, l->keys.keys[i].text, l->keys.keys[i].n);
     return labels;
+}
+
+bool *rt_keys_there(const RtKeys *k, int level) {
+    const RtLevel *l = &k->levels[level];
+    if (l->n_positions == l->n) return NULL;
+    bool *there = rt_alloc(k->t->mem, l->n_positions, sizeof *there);
+    for (int64_t i = 0; i < l->n; i++) there[l->position[i]] = true;
+    return there;
 }

@@ -7,7 +7,8 @@
  * and a key, a text, names an instance within its parent. Where the innermost plate has no column,
  * every row is an instance of it. The map itself does not need groups of equal size: `counts` has
  * the size of each. Whether they must be equal, since their plate is not ragged, is asked in one
- * place, rt_keys_sizes. */
+ * place, rt_keys_sizes; a file read as `padded` leaves positions free in groups that are smaller.
+ */
 #ifndef ADAVIC_CSV_KEYS_H
 #define ADAVIC_CSV_KEYS_H
 
@@ -16,12 +17,12 @@
 
 /* A plate of the table. Instances are numbered from 0 as they appear in the file. */
 typedef struct RtLevel {
-    int plate, column; /* of the table; -1: it has none */
-    int64_t n;
-    int64_t *parent;   /* by instance: its number on the level above; 0 on the outermost */
-    int64_t *row;      /* by instance: where it first appears */
+    int plate, column;      /* of the table; -1: it has none */
+    int64_t n, n_positions; /* instances, and positions; more where some are free */
+    int64_t *parent;        /* by instance: its number on the level above; 0 on the outermost */
+    int64_t *row;           /* by instance: where it first appears */
     int64_t *position; /* by instance: among all of its plate, parents in the order of their own
-                          positions; row-major where groups are equal */
+                          positions; row-major where groups are equal, or padded to be */
     int64_t *counts;   /* by position of the parent: how many instances it has; one entry, n, on the
                           outermost */
     int64_t *of_row;   /* by row: its instance */
@@ -31,6 +32,7 @@ typedef struct RtLevel {
 typedef struct RtKeys {
     const RtModel *m;
     const RtTable *t;
+    bool padded;  /* as RtDataOptions.padded */
     int n_levels; /* the path of plates, outermost first; plate and column are the caller's */
     RtLevel levels[RT_MAX_PLATES];
 } RtKeys;
@@ -45,7 +47,9 @@ static inline int64_t rt_keys_position(const RtKeys *k, int level, int64_t row) 
     const RtLevel *l = &k->levels[level < 0 ? 0 : level];
     return level < 0 ? 0 : l->position[l->of_row[row]];
 }
-/* Keys by position; NULL: the level has no column. */
+/* Keys by position, "" at one that is free; NULL: the level has no column. */
 char **rt_keys_labels(const RtKeys *k, int level);
+/* Whether an instance stands there, by position; NULL: everywhere. */
+bool *rt_keys_there(const RtKeys *k, int level);
 
 #endif

@@ -611,29 +611,40 @@ bool rt_npz_counts(RtMem *mem, const RtModel *m, const RtSizes *sizes, RtBytes *
 
 /* ---- by extension ---- */
 
+RtFileKind rt_file_kind(const char *path) {
+    static const struct {
+        const char *ending;
+        RtFileKind kind;
+        bool packed; /* also .gz */
+    } kinds[] = {{".csv", RT_TABLE, true}, {".tsv", RT_TABLE, true},   {".txt", RT_TABLE, true},
+                 {".json", RT_JSON, true}, {".npz", RT_ARRAYS, false}, {".npy", RT_ARRAYS, false},
+                 {".bin", RT_BIN, false}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char packed[16];
+        snprintf(packed, sizeof packed, "%s.gz", kinds[i].ending);
+        if (rt_ends_with(path, kinds[i].ending) || (kinds[i].packed && rt_ends_with(path, packed)))
+            return kinds[i].kind;
+    }
+    return RT_NO_DATA;
+}
+
 bool rt_data_read(RtMem *mem, const RtModel *m, const char *path, const RtDataOptions *options,
                   RtData *out, RtError *error) {
     RtBytes bytes = {0};
     bool ok = false;
-    size_t n = strlen(path) - (rt_ends_with(path, ".gz") ? 3 : 0);
-    char *ending = rt_copy_text(mem, path, n);
-    bool text = rt_ends_with(ending, ".csv") || rt_ends_with(ending, ".tsv") ||
-                rt_ends_with(ending, ".txt");
-    bool json = rt_ends_with(ending, ".json");
-    bool arrays = rt_ends_with(path, ".npz") || rt_ends_with(path, ".npy");
-    if (!text && !json && !arrays && !rt_ends_with(path, ".bin"))
+    const RtFileKind kind = rt_file_kind(path);
+    if (kind == RT_NO_DATA)
         return rt_error(error,
                         "%s: not a known kind of data file\n  expected  .csv, .tsv, .json (also "
                         ".gz), .npz, .npy or .bin",
                         path);
     if (!rt_read_file(path, &bytes, error)) return false;
-    if (text || json)
-        ok = rt_gunzip(path, &bytes, error) &&
-             (text ? rt_data_csv : rt_data_json)(mem, m, path, &bytes, options, out, error);
-    else if (arrays)
-        ok = rt_data_npz(mem, m, path, &bytes, options, out, error);
+    if (kind == RT_TABLE || kind == RT_JSON)
+        ok = rt_gunzip(path, &bytes, error) && (kind == RT_TABLE ? rt_data_csv : rt_data_json)(
+                                                   mem, m, path, &bytes, options, out, error);
     else
-        ok = rt_data_bin(mem, m, path, &bytes, options, out, error);
+        ok = (kind == RT_ARRAYS ? rt_data_npz : rt_data_bin)(mem, m, path, &bytes, options, out,
+                                                             error);
     if (ok && out->unread)
         fprintf(stderr, "warning: %s: the model reads nothing called %s\n", path, out->unread);
     rt_bytes_free(

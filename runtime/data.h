@@ -16,6 +16,8 @@ typedef struct RtData {
                         a presence, or a context that the file holds */
     char **labels[RT_MAX_PLATES]; /* of a CSV's keys, by flat instance (row-major over the plate's
                                      path); or NULL */
+    bool *there[RT_MAX_PLATES]; /* by flat instance: is it in the file? Others pad groups of unequal
+                                   size (RtDataOptions.padded). NULL: all are */
     char ***kinds; /* by variable, NULL: no labels. Of a covariate of n_kinds categories that a CSV
                       names by text: their labels, as far as there are any; or NULL */
     char *unread;  /* names in the file that the model does not read, to be warned of; or NULL */
@@ -39,13 +41,26 @@ typedef struct RtDataOptions {
     bool outcomes_optional; /* what is observed need not be in the file, nor in every cell (.bin,
                                which has no names, aside): NaN, and where the variable has a
                                presence, a presence of 0 */
+    bool padded;            /* tables: unequal groups of a plate that is not ragged are as large as
+                               the largest; what is observed in the rest is NaN, covariates have
+                               values of some instance that is there */
+    const RtData *coding;   /* tables: categories by text have the numbers that they have there, new
+                               ones the next; NULL: in order of appearance */
 } RtDataOptions;
+
+/* Is this instance of the variable's plates in the file, or does it pad them? */
+static inline bool rt_instance_there(const RtData *d, const RtVar *v, int64_t instance) {
+    const bool *there = v->n_plates ? d->there[v->plates[v->n_plates - 1]] : NULL;
+    return !there || there[instance];
+}
 
 /* May cells of this variable be empty in a file that is read so? missing.c */
 bool rt_may_lack(const RtVar *v, const RtDataOptions *options);
 /* Numbers of a variable that the file does not have: NaN at the sizes of `d`. */
 double *rt_data_absent(RtMem *mem, const RtVar *v, const RtData *d);
 
+typedef enum { RT_NO_DATA, RT_TABLE, RT_ARRAYS, RT_JSON, RT_BIN } RtFileKind;
+RtFileKind rt_file_kind(const char *path); /* RT_NO_DATA: none that can be read */
 /* By extension: .bin, .npz, .npy; .csv, .tsv, .txt, .json, each also .gz. False with the reason. */
 bool rt_data_read(RtMem *mem, const RtModel *m, const char *path, const RtDataOptions *options,
                   RtData *out, RtError *error);

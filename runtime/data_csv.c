@@ -146,10 +146,15 @@ static bool read_value(Reader *r, const RtVar *v, int64_t row, int column, doubl
                     r->t.name, line, column + 1, v->name, why, shown, c->text);
 }
 
-/* ---- categories by text ----
- *
- * Where some cell of a category is text, all of them are labels, and the first to appear in the
- * file is category 0. */
+/* ---- categories by text ---- */
+
+/* Where some cell of a category is text, all of them are labels, and the first to appear in the
+ * file is category 0, unless another file says which is. */
+static bool has_kinds(const Reader *r, const RtVar *v, int column) {
+    const RtData *coding = r->options->coding;
+    if (coding) return coding->kinds && coding->kinds[v - r->m->vars];
+    return v->n_kinds && rt_table_holds_text(&r->t, column);
+}
 
 static bool too_many_kinds(const Reader *r, const RtVar *v, int64_t row, int column,
                            const RtIndex *kinds) {
@@ -172,8 +177,30 @@ static bool read_kind(Reader *r, const RtVar *v, int64_t row, int column, RtInde
     const RtCell *c = rt_table_cell(&r->t, row, column);
     if (rt_cell_missing(c)) return read_value(r, v, row, column, out); /* which says so */
     bool fresh;
-    *out = (double)rt_index_add(kinds, 0, *c, &fresh); /* there is room for one too many */
-    return kinds->n <= v->n_kinds || too_many_kinds(r, v, row, column, kinds);
+    int64_t kind = rt_index_find(kinds, 0, *c);
+    if (kind < 0 && kinds->n == v->n_kinds) return too_many_kinds(r, v, row, column, kinds);
+    if (kind < 0 && r->options->coding)
+        fprintf(stderr,
+                "warning: %s:%lld:%d: no %s is called %.*s in the data: it is taken as category "
+                "%lld, of which they say nothing\n",
+                r->t.name, (long long)r->t.line[row], column + 1, v->name,
+                c->n > 40 ? 40 : (int)c->n, c->text, (long long)kinds->n);
+    if (kind < 0) kind = rt_index_add(kinds, 0, *c, &fresh);
+    *out = (double)kind;
+    return true;
+}
+
+/* Room for all labels of a category; those of the other file that says how they are numbered. */
+static RtIndex known_kinds(const Reader *r, const RtVar *v) {
+    char *const *known = r->options->coding ? r->options->coding->kinds[v - r->m->vars] : NULL;
+    int64_t n = 0;
+    bool fresh;
+    while (known && n < v->n_kinds && known[n]) n++;
+    int64_t most = n + r->t.n_rows;
+    RtIndex kinds = rt_index_new(r->t.mem, v->n_kinds < most ? v->n_kinds : most);
+    for (int64_t k = 0; k < n; k++)
+        rt_index_add(&kinds, 0, (RtCell){known[k], strlen(known[k])}, &fresh);
+    return kinds;
 }
 
 static char **kind_labels(const Reader *r, const RtVar *v, const RtIndex *kinds) {
@@ -213,10 +240,9 @@ static bool read_variable(Reader *r, const RtVar *v) {
     int64_t instances = rt_var_size(v, &r->out->sizes) / v->event;
     int64_t *seen = rt_alloc(r->t.mem, instances, sizeof *seen); /* row + 1 that gave the value */
     double *values = rt_alloc(r->t.mem, instances * v->event, sizeof *values);
-    bool labelled = v->n_kinds && rt_table_holds_text(&r->t, columns[0]);
+    bool labelled = has_kinds(r, v, columns[0]);
     RtIndex kinds = {0};
-    if (labelled)
-        kinds = rt_index_new(r->t.mem, v->n_kinds < r->t.n_rows ? v->n_kinds + 1 : r->t.n_rows);
+    if (labelled) kinds = known_kinds(r, v);
     for (int64_t row = 0; row < r->t.n_rows; row++) {
         int64_t at = rt_keys_position(&r->keys, v->n_plates - 1, row);
         for (int64_t e = 0; e < v->event; e++) {
@@ -231,6 +257,8 @@ static bool read_variable(Reader *r, const RtVar *v) {
         }
         if (!seen[at]) seen[at] = row + 1;
     }
+    for (int64_t i = 0; i < instances * v->event; i++)
+        if (!seen[i / v->event]) values[i] = NAN;
     r->out->values[v - r->m->vars] = values;
     if (labelled) r->out->kinds[v - r->m->vars] = kind_labels(r, v, &kinds);
     return true;
@@ -250,6 +278,14 @@ static bool check_end(Reader *r, const RtVar *v) {
                     r->out->values[v - r->m->vars][at]);
 }
 
+/* Covariates of instances that are not in the file: those of the first instance, which is. */
+static void pad(const Reader *r, const RtVar *v) {
+    double *values = r->out->values[v - r->m->vars];
+    int64_t size = rt_var_size(v, &r->out->sizes);
+    for (int64_t i = 0; v->kind == RT_GIVEN && i < size; i++)
+        if (isnan(values[i])) values[i] = values[i % v->event];
+}
+
 /* Has the table any column of this context? */
 static bool has_context(const Reader *r, const RtVar *v) {
     return value_column(r, v, 0) != RT_NO_COLUMN;
@@ -263,13 +299,15 @@ bool rt_data_csv(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
     out->values = rt_alloc(mem, m->n_vars, sizeof *out->values);
     out->kinds = rt_alloc(mem, m->n_vars, sizeof *out->kinds);
     if (!rt_table_read(mem, name, bytes, &r.t, error)) return false;
-    r.keys = (RtKeys){.m = m, .t = &r.t};
+    r.keys = (RtKeys){.m = m, .t = &r.t, .padded = options->padded};
     take_exact_names(&r);
     if (!find_levels(&r) || !rt_keys_place(&r.keys, error) ||
         !rt_keys_sizes(&r.keys, mem, options, &out->sizes, error))
         return false;
-    for (int i = 0; i < r.keys.n_levels; i++)
+    for (int i = 0; i < r.keys.n_levels; i++) {
         out->labels[r.keys.levels[i].plate] = rt_keys_labels(&r.keys, i);
+        out->there[r.keys.levels[i].plate] = rt_keys_there(&r.keys, i);
+    }
     for (int i = 0; i < m->n_vars; i++)
         if ((rt_is_data(&m->vars[i]) ||
              (m->vars[i].kind == RT_CONTEXT && has_context(&r, &m->vars[i]))) &&
@@ -277,5 +315,6 @@ bool rt_data_csv(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
             return false;
     for (int i = 0; i < m->n_vars; i++)
         if (rt_is_data(&m->vars[i]) && !check_end(&r, &m->vars[i])) return false;
+    for (int i = 0; i < m->n_vars; i++) pad(&r, &m->vars[i]);
     return rt_data_presence(mem, m, name, out, error);
 }

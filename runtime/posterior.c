@@ -289,10 +289,12 @@ static bool write_npz(RtDraws *d, RtError *error) {
 }
 
 /* cmdstan's names: mu.1, mu_g.3.2; indices from 1. */
-static void add_column_names(RtBytes *out, const RtVar *v, const RtSizes *sizes) {
+static void add_column_names(RtBytes *out, const RtVar *v, const RtData *d) {
+    const RtSizes *sizes = &d->sizes;
     int64_t index[RT_MAX_PLATES], n_all = rt_var_size(v, sizes);
     for (int64_t k = 0; k < n_all; k++) {
         int64_t below = v->event;
+        if (!rt_instance_there(d, v, k / v->event)) continue;
         rt_bytes_printf(out, ",%s", v->name);
         rt_var_place(v, sizes, k / v->event, index, NULL);
         for (int i = 0; i < v->n_plates; i++) rt_bytes_printf(out, ".%" PRId64, index[i] + 1);
@@ -328,7 +330,7 @@ static bool write_csv(RtDraws *d, RtError *error) {
     if (p->data.n_sets > 1) rt_bytes_printf(&out, "set,");
     for (int i = 0; i < d->n_logs; i++) rt_bytes_printf(&out, "%s%s", i ? "," : "", log_names[i]);
     for (int i = 0; i < m->n_vars; i++)
-        if (d->values[i]) add_column_names(&out, &m->vars[i], &p->data.sizes);
+        if (d->values[i]) add_column_names(&out, &m->vars[i], &p->data);
     for (int64_t row = 0; row < p->data.n_sets * p->n_draws; row++) {
         rt_bytes_printf(&out, "\n");
         if (p->data.n_sets > 1) rt_bytes_printf(&out, "%" PRId64 ",", row / p->n_draws + 1);
@@ -337,8 +339,9 @@ static bool write_csv(RtDraws *d, RtError *error) {
         for (int i = 0; i < m->n_vars; i++) {
             int64_t size = d->values[i] ? rt_var_size(&m->vars[i], &p->data.sizes) : 0;
             for (int64_t k = 0; k < size; k++)
-                rt_bytes_printf(&out, ",%.*g", digits,
-                                rt_real_get(m, d->values[i], row * size + k));
+                if (rt_instance_there(&p->data, &m->vars[i], k / m->vars[i].event))
+                    rt_bytes_printf(&out, ",%.*g", digits,
+                                    rt_real_get(m, d->values[i], row * size + k));
         }
     }
     rt_bytes_printf(&out, "\n");

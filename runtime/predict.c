@@ -1,5 +1,5 @@
 /* predict.c -- the command `predict`: posterior predictive draws of every observed variable, and
- * what they say of the model.
+ * what they say of the model; with --new, of the rows of another file (predict_new.h).
  *
  *                     observed       mean        sd         5%        50%        95%
  *     y[0,3]  308/3        367      357.4      26.3      314.2      357.6      400.6
@@ -9,14 +9,14 @@
  * would be observed, once for each. The checks compare statistics of the cells that are there with
  * those of each prediction for the same cells. */
 #include "runtime/check.h"
-#include "runtime/posterior.h"
+#include "runtime/predict_new.h"
 #include "runtime/rows.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-enum { SHOWN_SETS = 3, SHOWN_ROWS = 16 };
+enum { SHOWN_SETS = 3, SHOWN_ROWS = 16, SHOWN_NEW = 100 };
 
 typedef struct Statistics {
     RtMoments moments;
@@ -25,7 +25,10 @@ typedef struct Statistics {
 
 typedef struct Predict {
     RtPosterior p;
-    const void **predicted; /* by observed variable: its draws, as p.draws */
+    RtNew fresh;
+    const RtData *cells;    /* what is predicted: DATA's, or of --new FILE; */
+    RtPosterior shown;      /* and p of them, for files of draws */
+    const void **predicted; /* by observed variable: its draws, as p.draws, of `cells` */
     RtCall *call;
     RtFeed *feed;
     bool colour;
@@ -35,23 +38,31 @@ typedef struct Predict {
     Statistics *replications; /* by draw */
 } Predict;
 
-static bool prepare(Predict *f, RtError *error) {
-    RtSession *s = f->p.s;
-    const RtModel *m = s->model;
-    if (!rt_program(m, "predict"))
+/* Before anything is read. */
+static bool is_served(const RtSession *s, RtError *error) {
+    if (!rt_program(s->model, "predict"))
         return rt_error(error,
                         "predict: discrete latents of this model depend on each other, so that the "
                         "probabilities of each alone do not say what would be observed");
+    return !s->options->new_file || rt_new_check(s, error);
+}
+
+static bool prepare(Predict *f, RtError *error) {
+    RtSession *s = f->p.s;
+    const RtModel *m = s->model;
+    f->cells = s->options->new_file ? &f->fresh.rows : &f->p.data;
+    if (s->options->new_file && !rt_new_open(&f->p, &f->fresh, error)) return false;
     f->call =
-        rt_call_new(s->mem, m, "predict", s->pool, &f->p.data.sizes, f->p.block, f->p.n_draws);
+        rt_call_new(s->mem, m, "predict", s->pool, &f->cells->sizes, f->p.block, f->p.n_draws);
     f->predicted = rt_alloc(s->mem, m->n_vars, sizeof *f->predicted);
     for (int i = 0; i < m->n_vars; i++) {
-        if (f->p.draws[i]) rt_call_bind(f->call, m->vars[i].name, f->p.draws[i]);
+        const void *draws = s->options->new_file ? rt_new_latent(&f->fresh, i) : f->p.draws[i];
+        if (draws) rt_call_bind(f->call, m->vars[i].name, draws);
         if (m->vars[i].kind == RT_OBSERVED)
             f->predicted[i] = rt_call_want(f->call, m->vars[i].name);
     }
     rt_bind_state(s->mem, m, s->state, s->state->average, f->call);
-    f->feed = rt_feed_new(s->mem, m, f->call, &f->p.data.sizes, f->p.block);
+    f->feed = rt_feed_new(s->mem, m, f->call, &f->cells->sizes, f->p.block);
     rt_call_ready(f->call);
     f->column = rt_alloc(s->mem, f->p.n_draws, sizeof *f->column);
     if (s->options->psis) f->rows = rt_alloc(s->mem, f->p.n_draws, sizeof *f->rows);
@@ -59,25 +70,56 @@ static bool prepare(Predict *f, RtError *error) {
     return true;
 }
 
+/* What pads groups of unequal size is no prediction. */
+static void blank_padding(Predict *f) {
+    const RtModel *m = f->p.s->model;
+    for (int i = 0; i < m->n_vars; i++) {
+        const RtVar *v = &m->vars[i];
+        void *draws = f->predicted[i] ? rt_call_want(f->call, v->name) : NULL;
+        int64_t size = rt_var_size(v, &f->cells->sizes);
+        for (int64_t k = 0; draws && k < size; k++)
+            for (int64_t j = 0; !rt_instance_there(f->cells, v, k / v->event) && j < f->p.n_draws;
+                 j++)
+                rt_real_set(m, draws, j * size + k, NAN);
+    }
+}
+
 static void run(Predict *f, int64_t first, int64_t n) {
     const uint32_t key[2] = {f->p.s->seed, RT_FOR_PREDICT};
-    rt_feed_load(f->feed, &f->p.data, first, n);
+    if (f->p.s->options->new_file) rt_new_run(&f->fresh);
+    rt_feed_load(f->feed, f->cells, first, n);
     rt_call_run(f->call, key, 0, (uint32_t)first, n);
+    if (f->p.s->options->new_file) blank_padding(f);
+    f->shown = f->p;
+    f->shown.data = *f->cells;
 }
 
 static int64_t size_of(const Predict *f, int variable) {
-    return rt_var_size(&f->p.s->model->vars[variable], &f->p.data.sizes);
+    return rt_var_size(&f->p.s->model->vars[variable], &f->cells->sizes);
 }
 
 /* Is number k of the variable there, in data set `at` of the file? */
 static bool is_there(const Predict *f, int variable, int64_t at, int64_t k) {
     const RtVar *v = &f->p.s->model->vars[variable];
-    int64_t cells = size_of(f, variable) / v->event;
-    return v->presence < 0 || f->p.data.values[v->presence][at * cells + k / v->event] != 0;
+    int64_t size = size_of(f, variable), cells = size / v->event;
+    if (v->presence < 0) return !isnan(f->cells->values[variable][at * size + k]);
+    return f->cells->values[v->presence][at * cells + k / v->event] != 0;
+}
+
+/* Is the row of number k one of the file's, and not there for equal groups alone? */
+static bool is_row(const Predict *f, int variable, int64_t k) {
+    const RtVar *v = &f->p.s->model->vars[variable];
+    return rt_instance_there(f->cells, v, k / v->event);
+}
+
+/* What is new of the row of number k; or NULL. */
+static const char *new_plate(const Predict *f, int variable, int64_t k) {
+    if (!f->p.s->options->new_file) return NULL;
+    return rt_new_plate(&f->fresh, &f->p.s->model->vars[variable], k);
 }
 
 static double observed_at(const Predict *f, int variable, int64_t at, int64_t k) {
-    return f->p.data.values[variable][at * size_of(f, variable) + k];
+    return f->cells->values[variable][at * size_of(f, variable) + k];
 }
 
 static double predicted_at(const Predict *f, int variable, int64_t set, int64_t draw, int64_t k) {
@@ -161,10 +203,12 @@ static void json_cell(Predict *f, int variable, int64_t set, int64_t at, int64_t
     const RtSummary s = summarise(f, variable, set, k);
     const double observed = is_there(f, variable, at, k) ? observed_at(f, variable, at, k) : NAN;
     RtBytes name = {0};
-    rt_element_name(v, &f->p.data.sizes, k, &name);
+    rt_element_name(v, &f->cells->sizes, k, &name);
     rt_json_string(&f->json, name.data);
     rt_json_field(&f->json, ": {", "observed", observed);
-    rt_json_row(&f->json, ", ", &f->p.data, v, k, &s);
+    rt_json_row(&f->json, ", ", f->cells, v, k, &s);
+    if (new_plate(f, variable, k))
+        rt_bytes_printf(&f->json, ", \"new\": \"%s\"", new_plate(f, variable, k));
     rt_bytes_printf(&f->json, "}");
     rt_bytes_free(&name);
 }
@@ -188,11 +232,18 @@ static void json_set(Predict *f, int64_t set, int64_t at, const RtElbo *e) {
     const RtModel *m = f->p.s->model;
     bool first = true;
     rt_json_field(&f->json, at ? ", {" : "{", "khat", e->khat);
-    rt_bytes_printf(&f->json, ", \"cells\": {");
+    rt_bytes_printf(&f->json, ", ");
+    if (f->p.s->options->new_file) {
+        rt_new_json(&f->fresh, &f->json);
+        rt_bytes_printf(&f->json, ", ");
+    }
+    rt_bytes_printf(&f->json, "\"cells\": {");
     for (int i = 0; i < m->n_vars; i++)
-        for (int64_t k = 0; f->predicted[i] && k < size_of(f, i); k++, first = false) {
+        for (int64_t k = 0; f->predicted[i] && k < size_of(f, i); k++) {
+            if (!is_row(f, i, k)) continue;
             if (!first) rt_bytes_printf(&f->json, ", ");
             json_cell(f, i, set, at, k);
+            first = false;
         }
     rt_bytes_printf(&f->json, "}, \"checks\": {");
     first = true;
@@ -211,19 +262,32 @@ static void json_set(Predict *f, int64_t set, int64_t at, const RtElbo *e) {
  * where none is missing the first rows. */
 static void choose_rows(const Predict *f, int variable, int64_t at, bool *shown) {
     const int64_t size = size_of(f, variable);
-    int64_t missing = rt_missing_cells(f->p.s->model, &f->p.data, variable, at), n = 0;
+    const int64_t most = f->p.s->options->new_file ? SHOWN_NEW : SHOWN_ROWS;
+    int64_t rows = 0, missing = 0, n = 0;
     for (int64_t k = 0; k < size; k++) {
+        rows += is_row(f, variable, k);
+        missing += is_row(f, variable, k) && !is_there(f, variable, at, k);
+    }
+    for (int64_t k = 0; k < size; k++) {
+        if (!is_row(f, variable, k)) continue;
         bool wanted = !missing || !is_there(f, variable, at, k);
-        shown[k] = size <= SHOWN_ROWS || (wanted && n < SHOWN_ROWS);
+        shown[k] = rows <= most || (wanted && n < most);
         n += wanted;
     }
+}
+
+/* "y[0,3]  308/3", and behind it what DATA do not have. */
+static void row_name(const Predict *f, int variable, int64_t k, RtBytes *name) {
+    const char *fresh = new_plate(f, variable, k);
+    rt_row_name(f->cells, &f->p.s->model->vars[variable], k, name);
+    if (fresh) rt_bytes_printf(name, "  new %s", fresh);
 }
 
 static int name_width(const Predict *f, int variable, const bool *shown, int width) {
     for (int64_t k = 0; k < size_of(f, variable); k++) {
         RtBytes name = {0};
         if (!shown[k]) continue;
-        rt_row_name(&f->p.data, &f->p.s->model->vars[variable], k, &name);
+        row_name(f, variable, k, &name);
         if ((int)name.n > width) width = (int)name.n;
         rt_bytes_free(&name);
     }
@@ -233,7 +297,7 @@ static int name_width(const Predict *f, int variable, const bool *shown, int wid
 static void show_row(Predict *f, int variable, int64_t set, int64_t at, int64_t k, int width) {
     const RtSummary s = summarise(f, variable, set, k);
     RtBytes name = {0};
-    rt_row_name(&f->p.data, &f->p.s->model->vars[variable], k, &name);
+    row_name(f, variable, k, &name);
     printf("%-*s ", width, name.data);
     if (is_there(f, variable, at, k))
         printf("%10.5g", observed_at(f, variable, at, k));
@@ -247,7 +311,7 @@ static void show_variable(Predict *f, int variable, int64_t set, int64_t at, con
                           int width) {
     int64_t hidden = 0;
     for (int64_t k = 0; k < size_of(f, variable); k++) {
-        hidden += !shown[k];
+        hidden += !shown[k] && is_row(f, variable, k);
         if (shown[k]) show_row(f, variable, set, at, k, width);
     }
     if (hidden) printf("%-*s  ... %" PRId64 " more\n", width, "", hidden);
@@ -256,11 +320,15 @@ static void show_variable(Predict *f, int variable, int64_t set, int64_t at, con
 static void show_checks(Predict *f, int64_t set, int64_t at, int width) {
     const RtModel *m = f->p.s->model;
     const char *bold = f->colour ? "\033[1m" : "", *off = f->colour ? "\033[0m" : "";
-    printf("%s%-*s %10s %10s %9s %10s %10s %10s%s\n", bold, width, "of all cells that are there",
-           "observed", "", "P(above)", "5%", "50%", "95%", off);
+    bool headed = false;
     for (int i = 0; i < m->n_vars; i++) {
         Checked checks[N_CHECKS];
         int n = f->predicted[i] ? check_variable(f, i, set, at, checks) : 0;
+        if (n && !headed)
+            printf("%s%-*s %10s %10s %9s %10s %10s %10s%s\n", bold, width,
+                   "of all cells that are there", "observed", "", "P(above)", "5%", "50%", "95%",
+                   off);
+        headed |= n > 0;
         for (int k = 0; k < n; k++) {
             const RtSummary *s = &checks[k].predicted;
             printf("%s of %-*s %10.5g %10s %9.3f %10.5g %10.5g %10.5g\n", checks[k].name,
@@ -284,6 +352,7 @@ static void show_set(Predict *f, int64_t set, int64_t at, const RtElbo *e) {
         width = name_width(f, i, shown[i], width);
     }
     if (f->p.data.n_sets > 1) printf("data set %" PRId64 "\n", at);
+    if (f->p.s->options->new_file) rt_new_show(&f->fresh);
     printf("%s%-*s %10s %10s %9s %10s %10s %10s%s\n", bold, width, "", "observed", "mean", "sd",
            "5%", "50%", "95%", off);
     for (int i = 0; i < m->n_vars; i++)
@@ -328,9 +397,12 @@ int rt_command_predict(RtSession *s) {
         rt_complain(&error);
         return 2;
     }
-    if (!rt_posterior_open(s, method, true, false, &f.p, &error) || !prepare(&f, &error))
+    if (!is_served(s, &error) || !rt_posterior_open(s, method, true, false, &f.p, &error) ||
+        !prepare(&f, &error))
         return rt_complain(&error);
-    RtDraws *draws = o->out ? rt_draws_new(&f.p, f.predicted, o->out) : NULL;
+    f.shown = f.p;
+    f.shown.data = *f.cells;
+    RtDraws *draws = o->out ? rt_draws_new(&f.shown, f.predicted, o->out) : NULL;
     rt_bytes_printf(&f.json, "{\"draws\": %" PRId64 ", \"sets\": [", f.p.n_draws);
     answer(&f, draws);
     bool ok = !draws || rt_draws_write(draws, &error);

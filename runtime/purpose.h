@@ -21,7 +21,8 @@ enum {
     RT_FOR_DEFENSIVE,
     RT_FOR_NEAR,
     RT_FOR_NEAR_DATA,
-    RT_FOR_EXCHANGE
+    RT_FOR_EXCHANGE,
+    RT_FOR_EXTENDING
 };
 
 #endif

@@ -12,7 +12,8 @@ enum { RT_MAX_SETTINGS = 64 };
 
 typedef struct RtOptions {
     const char *program; /* path of the executable */
-    const char *data, *out, *weights, *log, *objective, *plot, *target, *design, *labels, *by;
+    const char *data, *out, *weights, *log, *objective, *plot, *target, *design, *labels, *by,
+        *new_file;
     int64_t steps, sets, draws, inner, rounds, threads, count, seed; /* -1: not given */
     double seconds, learning_rate;                                   /* -1: not given */
     bool quiet, json, batch, verbose, psis, refine;

@@ -124,6 +124,8 @@ void manifest_model(Text *out, const Dual *dual, bool f64, const char *target) {
     if (set->draws) text_printf(out, "setting draws %" PRId64 "\n", set->draws);
     if (dual->objective) add_text(out, "objective", dual->objective);
     add_text(out, "version", ADAVIC_VERSION);
+    const char *refusal = dual_extend_refusal(out->arena, dual->analysis);
+    if (refusal) add_text(out, "new", refusal);
     Text shown;
     text_init(&shown, out->arena);
     model_print_descriptors(&shown, dual->analysis, family->title);

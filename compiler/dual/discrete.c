@@ -13,7 +13,7 @@
  * Posterior probabilities. Let a_k be added to log p(z = k). Then p(z = k | the rest, data) is the
  * derivative of the log density with respect to a_k, at 0: the compiler's own gradient, whatever
  * the group looks like. */
-#include "dual/internal.h"
+#include "dual/predict.h"
 #include "opt/opt.h"
 
 AxisId summed_axis(Build *b, const Var *var) {
@@ -29,6 +29,12 @@ static IrValue counted(Build *b, AxisId axis, int64_t n) {
 IrValue indicators(Build *b, IrValue v, AxisId kinds) {
     IrValue is = ir_eq(b->p, counted(b, kinds, b->p->axes.data[kinds].extent), v);
     return ir_select(b->p, is, number(b, 1), number(b, 0));
+}
+
+IrValue label_law(Build *b, const Var *z) {
+    AxisId values = summed_axis(b, z);
+    IrValue law = lower_log_prob(b, z, (Val){.v = counted(b, values, z->n_values)});
+    return along(b, law, &values, 1); /* a constant law lacks it */
 }
 
 /* The axis along which `position` is 0, 1, ... and nothing else; AXIS_NONE: it is no such table. */

@@ -94,7 +94,7 @@ typedef struct Dual {
     VEC(DualFlow) flows;         /* in the order in which they draw */
     IrProgram *simulate, *prepare, *step, *posterior, *logjoint;
     VEC(DualProgram)
-    programs; /* these five, predict, and those of objectives.def that were asked
+    programs; /* these five, predict, extend, and those of objectives.def that were asked
                  for */
 } Dual;
 
@@ -105,6 +105,8 @@ Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis, const Du
 /* The same for models known to be small: one that is too large ends the program. */
 Dual *dual_build(Arena *arena, const Analysis *analysis, const DualOptions *options);
 
+/* extend.c: why draws cannot be carried over to new instances (predict --new); NULL: they can. */
+const char *dual_extend_refusal(Arena *arena, const Analysis *analysis);
 /* objectives.c: the objective that the model or the user asks for, and the flows whose direction
  * follows from it; nothing where none is asked for. */
 void dual_print_objectives(Text *out, const Analysis *analysis, const DualOptions *options);

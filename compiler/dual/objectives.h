@@ -32,11 +32,6 @@ IrValue log_density(Build *b, VarKind kind);
 bool density_serves(Build *b);
 void build_density(Build *b);
 
-/* ---- predict.c: program `predict` ---- */
-/* Can what is observed be drawn given draws of the posterior? */
-bool predict_serves(Build *b);
-void build_predict(Build *b);
-
 /* ---- sequential.c: programs `atomic`, `observe` ---- */
 /* Can data be drawn given the latents alone? False after a report. */
 bool sequential_served(Diags *diags, const Model *model);

@@ -4,7 +4,7 @@
  * A discrete latent was summed out: program posterior says how probable each of its values is,
  * given the draw of the others and the data, and one is drawn here. Labels of one group depend on
  * each other beyond that, so there is no such program for a model that has groups of several. */
-#include "dual/objectives.h"
+#include "dual/predict.h"
 
 bool predict_serves(Build *b) {
     for (int i = 0; i < b->analysis->n_groups; i++)
@@ -12,14 +12,19 @@ bool predict_serves(Build *b) {
     return true;
 }
 
-/* The value whose probability the uniform draw falls into: how many cumulated ones are below it. */
-static void draw_label(Build *b, const Var *z) {
+IrValue input_probabilities(Build *b, const Var *z) {
+    AxisId axes[IR_MAX_AXES];
+    int n = instance_axes(b, z->type.plate, true, axes);
+    axes[n++] = summed_axis(b, z);
+    return ir_input(b->p, z->name, ROLE_LATENT, axes, n);
+}
+
+/* How many cumulated probabilities are below a uniform draw. */
+void draw_label(Build *b, const Var *z, IrValue probability) {
     IrProgram *p = b->p;
     AxisId axes[IR_MAX_AXES], values = summed_axis(b, z);
     int n = instance_axes(b, z->type.plate, true, axes);
     IrValue u = ir_random(p, RANDOM_UNIFORM, arena_printf(b->arena, "sim:%s", z->name), axes, n);
-    axes[n++] = values;
-    IrValue probability = ir_input(p, z->name, ROLE_LATENT, axes, n);
     IrValue below = number(b, 0), label = number(b, 0);
     for (int64_t k = 0; k < z->n_values - 1; k++) {
         below = ir_add(p, below, ir_pick(p, probability, values, k));
@@ -36,7 +41,7 @@ void build_predict(Build *b) {
     input_all(b, VAR_LATENT, ROLE_LATENT);
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
-        if (var->kind == VAR_SUMMED) draw_label(b, var);
+        if (var->kind == VAR_SUMMED) draw_label(b, var, input_probabilities(b, var));
         if (var->kind != VAR_OBSERVED) continue;
         b->value[i] = lower_sample(b, var, BASE_DRAWS);
         output_value(b, var->name, &b->value[i], var->type.plate, true);

@@ -8,12 +8,14 @@
  *   posterior  encode given data sets, draw from the guide, with the parts of the log density ratio
  *   logjoint   log density and its gradient at given latents
  *   predict    what would be observed at given latents (predict.c)
+ *   extend     latents of some instances carried over to others (extend.c)
  *   density    log q at given latents (density.c)
  *   observe    data given latents (sequential.c)
  */
 #include "dual/context.h"
 #include "dual/missing.h"
 #include "dual/objectives.h"
+#include "dual/predict.h"
 #include "dual/total.h"
 #include "opt/opt.h"
 
@@ -423,7 +425,8 @@ static const struct {
                {"consistency", "data", build_consistency, output_gradients, false, true, NULL},
                {"atomic", "data", build_atomic, output_gradients, false, true, NULL},
                {"observe", "data", build_observe, NULL, false, false, NULL},
-               {"predict", "draw", build_predict, NULL, true, false, predict_serves}};
+               {"predict", "draw", build_predict, NULL, true, false, predict_serves},
+               {"extend", "draw", build_extend, NULL, true, false, extend_serves}};
 
 Dual *dual_derive(Arena *arena, Diags *diags, const Analysis *analysis,
                   const DualOptions *options) {

@@ -29,7 +29,7 @@ check shared_library "$ADAVIC" --shared "$gre" -o libgre.so
 check shared_library_exports sh -c 'nm -D libgre.so | grep -q "adavic_entries" && nm -D libgre.so | grep -q adavic_manifest'
 printf '%s\n' '#include "libgre.h"' '#include <stdio.h>' \
     'int main(void) { printf("%d %.15s", (int)adavic_entry_count, adavic_manifest); return 0; }' >user.c
-check shared_library_is_used sh -c 'cc -o user user.c ./libgre.so $0 && test "$(./user)" = "6 adavic-manifest"' \
+check shared_library_is_used sh -c 'cc -o user user.c ./libgre.so $0 && test "$(./user)" = "7 adavic-manifest"' \
     "$(nm -D "$ADAVIC" | grep -q __asan_init && echo -fsanitize=address,undefined)"
 
 check default_name sh -c 'mkdir here && cd here && "$ADAVIC" "$0" && test -x gre' "$gre"

@@ -28,7 +28,7 @@ done
 gre=$ROOT/examples/gre.hbm
 check emit_to_stdout sh -c '"$ADAVIC" --emit=ir:step "$0" | grep -q "^program step"' "$gre"
 check emit_one_program sh -c 'test "$("$ADAVIC" --emit=ir:step "$0" | grep -c "^program ")" = 1' "$gre"
-check emit_all_programs sh -c 'test "$("$ADAVIC" --emit=ir "$0" | grep -c "^program ")" = 6' "$gre"
+check emit_all_programs sh -c 'test "$("$ADAVIC" --emit=ir "$0" | grep -c "^program ")" = 7' "$gre"
 check model_from_stdin sh -c '"$ADAVIC" --emit=analysis - <"$0" | grep -q group' "$gre"
 check dump_after sh -c '"$ADAVIC" --dump-after=cse --emit=ir:step "$0" 2>&1 >/dev/null | grep -q "after cse"' "$gre"
 check time_passes sh -c '"$ADAVIC" --time-passes --emit=ir:step "$0" 2>&1 >/dev/null | grep -q "ms  fold"' "$gre"

@@ -1,5 +1,6 @@
 /* The readers of data on any bytes at all, for the hand-made model of the unit tests. The first
- * byte chooses the format and the options, the rest is the file. What is accepted is complete. */
+ * two bytes choose the format and the options, the rest is the file. What is accepted is complete, but
+ * for outcomes where these may be absent. */
 #include "fuzz.h"
 
 #include "runtime/data.h"
@@ -21,7 +22,8 @@ enum {
     GIVEN_OBS = 16,
     BATCH = 32,
     COVARIATES = 64,
-    RAGGED = 128
+    RAGGED = 128,
+    NEW_ROWS = 256 /* without outcomes, padded */
 };
 
 /* The hand-made model, one with covariates, or one with missing cells in a ragged plate, beside
@@ -61,7 +63,7 @@ static void must_be_cut(const RtModel *m, const RtSizes *sizes) {
     }
 }
 
-static void must_be_complete(const RtModel *m, const RtData *d) {
+static void must_be_complete(const RtModel *m, const RtData *d, bool outcomes_optional) {
     must_be_cut(m, &d->sizes);
     for (int i = 0; i < m->n_vars; i++) {
         if (!rt_is_data(&m->vars[i])) continue;
@@ -69,7 +71,10 @@ static void must_be_complete(const RtModel *m, const RtData *d) {
         if (n < 1 || !d->values[i]) abort();
         char why[100];
         for (int64_t k = 0; k < n; k++)
-            if (!isfinite(d->values[i][k]) || !rt_value_allowed(&m->vars[i], d->values[i][k], why))
+            if (outcomes_optional && m->vars[i].kind == RT_OBSERVED && isnan(d->values[i][k]))
+                continue;
+            else if (!isfinite(d->values[i][k]) ||
+                     !rt_value_allowed(&m->vars[i], d->values[i][k], why))
                 abort();
     }
 }
@@ -91,19 +96,21 @@ static bool read_as(int format, RtMem *mem, const RtModel *m, RtBytes *bytes,
 }
 
 static void run(const uint8_t *data, size_t n) {
-    if (!n) return;
+    if (n < 2) return;
+    const int flags = data[0] | data[1] << 8;
     RtMem *mem = rt_mem_new();
     RtError error = {{0}};
-    const RtModel *model = fake_model(data[0]);
-    RtDataOptions options = {.sizes = {.n = {4, 5, 2}}, .batch = data[0] & BATCH};
+    const RtModel *model = fake_model(flags);
+    RtDataOptions options = {.sizes = {.n = {4, 5, 2}}, .batch = flags & BATCH};
     rt_sizes_balance(mem, model, &options.sizes);
-    options.given[0] = data[0] & GIVEN_GROUP;
-    options.given[1] = data[0] & GIVEN_OBS;
+    options.outcomes_optional = options.padded = flags & NEW_ROWS;
+    options.given[0] = flags & GIVEN_GROUP;
+    options.given[1] = flags & GIVEN_OBS;
     RtBytes bytes = {0};
-    rt_bytes_add(&bytes, data + 1, n - 1);
+    rt_bytes_add(&bytes, data + 2, n - 2);
     RtData out;
-    if (read_as(data[0] & FORMAT, mem, model, &bytes, &options, &out, &error))
-        must_be_complete(model, &out);
+    if (read_as(flags & FORMAT, mem, model, &bytes, &options, &out, &error))
+        must_be_complete(model, &out, options.outcomes_optional);
     else if (!error.text[0])
         abort(); /* refused without a word */
     rt_bytes_free(&bytes);
@@ -114,8 +121,8 @@ static void run(const uint8_t *data, size_t n) {
 
 static void add_as(FuzzList *list, int flags, const RtBytes *file) {
     RtBytes all = {0};
-    char first = (char)flags;
-    rt_bytes_add(&all, &first, 1);
+    char first[2] = {(char)flags, (char)(flags >> 8)};
+    rt_bytes_add(&all, first, 2);
     rt_bytes_add(&all, file->data, file->n);
     fuzz_add(list, all.data, all.n);
     rt_bytes_free(&all);
@@ -128,6 +135,7 @@ static const char trial[] = "group,obs,arm,x[0],x[1],y\n1,1,drug,1,2,0\n2,1,plac
                             "1,2,drug,2,2,5\n2,2,placebo,1e-3,4,6\n";
 
 static const char unequal[] = "group,t,y\na,1,2\nb,0,NA\na,1,\nc,2,5\nd,2,1\ne,0,1\na,1,3\nf,7,1\n";
+static const char rows[] = "group,arm,x[0],x[1]\n1,drug,1,2\n2,none,3,4\n2,none,5,6\n";
 
 static void seed_csv(FuzzList *list) {
     static const char *const other[] = {
@@ -140,10 +148,14 @@ static void seed_csv(FuzzList *list) {
     RtBytes of_trial = {0};
     rt_bytes_add(&of_trial, trial, sizeof trial - 1);
     add_as(list, CSV | COVARIATES, &of_trial);
+    of_trial.n = 0;
+    rt_bytes_add(&of_trial, rows, sizeof rows - 1);
+    add_as(list, CSV | COVARIATES | NEW_ROWS, &of_trial);
     rt_bytes_free(&of_trial);
     RtBytes of_unequal = {0};
     rt_bytes_add(&of_unequal, unequal, sizeof unequal - 1);
     add_as(list, CSV | RAGGED, &of_unequal);
+    add_as(list, CSV | RAGGED | NEW_ROWS, &of_unequal);
     rt_bytes_free(&of_unequal);
     unsigned char packed[512];
     z_stream s = {.next_in = (Bytef *)text.data,

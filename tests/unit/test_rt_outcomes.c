@@ -1,7 +1,10 @@
 /* Files without outcomes (RtDataOptions.outcomes_optional): covariates and keys say how large the
- * data set is; what is observed is NaN, and not present, where it is not there. */
+ * data set is; what is observed is NaN, and not present, where it is not there. Beside what else
+ * `predict --new` asks of tables: unequal groups (padded), the numbers of categories (coding), and
+ * which instances are those of another table (match.h). */
 #include "check.h"
 #include "rt_fake_model.h"
+#include "runtime/match.h"
 #include "runtime/session.h"
 
 #include <math.h>
@@ -80,6 +83,82 @@ static void the_rest_may_not(void) {
     }
 }
 
+/* Plates a, b in a, c in b, of which c is ragged; arm in b. */
+static const char three[] = "adavic-manifest 1\nplate a parent - size 2 exchangeable 1 \"\"\n"
+                            "plate b parent a size 2 exchangeable 1 \"\"\n"
+                            "plate c parent b size 2 exchangeable 1 \"\" range 0 4 ragged\n"
+                            "given arm plates a b dims values 3\n"
+                            "observed y plates a b c dims\n";
+
+static bool read_three(const RtModel *m, const RtData *coding, const char *text, RtData *d) {
+    const RtDataOptions o = {.outcomes_optional = coding != NULL,
+                             .padded = coding != NULL,
+                             .coding = coding,
+                             .sizes = rt_sizes_balanced(mem, m, (int64_t[]){2, 2, 2})};
+    const RtBytes bytes = {(char *)(uintptr_t)text, strlen(text), 0};
+    return rt_data_csv(mem, m, "d.csv", &bytes, &o, d, &error);
+}
+
+static void check_numbers(const char *what, const int64_t *got, const int64_t *wanted, int n) {
+    for (int i = 0; i < n; i++)
+        CHECK(got[i] == wanted[i], "%s[%d] is %lld, not %lld", what, i, (long long)got[i],
+              (long long)wanted[i]);
+}
+
+/* In rows, Q has one b where P has two: b = [P/x, P/z, Q/x, -], c = 2, 1, 1 and 0 of them. */
+static void rows_are_matched(void) {
+    const RtModel *m = rt_model_new(mem, three, &error);
+    RtData d, rows;
+    RtMatch match;
+    if (!CHECK(m, "%s", error.text)) return;
+    if (!CHECK(read_three(m, NULL,
+                          "a,b,c,arm,y\nR,x,1,u,0\nR,y,1,v,0\nP,x,1,v,0\nP,y,1,u,0\nP,x,2,v,0\n",
+                          &d),
+               "%s", error.text))
+        return;
+    if (!CHECK(read_three(m, &d, "arm,b,a,c\nw,x,P,2\nv,z,P,1\nu,x,Q,1\nw,x,P,3\n", &rows), "%s",
+               error.text))
+        return;
+    CHECK(rows.sizes.n[0] == 2 && rows.sizes.n[1] == 2 && rows.sizes.n[2] == 2, "sizes");
+    check_numbers("first", rows.sizes.first[2], (int64_t[]){0, 2, 3, 4, 4}, 5);
+    const bool *there = rows.there[1];
+    CHECK(!rows.there[0] && there && there[0] && there[1] && there[2] && !there[3], "there");
+    CHECK(!rows.there[2], "nothing pads a ragged plate");
+    const double *arm = rows.values[rt_var(m, "arm") - m->vars];
+    CHECK(arm[0] == 2 && arm[1] == 1 && arm[2] == 0 && arm[3] == 2, "arms %g, %g, %g and %g",
+          arm[0], arm[1], arm[2], arm[3]);
+    CHECK(!strcmp(rows.kinds[rt_var(m, "arm") - m->vars][2], "w"), "the new arm has a name");
+    rt_match(mem, m, &d, &rows, &match);
+    check_numbers("a", match.of[0], (int64_t[]){1, -1}, 2);
+    check_numbers("b", match.of[1], (int64_t[]){2, -1, -1, -1}, 4);
+    check_numbers("c", match.of[2], (int64_t[]){3, -1, -1, -1}, 4);
+    CHECK(!read_three(m, &d, "arm,b,a\nw,x,P\nr,x,Q\n", &rows) &&
+              strstr(error.text, "expected  3, and there are u, v, w"),
+          "%s", error.text);
+}
+
+/* Nothing that is observed or given stands in `side` and `deep`, which no table holds: they are as
+ * in the instance that is known, and `deep`, which is ragged, is empty elsewhere. */
+static void plates_outside_the_table_follow(void) {
+    const RtModel *m =
+        rt_model_new(mem,
+                     "adavic-manifest 1\nplate a parent - size 2 exchangeable 1 \"\"\n"
+                     "plate side parent a size 2 exchangeable 1 \"\"\n"
+                     "plate deep parent side size 2 exchangeable 1 \"\" range 0 4 "
+                     "ragged\nobserved y plates a dims\n",
+                     &error);
+    RtData d, rows;
+    RtMatch match;
+    if (!CHECK(m, "%s", error.text)) return;
+    if (!CHECK(read_three(m, NULL, "a,y\nP,0\nQ,0\n", &d), "%s", error.text)) return;
+    rt_sizes_cut(mem, m, &d.sizes, 2, (int64_t[]){1, 2, 0, 3});
+    if (!CHECK(read_three(m, &d, "a\nR\nQ\nP\n", &rows), "%s", error.text)) return;
+    rt_match(mem, m, &d, &rows, &match);
+    check_numbers("side", match.of[1], (int64_t[]){-1, -1, 2, 3, 0, 1}, 6);
+    check_numbers("first", rows.sizes.first[2], (int64_t[]){0, 0, 0, 0, 3, 4, 6}, 7);
+    check_numbers("deep", match.of[2], (int64_t[]){3, 4, 5, 0, 1, 2}, 6);
+}
+
 int main(void) {
     mem = rt_mem_new();
     model = rt_model_new(mem, manifest, &error);
@@ -88,5 +167,7 @@ int main(void) {
     RUN(outcomes_may_be_absent);
     RUN(cells_may_be_absent);
     RUN(the_rest_may_not);
+    RUN(rows_are_matched);
+    RUN(plates_outside_the_table_follow);
     return check_done();
 }
