@@ -128,7 +128,7 @@ bool component_is_about_location(const Component *c, const Var *var) {
 static bool node_served(const Component *c, const Var *z, const Var *var, bool target) {
     Type free = model_free_type(var);
     if (event_size(&free) > MAX_NODE || !plate_within(var->type.plate, z->type.plate)) return false;
-    if (bounded_by_latents(var) || var->dist->mixed) return false;
+    if (bounded_by_latents(var) || var->dist->mixed || var_reads_summed(var)) return false;
     if (var->support.kind != SUPPORT_REAL && (!target || c->n_targets > 1)) return false;
     return !component_has_parents(c, var) ||
            (var->support.kind == SUPPORT_REAL && component_is_about_location(c, var));

@@ -24,3 +24,14 @@ check labels_are_simulated sh -c './two simulate --count 3 --out s.npz | grep -q
     [ "$(grep -ao "(3, 20)" s.npz | wc -l)" = 2 ]'
 check elbo_sums_them_out sh -c './two elbo s.npz --json | grep -q "\"elbo\": -"'
 check check_says_nothing_of_labels sh -c './two check --count 100 >check.txt; grep -q "^m " check.txt && ! grep -q "^z" check.txt'
+
+# A label outside all plates chooses where the latents of a plate lie.
+cat >global.hbm <<'M'
+latent m[2] ~ normal([-3, 3], 1);
+latent z ~ bernoulli(0.3);
+plate g(2..6) {
+  latent a ~ normal(m[z], 0.2);
+  plate o(2..9) { observed x ~ normal(a, 0.5); }
+}
+M
+check label_above_a_location sh -c '"$ADAVIC" --emit=ir:step global.hbm | grep -q "output \"loss\""'
