@@ -244,9 +244,10 @@ static bool crossed(const Frame *a, const Partition *outer, const Partition *inn
     rt_bytes_printf(&more,
                     "\n  expected  groups inside each other\n  found     %s with %s (row %lld) and "
                     "with %s (row %lld)\n  crossed groups are not in this version; if %s is "
-                    "another one in each %s, write (1 | %s/%s)",
+                    "another one in each %s, write (1 | %s/%s)\n  of up to 8 levels, effects of "
+                    "%s can be written by hand: as a vector that a category picks from",
                     one.data, first.data, (long long)a->t.line[before], second.data,
-                    (long long)a->t.line[row], one.data, of.data, of.data, name.data);
+                    (long long)a->t.line[row], one.data, of.data, of.data, name.data, of.data);
     formula_error(a->f, a->f->groups[inner->group].place, error, more.data, "%s and %s are crossed",
                   of.data, name.data);
     RtBytes *all[] = {&of, &name, &one, &first, &second, &more};

@@ -1,6 +1,6 @@
 /* The readers of data on any bytes at all, for the hand-made model of the unit tests. The first
- * two bytes choose the format and the options, the rest is the file. What is accepted is complete, but
- * for outcomes where these may be absent. */
+ * two bytes choose the format and the options, the rest is the file. What is accepted is complete,
+ * but for outcomes where these may be absent. */
 #include "fuzz.h"
 
 #include "runtime/data.h"
