@@ -34,7 +34,7 @@ static const struct {
 static const struct {
     int64_t steps; /* at most, unless told otherwise */
     double seconds, learning_rate;
-} plans[] = {[RT_REFINED] = {1000, 5, 3e-3}, [RT_FITTED] = {2000, 30, 3e-3}};
+} plans[] = {[RT_REFINED] = {1000, 4.5, 3e-3}, [RT_FITTED] = {2000, 30, 3e-3}};
 
 struct RtRefine {
     RtSession *s;
