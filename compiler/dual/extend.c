@@ -93,10 +93,7 @@ static void extend_label(Build *b, const Var *z) {
 }
 
 void build_extend(Build *b) {
-    b->by_draw = true;
-    input_all(b, VAR_CONTEXT, ROLE_DATA);
-    input_all(b, VAR_GIVEN, ROLE_DATA);
-    input_all(b, VAR_LATENT, ROLE_LATENT);
+    input_draws(b);
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (var->kind == VAR_SUMMED) extend_label(b, var);

@@ -34,11 +34,15 @@ void draw_label(Build *b, const Var *z, IrValue probability) {
     b->value[z->index] = (Val){.v = label};
 }
 
-void build_predict(Build *b) {
+void input_draws(Build *b) {
     b->by_draw = true;
     input_all(b, VAR_CONTEXT, ROLE_DATA);
     input_all(b, VAR_GIVEN, ROLE_DATA);
     input_all(b, VAR_LATENT, ROLE_LATENT);
+}
+
+void build_predict(Build *b) {
+    input_draws(b);
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (var->kind == VAR_SUMMED) draw_label(b, var, input_probabilities(b, var));

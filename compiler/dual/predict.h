@@ -7,6 +7,8 @@
 /* Can what is observed be drawn given draws of the posterior? */
 bool predict_serves(Build *b);
 void build_predict(Build *b);
+/* Draws of the latents, and what is known, as inputs; from here on all is by draw. */
+void input_draws(Build *b);
 /* Probabilities of a discrete latent's values, as program posterior has them: an input. */
 IrValue input_probabilities(Build *b, const Var *z);
 /* Its value becomes one drawn with these probabilities, which lie along summed_axis. */

@@ -219,6 +219,7 @@ static bool add_block(const Frame *a, Design *d, int plate, const int *effects, 
 static bool add_group(const Frame *a, Design *d, int group, RtError *error) {
     const FormulaGroup *g = &a->f->groups[group];
     int effects[MOST_EFFECTS], plate = a->of_group[group];
+    if (plate < 0) return true; /* its effects are a vector */
     Expansion x = {.a = a,
                    .d = d,
                    .terms = &g->terms,
@@ -316,7 +317,7 @@ static bool locate(const Frame *a, OutcomeKind kind, Design *d, RtError *error) 
 /* As many groups as rows: their differences are those of the rows. */
 static bool check_groups(const Frame *a, OutcomeKind kind, RtError *error) {
     for (int g = 0; g < a->f->n_groups; g++) {
-        if (a->plates[a->of_group[g]].n < a->t.n_rows) continue;
+        if (a->of_group[g] < 0 || a->plates[a->of_group[g]].n < a->t.n_rows) continue;
         if (outcome_info[kind].link != LINK_IDENTITY) continue;
         return formula_error(a->f, a->f->groups[g].place, error,
                              "\n  expected  fewer groups than rows",

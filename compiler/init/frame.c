@@ -243,16 +243,69 @@ static bool crossed(const Frame *a, const Partition *outer, const Partition *inn
     group_text(a, outer, row, &second);
     rt_bytes_printf(&more,
                     "\n  expected  groups inside each other\n  found     %s with %s (row %lld) and "
-                    "with %s (row %lld)\n  crossed groups are not in this version; if %s is "
-                    "another one in each %s, write (1 | %s/%s)\n  of up to 8 levels, effects of "
-                    "%s can be written by hand: as a vector that a category picks from",
+                    "with %s (row %lld)\n  if %s is another one in each %s, write (1 | %s/%s)\n  "
+                    "groups that cross others are served as (1 | g), where g is text or numbers "
+                    "from 0 on, of %d levels at most",
                     one.data, first.data, (long long)a->t.line[before], second.data,
-                    (long long)a->t.line[row], one.data, of.data, of.data, name.data, of.data);
+                    (long long)a->t.line[row], one.data, of.data, of.data, name.data,
+                    FRAME_CROSSING);
     formula_error(a->f, a->f->groups[inner->group].place, error, more.data, "%s and %s are crossed",
                   of.data, name.data);
     RtBytes *all[] = {&of, &name, &one, &first, &second, &more};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) rt_bytes_free(all[i]);
     return false;
+}
+
+static bool is_nested(const Frame *a, const Partition *outer, const Partition *inner) {
+    for (int64_t row = 0; row < a->t.n_rows; row++)
+        if (outer->of_row[inner->first[inner->of_row[row]]] != outer->of_row[row]) return false;
+    return true;
+}
+
+/* Has the column few levels, by text or by numbers from 0 on? */
+static bool has_few_levels(const Frame *a, const Partition *p) {
+    const int column = p->columns[0];
+    if (rt_table_holds_text(&a->t, column)) return p->n <= FRAME_CROSSING;
+    for (int64_t row = 0; row < a->t.n_rows; row++) {
+        double x = -1;
+        rt_cell_number(&a->t, rt_table_cell(&a->t, row, column), &x);
+        if (!(x >= 0 && x < FRAME_CROSSING && x == floor(x))) return false;
+    }
+    return true;
+}
+
+/* A group that crosses others as a factor of the rows, if it can be one. */
+static bool take_crossing(Frame *a, const Partition *p, bool *taken, RtError *error) {
+    const FormulaGroup *g = &a->f->groups[p->group];
+    const bool intercept = g->terms.n == 1 && !g->terms.at[0];
+    *taken = g->n_columns == 1 && intercept && has_few_levels(a, p);
+    if (!*taken) return true;
+    const FormulaVar v = {.column = g->columns[0], .factor = true, .place = g->place};
+    const int at = add_column(a, &v, error);
+    bool text = false;
+    if (at < 0) return false;
+    FrameColumn *c = &a->columns[at];
+    if (at == a->outcome)
+        return formula_error(a->f, g->place, error, "", "the outcome explains itself");
+    if (!c->x && !read_numbers(a, c, &text, error)) return false;
+    if (text && !read_labels(a, c, error)) return false;
+    if (!c->n_levels && !number_levels(a, c, g->place, error)) return false;
+    a->of_group[p->group] = -1;
+    a->crossing[p->group] = at;
+    return true;
+}
+
+/* Takes out of the n partitions those that cross larger ones; returns how many are left, -1 after
+ * an error. */
+static int take_crossings(Frame *a, Partition *parts, int n, RtError *error) {
+    int left = 0;
+    for (int i = 0; i < n; i++) {
+        bool crosses = false, taken = false;
+        for (int k = i + 1; k < n; k++) crosses |= !is_nested(a, &parts[i], &parts[k]);
+        if (crosses && !take_crossing(a, &parts[i], &taken, error)) return -1;
+        if (!taken) parts[left++] = parts[i];
+    }
+    return left;
 }
 
 /* Is every group of `inner` within one of `outer`? */
@@ -333,6 +386,7 @@ static bool make_plates(Frame *a, RtError *error) {
         for (; at > 0 && parts[at - 1].n > p.n; at--) parts[at] = parts[at - 1];
         parts[at] = p;
     }
+    if ((n = take_crossings(a, parts, n, error)) < 0) return false;
     for (int i = 0; i < n; i++) {
         bool again = i && same_columns(a, &parts[i - 1], &parts[i]);
         if (i && !again && !check_nested(a, &parts[i - 1], &parts[i], error)) return false;

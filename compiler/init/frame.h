@@ -1,7 +1,8 @@
 /* frame.h -- what a data file says about the columns and groups of a formula.
  *
  * Groups must be nested in each other: they become plates, outermost (fewest groups) first, one
- * for each column that tells them apart, and last a plate of rows, which no column names. A column
+ * for each column that tells them apart, and last a plate of rows, which no column names. But (1 |
+ * g) may cross the others, where g has few levels: its effects are a vector beside plates. A column
  * that is constant within the instances of a plate belongs to the outermost such plate.
  */
 #ifndef ADAVIC_INIT_FRAME_H
@@ -10,7 +11,11 @@
 #include "init/formula.h"
 #include "runtime/table.h"
 
-enum { FRAME_PLATES = 8, FRAME_LEVELS = 64 };
+enum {
+    FRAME_PLATES = 8,
+    FRAME_LEVELS = 64,
+    FRAME_CROSSING = 8 /* most levels of a group that crosses others */
+};
 enum { DATA_SET = -1 }; /* the plate of what is constant in the whole file */
 
 /* Numbers of a column, each instance of its plate once. */
@@ -45,12 +50,13 @@ typedef struct Frame {
     const Formula *f;
     RtTable t;
     int n_columns;
-    FrameColumn columns[FORMULA_VARS + 2];
+    FrameColumn columns[FORMULA_VARS + FORMULA_GROUPS + 2];
     int of_var[FORMULA_VARS]; /* its column */
     int outcome, trials;      /* trials: -1, none */
     int n_plates;             /* the last is that of rows */
     FramePlate plates[FRAME_PLATES];
-    int of_group[FORMULA_GROUPS]; /* its plate */
+    int of_group[FORMULA_GROUPS]; /* its plate; -1: it crosses the others */
+    int crossing[FORMULA_GROUPS]; /* its column then */
 } Frame;
 
 /* Reads the bytes of a file for the formula, whose names of columns become the file's. */

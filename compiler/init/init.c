@@ -64,7 +64,8 @@ static const char example[] =
     "./sleepstudy infer sleepstudy.csv\n";
 
 static const char limits[] =
-    "Groups must lie within each other: crossed ones, (1 | subject) + (1 | item), are refused. "
+    "Groups lie within each other, but for intercepts of a few levels: (1 | subject) + (1 | item) "
+    "with 8 items at most, by text or by numbers from 0 on. "
     "Groups of unequal size are written as a range of sizes. Cells of the outcome may be "
     "empty; covariates have no missing values. A "
     "column that the model reads has a "

@@ -34,6 +34,7 @@ typedef struct Writer {
     bool in_mean[MOST_EFFECTS];      /* part of an intercept's mean already */
     const char *own[3];              /* names of own_latents */
     const char *sd[MOST_EFFECTS], *factor[MOST_EFFECTS], *effects[MOST_EFFECTS]; /* by block */
+    const char *crossing_sd[FORMULA_GROUPS], *crossing[FORMULA_GROUPS]; /* by group, or NULL */
 } Writer;
 
 /* What a law has beside its predictor, by the letter that stands for it there. */
@@ -120,6 +121,12 @@ static void name_latents(Writer *w) {
         w->sd[b] = new_name(w, "sd", what);
         w->factor[b] = block->n > 1 ? new_name(w, "L", what) : NULL;
         w->effects[b] = new_name(w, "r", what);
+    }
+    for (int g = 0; g < w->a->f->n_groups; g++) {
+        if (w->a->of_group[g] >= 0) continue;
+        const char *column = w->a->columns[w->a->crossing[g]].name;
+        w->crossing_sd[g] = new_name(w, "sd", column);
+        w->crossing[g] = new_name(w, "r", column);
     }
 }
 
@@ -245,6 +252,19 @@ static void write_spreads(Writer *w) {
         }
         rt_bytes_free(&scales);
         rt_bytes_free(&what);
+    }
+}
+
+/* Effects of groups that cross the plates. */
+static void write_crossings(Writer *w) {
+    const char *scale = number(w, w->info->groups * w->d->unit);
+    for (int g = 0; g < w->a->f->n_groups; g++) {
+        if (!w->crossing[g]) continue;
+        const FrameColumn *c = &w->a->columns[w->a->crossing[g]];
+        line(w, rt_printf(w->mem, "between levels of %s, which crosses other groups", c->name),
+             "latent %s ~ half_normal(%s);", w->crossing_sd[g], scale);
+        line(w, "", "latent %s[%d] ~ normal(0, %s);", w->crossing[g], c->n_levels,
+             w->crossing_sd[g]);
     }
 }
 
@@ -389,6 +409,10 @@ static const char *predictor(Writer *w) {
     RtBytes sum = {0};
     for (int i = 0; i < w->d->n_effects; i++)
         if (w->now[i] && !w->in_mean[i]) add_part(&sum, w->now[i], &w->d->effects[i]);
+    for (int g = 0; g < a->f->n_groups; g++)
+        if (w->crossing[g])
+            rt_bytes_printf(&sum, "%s%s[%s]", sum.n ? " + " : "", w->crossing[g],
+                            a->columns[a->crossing[g]].name);
     for (int v = 0; v < a->f->n_vars; v++) {
         if (!(a->f->offsets >> v & 1)) continue;
         rt_bytes_printf(&sum, "%s", sum.n ? " + " : "");
@@ -511,6 +535,7 @@ bool write_model(const Frame *a, const Design *d, const WriteOptions *options, R
     write_head(w);
     write_fixed(w);
     write_spreads(w);
+    write_crossings(w);
     write_own(w);
     line(w, NULL, "%s", "");
     write_plates(w);

@@ -66,6 +66,15 @@ has quoted_group 'y ~ dose + (1 | `a group`)' --amortise -- 'plate a_group(2..8)
 has only_combinations 'y ~ (1 | arm:visit)' --family poisson -- 'plate arm(3) {' '  plate visit(2) {' '    latent r_visit ~ normal(intercept, sd_visit);'
 has column_and_group 'y ~ visit + (1 | visit)' -- 'plate visit_group(2) from "visit" {' '  given visit ~ normal(1.5, 0.707);'
 
+# Groups that cross others: a vector of effects, from which a category picks.
+has crossing 'y ~ (1 | Subject) + (1 | visit)' --family poisson -- 'latent sd_visit ~ half_normal(1);' \
+    'latent r_visit[3] ~ normal(0, sd_visit);' '  latent r_Subject ~ normal(intercept, sd_Subject);' \
+    '    given visit ~ categorical([0.001, 0.5, 0.499]);' '    observed y ~ poisson_log(r_Subject + r_visit[visit]) with missing;'
+printf 'rater,item,score\na,x,1\na,y,2.5\nb,x,2\nb,y,2.9\nc,x,0\nc,y,1.6\nd,y,1\nd,x,0.2\n' >crossed.csv
+check crossing_by_text sh -c '"$ADAVIC" init crossed.csv "score ~ (1 | rater) + (1 | item)" >crossed.hbm && grep -q "given item ~ category(2); *// 0 x, 1 y" crossed.hbm'
+compile crossed crossed.hbm
+check crossing_is_inferred sh -c './crossed train --for crossed.csv --steps 3 --quiet && ./crossed infer crossed.csv --draws 50 --json | grep -q "\"r_item\[1\]\""'
+
 # Functions of a column: what they are called, and a law of the column that stays where they are numbers.
 has square 'n ~ visit + I(visit^2)' --family poisson -- 'latent b_visit_2 ~ normal(0, 0.609);' \
     '  observed n ~ poisson_log(intercept + b_visit * visit + b_visit_2 * visit^2);'
@@ -128,6 +137,7 @@ bad logarithm_of_0 'y ~ log(sick)' 'trial.csv:2:7: this is no number where sick 
 bad same_groups 'sick ~ (1 | subject) + (1 | arm)' 'are the same groups'
 bad twice 'sick ~ (1 | subject) + (dose | subject)' 'intercept varies twice'
 bad a_row_each 'y ~ (1 | subject:visit)' 'every group has one row'
+bad crossing_slopes 'y ~ (1 | Subject) + (1 + dose | visit)' 'groups that cross others are served as (1 | g)' --family poisson
 bad constant 'y ~ const' 'has no column named const'
 sed 's/0,5/0.5/' trial.csv >signs.csv
 refuses decimal_signs_as_in_programs 1 "signs.csv:4:4: a decimal comma, but a decimal point in row 2" "$ADAVIC" init signs.csv 'y ~ dose'

@@ -58,6 +58,7 @@ static const char *const formulas[] = {
     "6cbind(k, n - k) ~ factor(z):arm + (1 | g) + (1 | g:h)",
     "7k | trials(40) ~ (x + z) * day - x:day + (0 + x | g)",
     "0y ~ log(x + 10) * I(2 * (z - 1)^2 / -3) + scale(log2(x)) + (I(1/z) | g)",
+    "0y ~ x + (1 | g:h) + (1 | w) + (1 | z)",
     "4b ~ (x + z + arm)^2 + I(x^-1) + log10(abs(z) + 1)",
     "8k ~ sqrt(x) + exp(z) + offset(log(n)) + (day | g)",
     ":k ~ -1 + arm*z + (1 | `a b`) + (x | g)",
