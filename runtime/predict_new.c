@@ -86,15 +86,15 @@ static bool latents_within(const RtModel *m, int plate) {
     return false;
 }
 
-/* Another value of a covariate changes what is predicted of an instance that DATA has, but not its
- * latents, which are known under the value in DATA. */
+/* Another value of a covariate changes what is predicted of an instance that DATA has (outside all
+ * plates: of all), but not its latents, which are known under the value in DATA. */
 static void warn_changed(const RtNew *n, const RtVar *v) {
     const RtPosterior *p = n->p;
     const int64_t i = v - p->s->model->vars;
-    const int plate = v->plates[v->n_plates - 1];
-    const int64_t *of = n->match.of[plate], instances = rt_var_instances(v, &n->rows.sizes);
+    const int64_t *of = v->n_plates ? n->match.of[v->plates[v->n_plates - 1]] : NULL;
+    const int64_t instances = rt_var_instances(v, &n->rows.sizes);
     for (int64_t k = 0; k < instances * v->event; k++) {
-        int64_t from = of[k / v->event];
+        int64_t from = of ? of[k / v->event] : 0;
         if (from < 0) continue;
         double own = n->rows.values[i][k], data = p->data.values[i][from * v->event + k % v->event];
         if (own == data) continue;
@@ -175,8 +175,8 @@ bool rt_new_open(RtPosterior *p, RtNew *n, RtError *error) {
     rt_match(p->s->mem, m, &p->data, &n->rows, &n->match);
     for (int i = 0; i < m->n_vars; i++) {
         const RtVar *v = &m->vars[i];
-        if (v->kind == RT_GIVEN && v->n_plates && latents_within(m, v->plates[v->n_plates - 1]))
-            warn_changed(n, v);
+        if (v->kind != RT_GIVEN) continue;
+        if (!v->n_plates || latents_within(m, v->plates[v->n_plates - 1])) warn_changed(n, v);
     }
     prepare(n);
     return true;

@@ -120,3 +120,19 @@ plate g(3) { observed y ~ normal(m, 1 / g.size); }
 M
 compile tied tied.hbm
 refuses size_of_a_plate 1 "the law of y reads all instances of plate g" ./tied predict d.csv --new d.csv
+
+# A covariate of the whole data set that is another one for the new rows.
+cat >dose.hbm <<'M'
+latent slope ~ normal(0, 1);
+given dose ~ lognormal(0, 1);
+plate g(3) {
+  latent a ~ normal(slope * dose, 1);
+  observed y ~ normal(a, 1);
+}
+M
+compile dose dose.hbm
+./dose train --steps 2 --quiet
+printf 'g,dose,y\na,1,2\nb,1,1\nc,1,0\n' >dose.csv
+printf 'g,dose\na,3\nz,3\n' >dose_new.csv
+check another_dose_is_said sh -c './dose predict dose.csv --new dose_new.csv --draws 20 2>err >out && grep -q "dose_new.csv: dose: 3, and 1 in dose.csv, under which its latents are known" err'
+check the_same_dose_is_not sh -c 'sed "s/,3/,1/" dose_new.csv >same.csv; ./dose predict dose.csv --new same.csv --draws 20 2>err >out && ! grep -q dose: err'
