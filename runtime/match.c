@@ -9,10 +9,9 @@ typedef struct Stretch {
 } Stretch;
 
 /* The instances of a plate in one of its parent. */
-static Stretch inside(const RtModel *m, const RtSizes *sizes, int plate, int64_t parent) {
-    const int64_t *first = sizes->first[plate], n = sizes->n[plate];
-    if (m->plates[plate].ragged) return (Stretch){first[parent], first[parent + 1] - first[parent]};
-    return (Stretch){parent * n, n};
+static Stretch inside(const RtSizes *sizes, int plate, int64_t parent) {
+    const int64_t first = rt_instances_in(sizes, plate, parent);
+    return (Stretch){first, rt_instances_in(sizes, plate, parent + 1) - first};
 }
 
 static bool in_table(const RtModel *m, int plate) {
@@ -32,7 +31,7 @@ static RtIndex keys_of(RtMem *mem, const RtModel *m, const RtData *d, int plate)
     int64_t parents = rt_instances(m, &d->sizes, m->plates[plate].parent);
     bool fresh;
     for (int64_t p = 0; p < parents; p++) {
-        Stretch s = inside(m, &d->sizes, plate, p);
+        Stretch s = inside(&d->sizes, plate, p);
         for (int64_t i = s.first; i < s.first + s.n; i++)
             rt_index_add(&keys, p, cell_of(d->labels[plate][i]), &fresh);
     }
@@ -51,7 +50,7 @@ static void cut_alike(RtMem *mem, const RtModel *m, const RtData *from, RtData *
     int64_t *count = rt_alloc(mem, parents, sizeof *count);
     for (int64_t p = 0; p < parents; p++) {
         int64_t q = parent_of(m, match, plate, p);
-        count[p] = q < 0 ? 0 : inside(m, &from->sizes, plate, q).n;
+        count[p] = q < 0 ? 0 : inside(&from->sizes, plate, q).n;
     }
     rt_sizes_cut(mem, m, &to->sizes, plate, count);
 }
@@ -67,7 +66,7 @@ static void match_plate(RtMem *mem, const RtModel *m, const RtData *from, RtData
         rt_alloc(mem, rt_instances(m, &to->sizes, plate), sizeof *match->of[plate]);
     for (int64_t p = 0; p < parents; p++) {
         const int64_t q = parent_of(m, match, plate, p);
-        const Stretch own = inside(m, &to->sizes, plate, p);
+        const Stretch own = inside(&to->sizes, plate, p);
         for (int64_t i = 0; i < own.n; i++) {
             int64_t *one = &of[own.first + i];
             *one = -1;
@@ -75,7 +74,7 @@ static void match_plate(RtMem *mem, const RtModel *m, const RtData *from, RtData
             if (keyed) {
                 *one = rt_index_find(&keys, q, cell_of(to->labels[plate][own.first + i]));
             } else if (!tabled) {
-                Stretch other = inside(m, &from->sizes, plate, q);
+                Stretch other = inside(&from->sizes, plate, q);
                 if (i < other.n) *one = other.first + i;
             }
         }

@@ -11,7 +11,6 @@
 #include "runtime/near.h"
 
 #include "runtime/posterior.h"
-
 #include "runtime/random.h"
 
 #include <math.h>
@@ -64,10 +63,12 @@ RtNear *rt_near_new(RtSession *s, RtData *data, int64_t sets) {
     *n = (RtNear){.s = s, .data = data, .sets = sets};
     n->predicted = rt_alloc(s->mem, m->n_vars, sizeof *n->predicted);
     n->drawn = (RtData){.n_sets = sets, .values = rt_alloc(s->mem, m->n_vars, sizeof(double *))};
-    for (int i = 0; i < m->n_vars; i++)
-        if (rt_is_given(&m->vars[i]))
-            n->drawn.values[i] =
-                rt_alloc(s->mem, sets * rt_var_size(&m->vars[i], &data->sizes), sizeof(double));
+    for (int i = 0; i < m->n_vars; i++) { /* of outcomes those of the file are drawn over */
+        if (!rt_is_given(&m->vars[i])) continue;
+        int64_t size = rt_var_size(&m->vars[i], &data->sizes);
+        n->drawn.values[i] = rt_alloc(s->mem, sets * size, sizeof(double));
+        for (int64_t k = 0; k < sets * size; k++) n->drawn.values[i][k] = data->values[i][k % size];
+    }
     new_calls(n);
     n->feed = rt_feed_new(s->mem, m, NULL, &data->sizes, sets);
     return n;
@@ -122,14 +123,7 @@ void rt_near_draw(RtNear *n, int64_t step) {
     rt_binding_refresh(n->guide);
     rt_call_run(n->posterior, latents, (uint32_t)step, 0, 1);
     rt_call_run(n->predict, outcomes, (uint32_t)step, 0, 1);
-    for (int i = 0; i < m->n_vars; i++) {
-        if (m->vars[i].kind == RT_OBSERVED) {
-            draw_variable(n, i, step);
-            continue;
-        }
-        int64_t size = n->drawn.values[i] ? rt_var_size(&m->vars[i], &n->data->sizes) : 0;
-        for (int64_t k = 0; k < size * n->sets; k++)
-            n->drawn.values[i][k] = n->data->values[i][k % size];
-    }
+    for (int i = 0; i < m->n_vars; i++)
+        if (m->vars[i].kind == RT_OBSERVED) draw_variable(n, i, step);
     rt_feed_load(n->feed, &n->drawn, 0, n->sets);
 }

@@ -133,18 +133,24 @@ static bool check_domain(Frame *a, int var, RtError *error) {
     return true;
 }
 
-static bool read_var(Frame *a, int var, RtError *error) {
-    const FormulaVar *v = &a->f->vars[var];
-    FrameColumn *c = &a->columns[a->of_var[var]];
+/* Numbers, or the levels of text and, if it is to be a `factor`, of numbers. */
+static bool read_column(Frame *a, int at, bool factor, Place place, RtError *error) {
+    FrameColumn *c = &a->columns[at];
     bool text = c->text;
-    if (a->of_var[var] == a->outcome)
-        return formula_error(a->f, v->place, error, "", "the outcome explains itself");
+    if (at == a->outcome)
+        return formula_error(a->f, place, error, "", "the outcome explains itself");
     if (!c->x && !read_numbers(a, c, &text, error)) return false;
     if (text && !c->text && !read_labels(a, c, error)) return false;
-    if (text && (v->transform || v->scaled || a->f->offsets >> var & 1))
+    return !factor || c->n_levels || number_levels(a, c, place, error);
+}
+
+static bool read_var(Frame *a, int var, RtError *error) {
+    const FormulaVar *v = &a->f->vars[var];
+    const FrameColumn *c = &a->columns[a->of_var[var]];
+    if (!read_column(a, a->of_var[var], v->factor, v->place, error)) return false;
+    if (c->text && (v->transform || v->scaled || a->f->offsets >> var & 1))
         return formula_error(a->f, v->place, error, "", "column %.60s holds text, not numbers",
                              c->name);
-    if (v->factor && !c->n_levels && !number_levels(a, c, v->place, error)) return false;
     return !v->transform || check_domain(a, var, error);
 }
 
@@ -256,10 +262,11 @@ static bool crossed(const Frame *a, const Partition *outer, const Partition *inn
     return false;
 }
 
-static bool is_nested(const Frame *a, const Partition *outer, const Partition *inner) {
+/* The first row whose group of `inner` was in another one of `outer` before; -1: it is nested. */
+static int64_t first_crossing(const Frame *a, const Partition *outer, const Partition *inner) {
     for (int64_t row = 0; row < a->t.n_rows; row++)
-        if (outer->of_row[inner->first[inner->of_row[row]]] != outer->of_row[row]) return false;
-    return true;
+        if (outer->of_row[inner->first[inner->of_row[row]]] != outer->of_row[row]) return row;
+    return -1;
 }
 
 /* Has the column few levels, by text or by numbers from 0 on? */
@@ -282,14 +289,7 @@ static bool take_crossing(Frame *a, const Partition *p, bool *taken, RtError *er
     if (!*taken) return true;
     const FormulaVar v = {.column = g->columns[0], .factor = true, .place = g->place};
     const int at = add_column(a, &v, error);
-    bool text = false;
-    if (at < 0) return false;
-    FrameColumn *c = &a->columns[at];
-    if (at == a->outcome)
-        return formula_error(a->f, g->place, error, "", "the outcome explains itself");
-    if (!c->x && !read_numbers(a, c, &text, error)) return false;
-    if (text && !read_labels(a, c, error)) return false;
-    if (!c->n_levels && !number_levels(a, c, g->place, error)) return false;
+    if (at < 0 || !read_column(a, at, true, g->place, error)) return false;
     a->of_group[p->group] = -1;
     a->crossing[p->group] = at;
     return true;
@@ -301,7 +301,7 @@ static int take_crossings(Frame *a, Partition *parts, int n, RtError *error) {
     int left = 0;
     for (int i = 0; i < n; i++) {
         bool crosses = false, taken = false;
-        for (int k = i + 1; k < n; k++) crosses |= !is_nested(a, &parts[i], &parts[k]);
+        for (int k = i + 1; k < n; k++) crosses |= first_crossing(a, &parts[i], &parts[k]) >= 0;
         if (crosses && !take_crossing(a, &parts[i], &taken, error)) return -1;
         if (!taken) parts[left++] = parts[i];
     }
@@ -311,11 +311,8 @@ static int take_crossings(Frame *a, Partition *parts, int n, RtError *error) {
 /* Is every group of `inner` within one of `outer`? */
 static bool check_nested(const Frame *a, const Partition *outer, const Partition *inner,
                          RtError *error) {
-    for (int64_t row = 0; row < a->t.n_rows; row++) {
-        int64_t before = inner->first[inner->of_row[row]];
-        if (outer->of_row[before] != outer->of_row[row])
-            return crossed(a, outer, inner, before, row, error);
-    }
+    int64_t row = first_crossing(a, outer, inner);
+    if (row >= 0) return crossed(a, outer, inner, inner->first[inner->of_row[row]], row, error);
     if (outer->n < inner->n) return true;
     RtBytes of = {0}, name = {0};
     group_name(a, outer, &of);

@@ -26,6 +26,16 @@ static inline bool read_text(const Reading *r, const char *text, RtData *out, Rt
     return r->reader(r->mem, r->model, r->name, &bytes, &r->options, out, error);
 }
 
+/* An array more in an .npz archive. */
+static inline void add_array(RtBytes *archive, RtBytes *directory, const char *name,
+                             const double *values, const int64_t *dims, int n_dims) {
+    RtBytes file = {0};
+    RtError error = {{0}};
+    rt_npy_write(&file, values, true, dims, n_dims);
+    CHECK(rt_zip_add(archive, directory, name, &file, &error), "%s", error.text);
+    rt_bytes_free(&file);
+}
+
 typedef struct Bad {
     const char *text;
     const char *where, *what, *advice; /* where: how the message begins; NULL: anything */

@@ -42,14 +42,6 @@ static const double *x_of(const RtData *d) {
 
 /* ---- contexts ---- */
 
-static void add_array(RtBytes *archive, RtBytes *directory, const char *name, const double *values,
-                      const int64_t *dims, int n_dims) {
-    RtBytes file = {0};
-    rt_npy_write(&file, values, true, dims, n_dims);
-    CHECK(rt_zip_add(archive, directory, name, &file, &error), "%s", error.text);
-    rt_bytes_free(&file);
-}
-
 /* A context's array holds one value for each data set, or one for all; a file need not have it. */
 static void contexts_from_arrays(void) {
     static const char manifest[] = "adavic-manifest 1\n"

@@ -109,14 +109,6 @@ static const char three_deep[] = "adavic-manifest 1\n"
                                  "observed y plates a b dims\n"
                                  "observed x plates a b c dims 2\n";
 
-static void add_array(RtBytes *archive, RtBytes *directory, const char *name, const double *values,
-                      const int64_t *dims, int n_dims) {
-    RtBytes file = {0};
-    rt_npy_write(&file, values, true, dims, n_dims);
-    CHECK(rt_zip_add(archive, directory, name, &file, &error), "%s", error.text);
-    rt_bytes_free(&file);
-}
-
 /* y and x of four instances of a, c cut by `count` and d, if it is to be, by `d_count`. */
 static bool read_counted(const RtModel *m, const double *count, int n, const double *d_count,
                          int n_d, const RtDataOptions *options, RtData *out) {
