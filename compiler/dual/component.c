@@ -9,7 +9,8 @@
  *     causes have, too, where latents enter the probability of either (predictor.c serves one);
  *   - about the component's latents, laws with a variance: a Cauchy's density curves either way,
  * and steps on what is far out lead anywhere; but of data about a location (reweighted.c);
- *   - no reduction over a plate of the component's: it would tie the instances to each other;
+ *   - no reduction over a plate of the component's: it would tie the instances to each other; nor a
+ *     cross of two of its plates;
  *   - data alone below: scales that a location governs, and that are drawn before it, are far from
  *     Gaussian. */
 #include "dual/component.h"
@@ -118,6 +119,19 @@ static bool ties(const Build *b, const Component *c, const Var *factor) {
     return false;
 }
 
+/* Are nodes of both sides of the factor's cross in it? No order eliminates these instance by
+ * instance. */
+static bool is_crossed(const Component *c, const Var *factor) {
+    const Plate *plate = factor->type.plate;
+    bool first = false, second = false;
+    if (!plate || !plate->across) return false;
+    for (int i = 0; i < c->n; i++) {
+        first |= c->node[i]->type.plate == plate->parent;
+        second |= c->node[i]->type.plate == plate->across;
+    }
+    return first && second;
+}
+
 bool component_is_about_location(const Component *c, const Var *var) {
     int at = location_param(var->dist);
     for (int i = 0; i < var->dist->n_params; i++)
@@ -152,7 +166,8 @@ bool component_of(const Build *b, const Var *z, Component *c) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (!component_enters(c, var)) continue;
-        if (ties(b, c, var) || var_reads_summed(var) || var->dist->mixed) return false;
+        if (ties(b, c, var) || is_crossed(c, var)) return false;
+        if (var_reads_summed(var) || var->dist->mixed) return false;
         bool reweighted = is_reweighted(c, var);
         if (!reweighted && (!has_variance(var) || var->dist->inflated)) return false;
         c->reweighted |= reweighted;
@@ -181,7 +196,8 @@ static bool is_uneven(const Component *c, const Var *factor) {
     if (factor->missing) return true;
     Uneven uneven = {c->node[c->n - 1]->type.plate, false};
     int at = location_param(factor->dist);
-    for (const Plate *q = factor->type.plate; q && q != uneven.around; q = q->parent)
+    for (const Plate *q = plate_seen_from(factor->type.plate, uneven.around);
+         q && q != uneven.around; q = q->parent)
         uneven.found |= q->ragged;
     for (int i = 0; i < factor->dist->n_params; i++)
         if (i != at) expr_visit_vars(factor->args[i], find_uneven, &uneven);

@@ -60,7 +60,7 @@ static IrValue carried(Build *b, IrValue coefficient, IrValue x, const Plate *pl
                        const Plate *outer) {
     if (coefficient == IR_NONE || x == IR_NONE) return IR_NONE;
     for (const Plate *q = plate; q != outer; q = q->parent) {
-        if (coefficient != IR_NONE && ir_has_axis(b->p, coefficient, b->plate[q->index])) {
+        if (coefficient != IR_NONE && ir_has_axis(b->p, coefficient, plate_axis(b, q))) {
             x = entry_mul(b, coefficient, x);
             coefficient = IR_NONE;
         }

@@ -186,7 +186,7 @@ static IrValue paper_flow(GuideState *g, const Template *t, const Blocks *contex
 static IrValue tied(GuideState *g, const Template *t, Way way, IrValue u, IrValue *log_det) {
     Build *b = g->b;
     IrProgram *p = b->p;
-    AxisId axis = b->plate[t->plate->index];
+    AxisId axis = plate_axis(b, t->plate);
     const Plate *around = t->plate->parent;
     while (around && !g->enc->plate[around->index].n) around = around->parent;
     Blocks in = around ? g->enc->plate[around->index] : g->enc->root;
