@@ -27,7 +27,10 @@
  *   family NAME
  *   target "TEXT"
  *   plate NAME parent NAME|- size N exchangeable 0|1 "reason" [range LO HI] [ragged]
- *         [from "COLUMN"]
+ *         [from "COLUMN"] [across NAME]
+ *                                              across: a cross, a copy for each pair of instances
+ *                                              of its parent and of that plate, both outermost,
+ *                                              whose size it has
  *   hyper NAME dims K1 K2 ... values V1 V2 ...
  *   latent NAME plates P1 P2 ... dims K1 ...   in model order; also `observed`, `quantity` and
  *                                              `context` (which has no plates, and
@@ -60,8 +63,10 @@
  *
  * Orders of axis, input and output lines are the orders of extent[], in[], out[].
  *
- * A program with a ragged plate reads, of role segment, by instance of the plate's parent,
- * "PLATE:count", how many instances there are, and "PLATE:first", how many before them.
+ * A cross has no axis: its arrays lie along those of its two plates, [parent, across], and so do
+ * "NAME.present" of what is observed in it. A program with a ragged plate reads, of role segment,
+ * by instance of the plate's parent, "PLATE:count", how many instances there are, and
+ * "PLATE:first", how many before them.
  *
  * Programs of a model (dual/programs.c builds them), their inputs and their outputs:
  *

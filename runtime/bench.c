@@ -177,9 +177,11 @@ static void show_table(const Bench *b) {
     const RtState *state = s->state;
     double flop = work(b, "step", state->sets, state->draws), rate = flop / b->whole.median / 1e9;
     int threads = rt_pool_threads(s->pool);
-    printf("%s: %" PRId64 " data sets, %" PRId64 " draws", m->name, state->sets, state->draws);
-    for (int i = 0; i < m->n_plates; i++)
-        printf(", %s = %" PRId64, m->plates[i].name, state->sizes.n[i]);
+    RtBytes sizes = {0};
+    rt_sizes_text(m, &state->sizes, &sizes);
+    printf("%s: %" PRId64 " data sets, %" PRId64 " draws%s", m->name, state->sets, state->draws,
+           sizes.n ? sizes.data : "");
+    rt_bytes_free(&sizes);
     printf("; %d thread%s\n\n%-14s %9s %9s %9s\n", threads, threads > 1 ? "s" : "", "median of",
            "ms", "MFLOP", "GFLOP/s");
     row("whole step", &b->whole, flop,

@@ -63,7 +63,7 @@ RtCertificate rt_certificate(const RtSession *s) {
     RtCertificate c = {0};
     c.step = need(s, -1, &c);
     for (int i = 0; i < s->model->n_plates; i++) {
-        if (rt_plate_fixed(s->model, i)) continue;
+        if (rt_plate_fixed(s->model, i) || s->model->plates[i].across >= 0) continue;
         RtNeed n = need(s, i, &c);
         c.more[i] =
             (RtNeed){n.bytes - c.step.bytes, n.flop - c.step.flop, n.functions - c.step.functions};
@@ -119,16 +119,14 @@ void rt_certificate_text(const RtSession *s, const RtCertificate *c, RtBytes *ou
         out,
         "weights   %" PRId64 " numbers in %d tensors, %s\n"
         "memory    %s, all of it allocated before the first training step (%d thread%s)\n"
-        "work      %s and %s (exp, log, ...) per step: %" PRId64 " data sets, %" PRId64 " draws%s",
+        "work      %s and %s (exp, log, ...) per step: %" PRId64 " data sets, %" PRId64 " draws",
         m->n_parameters, m->n_weights,
         any_fixed(m) ? "for one size of plates around latents" : "whatever the sizes of plates",
         memory_text(s->mem, c->step.bytes), rt_pool_threads(s->pool),
         rt_pool_threads(s->pool) > 1 ? "s" : "", scaled(s->mem, c->step.flop, "FLOP"),
-        scaled(s->mem, c->step.functions, " functions"), c->sets, c->draws,
-        m->n_plates ? "" : "\n");
-    for (int i = 0; i < m->n_plates; i++)
-        rt_bytes_printf(out, ", %s = %" PRId64 "%s", m->plates[i].name, state->sizes.n[i],
-                        i + 1 < m->n_plates ? "" : "\n");
+        scaled(s->mem, c->step.functions, " functions"), c->sets, c->draws);
+    rt_sizes_text(m, &state->sizes, out);
+    rt_bytes_printf(out, "\n");
     if (rt_sizes_vary(m, state))
         rt_bytes_printf(out, "          (memory is for the largest sizes in range)\n");
     text_growth(s, c, out);
@@ -166,8 +164,9 @@ void rt_certificate_json(const RtSession *s, const RtCertificate *c, RtBytes *ou
     rt_bytes_printf(out, ", \"flop_terms\": ");
     json_terms(out, rt_program(m, "step"));
     rt_bytes_printf(out, ", \"growth\": {");
-    for (int i = 0; i < m->n_plates; i++) {
-        rt_bytes_printf(out, "%s", i ? ", " : "");
+    for (int i = 0, n = 0; i < m->n_plates; i++) {
+        if (m->plates[i].across >= 0) continue;
+        rt_bytes_printf(out, "%s", n++ ? ", " : "");
         rt_json_string(out, m->plates[i].name);
         rt_bytes_printf(out, ": {");
         json_need(out, "bytes", c->more[i].bytes);

@@ -1,9 +1,24 @@
 /* csv_keys.c -- rows to instances by their keys, and what sizes the plates have. See csv_keys.h. */
 #include "runtime/csv_keys.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { MOST_POSITIONS = 1 << 27 }; /* of padded groups: 1 GB for each number of theirs */
+
+/* Does the path end with a cross? */
+static bool is_crossed(const RtKeys *k) {
+    return k->n_levels && k->m->plates[k->levels[k->n_levels - 1].plate].across >= 0;
+}
+
+int rt_keys_count(const RtKeys *k) {
+    return k->n_levels + is_crossed(k);
+}
+
+/* The plate whose instances a level's keys name. */
+static const char *plate_name(const RtKeys *k, int level) {
+    return k->m->plates[rt_counts(k->m, k->levels[level].plate)].name;
+}
 
 static bool duplicate(const RtKeys *k, int64_t row, int64_t before, RtError *error) {
     RtBytes key = {0};
@@ -14,11 +29,13 @@ static bool duplicate(const RtKeys *k, int64_t row, int64_t before, RtError *err
                         c->text);
     }
     rt_error(error,
-             "%s:%lld:%d: the key occurs twice: %.300s\n  expected  one row per instance\n  found  "
-             "   the same key in row %lld\n  repeated measurements need a plate of their own, "
-             "inside this one",
+             "%s:%lld:%d: the %s occurs twice: %.300s\n  expected  one row per %s\n  found     the "
+             "same %s in row %lld\n  %s",
              k->t->name, (long long)k->t->line[row], k->levels[k->n_levels - 1].column + 1,
-             key.data, (long long)k->t->line[before]);
+             is_crossed(k) ? "pair" : "key", key.data, is_crossed(k) ? "pair" : "instance",
+             is_crossed(k) ? "pair" : "key", (long long)k->t->line[before],
+             is_crossed(k) ? "of repeated measurements, average them first"
+                           : "repeated measurements need a plate of their own, inside this one");
     rt_bytes_free(&key);
     return false;
 }
@@ -40,6 +57,7 @@ static int64_t find_instance(RtLevel *l, const RtTable *t, int64_t parent, int64
 
 static bool place_row(RtKeys *k, int64_t row, RtError *error) {
     int64_t parent = 0;
+    bool fresh;
     for (int i = 0; i < k->n_levels; i++) {
         RtLevel *l = &k->levels[i];
         if (l->column >= 0 && rt_cell_missing(rt_table_cell(k->t, row, l->column)))
@@ -47,12 +65,12 @@ static bool place_row(RtKeys *k, int64_t row, RtError *error) {
                             "%s:%lld:%d: the key %.60s is missing\n  expected  a name or a number "
                             "for the instance of plate %s\n  found     %s",
                             k->t->name, (long long)k->t->line[row], l->column + 1,
-                            k->t->header[l->column], k->m->plates[l->plate].name,
+                            k->t->header[l->column], plate_name(k, i),
                             rt_table_cell(k->t, row, l->column)->n ? "NA" : "an empty cell");
-        bool fresh;
         parent = find_instance(l, k->t, parent, row, &fresh);
         if (i + 1 == k->n_levels && !fresh) return duplicate(k, row, l->row[parent], error);
     }
+    if (is_crossed(k)) find_instance(&k->levels[k->n_levels], k->t, 0, row, &fresh);
     return true;
 }
 
@@ -78,9 +96,38 @@ static void number_level(RtMem *mem, RtLevel *l, const RtLevel *above, bool padd
         l->position[i] = next[above ? above->position[l->parent[i]] : 0]++;
 }
 
+/* The same of a cross, whose pairs have a position each, with a row or without. */
+static void number_pairs(RtMem *mem, RtLevel *l, const RtLevel *above, const RtLevel *across) {
+    l->n_positions = above->n_positions * across->n;
+    l->counts = rt_alloc(mem, above->n_positions, sizeof *l->counts);
+    l->position = rt_alloc(mem, l->n, sizeof *l->position);
+    for (int64_t p = 0; p < above->n_positions; p++) l->counts[p] = across->n;
+    for (int64_t i = 0; i < l->n; i++)
+        l->position[i] =
+            above->position[l->parent[i]] * across->n + across->position[across->of_row[l->row[i]]];
+}
+
+static bool too_many(const RtKeys *k, int level, RtError *error) {
+    const RtLevel *l = &k->levels[level];
+    if (k->m->plates[l->plate].across >= 0)
+        return rt_error(error,
+                        "%s: too many pairs\n  expected  at most %d, of which a place is kept for "
+                        "each\n  found     %lld of plate %s and %lld of plate %s\n  split the file",
+                        k->t->name, MOST_POSITIONS, (long long)k->levels[level - 1].n,
+                        plate_name(k, level - 1), (long long)k->levels[level + 1].n,
+                        plate_name(k, level));
+    return rt_error(error,
+                    "%s: groups of plate %s are too unequal\n  expected  at most %d places when "
+                    "all are as large as the largest\n  found     %lld\n  split the file, or give "
+                    "plate %s a range of sizes in the model",
+                    k->t->name, plate_name(k, level), MOST_POSITIONS, (long long)l->n_positions,
+                    plate_name(k, level));
+}
+
 bool rt_keys_place(RtKeys *k, RtError *error) {
     const RtTable *t = k->t;
-    for (int i = 0; i < k->n_levels; i++) {
+    const int crossed = is_crossed(k) ? k->n_levels : 0; /* the level across */
+    for (int i = 0; i < rt_keys_count(k); i++) {
         RtLevel *l = &k->levels[i];
         l->parent = rt_alloc(t->mem, t->n_rows, sizeof *l->parent);
         l->row = rt_alloc(t->mem, t->n_rows, sizeof *l->row);
@@ -92,17 +139,14 @@ bool rt_keys_place(RtKeys *k, RtError *error) {
     if (!k->n_levels && t->n_rows > 1)
         return rt_error(error, "%s: %lld rows\n  expected  one: nothing observed stands in a plate",
                         t->name, (long long)t->n_rows);
+    if (crossed) number_level(t->mem, &k->levels[crossed], NULL, false);
     for (int i = 0; i < k->n_levels; i++) {
-        const RtPlate *plate = &k->m->plates[k->levels[i].plate];
-        number_level(t->mem, &k->levels[i], i ? &k->levels[i - 1] : NULL,
-                     k->padded && !plate->ragged);
-        if (k->levels[i].n_positions > MOST_POSITIONS)
-            return rt_error(error,
-                            "%s: groups of plate %s are too unequal\n  expected  at most %d places "
-                            "when all are as large as the largest\n  found     %lld\n  split the "
-                            "file, or give plate %s a range of sizes in the model",
-                            t->name, plate->name, MOST_POSITIONS,
-                            (long long)k->levels[i].n_positions, plate->name);
+        RtLevel *l = &k->levels[i], *above = i ? l - 1 : NULL;
+        if (crossed && i + 1 == crossed)
+            number_pairs(t->mem, l, above, l + 1);
+        else
+            number_level(t->mem, l, above, k->padded && !k->m->plates[l->plate].ragged);
+        if (l->n_positions > MOST_POSITIONS) return too_many(k, i, error);
     }
     return true;
 }
@@ -150,17 +194,17 @@ static bool unequal(const RtKeys *k, int level, int64_t other, RtError *error) {
 bool rt_keys_sizes(const RtKeys *k, RtMem *mem, const RtDataOptions *options, RtSizes *sizes,
                    RtError *error) {
     bool cut[RT_MAX_PLATES] = {false};
-    for (int i = 0; i < k->n_levels; i++) {
+    for (int i = 0; i < rt_keys_count(k); i++) {
         const RtLevel *l = &k->levels[i];
-        int64_t parents = i ? k->levels[i - 1].n_positions : 1, given = options->sizes.n[l->plate];
+        int64_t parents = i && i < k->n_levels ? k->levels[i - 1].n_positions : 1,
+                given = options->sizes.n[l->plate];
         bool ragged = k->m->plates[l->plate].ragged;
         for (int64_t p = 0; p < parents; p++) {
             if (l->counts[p] != l->counts[0] && !ragged && !k->padded)
                 return unequal(k, i, p, error);
             if (options->given[l->plate] && given != l->counts[p])
                 return rt_error(error, "%s: %lld of plate %s, but --size says %lld", k->t->name,
-                                (long long)l->counts[p], k->m->plates[l->plate].name,
-                                (long long)given);
+                                (long long)l->counts[p], plate_name(k, i), (long long)given);
         }
         sizes->n[l->plate] = largest(l, parents);
         if (ragged) rt_sizes_cut(mem, k->m, sizes, l->plate, l->counts);
@@ -170,10 +214,40 @@ bool rt_keys_sizes(const RtKeys *k, RtMem *mem, const RtDataOptions *options, Rt
     return true;
 }
 
+bool rt_keys_whole(const RtKeys *k, RtError *error) {
+    if (!is_crossed(k)) return true;
+    const RtLevel *pairs = &k->levels[k->n_levels - 1], *above = pairs - 1, *across = pairs + 1;
+    const bool *there = rt_keys_there(k, k->n_levels - 1);
+    int64_t first = 0;
+    double share = (double)pairs->n / (double)pairs->n_positions, lo = 0;
+    if (!there) return true;
+    while (there[first]) first++;
+    for (double digits = 10; lo == 0; digits *= 10) lo = floor(share * digits) / digits;
+    const RtCell *a = &above->keys.keys[first / across->n],
+                 *b = &across->keys.keys[first % across->n];
+    return rt_error(error,
+                    "%s: no row of %s %.*s, %s %.*s, the first of %lld pairs that are absent\n  "
+                    "expected  a row for each of %lld x %lld pairs of %s and %s\n  found     %lld "
+                    "rows\n  if pairs may be absent, the model says so: cross %s, %s (%g..1) { ... "
+                    "}; compile and train it again",
+                    k->t->name, k->t->header[above->column], (int)(a->n > 60 ? 60 : a->n), a->text,
+                    k->t->header[across->column], (int)(b->n > 60 ? 60 : b->n), b->text,
+                    (long long)(pairs->n_positions - pairs->n), (long long)above->n,
+                    (long long)across->n, plate_name(k, k->n_levels - 2),
+                    plate_name(k, k->n_levels - 1), (long long)pairs->n,
+                    plate_name(k, k->n_levels - 2), plate_name(k, k->n_levels - 1), lo);
+}
+
 char **rt_keys_labels(const RtKeys *k, int level) {
     const RtLevel *l = &k->levels[level];
     if (l->column < 0) return NULL;
     char **labels = rt_alloc(k->t->mem, l->n_positions, sizeof *labels);
+    if (is_crossed(k) && level + 1 == k->n_levels) {
+        char **each = rt_keys_labels(k, k->n_levels);
+        int64_t n = k->levels[k->n_levels].n;
+        for (int64_t i = 0; i < l->n_positions; i++) labels[i] = each[i % n];
+        return labels;
+    }
     for (int64_t i = 0; i < l->n_positions; i++) labels[i] = "";
     for (int64_t i = 0; i < l->n; i++)
         labels[l->position[i]] = rt_copy_text(k->t->mem, l->keys.keys[i].text, l->keys.keys[i].n);

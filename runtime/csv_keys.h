@@ -8,6 +8,13 @@
  * every row is an instance of it. The map itself does not need groups of equal size: `counts` has
  * the size of each. Whether they must be equal, since their plate is not ragged, is asked in one
  * place, rt_keys_sizes; a file read as `padded` leaves positions free in groups that are smaller.
+ *
+ *     person,item,correct             levels: plate person by column 1, the cross person*item by 2;
+ *     a,x,1                           and beside this path, plate item by column 2
+ *     b,x,0
+ *
+ * Where the innermost plate is a cross, a row is of a pair. Either key names an instance in the
+ * whole table, and positions are free where a pair has no row.
  */
 #ifndef ADAVIC_CSV_KEYS_H
 #define ADAVIC_CSV_KEYS_H
@@ -34,20 +41,27 @@ typedef struct RtKeys {
     const RtTable *t;
     bool padded;  /* as RtDataOptions.padded */
     int n_levels; /* the path of plates, outermost first; plate and column are the caller's */
-    RtLevel levels[RT_MAX_PLATES];
+    RtLevel levels[RT_MAX_PLATES]; /* behind a cross that it ends with, the plate that this lies
+                                      across, whose parent is the data set */
 } RtKeys;
+
+/* Levels, the one behind a cross included. */
+int rt_keys_count(const RtKeys *k);
 
 /* Fills the levels. A missing key, and an innermost key that occurs twice, are errors. */
 bool rt_keys_place(RtKeys *k, RtError *error);
 /* The sizes of the plates of the path, in `mem`; where --size says one, groups have it. */
 bool rt_keys_sizes(const RtKeys *k, RtMem *mem, const RtDataOptions *options, RtSizes *sizes,
                    RtError *error);
+/* Has every pair of a cross a row? Where not, the first that has none. True without a cross. */
+bool rt_keys_whole(const RtKeys *k, RtError *error);
 /* Position of the row's instance on a level; 0 on level -1, the data set. */
 static inline int64_t rt_keys_position(const RtKeys *k, int level, int64_t row) {
     const RtLevel *l = &k->levels[level < 0 ? 0 : level];
     return level < 0 ? 0 : l->position[l->of_row[row]];
 }
-/* Keys by position, "" at one that is free; NULL: the level has no column. */
+/* Keys by position, "" at one that is free; NULL: the level has no column. Of a cross the second
+ * key of each pair. */
 char **rt_keys_labels(const RtKeys *k, int level);
 /* Whether an instance stands there, by position; NULL: everywhere. */
 bool *rt_keys_there(const RtKeys *k, int level);

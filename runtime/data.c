@@ -11,7 +11,7 @@ void rt_shape_text(const RtModel *m, const RtVar *v, const RtSizes *sizes, RtByt
     for (int i = 0; i < v->n_plates; i++) {
         int plate = v->plates[i];
         bool even = rt_sizes_even(m, sizes, plate);
-        rt_bytes_printf(out, "%s%s = %lld%s", i ? ", " : "[", m->plates[plate].name,
+        rt_bytes_printf(out, "%s%s = %lld%s", i ? ", " : "[", m->plates[rt_counts(m, plate)].name,
                         (long long)(even ? sizes->n[plate] : rt_instances(m, sizes, plate)),
                         even ? "" : " in all");
     }
@@ -104,6 +104,14 @@ bool rt_value_fits(const RtModel *m, const RtVar *v, double x, char why[100]) {
     return false;
 }
 
+/* The instance of `outer`, in the plates around v or the other one of its cross, at an instance of
+ * v. */
+static int64_t instance_around(const RtVar *v, const RtVar *outer, const int64_t *index,
+                               const int64_t *among) {
+    const int at = outer->n_plates - 1;
+    return outer->plates[at] == v->plates[at] ? among[at] : index[v->n_plates - 1];
+}
+
 bool rt_find_misfit(const RtVar *v, const RtModel *m, const RtData *d, int64_t *at, char why[160]) {
     if (!v->whole || (v->most_of < 0 && !v->sums)) return false;
     const RtVar *other = v->most_of < 0 ? NULL : &m->vars[v->most_of];
@@ -118,7 +126,7 @@ bool rt_find_misfit(const RtVar *v, const RtModel *m, const RtData *d, int64_t *
         if (other) {
             int64_t instance = *at / size * others; /* that of the plates that both stand in */
             rt_var_place(v, &d->sizes, *at % size / v->event, index, among);
-            if (other->n_plates) instance += among[other->n_plates - 1];
+            if (other->n_plates) instance += instance_around(v, other, index, among);
             end = ends[instance * other->event + (other->event > 1 ? entry : 0)];
         }
         sum = *at % row ? sum + values[*at] : values[*at];
@@ -177,7 +185,7 @@ static int free_plate(const RtModel *m, const RtDataOptions *options) {
     const RtVar *v;
     for (int at = 0; (v = rt_next_data(m, &at));)
         for (int i = 0; i < v->n_plates; i++) {
-            int p = v->plates[i];
+            int p = rt_counts(m, v->plates[i]);
             if (options->given[p]) continue;
             if (best < 0 || m->plates[p].depth < m->plates[best].depth ||
                 (m->plates[p].depth == m->plates[best].depth && p < best))
@@ -234,7 +242,7 @@ static bool sizes_known(const RtModel *m, const char *name, const RtDataOptions 
     const RtVar *v;
     for (int at = 0; (v = rt_next_data(m, &at));)
         for (int i = 0; i < v->n_plates; i++) {
-            int p = v->plates[i];
+            int p = rt_counts(m, v->plates[i]);
             if (p == solved || options->given[p] || !options->ranged[p]) continue;
             return rt_error(error,
                             "%s: a .bin file does not say how many instances plate %s has, and "
@@ -366,7 +374,7 @@ static bool take_shape(Taking *t, const RtVar *v, const RtArray *a, bool first) 
                         (long long)out->n_sets);
     out->n_sets = sets;
     for (int i = from; i < v->n_plates && !why.n; i++) {
-        int p = v->plates[i];
+        int p = rt_counts(m, v->plates[i]);
         int64_t size = a->dims[lead + i - from], known = out->sizes.n[p];
         if (t->counted[p] && i == from) known = rt_instances(m, &out->sizes, p);
         if (t->fixed[p] && known != size)

@@ -6,7 +6,8 @@
  *
  * table.h says what a table may look like, csv_keys.h how rows become instances. Columns are found
  * by name, those of the exact name first, else in another case. Variables of outer plates repeat in
- * every row of their instance and must not change there. */
+ * every row of their instance and must not change there. Of a cross there is a row per pair, with
+ * the keys of both plates; variables of either plate repeat in the rows of its instance. */
 #include "runtime/csv_keys.h"
 
 #include <float.h>
@@ -90,18 +91,46 @@ static void take_exact_names(Reader *r) {
     }
 }
 
-/* The plates that the variables of the file stand in: one path, outermost first. */
-static bool find_levels(Reader *r) {
+/* Is it of the plate that the file's cross lies across, alone? */
+static bool is_across(const RtModel *m, int cross, const RtVar *v) {
+    return cross >= 0 && v->n_plates == 1 && v->plates[0] == m->plates[cross].across;
+}
+
+/* The levels of the path of plates that a variable stands in. */
+static bool find_columns(Reader *r, const RtVar *deepest, int cross) {
     RtKeys *k = &r->keys;
+    for (k->n_levels = 0; k->n_levels < deepest->n_plates; k->n_levels++) {
+        int plate = deepest->plates[k->n_levels];
+        const char *name = r->m->plates[plate].column;
+        int column = rt_table_column(&r->t, name, r->taken);
+        bool needed = cross >= 0 || k->n_levels + 1 < deepest->n_plates;
+        k->levels[k->n_levels] = (RtLevel){.plate = plate, .column = column};
+        if (column == RT_SEVERAL_COLUMNS || (column < 0 && needed))
+            return rt_table_no_column(&r->t, name, r->taken,
+                                      cross >= 0
+                                          ? "a key column for each of the two plates that cross"
+                                          : "a key column for every plate but the innermost",
+                                      r->error);
+    }
+    if (cross >= 0)
+        k->levels[k->n_levels] = (RtLevel){.plate = r->m->plates[cross].across,
+                                           .column = k->levels[k->n_levels - 1].column};
+    return true;
+}
+
+/* The plates that the variables of the file stand in: one path, outermost first, and where it ends
+ * with a cross the plate that this lies across. */
+static bool find_levels(Reader *r) {
     const RtVar *deepest = NULL;
     for (int i = 0; i < r->m->n_vars; i++) {
         const RtVar *v = &r->m->vars[i];
         if (rt_is_data(v) && (!deepest || v->n_plates > deepest->n_plates)) deepest = v;
     }
     if (!deepest) return rt_error(r->error, "the model observes nothing");
+    const int cross = rt_cross_of(r->m, deepest);
     for (int i = 0; i < r->m->n_vars; i++) {
         const RtVar *v = &r->m->vars[i];
-        if (!rt_is_data(v)) continue;
+        if (!rt_is_data(v) || is_across(r->m, cross, v)) continue;
         for (int p = 0; p < v->n_plates; p++)
             if (v->plates[p] != deepest->plates[p])
                 return rt_error(
@@ -110,16 +139,14 @@ static bool find_levels(Reader *r) {
                     "use .npz or .json",
                     r->t.name, v->name, deepest->name);
     }
-    for (k->n_levels = 0; k->n_levels < deepest->n_plates; k->n_levels++) {
-        int plate = deepest->plates[k->n_levels];
-        const char *name = r->m->plates[plate].column;
-        int column = rt_table_column(&r->t, name, r->taken);
-        k->levels[k->n_levels] = (RtLevel){.plate = plate, .column = column};
-        if (column == RT_SEVERAL_COLUMNS || (column < 0 && k->n_levels + 1 < deepest->n_plates))
-            return rt_table_no_column(&r->t, name, r->taken,
-                                      "a key column for every plate but the innermost", r->error);
-    }
-    return true;
+    return find_columns(r, deepest, cross);
+}
+
+/* The level whose instances a variable has, as rt_keys_position counts them. */
+static int level_of(const Reader *r, const RtVar *v) {
+    const RtKeys *k = &r->keys;
+    const int cross = k->n_levels < rt_keys_count(k) ? k->levels[k->n_levels - 1].plate : -1;
+    return is_across(r->m, cross, v) ? k->n_levels : v->n_plates - 1;
 }
 
 /* ---- values ---- */
@@ -244,7 +271,7 @@ static bool read_variable(Reader *r, const RtVar *v) {
     RtIndex kinds = {0};
     if (labelled) kinds = known_kinds(r, v);
     for (int64_t row = 0; row < r->t.n_rows; row++) {
-        int64_t at = rt_keys_position(&r->keys, v->n_plates - 1, row);
+        int64_t at = rt_keys_position(&r->keys, level_of(r, v), row);
         for (int64_t e = 0; e < v->event; e++) {
             double x;
             if (labelled ? !read_kind(r, v, row, columns[e], &kinds, &x)
@@ -272,18 +299,51 @@ static bool check_end(Reader *r, const RtVar *v) {
     int *columns = rt_alloc(r->t.mem, v->event, sizeof *columns);
     int64_t row = 0;
     if (!value_columns(r, v, columns)) return false;
-    while (rt_keys_position(&r->keys, v->n_plates - 1, row) != at / v->event) row++;
+    while (rt_keys_position(&r->keys, level_of(r, v), row) != at / v->event) row++;
     return rt_error(r->error, "%s:%lld:%d: %s is out of range\n  expected  %s\n  found     %g",
                     r->t.name, (long long)r->t.line[row], columns[at % v->event] + 1, v->name, why,
                     r->out->values[v - r->m->vars][at]);
+}
+
+/* A covariate of pairs that are not in the file has the values of a pair with the same second key,
+ * or, where it is bounded by a number of the first key, with the same first key: so that bounds
+ * hold. */
+static void pad_pairs(const Reader *r, const RtVar *v, int cross) {
+    const RtModel *m = r->m;
+    const RtVar *end = v;
+    while (end->most_of >= 0) end = &m->vars[end->most_of];
+    const bool by_parent = end->n_plates == 1 && end->plates[0] == m->plates[cross].parent;
+    const bool *there = r->out->there[cross];
+    const int64_t n = r->out->sizes.n[cross], all = rt_instances(m, &r->out->sizes, cross);
+    int64_t *lender = rt_alloc(r->t.mem, by_parent ? all / n : n, sizeof *lender);
+    double *values = r->out->values[v - m->vars];
+    for (int64_t i = 0; i < all; i++)
+        if (there[i]) lender[by_parent ? i / n : i % n] = i;
+    for (int64_t i = 0; i < all; i++)
+        for (int64_t e = 0; !there[i] && e < v->event; e++)
+            values[i * v->event + e] = values[lender[by_parent ? i / n : i % n] * v->event + e];
 }
 
 /* Covariates of instances that are not in the file: those of the first instance, which is. */
 static void pad(const Reader *r, const RtVar *v) {
     double *values = r->out->values[v - r->m->vars];
     int64_t size = rt_var_size(v, &r->out->sizes);
+    const int cross = rt_cross_of(r->m, v);
+    if (v->kind == RT_GIVEN && cross >= 0 && r->out->there[cross]) pad_pairs(r, v, cross);
     for (int64_t i = 0; v->kind == RT_GIVEN && i < size; i++)
         if (isnan(values[i])) values[i] = values[i % v->event];
+}
+
+/* Must there be a row for each pair of a cross? */
+static bool needs_all_pairs(const Reader *r) {
+    bool may_lack = false;
+    for (int i = 0; i < r->m->n_vars; i++) {
+        const RtVar *v = &r->m->vars[i];
+        if (v->kind != RT_OBSERVED || rt_cross_of(r->m, v) < 0) continue;
+        may_lack = v->presence >= 0;
+        if (!may_lack) break;
+    }
+    return !may_lack && !r->options->padded;
 }
 
 /* Has the table any column of this context? */
@@ -304,7 +364,8 @@ bool rt_data_csv(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
     if (!find_levels(&r) || !rt_keys_place(&r.keys, error) ||
         !rt_keys_sizes(&r.keys, mem, options, &out->sizes, error))
         return false;
-    for (int i = 0; i < r.keys.n_levels; i++) {
+    if (needs_all_pairs(&r) && !rt_keys_whole(&r.keys, error)) return false;
+    for (int i = 0; i < rt_keys_count(&r.keys); i++) {
         out->labels[r.keys.levels[i].plate] = rt_keys_labels(&r.keys, i);
         out->there[r.keys.levels[i].plate] = rt_keys_there(&r.keys, i);
     }

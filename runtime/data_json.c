@@ -220,6 +220,10 @@ static bool unequal(const Scan *s, const RtVar *v, int level) {
                         "\n  several data sets have groups of the same sizes: give all "
                         "instances of %s one axis, and how many each %s has as \"%s.count\"",
                         plate->name, s->m->plates[plate->parent].name, plate->name);
+    else if (plate && plate->across >= 0)
+        rt_bytes_printf(&what,
+                        "\n  every %s has an entry for each %s, null where the pair is absent",
+                        s->m->plates[plate->parent].name, s->m->plates[plate->across].name);
     else if (plate && plate->parent >= 0)
         rt_bytes_printf(&what,
                         "\n  this model has equal groups: look for entries that are missing, or "

@@ -26,11 +26,17 @@ static RtState *find_weights(RtSession *s, const char *path, RtError *error) {
 
 static void show_plates(const RtSession *s) {
     const RtModel *m = s->model;
-    for (int i = 0; i < m->n_plates; i++)
-        printf("plate     %*s%s(%s)  %s: %s\n", 2 * m->plates[i].depth, "", m->plates[i].name,
-               rt_range_text(s->mem, s->state->lo[i], s->state->hi[i]),
-               m->plates[i].exchangeable ? "exchangeable" : "not exchangeable",
-               m->plates[i].reason);
+    for (int i = 0; i < m->n_plates; i++) {
+        const RtPlate *plate = &m->plates[i];
+        if (plate->across >= 0)
+            printf("cross     %s, %s", m->plates[plate->parent].name,
+                   m->plates[plate->across].name);
+        else
+            printf("plate     %*s%s(%s)", 2 * plate->depth, "", plate->name,
+                   rt_range_text(s->mem, s->state->lo[i], s->state->hi[i]));
+        printf("  %s: %s\n", plate->exchangeable ? "exchangeable" : "not exchangeable",
+               plate->reason);
+    }
 }
 
 static void show_vars(const RtSession *s) {
@@ -62,8 +68,9 @@ static void show_weights(const RtSession *s, const char *path, const RtState *tr
     printf("          validation ELBO %.4f %s, %" PRId64 " steps skipped; at", trained->validation,
            rt_validation_unit(rt_sizes_vary(m, trained)), trained->skipped);
     for (int i = 0; i < m->n_plates; i++)
-        printf(" %s = %s", m->plates[i].name,
-               rt_range_text(s->mem, trained->lo[i], trained->hi[i]));
+        if (m->plates[i].across < 0)
+            printf(" %s = %s", m->plates[i].name,
+                   rt_range_text(s->mem, trained->lo[i], trained->hi[i]));
     for (int i = 0; i < m->n_vars; i++)
         for (int64_t k = 0; m->vars[i].kind == RT_HYPER && k < m->vars[i].event; k++)
             printf("%s%s %.6g", k ? "," : "; ", k ? "" : rt_printf(s->mem, "%s =", m->vars[i].name),
@@ -102,6 +109,8 @@ static void json_plates(RtBytes *out, const RtSession *s) {
             out, ": {\"size\": [%" PRId64 ", %" PRId64 "], \"exchangeable\": %s, \"reason\": ",
             s->state->lo[i], s->state->hi[i], m->plates[i].exchangeable ? "true" : "false");
         rt_json_string(out, m->plates[i].reason);
+        if (m->plates[i].across >= 0)
+            rt_bytes_printf(out, ", \"across\": \"%s\"", m->plates[m->plates[i].across].name);
         rt_bytes_printf(out, "}");
     }
     rt_bytes_printf(out, "}");
@@ -145,13 +154,13 @@ static void json_trained(RtBytes *out, const RtModel *m, const char *path, const
     rt_bytes_printf(out, ", \"validation_elbo\": ");
     rt_json_number(out, t->validation);
     rt_bytes_printf(out, ", \"validation_unit\": \"%s\"", rt_validation_unit(rt_sizes_vary(m, t)));
-    rt_bytes_printf(out, ", \"sizes\": {");
-    for (int i = 0; i < m->n_plates; i++)
-        rt_bytes_printf(out, "%s\"%s\": %" PRId64, i ? ", " : "", m->plates[i].name, t->sizes.n[i]);
-    rt_bytes_printf(out, "}, \"ranges\": {");
-    for (int i = 0; i < m->n_plates; i++)
-        rt_bytes_printf(out, "%s\"%s\": [%" PRId64 ", %" PRId64 "]", i ? ", " : "",
-                        m->plates[i].name, t->lo[i], t->hi[i]);
+    rt_bytes_printf(out, ", \"sizes\": ");
+    rt_sizes_json(m, &t->sizes, out);
+    rt_bytes_printf(out, ", \"ranges\": {");
+    for (int i = 0, n = 0; i < m->n_plates; i++)
+        if (m->plates[i].across < 0)
+            rt_bytes_printf(out, "%s\"%s\": [%" PRId64 ", %" PRId64 "]", n++ ? ", " : "",
+                            m->plates[i].name, t->lo[i], t->hi[i]);
     rt_bytes_printf(out, "}}");
 }
 

@@ -4,6 +4,11 @@
 
 #include <string.h>
 
+/* Pairs are called by the keys of both plates, which are there. */
+static bool has_labels(const RtModel *m, const RtData *d, int plate) {
+    return d->labels[plate] && m->plates[plate].across < 0;
+}
+
 /* How many categories of covariate i have a label. */
 static int64_t count_kinds(const RtModel *m, const RtData *d, int i) {
     int64_t n = 0;
@@ -34,7 +39,7 @@ static void nested(char *const *texts, const int64_t *dims, int n_dims, RtBytes 
 void rt_labels_json(const RtModel *m, const RtData *d, RtBytes *out) {
     int64_t dims[RT_MAX_PLATES];
     for (int p = 0; p < m->n_plates; p++) {
-        if (!d->labels[p]) continue;
+        if (!has_labels(m, d, p)) continue;
         rt_bytes_printf(out, "%s\"%s\": ", out->n ? ", " : "{", m->plates[p].name);
         nested(d->labels[p], dims, rt_plate_shape(m, &d->sizes, p, dims), out);
     }
@@ -67,7 +72,7 @@ bool rt_labels_npz(RtMem *mem, const RtModel *m, const RtData *d, RtBytes *archi
     int64_t dims[RT_MAX_PLATES];
     bool ok = true;
     for (int p = 0; ok && p < m->n_plates; p++)
-        if (d->labels[p])
+        if (has_labels(m, d, p))
             ok = add_texts(mem, archive, directory, "labels", m->plates[p].name, d->labels[p], dims,
                            rt_plate_shape(m, &d->sizes, p, dims), error);
     for (int i = 0; ok && i < m->n_vars; i++) {

@@ -115,6 +115,21 @@ static int dims(Parser *p, int64_t *out) {
     return n;
 }
 
+/* Copies for each pair of instances of two outermost plates, neither of them cut. */
+static void read_across(Parser *p, RtPlate *plate) {
+    const RtModel *m = p->model;
+    plate->across = rt_plate(m, word(p));
+    if (plate->across < 0 || plate->parent < 0 || plate->across == plate->parent ||
+        m->plates[plate->across].parent >= 0 || m->plates[plate->parent].parent >= 0 ||
+        plate->ragged || plate->size != m->plates[plate->across].size) {
+        fail(p, "a cross of two outermost plates, as large as the second");
+        return;
+    }
+    plate->column = m->plates[plate->across].column;
+    plate->lo = m->plates[plate->across].lo;
+    plate->hi = m->plates[plate->across].hi;
+}
+
 static void read_plate(Parser *p) {
     RtModel *m = p->model;
     if (m->n_plates == RT_MAX_PLATES) {
@@ -122,7 +137,7 @@ static void read_plate(Parser *p) {
         return;
     }
     m->plates = grow(p->mem, m->plates, m->n_plates, sizeof *m->plates);
-    RtPlate plate = {.name = word(p), .parent = -1};
+    RtPlate plate = {.name = word(p), .parent = -1, .across = -1};
     plate.column = plate.name;
     expect(p, "parent");
     const char *parent = word(p);
@@ -142,19 +157,28 @@ static void read_plate(Parser *p) {
     if (plate.lo < !plate.ragged || plate.size < plate.lo || plate.hi < plate.size)
         fail(p, "sizes of a plate");
     if (next_is(p, "from")) plate.column = word(p);
+    if (next_is(p, "across")) read_across(p, &plate);
     m->plates[m->n_plates++] = plate;
 }
 
-/* The covariate that a variable's whole numbers end at: in the plates around it, of one number or
- * as many. */
+/* Does it stand in the plates around a variable, or, of one in a cross, in the other plate? */
+static bool is_around(const RtModel *m, const RtVar *outer, const RtVar *v) {
+    const int cross = rt_cross_of(m, v);
+    bool around = outer->n_plates <= v->n_plates;
+    if (cross >= 0 && outer->n_plates == 1 && outer->plates[0] == m->plates[cross].across)
+        return true;
+    for (int k = 0; around && k < outer->n_plates; k++) around = outer->plates[k] == v->plates[k];
+    return around;
+}
+
+/* The covariate that a variable's whole numbers end at: around it, of one number or as many. */
 static void read_end(Parser *p, RtVar *v) {
     const char *name = word(p);
     for (int i = 0; i < p->model->n_vars; i++) {
         const RtVar *end = &p->model->vars[i];
         if (end->kind != RT_GIVEN || strcmp(end->name, name)) continue;
-        bool around = end->n_plates <= v->n_plates && (end->event == 1 || end->event == v->event);
-        for (int k = 0; around && k < end->n_plates; k++) around = end->plates[k] == v->plates[k];
-        if (around) v->most_of = i;
+        if (is_around(p->model, end, v) && (end->event == 1 || end->event == v->event))
+            v->most_of = i;
     }
     if (v->most_of < 0) fail(p, "not a covariate around it");
 }

@@ -11,6 +11,7 @@ static void warn_sizes(const RtSession *s, const RtSizes *sizes) {
         int64_t lo = s->state->lo[i], hi = s->state->hi[i];
         char range[64];
         int64_t least = rt_sizes_least(m, sizes, i), most = sizes->n[i];
+        if (m->plates[i].across >= 0) continue;
         if (least >= lo && most <= hi) continue;
         snprintf(range, sizeof range, lo < hi ? "%" PRId64 " to %" PRId64 : "%" PRId64, lo, hi);
         fprintf(stderr,

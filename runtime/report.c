@@ -162,13 +162,11 @@ static void json_values(RtBytes *out, const RtModel *m, RtVarKind kind, double *
 
 void rt_json_settings(RtBytes *out, const RtSession *s, int64_t draws) {
     const RtModel *m = s->model;
-    rt_bytes_printf(out,
-                    "\"seed\": %" PRIu32 ", \"settings\": {\"draws\": %" PRId64 ", \"sizes\": {",
-                    s->seed, draws);
-    for (int i = 0; i < m->n_plates; i++)
-        rt_bytes_printf(out, "%s\"%s\": %" PRId64, i ? ", " : "", m->plates[i].name,
-                        s->state->sizes.n[i]);
-    rt_bytes_printf(out, "}, \"hypers\": {");
+    rt_bytes_printf(
+        out, "\"seed\": %" PRIu32 ", \"settings\": {\"draws\": %" PRId64 ", \"sizes\": ", s->seed,
+        draws);
+    rt_sizes_json(m, &s->state->sizes, out);
+    rt_bytes_printf(out, ", \"hypers\": {");
     json_values(out, m, RT_HYPER, s->state->hypers);
     rt_bytes_printf(out, "}, \"contexts\": {");
     json_values(out, m, RT_CONTEXT, s->state->contexts);

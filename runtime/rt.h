@@ -25,11 +25,16 @@ enum { RT_MAX_AXES = 16, RT_MAX_DIMS = 4, RT_MAX_FACTORS = 32 };
 typedef struct RtPlate {
     const char *name, *reason, *column; /* column: the CSV key */
     int parent;                         /* index, or -1 */
+    int across; /* of a cross: the other plate of its pairs, whose size it has; or -1 */
     int depth;
     int64_t size;   /* declared; of a range: where nothing else is said */
     int64_t lo, hi; /* sizes that training covers */
     bool exchangeable, ragged;
 } RtPlate;
+
+/* A cross has a copy for each pair of instances of two plates, its parent and the one that it lies
+ * across: arrays over it are [parent][across]. It is called by both, NAME*OTHER, and its size is
+ * always that of the other: what has sizes, or is counted, is that plate. */
 
 /* A discrete latent's dims are the number of its values; their probabilities are inferred. */
 typedef enum {
@@ -159,6 +164,16 @@ const RtProgram *rt_program(const RtModel *m, const char *name); /* or NULL */
 const RtTensor *rt_output(const RtProgram *p, const char *name, size_t n);
 const RtVar *rt_var(const RtModel *m, const char *name);
 int rt_plate(const RtModel *m, const char *name); /* or -1 */
+/* The plate whose instances this one counts within its parent: itself, of a cross the other. */
+static inline int rt_counts(const RtModel *m, int plate) {
+    const int across = m->plates[plate].across;
+    return across < 0 ? plate : across;
+}
+/* The cross that a variable stands in, or -1. */
+static inline int rt_cross_of(const RtModel *m, const RtVar *v) {
+    const int last = v->n_plates ? v->plates[v->n_plates - 1] : -1;
+    return last >= 0 && m->plates[last].across >= 0 ? last : -1;
+}
 const char *rt_text(const RtModel *m, const char *key);
 /* Words of the line at *cursor, unquoted; it moves on. -1 if a quote stays open. */
 int rt_words(RtMem *mem, const char **cursor, char ***words);

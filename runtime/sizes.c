@@ -5,11 +5,13 @@
  * between 2 and 4 as between 20 and 40 (where lo is 0, n + 1 is so drawn). One number per plate and
  * block of data sets, from the counter (step, block, plate) alone: the same under any number of
  * threads or lanes. A ragged plate has one size in all instances of its parent in half of the
- * blocks, and in the others a size for each. */
+ * blocks, and in the others a size for each. A cross has the size of the plate that it lies across.
+ */
 #include "runtime/session.h"
 
 #include "runtime/random.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -99,6 +101,7 @@ static void balance(const RtModel *m, RtSizes *sizes, int plate) {
 
 void rt_sizes_keep_even(RtMem *mem, const RtModel *m, RtSizes *sizes, const bool *cut) {
     for (int i = 0; i < m->n_plates; i++) {
+        sizes->n[i] = sizes->n[rt_counts(m, i)];
         if (!m->plates[i].ragged || cut[i]) continue;
         int64_t parents = rt_instances(m, sizes, m->plates[i].parent);
         sizes->first[i] = rt_alloc(mem, parents + 1, sizeof(int64_t));
@@ -137,6 +140,23 @@ int64_t rt_sizes_least(const RtModel *m, const RtSizes *sizes, int plate) {
 
 bool rt_sizes_even(const RtModel *m, const RtSizes *sizes, int plate) {
     return rt_sizes_least(m, sizes, plate) == sizes->n[plate];
+}
+
+void rt_sizes_text(const RtModel *m, const RtSizes *sizes, RtBytes *out) {
+    for (int i = 0; i < m->n_plates; i++)
+        if (m->plates[i].across < 0)
+            rt_bytes_printf(out, ", %s = %" PRId64, m->plates[i].name, sizes->n[i]);
+}
+
+void rt_sizes_json(const RtModel *m, const RtSizes *sizes, RtBytes *out) {
+    const char *between = "";
+    rt_bytes_printf(out, "{");
+    for (int i = 0; i < m->n_plates; i++) {
+        if (m->plates[i].across >= 0) continue;
+        rt_bytes_printf(out, "%s\"%s\": %" PRId64, between, m->plates[i].name, sizes->n[i]);
+        between = ", ";
+    }
+    rt_bytes_printf(out, "}");
 }
 
 /* ---- training ---- */
@@ -186,7 +206,8 @@ void rt_sizes_draw(const RtModel *m, const RtState *state, uint32_t seed, uint32
     for (int i = 0; i < m->n_plates; i++) {
         double u[2];
         uniform(d, i, 0, u);
-        sizes->n[i] = log_uniform(state->lo[i], state->hi[i], u[0]);
+        sizes->n[i] = m->plates[i].across >= 0 ? sizes->n[m->plates[i].across]
+                                               : log_uniform(state->lo[i], state->hi[i], u[0]);
         if (!m->plates[i].ragged) continue;
         if (u[1] < 0.5)
             balance(m, sizes, i);
@@ -198,6 +219,10 @@ void rt_sizes_draw(const RtModel *m, const RtState *state, uint32_t seed, uint32
 void rt_sizes_usual(RtMem *mem, const RtModel *m, RtState *state, const bool *given) {
     RtSizes *sizes = &state->sizes;
     for (int i = 0; i < m->n_plates; i++) {
+        const int counted = rt_counts(m, i);
+        sizes->n[i] = sizes->n[counted];
+        state->lo[i] = state->lo[counted];
+        state->hi[i] = state->hi[counted];
         if (!m->plates[i].ragged) continue;
         int64_t parents = rt_instances(m, sizes, m->plates[i].parent);
         sizes->first[i] = rt_alloc(mem, parents + 1, sizeof(int64_t));

@@ -3,7 +3,9 @@
  *
  * The instances of a ragged plate, all of them, are counted from 0, one parent's behind the
  * other's: `first` says where each parent's begin. Arrays over such a plate hold them in that
- * order, and the plates around it take no place in them.
+ * order, and the plates around it take no place in them. A cross (rt.h) has, in each instance of
+ * its parent, as many as the plate has that it lies across: always, so that who sets the size of
+ * that one, and calls what follows, need not think of it.
  */
 #ifndef ADAVIC_RT_SIZES_H
 #define ADAVIC_RT_SIZES_H
@@ -43,7 +45,8 @@ int rt_plate_shape(const struct RtModel *m, const RtSizes *sizes, int plate, int
 /* Room for ragged plates of up to these sizes. */
 void rt_sizes_room(RtMem *mem, const struct RtModel *m, const RtSizes *largest, RtSizes *sizes);
 /* Ragged plates that are not `cut` (by plate) have sizes.n in every instance of their parents.
- * Whoever changes sizes.n, or cuts a plate, calls it: `first` of all plates has to follow. */
+ * Whoever changes sizes.n, or cuts a plate, calls it: `first` of all plates has to follow, and so
+ * have the sizes of crosses. */
 void rt_sizes_keep_even(RtMem *mem, const struct RtModel *m, RtSizes *sizes, const bool *cut);
 /* The same where none is cut. */
 void rt_sizes_balance(RtMem *mem, const struct RtModel *m, RtSizes *sizes);
@@ -51,6 +54,10 @@ RtSizes rt_sizes_balanced(RtMem *mem, const struct RtModel *m, const int64_t *n)
 /* A ragged plate of which parent k has count[k]; the parents' plate is cut already. */
 void rt_sizes_cut(RtMem *mem, const struct RtModel *m, RtSizes *sizes, int plate,
                   const int64_t *count);
+/* Of the plates that have sizes of their own: ", group = 4, obs = 5", and {"group": 4, "obs": 5}.
+ */
+void rt_sizes_text(const struct RtModel *m, const RtSizes *sizes, RtBytes *out);
+void rt_sizes_json(const struct RtModel *m, const RtSizes *sizes, RtBytes *out);
 /* The least that a parent has. */
 int64_t rt_sizes_least(const struct RtModel *m, const RtSizes *sizes, int plate);
 /* Do all parents have as many? */

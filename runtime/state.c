@@ -93,14 +93,26 @@ bool rt_setting_split(const char *setting, char name[64], const char **value) {
 static bool no_such_plate(const RtModel *m, const char *name, RtError *error) {
     const char *names[RT_MAX_PLATES] = {0}, *near;
     RtBytes have = {0};
-    for (int i = 0; i < m->n_plates; i++) names[i] = m->plates[i].name;
-    near = rt_nearest(name, names, m->n_plates);
-    for (int i = 0; i < m->n_plates; i++) rt_bytes_printf(&have, "%s%s", i ? ", " : "", names[i]);
+    int n = 0;
+    for (int i = 0; i < m->n_plates; i++)
+        if (m->plates[i].across < 0) names[n++] = m->plates[i].name;
+    near = rt_nearest(name, names, n);
+    for (int i = 0; i < n; i++) rt_bytes_printf(&have, "%s%s", i ? ", " : "", names[i]);
     rt_error(error, "--size: the model has no plate %s\n  it has %.600s%s%s%s", name,
-             m->n_plates ? have.data : "none", near ? "\n  did you mean " : "", near ? near : "",
+             n ? have.data : "none", near ? "\n  did you mean " : "", near ? near : "",
              near ? "?" : "");
     rt_bytes_free(&have);
     return false;
+}
+
+/* What is said of the pairs of two plates follows from what is said of these. */
+static bool no_size_of_a_cross(const RtModel *m, const char *setting, int plate, RtError *error) {
+    const char *parent = m->plates[m->plates[plate].parent].name;
+    const char *across = m->plates[m->plates[plate].across].name;
+    return rt_error(error,
+                    "--size %s: there is a copy for each pair of %s and %s\n  expected  --size "
+                    "%s=N, or --size %s=N",
+                    setting, parent, across, parent, across);
 }
 
 static bool stated_sizes(const RtModel *m, const RtOptions *o, RtSizes *sizes, bool *given,
@@ -115,11 +127,13 @@ static bool stated_sizes(const RtModel *m, const RtOptions *o, RtSizes *sizes, b
                             o->size[i]);
         int plate = rt_plate(m, name);
         if (plate < 0) return no_such_plate(m, name, error);
+        if (m->plates[plate].across >= 0) return no_size_of_a_cross(m, o->size[i], plate, error);
         if (n < 1 || n > 1 << 28)
             return rt_error(error, "--size %s: the size is out of range", o->size[i]);
         sizes->n[plate] = n;
         given[plate] = true;
     }
+    for (int i = 0; i < m->n_plates; i++) given[i] = given[rt_counts(m, i)];
     return true;
 }
 

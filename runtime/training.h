@@ -15,7 +15,7 @@ bool rt_sizes_vary(const RtModel *m, const RtState *state);
 void rt_sizes_draw(const RtModel *m, const RtState *state, uint32_t seed, uint32_t step,
                    uint32_t block, RtSizes *sizes);
 /* Cuts ragged plates of the state's sizes: evenly where `given` (or NULL) says so, else as they are
- * in training, always alike. */
+ * in training, always alike. Sizes of crosses follow, and their ranges. */
 void rt_sizes_usual(RtMem *mem, const RtModel *m, RtState *state, const bool *given);
 /* What memory is for. */
 RtSizes rt_sizes_largest(RtMem *mem, const RtModel *m, const RtState *state);

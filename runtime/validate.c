@@ -103,11 +103,9 @@ void rt_validation_json(const RtValidation *v, RtBytes *out) {
     const RtModel *m = v->s->model;
     rt_bytes_printf(out, "\"validation\": [");
     for (int p = 0; p < v->n_points; p++) {
-        rt_bytes_printf(out, "%s{\"sizes\": {", p ? ", " : "");
-        for (int i = 0; i < m->n_plates; i++)
-            rt_bytes_printf(out, "%s\"%s\": %" PRId64, i ? ", " : "", m->plates[i].name,
-                            v->points[p].sizes.n[i]);
-        rt_bytes_printf(out, "}, \"elbo\": ");
+        rt_bytes_printf(out, "%s{\"sizes\": ", p ? ", " : "");
+        rt_sizes_json(m, &v->points[p].sizes, out);
+        rt_bytes_printf(out, ", \"elbo\": ");
         rt_json_number(out, v->points[p].elbo);
         rt_bytes_printf(out, "}");
     }

@@ -55,6 +55,7 @@ static void add_header(RtBytes *out, const RtModel *m, const RtState *s) {
     rt_bytes_printf(out, " learning-rate %.17g validation %.17g\nobjective \"%s\"\n",
                     s->learning_rate, s->validation, s->objective);
     for (int i = 0; i < m->n_plates; i++) {
+        if (m->plates[i].across >= 0) continue;
         rt_bytes_printf(out, "plate %s %" PRId64, m->plates[i].name, s->sizes.n[i]);
         if (s->lo[i] < s->hi[i])
             rt_bytes_printf(out, " range %" PRId64 " %" PRId64, s->lo[i], s->hi[i]);
@@ -239,7 +240,8 @@ static bool read_line(Load *l) {
             lo = next_int(l);
             hi = next_int(l);
         }
-        if (plate < 0 || lo < !l->m->plates[plate].ragged || size < lo || hi < size)
+        if (plate < 0 || l->m->plates[plate].across >= 0 || lo < !l->m->plates[plate].ragged ||
+            size < lo || hi < size)
             return refuse(l, "a plate that the model does not have");
         l->state->sizes.n[plate] = size;
         l->state->lo[plate] = lo;
