@@ -387,7 +387,8 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
             blocks_add(blocks, block_of(mean[level], n_events, events,
                                         arena_printf(b->arena, "%s.mean", name)));
         for (int below = level + 1; below <= last; below++) {
-            const bool again = m->turned && !level && is_cross(m, below); /* said in the first view */
+            const bool again =
+                m->turned && !level && is_cross(m, below); /* said in the first view */
             IrValue variance = variance_within(b, m, mean, level, below);
             variance = ir_add(p, variance, number(b, VARIANCE_FLOOR));
             if (level == 0)

@@ -55,7 +55,8 @@ bool check_missing(Checker *ck, Var *var, const Ast *ast) {
     var->missing = harmless_number(ck, var, &var->harmless);
     var->with_pairs = !ast->word.text;
     if (!var->missing)
-        FAIL(ck, DIAG_MISSING_SUPPORT, ast->word.text ? ast->word.span : var->span, var->name, support_text(ck, &var->support));
+        FAIL(ck, DIAG_MISSING_SUPPORT, ast->word.text ? ast->word.span : var->span, var->name,
+             support_text(ck, &var->support));
     return var->missing;
 }
 
