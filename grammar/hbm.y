@@ -133,7 +133,8 @@ block:
                                       $$->word = $6; LIST(&$$->items) = LIST($8); }
 |   CROSS names '{' items close     { $$ = node(parser, AST_CROSS, @$); LIST(&$$->args) = LIST($2); LIST(&$$->items) = LIST($4); }
 |   CROSS names '(' size ')' '{' items close
-                                    { $$ = node(parser, AST_CROSS, @$); LIST(&$$->args) = LIST($2); LIST(&$$->items) = LIST($7); }
+                                    { $$ = node(parser, AST_CROSS, @$); LIST(&$$->args) = LIST($2); $$->value = $4;
+                                      LIST(&$$->items) = LIST($7); }
 |   DISTRIBUTION IDENT opt_dims '(' opt_params ')' ':' support '{' members '}'
                                     { $$ = named(parser, AST_DISTRIBUTION, @$, $2); $$->doc = $1.text;
                                       LIST(&$$->dims) = LIST($3); LIST(&$$->args) = LIST($5); $$->value = $8;

@@ -35,7 +35,9 @@ static void add_plate(Text *out, const Plate *plate) {
     text_printf(out, "plate %s parent %s size %" PRId64 " exchangeable %d ", plate->name,
                 plate->parent ? plate->parent->name : "-", plate->size, plate->exchangeable);
     manifest_quote(out, plate->reason ? plate->reason : "");
-    if (plate->lo < plate->hi)
+    if (plate->across)
+        text_printf(out, " across %s", plate->across->name);
+    else if (plate->lo < plate->hi)
         text_printf(out, " range %" PRId64 " %" PRId64, plate->lo, plate->hi);
     if (plate->ragged) text_add(out, " ragged");
     if (plate->column) {

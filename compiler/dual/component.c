@@ -2,7 +2,8 @@
  * inner latents are eliminated plate by plate; that takes
  *   - laws whose arguments are known, data or in the component;
  *   - of inner latents: support on the whole line, which a Gaussian describes, and within the
- *     targets' plate, so that an instance of it holds all;
+ *     targets' plate, so that an instance of it holds all; of one side of a cross, only what moves
+ *     all instances at once counts as inner;
  *   - of latents below others: a law that these enter as its location alone, so that it is a
  *     Gaussian about what they say (newton.c);
  *   - no mixtures, of laws or by a discrete latent: they have several modes, which zeros of two
@@ -82,18 +83,41 @@ static int drawn_at(const Build *b, const Var *var) {
     return i;
 }
 
-static bool goes_before(const Build *b, const Var *x, const Var *y) {
-    int dx = plates_around(x->type.plate), dy = plates_around(y->type.plate);
-    return dx != dy ? dx > dy : drawn_at(b, x) > drawn_at(b, y);
+static bool goes_before(const Build *b, const Component *c, int x, int y) {
+    int dx = plates_around(component_plate(c, x)), dy = plates_around(component_plate(c, y));
+    return dx != dy ? dx > dy : drawn_at(b, c->node[x]) > drawn_at(b, c->node[y]);
 }
 
 static void arrange(const Build *b, Component *c) {
     for (int i = 1; i < c->n; i++)
-        for (int k = i; k > 0 && goes_before(b, c->node[k], c->node[k - 1]); k--) {
+        for (int k = i; k > 0 && goes_before(b, c, k, k - 1); k--) {
             const Var *other = c->node[k];
+            const bool shifted = c->shifted[k];
             c->node[k] = c->node[k - 1];
+            c->shifted[k] = c->shifted[k - 1];
             c->node[k - 1] = other;
+            c->shifted[k - 1] = shifted;
         }
+}
+
+/* ---- crosses ---- */
+
+static bool has_node_in(const Component *c, const Plate *plate) {
+    for (int i = 0; i < c->n; i++)
+        if (c->node[i]->type.plate == plate) return true;
+    return false;
+}
+
+/* Of every cross with nodes on both sides one side is shifted: not the one that is to be drawn. */
+static void shift_one_side(const Build *b, const Var *z, Component *c) {
+    for (int i = 0; i < b->model->plates.n; i++) {
+        const Plate *cross = b->model->plates.data[i];
+        if (!cross->across) continue;
+        if (!has_node_in(c, cross->parent) || !has_node_in(c, cross->across)) continue;
+        const Plate *side = z->type.plate == cross->across ? cross->parent : cross->across;
+        for (int k = 0; k < c->n; k++) c->shifted[k] |= c->node[k]->type.plate == side;
+    }
+    for (int k = 0; k < c->n; k++) c->n_shifted += c->shifted[k];
 }
 
 /* ---- may it be expanded? ---- */
@@ -125,9 +149,12 @@ bool component_is_about_location(const Component *c, const Var *var) {
     return at >= 0;
 }
 
-static bool node_served(const Component *c, const Var *z, const Var *var, bool target) {
+static bool node_served(const Component *c, const Var *z, int k) {
+    const Var *var = c->node[k];
+    const bool target = k < component_drawn(c) && k >= component_drawn(c) - c->n_targets;
     Type free = model_free_type(var);
-    if (event_size(&free) > MAX_NODE || !plate_within(var->type.plate, z->type.plate)) return false;
+    if (event_size(&free) > MAX_NODE) return false;
+    if (!c->shifted[k] && !plate_within(var->type.plate, z->type.plate)) return false;
     if (bounded_by_latents(var) || var->dist->mixed || var_reads_summed(var)) return false;
     if (var->support.kind != SUPPORT_REAL && (!target || c->n_targets > 1)) return false;
     return !component_has_parents(c, var) ||
@@ -138,15 +165,16 @@ bool component_of(const Build *b, const Var *z, Component *c) {
     int64_t entries = 0;
     *c = (Component){.n = 1, .n_targets = 1, .node = {z}};
     if (!is_structured(b) || b->options.no_exact || !grow(b, c)) return false;
+    shift_one_side(b, z, c);
     arrange(b, c);
     if (!z->type.plate)
         for (c->n_targets = 0; c->n_targets < c->n; c->n_targets++)
             if (c->node[c->n - 1 - c->n_targets]->type.plate) break;
-    if (c->n_targets == 1 && c->node[c->n - 1] != z) return false;
+    if (c->n_targets == 1 && c->node[component_drawn(c) - 1] != z) return false;
     for (int i = 0; i < c->n; i++) {
         Type free = model_free_type(c->node[i]);
         entries += event_size(&free);
-        if (!node_served(c, z, c->node[i], i >= c->n - c->n_targets)) return false;
+        if (!node_served(c, z, i)) return false;
     }
     bool evidence = false;
     for (int i = 0; i < b->model->vars.n; i++) {
@@ -181,7 +209,8 @@ static bool is_uneven(const Component *c, const Var *factor) {
     if (factor->missing) return true;
     Uneven uneven = {c->node[c->n - 1]->type.plate, false};
     int at = location_param(factor->dist);
-    for (const Plate *q = factor->type.plate; q && q != uneven.around; q = q->parent)
+    for (const Plate *q = plate_seen_from(factor->type.plate, uneven.around);
+         q && q != uneven.around; q = q->parent)
         uneven.found |= q->ragged;
     for (int i = 0; i < factor->dist->n_params; i++)
         if (i != at) expr_visit_vars(factor->args[i], find_uneven, &uneven);
@@ -199,7 +228,7 @@ static bool is_identity(const Component *c, const Var *factor) {
 }
 
 bool component_is_chain(const Component *c, const Build *b, const Encoding *enc) {
-    if (c->reweighted) return false;
+    if (c->reweighted || c->n_shifted) return false;
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (component_enters(c, var) && !is_identity(c, var)) return false;

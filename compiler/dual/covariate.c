@@ -45,11 +45,20 @@ static bool is_here(const Var *var, const Plate *plate) {
  */
 enum { MAX_CROSSED = 8, MAX_PRODUCTS = 64 };
 
+/* The level of `observed` down to which the covariate varies; 0: it is not known there. What lies
+ * across a cross varies between pairs, but has the same mean in all instances of its parent. */
+static int level_of(const Var *var, const Var *observed) {
+    const Plate *own = observed->type.plate, *plate = var->type.plate;
+    if (own && plate && (own->across == plate || own->turned == plate)) return plates_around(own);
+    return plate_within(own, plate) ? plates_around(plate) : 0;
+}
+
 /* Does it vary from instance to instance of that level of what is observed? */
 static bool is_crossed(const Var *var, const Var *observed, int level) {
-    return var->kind == VAR_GIVEN && !has_kinds(var) && var->type.n_dims <= 1 &&
-           plates_around(var->type.plate) >= level &&
-           plate_within(observed->type.plate, var->type.plate);
+    if (var->kind != VAR_GIVEN || has_kinds(var) || var->type.n_dims > 1) return false;
+    const Plate *own = observed->type.plate;
+    bool across = own && var->type.plate && own->across == var->type.plate;
+    return across ? level == level_of(var, observed) : level_of(var, observed) >= level;
 }
 
 static int64_t n_products(const Var *observed, int64_t n) {
@@ -81,6 +90,11 @@ static AxisId kinds(Build *b, const Var *var) {
     return named_axis(b, "kinds", var->n_values);
 }
 
+static void declare_products(Build *b, const Var *observed) {
+    for (int level = plates_around(observed->type.plate); level; level--)
+        if (crossed(b, observed, level)) cross_axis(b, observed, crossed(b, observed, level));
+}
+
 void declare_covariates(Build *b) {
     for (int i = -1; i < b->model->plates.n; i++) {
         const Plate *plate = i < 0 ? NULL : b->model->plates.data[i];
@@ -90,9 +104,12 @@ void declare_covariates(Build *b) {
     for (int i = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
         if (var->kind == VAR_GIVEN && has_kinds(var)) kinds(b, var);
-        for (int level = plates_around(var->type.plate); var->kind == VAR_OBSERVED && level;
-             level--)
-            if (crossed(b, var, level)) cross_axis(b, var, crossed(b, var, level));
+        if (var->kind != VAR_OBSERVED) continue;
+        declare_products(b, var);
+        if (!var->type.plate || !var->type.plate->across) continue;
+        Var turned = *var; /* as it is seen from the second plate */
+        turned.type.plate = var->type.plate->turned;
+        declare_products(b, &turned);
     }
 }
 
@@ -160,7 +177,7 @@ static void add_in_units(Build *b, Encoding *enc, Features *rows, const Var *var
     IrProgram *p = b->p;
     AxisId over[IR_MAX_AXES];
     int n_over = 0;
-    for (const Plate *q = var->type.plate; q; q = q->parent) over[n_over++] = b->plate[q->index];
+    for (const Plate *q = var->type.plate; q; q = q->parent) over[n_over++] = plate_axis(b, q);
     IrValue centre = mean_over(b, val->v, over, n_over), from = ir_sub(p, val->v, centre);
     IrValue square = mean_over(b, ir_square(p, from), over, n_over);
     IrValue scale = ir_sqrt(p, ir_add(p, square, ir_square(p, floor)));
@@ -228,7 +245,7 @@ static IrValue deviation(Build *b, const Moments *m, IrValue v, int from, int le
 /* Sum of products over the instances of `level`, over their number less one. */
 static IrValue cross(Build *b, const Moments *m, int level, IrValue x, IrValue y) {
     IrProgram *p = b->p;
-    AxisId axis = b->plate[m->plate[level]->index];
+    AxisId axis = plate_axis(b, m->plate[level]);
     if (m->cells != IR_NONE) return variance_of_present(b, m, ir_mul(p, x, y), level - 1, level);
     IrValue one = number(b, 1);
     IrValue freedom = ir_max(p, ir_sub(p, ir_extent(p, axis), one), one);
@@ -242,7 +259,7 @@ static void covariate_deviations(Build *b, const Encoding *enc, const Moments *m
         const Var *var = b->model->vars.data[i];
         if (!is_crossed(var, m->observed, level)) continue;
         IrValue v = enc->in_units[i];
-        v = deviation(b, m, v, plates_around(var->type.plate), level);
+        v = deviation(b, m, v, level_of(var, m->observed), level);
         for (int64_t k = 0; k < event_size(&var->type); k++)
             out[n++] =
                 var->type.n_dims ? ir_pick(b->p, v, event_axis(b, 0, var->type.dims[0]), k) : v;

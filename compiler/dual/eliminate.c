@@ -60,7 +60,7 @@ static IrValue carried(Build *b, IrValue coefficient, IrValue x, const Plate *pl
                        const Plate *outer) {
     if (coefficient == IR_NONE || x == IR_NONE) return IR_NONE;
     for (const Plate *q = plate; q != outer; q = q->parent) {
-        if (coefficient != IR_NONE && ir_has_axis(b->p, coefficient, b->plate[q->index])) {
+        if (coefficient != IR_NONE && ir_has_axis(b->p, coefficient, plate_axis(b, q))) {
             x = entry_mul(b, coefficient, x);
             coefficient = IR_NONE;
         }
@@ -76,8 +76,8 @@ static void add_to_curvature(Newton *s, const Node *node, const Column *x, const
     term = entry_add(b, term, dot(b, x->w, y->c, node->size));
     term = entry_add(b, term, dot(b, x->c, y->gain, node->size));
     if (term == IR_NONE) return;
-    const Plate *px = s->owner[x->u]->var->type.plate, *py = s->owner[y->u]->var->type.plate;
-    term = sum_up_to(b, term, node->var->type.plate, plate_within(px, py) ? px : py);
+    const Plate *px = s->owner[x->u]->plate, *py = s->owner[y->u]->plate;
+    term = sum_up_to(b, term, node->plate, plate_within(px, py) ? px : py);
     IrValue whole = *at(s, s->evidence, x->u, y->u);
     term = entry_add(b, whole, term);
     if (x->u == y->u) term = entry_above_rounding(b, term, whole);
@@ -86,7 +86,7 @@ static void add_to_curvature(Newton *s, const Node *node, const Column *x, const
 
 static void add_to_score(Newton *s, const Node *node, const Column *x, const IrValue *qo) {
     Build *b = s->b;
-    const Plate *plate = node->var->type.plate, *outer = s->owner[x->u]->var->type.plate;
+    const Plate *plate = node->plate, *outer = s->owner[x->u]->plate;
     IrValue *score = &s->score[x->u];
     for (int i = 0; i < node->size; i++) {
         IrValue g = s->score[node->first + i], h = entry_add(b, x->ja[i], x->c[i]);
@@ -132,7 +132,7 @@ static void eliminate(Newton *s, int k) {
 static int first_together(const Newton *s) {
     int k = s->c->n;
     if (!s->quadratic) return k;
-    while (k > 0 && !s->node[k - 1].var->type.plate) k--;
+    while (k > 0 && !s->node[k - 1].plate) k--;
     return k + 1 < s->c->n ? k : s->c->n;
 }
 
@@ -213,6 +213,10 @@ static void eliminate_together(Newton *s, int from) {
 void eliminate_nodes(Newton *s) {
     const int from = first_together(s);
     s->together = from < s->c->n;
-    for (int k = 0; k < from; k++) eliminate(s, k);
+    for (int k = 0; k < s->c->n; k++) {
+        if (k == s->watched && s->c->n_shifted)
+            memcpy(s->before, s->evidence, sizeof *s->before * (size_t)(s->n * s->n));
+        if (k < from) eliminate(s, k);
+    }
     if (s->together) eliminate_together(s, from);
 }

@@ -91,7 +91,7 @@ static void fill_levels(const Var *var, Moments *m) {
 /* Its plate's, or those of the event whose entries repeat one location. */
 int own_axes(Build *b, const Moments *m, int level, AxisId *axes) {
     if (m->plate[level]) {
-        axes[0] = b->plate[m->plate[level]->index];
+        axes[0] = plate_axis(b, m->plate[level]);
         return 1;
     }
     Val event = val_of(IR_NONE, &m->observed->type);
@@ -104,7 +104,7 @@ static const char *level_name(const Moments *m, int level) {
 
 /* How many instances of `level` an instance of the level above holds. */
 static IrValue level_size(Build *b, const Moments *m, int level) {
-    if (m->plate[level]) return ir_extent(b->p, b->plate[m->plate[level]->index]);
+    if (m->plate[level]) return ir_extent(b->p, plate_axis(b, m->plate[level]));
     return number(b, (double)event_size(&m->observed->type));
 }
 
@@ -197,10 +197,42 @@ static IrValue or_prior(Build *b, const Moments *m, IrValue variance, IrValue fr
     return ir_add(p, variance, ir_mul(p, single, ir_sub(p, prior, variance)));
 }
 
+/* ---- crosses: variances of what is left of a pair when the means of both sides are taken away
+ * (analysis of variance with two factors), which has I - 1 times J - 1 degrees of freedom ---- */
+
+static bool is_cross(const Moments *m, int level) {
+    return m->plate[level] && m->plate[level]->across;
+}
+
+/* Of v, a number of each pair, the mean over the instances of the plate that the view begins in. */
+static IrValue mean_crosswise(Build *b, const Moments *m, IrValue v) {
+    IrProgram *p = b->p;
+    AxisId axis = plate_axis(b, m->plate[1]);
+    if (m->cells == IR_NONE) return mean_over(b, v, &axis, 1);
+    IrValue sum = ir_sum_at(p, ir_mul(p, v, m->cells), &axis, 1);
+    IrValue count = ir_max(p, ir_sum_at(p, m->cells, &axis, 1), number(b, 1));
+    return ir_mul(p, sum, ir_recip(p, count));
+}
+
+/* The instances of that plate, and of these all but one, 1 at least. */
+static IrValue crosswise(Build *b, const Moments *m, bool but_one) {
+    IrValue n = ir_extent(b->p, plate_axis(b, m->plate[1])), one = number(b, 1);
+    return but_one ? ir_max(b->p, ir_sub(b->p, n, one), one) : n;
+}
+
+/* Of `freedom` about the means of one side, what is left about those of the other, too. */
+static IrValue freedom_left(Build *b, const Moments *m, int level, IrValue freedom) {
+    IrProgram *p = b->p;
+    if (!is_cross(m, level)) return freedom;
+    IrValue n = crosswise(b, m, false), left = ir_sub(p, n, number(b, 1));
+    return ir_mul(p, freedom, ir_mul(p, left, ir_recip(p, n)));
+}
+
 /* Of groups of unequal size. */
 static void pool_present(Build *b, Moments *m, int level, IrValue variance) {
     IrProgram *p = b->p;
-    IrValue freedom = freedom_of_present(b, m, 0, level), none = number(b, NO_FREEDOM);
+    IrValue freedom = freedom_left(b, m, level, freedom_of_present(b, m, 0, level));
+    IrValue none = number(b, NO_FREEDOM);
     variance = or_prior(b, m, variance, freedom);
     m->variance[level] = variance;
     m->freedom[level] = ir_max(p, freedom, none);
@@ -222,8 +254,14 @@ static void pool_variance(Build *b, Moments *m, int level, IrValue variance) {
     int n = level_axes(b, m, 0, level - 1, above);
     IrValue size = level_size(b, m, level), one = number(b, 1);
     IrValue freedom = ir_sub(p, size, one);
-    variance = or_prior(b, m, variance, freedom);
+    if (is_cross(m, level)) {
+        IrValue several = ir_sub(p, crosswise(b, m, false), one);
+        variance = or_prior(b, m, variance, ir_mul(p, freedom, several));
+    } else {
+        variance = or_prior(b, m, variance, freedom);
+    }
     m->variance[level] = variance;
+    freedom = freedom_left(b, m, level, freedom);
     m->freedom[level] = ir_max(p, freedom, number(b, NO_FREEDOM));
     for (int i = 0; i < n; i++)
         m->freedom[level] = ir_mul(p, m->freedom[level], ir_extent(p, above[i]));
@@ -318,8 +356,14 @@ static void add_correlations(Build *b, Blocks *blocks, const Moments *m, const I
  * `level` holds. */
 static IrValue variance_within(Build *b, const Moments *m, const IrValue *mean, int level,
                                int below) {
-    IrValue deviation = ir_sub(b->p, mean[below], mean[below - 1]);
-    return pooled_product(b, m, deviation, deviation, level, below);
+    IrProgram *p = b->p;
+    IrValue deviation = ir_sub(p, mean[below], mean[below - 1]);
+    if (!is_cross(m, below)) return pooled_product(b, m, deviation, deviation, level, below);
+    deviation = ir_sub(p, deviation, ir_sub(p, mean_crosswise(b, m, mean[below]), mean[0]));
+    if (m->cells != IR_NONE) deviation = ir_mul(p, deviation, m->cells);
+    IrValue pooled = pooled_product(b, m, deviation, deviation, level, below);
+    IrValue share = ir_mul(p, crosswise(b, m, false), ir_recip(p, crosswise(b, m, true)));
+    return ir_mul(p, pooled, share);
 }
 
 /* Adds the moments of `var` to the blocks of every level, and fills means and standard errors. */
@@ -343,6 +387,8 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
             blocks_add(blocks, block_of(mean[level], n_events, events,
                                         arena_printf(b->arena, "%s.mean", name)));
         for (int below = level + 1; below <= last; below++) {
+            const bool again =
+                m->turned && !level && is_cross(m, below); /* said in the first view */
             IrValue variance = variance_within(b, m, mean, level, below);
             variance = ir_add(p, variance, number(b, VARIANCE_FLOOR));
             if (level == 0)
@@ -350,8 +396,8 @@ static void add_moments(Build *b, Encoding *enc, Moments *m, Val normal) {
             else
                 keep_within(b, m, level, below, variance);
             /* with one level alone the scaled variance is the same for every data set */
-            if (last > 1) add_variance(b, blocks, m, below, at, variance);
-            if (!m->plate[below]) continue; /* an event has one size */
+            if (last > 1 && !again) add_variance(b, blocks, m, below, at, variance);
+            if (!m->plate[below] || again) continue; /* an event has one size */
             if (entries_correlate(m->observed))
                 add_correlations(b, blocks, m, mean, below, level, variance, at);
             IrValue size =
@@ -405,7 +451,7 @@ static int height(const Build *b, const Plate *plate) {
     int above = 0;
     for (int i = 0; i < b->model->plates.n; i++) {
         const Plate *q = b->model->plates.data[i];
-        if (q->parent != plate || !holds_data(b, q)) continue;
+        if (plate_seen_from(q, plate)->parent != plate || !holds_data(b, q)) continue;
         int h = height(b, q) + 1;
         if (h > above) above = h;
     }
@@ -432,14 +478,14 @@ static void pool_into(Build *b, Encoding *enc, const Plate *around, const Blocks
     SetTransformer shape = encoder_with_settings(b, derived);
     AxisId f = feature_axis(b, shape.width);
     for (int i = 0; i < b->model->plates.n; i++) {
-        const Plate *plate = b->model->plates.data[i];
-        if (plate->parent != around || !holds_data(b, plate)) continue;
+        const Plate *held = b->model->plates.data[i], *plate = plate_seen_from(held, around);
+        if (plate->parent != around || !holds_data(b, held)) continue;
         pool_into(b, enc, plate, raw);
         Blocks elements = enc->plate[plate->index];
         for (int k = 0; k < raw[plate->index].n; k++)
             blocks_add(&elements, raw[plate->index].at[k]);
         IrValue pooled = set_transformer(b, pool_name(b, plate), &shape, &elements,
-                                         b->plate[plate->index], presence_in(b, enc, plate));
+                                         plate_axis(b, plate), presence_in(b, enc, held));
         Blocks *into = around ? &enc->plate[around->index] : &enc->root;
         blocks_add(into, block_of(pooled, 1, &f, arena_printf(b->arena, "set.%s", plate->name)));
     }
@@ -488,7 +534,7 @@ static void add_presence(Build *b, Encoding *enc, const Moments *m, const Var *v
     const char *tag = arena_printf(b->arena, "%s.share", var->name);
     AxisId all[IR_MAX_AXES];
     int n = 0;
-    for (const Plate *q = var->type.plate; q; q = q->parent) all[n++] = b->plate[q->index];
+    for (const Plate *q = var->type.plate; q; q = q->parent) all[n++] = plate_axis(b, q);
     IrValue share = mean_over(b, m->cells, all, n);
     if (b->given) output_seen(b, tag, share, all, 0);
     if (b->preparing || (!exact_path(b) && !b->options.paper))
@@ -497,38 +543,68 @@ static void add_presence(Build *b, Encoding *enc, const Moments *m, const Var *v
     blocks_add(into, block_of(m->cells, 0, NULL, presence_name(b, var)));
 }
 
+/* The moments of `observed`, which stands for `var`; x: its value in units of the data set. */
+static Moments *start_moments(Build *b, Encoding *enc, const Var *var, const Var *observed,
+                              Val *x) {
+    Moments *m = &enc->moments[enc->n_moments++];
+    m->observed = observed;
+    fill_levels(observed, m);
+    presence_by_level(b, var, m);
+    *x = lower_as_inferred(b, var);
+    if (!b->options.paper)
+        *x = normalise(b, *x, m);
+    else
+        x->v = where_present(b, var, x->v);
+    return m;
+}
+
+/* A variable of a cross as it is seen from the second plate. */
+static Val encode_turned(Build *b, Encoding *enc, const Var *var, const Var *observed) {
+    Var *turned = arena_new_of(b->arena, Var);
+    Val x;
+    *turned = *observed;
+    turned->type.plate = observed->type.plate->turned;
+    Moments *m = start_moments(b, enc, var, turned, &x);
+    m->turned = true;
+    if (exact_path(b)) add_moments(b, enc, m, x);
+    return x;
+}
+
+static Val encode_observed(Build *b, Encoding *enc, const Var *var, Blocks *into) {
+    const Var *observed = as_inferred(b, var);
+    Val x;
+    Moments *m = start_moments(b, enc, var, observed, &x);
+    AxisId events[MAX_DIMS];
+    int n_events = event_axes(b, &x, events);
+    if (!b->options.paper) add_whole(b, enc, m);
+    if (exact_path(b)) add_moments(b, enc, m, x);
+    if (exact_path(b) && !b->preparing) add_components(b, enc, m, x.v);
+    if (exact_path(b)) add_on_the_line(b, var, into);
+    blocks_add(into, block_of(x.v, n_events, events, m->observed->name));
+    add_presence(b, enc, m, var, into);
+    return x;
+}
+
 Encoding *encode(Build *b) {
     Encoding *enc = arena_new_of(b->arena, Encoding);
     enc->plate = arena_array(b->arena, Blocks, b->model->plates.n + 1);
     Blocks *raw = arena_array(b->arena, Blocks, b->model->plates.n + 1);
-    Val normal[MAX_OBSERVED];
-    for (int i = 0; i < b->model->vars.n; i++) {
+    Val normal[MAX_MOMENTS];
+    for (int i = 0, n = 0; i < b->model->vars.n; i++) {
         const Var *var = b->model->vars.data[i];
+        const Plate *plate = var->type.plate;
         if (var->kind != VAR_OBSERVED) continue;
-        if (enc->n_observed == MAX_OBSERVED) over_limit(b, var, "observed variables", MAX_OBSERVED);
-        Moments *m = &enc->moments[enc->n_observed++];
-        m->observed = as_inferred(b, var);
-        fill_levels(m->observed, m);
-        presence_by_level(b, var, m);
-        Val x = lower_as_inferred(b, var);
-        Blocks *into = var->type.plate ? &raw[var->type.plate->index] : &enc->root;
-        if (!b->options.paper)
-            x = normalise(b, x, m);
-        else
-            x.v = where_present(b, var, x.v);
-        AxisId events[MAX_DIMS];
-        int n_events = event_axes(b, &x, events);
-        if (!b->options.paper) add_whole(b, enc, m);
-        if (exact_path(b)) add_moments(b, enc, m, x);
-        normal[enc->n_observed - 1] = x;
-        if (exact_path(b) && !b->preparing) add_components(b, enc, m, x.v);
-        if (exact_path(b)) add_on_the_line(b, var, into);
-        blocks_add(into, block_of(x.v, n_events, events, m->observed->name));
-        add_presence(b, enc, m, var, into);
+        if (n++ == MAX_OBSERVED) over_limit(b, var, "observed variables", MAX_OBSERVED);
+        Blocks *into = plate ? &raw[plate->index] : &enc->root;
+        normal[enc->n_moments] = encode_observed(b, enc, var, into);
+        if (plate && plate->across) {
+            const Var *observed = enc->moments[enc->n_moments - 1].observed;
+            normal[enc->n_moments] = encode_turned(b, enc, var, observed);
+        }
     }
     context_features(b, &enc->context);
     encode_covariates(b, enc);
-    for (int i = 0; i < enc->n_observed && exact_path(b); i++)
+    for (int i = 0; i < enc->n_moments && exact_path(b); i++)
         add_cross_products(b, enc, &enc->moments[i], normal[i]);
     for (int i = 0; i < b->model->plates.n; i++)
         for (int k = 0; k < enc->given[i].n && holds_data(b, b->model->plates.data[i]); k++)
@@ -543,9 +619,17 @@ Encoding *encode(Build *b) {
     return enc;
 }
 
+bool moments_reach(const Moments *m, const Plate *plate) {
+    const Plate *own = m->observed->type.plate;
+    if (!own || !own->across) return true;
+    return plate == own->parent || (plate != own->across && !m->turned);
+}
+
 const Moments *moments_of(const Encoding *enc, const Var *latent) {
-    for (int i = 0; i < enc->n_observed; i++)
-        if (is_location_of(latent, enc->moments[i].observed)) return &enc->moments[i];
+    for (int i = 0; i < enc->n_moments; i++)
+        if (is_location_of(latent, enc->moments[i].observed) &&
+            moments_reach(&enc->moments[i], latent->type.plate))
+            return &enc->moments[i];
     return NULL;
 }
 
@@ -557,10 +641,12 @@ Spread spread_within(const Moments *m, const Var *latent, int level) {
 const Moments *scale_moments_of(const Encoding *enc, const Var *latent, int *level) {
     const Moments *found = NULL;
     const int own = plates_around(latent->type.plate);
-    for (int i = 0; i < enc->n_observed; i++) {
+    for (int i = 0; i < enc->n_moments; i++) {
         const Moments *m = &enc->moments[i];
         const Var *scaled = scaled_by(latent, m->observed);
         if (!scaled || !plate_within(scaled->type.plate, latent->type.plate)) continue;
+        if (!moments_reach(m, scaled == m->observed ? NULL : scaled->type.plate)) continue;
+        if (!moments_reach(m, latent->type.plate)) continue;
         int at = scaled == m->observed ? m->n_levels - 1 : plates_around(scaled->type.plate);
         /* the levels below, where they are repeated, tell what is noise */
         if (at <= own || (found && m->se2[at] == IR_NONE)) continue;

@@ -14,7 +14,10 @@ typedef struct Node {
     AxisId flat, axes[IR_MAX_AXES]; /* of an instance, then flat */
     int n_axes;                     /* without flat */
     int first, size;                /* its entries among those of the component */
-    IrValue here;                   /* over axes and flat: where it is expanded */
+    const Plate *plate;             /* around an instance; of a shifted node NULL */
+    bool shifted;
+    IrValue base;  /* of a shifted node: what is moved, over its instances and flat */
+    IrValue here;  /* over axes and flat: where it is expanded */
     IrValue point; /* the same, as derivatives know it: a copy where weights are held */
 } Node;
 
@@ -33,7 +36,11 @@ struct Newton {
     IrValue offset[MAX_ENTRIES];                        /* Q (g + o) */
     bool quadratic;
     bool together; /* nodes outside all plates were eliminated at once */
-    int n_pulls;   /* of reweighted data */
+    /* where nodes are shifted: the evidence before node `watched` is eliminated, [n * n]; and what
+     * the tie of the target's instances starts from, over its flat axis (flow.c) */
+    int watched;
+    IrValue *before, tie;
+    int n_pulls; /* of reweighted data */
     const Var **pulled;
     Pull *pull;
     IrValue *saturated; /* by Var.index, of those that are whole numbers */
@@ -46,6 +53,27 @@ static inline IrValue *at(const Newton *s, IrValue *matrix, int i, int k) {
 static inline int end_of(const Node *node) {
     return node->first + node->size;
 }
+
+/* ---- newton.c, for crossed.c ---- */
+Newton *newton_lay_out(Build *b, const Component *c, Axes copies);
+/* Every node at the centre of its law, given K and the nodes after it there; what shifted nodes
+ * move, likewise. */
+void newton_start_at_laws(Newton *s);
+/* Expands at the present point, and eliminates; false: it cannot be had. */
+bool newton_expand(Newton *s, PullKind kind);
+/* A step to where the expansion has its mode: of the targets alone, and what comes after them, or
+ * of every node. `again`: it only mends rounding. */
+void newton_step(Newton *s, bool targets_alone, bool again);
+void newton_set_values(Newton *s); /* of all nodes, where they are: into b->value */
+
+/* ---- crossed.c ---- */
+/* newton_start of a component with shifted nodes. */
+Newton *crossed_start(Build *b, const Component *c, Axes copies);
+/* Expands such a component about the mode of all that it and its shifted latents stand for.
+ * *log_volume, over data sets and copies: log of the integral of the exponential of minus the
+ * quadratic form of the shifted latents, over the part of it that is not the component's; may be
+ * NULL. false: it cannot be had. */
+bool crossed_settle(Newton *s, IrValue *log_volume);
 
 /* Every node, first to last: evidence of the later ones gains what hangs on it, and factor, gain
  * and offset say what it is given these. */

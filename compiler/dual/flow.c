@@ -186,7 +186,7 @@ static IrValue paper_flow(GuideState *g, const Template *t, const Blocks *contex
 static IrValue tied(GuideState *g, const Template *t, Way way, IrValue u, IrValue *log_det) {
     Build *b = g->b;
     IrProgram *p = b->p;
-    AxisId axis = b->plate[t->plate->index];
+    AxisId axis = plate_axis(b, t->plate);
     const Plate *around = t->plate->parent;
     while (around && !g->enc->plate[around->index].n) around = around->parent;
     Blocks in = around ? g->enc->plate[around->index] : g->enc->root;
@@ -196,6 +196,9 @@ static IrValue tied(GuideState *g, const Template *t, Way way, IrValue u, IrValu
         add_all(&in, &g->enc->given[q->index]);
     IrValue c = dense(b, arena_printf(b->arena, "%s.tie", t->name), &in, t->size, 0);
     c = clipped(b, c, CLIP);
+    const Newton *start = start_of_template(g, t);
+    IrValue from = start ? newton_tie(start) : IR_NONE;
+    if (from != IR_NONE) c = ir_add(p, c, from);
     IrValue share = instance_share(b, axis); /* log_det counts once per instance */
     IrValue mean = mean_along(b, u, axis);
     *log_det = ir_add(p, *log_det, ir_mul(p, ir_sum(p, c, &t->flat, 1), share));
@@ -474,7 +477,9 @@ static GuideState guide_state(Build *b, const Encoding *enc) {
                         .log_q = IR_NONE,
                         .free = arena_array(b->arena, Val, n),
                         .own = arena_array(b->arena, IrValue, n),
-                        .found = arena_array(b->arena, Newton *, n)};
+                        .found = arena_array(b->arena, Newton *, n),
+                        .start = arena_array(b->arena, const Newton *, n),
+                        .started = arena_array(b->arena, bool, n)};
 }
 
 IrValue guide_sample(Build *b, const Encoding *enc, bool show) {

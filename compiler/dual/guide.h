@@ -6,7 +6,7 @@
 #include "dual/internal.h"
 
 /* ---- encoder.c ---- */
-enum { MAX_LEVELS = 12, MAX_OBSERVED = 16 };
+enum { MAX_LEVELS = 12, MAX_OBSERVED = 16, MAX_MOMENTS = 2 * MAX_OBSERVED };
 /* What one instance, or the whole data set, shows of the variance of a level below: that of its
  * means about those of the level above, its degrees of freedom, and the squared error of the means
  * (IR_NONE at the last level, or where it is not known). */
@@ -17,7 +17,8 @@ typedef struct Spread {
 /* The moments of one observed variable. Level 0 is the whole data set, level j its j-th plate from
  * outside. */
 typedef struct Moments {
-    const Var *observed;
+    const Var *observed; /* of a cross seen from its second plate, one that stands in it turned */
+    bool turned;
     int n_levels; /* plates of the observed variable + 1; one more where the entries of its event
                      repeat one location: the event is the last level then */
     const Plate *plate[MAX_LEVELS]; /* NULL: the whole data set, or the event */
@@ -49,8 +50,8 @@ typedef struct Components {
 } Components;
 
 typedef struct Encoding {
-    int n_observed;
-    Moments moments[MAX_OBSERVED];
+    int n_moments; /* of each observed variable one; two where it stands in a cross */
+    Moments moments[MAX_MOMENTS];
     int n_components;
     Components components[MAX_MIXTURES];
     Blocks root;   /* what is known of the whole data set */
@@ -71,6 +72,9 @@ Encoding *encode(Build *b);
  * prepare the raw feature becomes an output instead. */
 IrValue standardise(Build *b, const char *name, IrValue v, IrValue floor, const AxisId *axes,
                     int n);
+/* Is `plate` one of its levels? Of all plates outside the two of a cross, in one of the two views
+ * alone. */
+bool moments_reach(const Moments *m, const Plate *plate);
 /* The first observed variable whose location `latent` is, through identities alone; or NULL. */
 const Moments *moments_of(const Encoding *enc, const Var *latent);
 /* The observed variable through whose chain of locations `latent` is the scale of one level, of
@@ -127,6 +131,8 @@ IrValue newton_log_evidence(Build *b, const Component *c, Axes trials, Newton *c
  * side by side. Adds the log-Jacobian. */
 IrValue newton_centre(const Newton *start, AxisId flat);
 IrValue newton_apply(const Newton *start, AxisId flat, IrValue t, IrValue *log_det);
+/* What the tie of the target's instances starts from, over its flat axis; IR_NONE: nothing. */
+IrValue newton_tie(const Newton *start);
 /* The way back, t of v. Adds the same log-Jacobian. */
 IrValue newton_undo(const Newton *start, AxisId flat, IrValue v, IrValue *log_det);
 

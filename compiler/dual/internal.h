@@ -72,7 +72,7 @@ typedef struct Build {
     bool by_draw;         /* program predict: what is simulated varies from draw to draw */
     IrProgram *p;
     AxisId data, draw;
-    AxisId *plate;    /* by Plate.index */
+    AxisId *plate;    /* by Plate.index; crosses have none: plate_axis */
     Val *value;       /* by Var.index; v == IR_NONE: not computed yet */
     IrValue *present; /* by Var.index, of observed ones: what is there (missing.h); IR_NONE: all */
     IrValue *local;   /* by Plate.index, of plates around nothing else, in program posterior: log
@@ -120,6 +120,10 @@ Val lower_as_inferred(Build *b, const Var *observed);
 AxisId event_axis(Build *b, int position, int64_t extent);
 /* Event axes of a shape into axes[]; returns how many. */
 int event_axes(Build *b, const Val *val, AxisId *axes);
+/* The axis that tells the instances of `plate` in one of its parent apart. */
+static inline AxisId plate_axis(const Build *b, const Plate *plate) {
+    return b->plate[plate->across ? plate->across->index : plate->index];
+}
 /* data, plates down to `plate`, into axes[]; returns how many. */
 int instance_axes(Build *b, const Plate *plate, bool with_draw, AxisId *axes);
 Val val_of(IrValue v, const Type *type);

@@ -37,7 +37,7 @@ int instance_axes(Build *b, const Plate *plate, bool with_draw, AxisId *axes) {
     int n = 0;
     axes[n++] = b->data;
     if (with_draw) axes[n++] = b->draw;
-    for (const Plate *q = plate; q; q = q->parent) axes[n + q->depth] = b->plate[q->index];
+    for (const Plate *q = plate; q; q = q->parent) axes[n + q->depth] = plate_axis(b, q);
     return n + plates_around(plate);
 }
 
@@ -126,12 +126,14 @@ Build *build_start(Arena *arena, Dual *dual, const char *name) {
     b->plate = arena_array(arena, AxisId, model->plates.n + 1);
     for (int i = 0; i < model->plates.n; i++) {
         const Plate *plate = model->plates.data[i];
+        b->plate[i] = AXIS_NONE;
+        if (plate->across) continue;
         if (dual->fixed && total_fixes(model, plate)) {
             b->plate[i] = ir_axis(b->p, plate->name, AXIS_EVENT, AXIS_NONE, plate->size);
             continue;
         }
         b->plate[i] = ir_axis(b->p, plate->name, AXIS_PLATE,
-                              plate->parent ? b->plate[plate->parent->index] : AXIS_NONE, 0);
+                              plate->parent ? plate_axis(b, plate->parent) : AXIS_NONE, 0);
         b->p->axes.data[b->plate[i]].usual = plate->size;
         b->p->axes.data[b->plate[i]].ragged = plate->ragged;
     }
@@ -330,7 +332,7 @@ static IrValue position_of(Build *b, const Plate *plate) {
     AxisId axes[IR_MAX_AXES];
     int n = 0;
     for (const Plate *q = plate; q && (q == plate || plate->ragged); q = q->parent)
-        axes[n++] = b->plate[q->index];
+        axes[n++] = plate_axis(b, q);
     n = ir_axes_sort(b->p, axes, n);
     return ir_input(b->p, arena_printf(b->arena, "index:%s", plate->name), ROLE_CONTROL, axes, n);
 }
@@ -359,7 +361,7 @@ static Val lower(Build *b, const Expr *e, const Env *env) {
     case EXPR_POSITION:
         return scalar(position_of(b, e->plate));
     case EXPR_SIZE:
-        return scalar(ir_extent(b->p, b->plate[e->plate->index]));
+        return scalar(ir_extent(b->p, plate_axis(b, e->plate)));
     default:
         break;
     }
@@ -544,8 +546,8 @@ IrValue lower_log_prob(Build *b, const Var *var, Val value) {
 }
 
 IrValue sum_up_to(Build *b, IrValue v, const Plate *plate, const Plate *outer) {
-    for (const Plate *q = plate; q != outer; q = q->parent) {
-        AxisId axis = b->plate[q->index];
+    for (const Plate *q = plate_seen_from(plate, outer); q != outer; q = q->parent) {
+        AxisId axis = plate_axis(b, q);
         v = ir_sum_at(b->p, v, &axis, 1);
     }
     return v;
@@ -558,6 +560,8 @@ IrValue sum_over_plates(Build *b, IrValue v, const Plate *plate) {
 void add_local(Build *b, IrValue v, const Plate *plate) {
     const Plate *outer = plate;
     if (!b->local || !plate) return;
+    if (plate->across && plate->across->index > plate->parent->index)
+        add_local(b, v, plate->turned);
     while (outer->parent) outer = outer->parent;
     IrValue *sum = &b->local[outer->index];
     v = sum_up_to(b, v, plate, outer);

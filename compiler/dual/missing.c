@@ -19,6 +19,21 @@ const char *presence_name(Build *b, const Var *observed) {
     return arena_printf(b->arena, "%s.present", observed->name);
 }
 
+/* `present`, of an observed variable's cells, where their pair is there: of a cross, training has a
+ * share of the pairs that is uniform over the declared range. All that stands in the cross reads
+ * the same draws. */
+static IrValue of_pairs(Build *b, const Plate *plate, IrValue present, const AxisId *axes, int n) {
+    IrProgram *p = b->p;
+    if (!plate || !plate->across || plate->share_lo >= 1) return present;
+    const char *site = arena_printf(b->arena, "sim:%s.present", plate->name);
+    const char *of_set = arena_printf(b->arena, "%s.share", site);
+    IrValue set = ir_random(p, RANDOM_UNIFORM, of_set, &b->data, 1);
+    IrValue reach = number(b, plate->share_hi - plate->share_lo);
+    IrValue share = ir_add(p, number(b, plate->share_lo), ir_mul(p, reach, set));
+    IrValue pair = ir_random(p, RANDOM_UNIFORM, site, axes, n);
+    return ir_select(p, ir_lt(p, pair, share), present, number(b, 0));
+}
+
 void draw_presence(Build *b, const Var *observed) {
     IrProgram *p = b->p;
     AxisId axes[IR_MAX_AXES];
@@ -30,6 +45,8 @@ void draw_presence(Build *b, const Var *observed) {
     share = ir_max(p, share, number(b, 0));
     IrValue cell = ir_random(p, RANDOM_UNIFORM, site, axes, n);
     IrValue present = ir_select(p, ir_lt(p, cell, share), number(b, 0), number(b, 1));
+    if (observed->with_pairs) present = number(b, 1);
+    present = of_pairs(b, observed->type.plate, present, axes, n);
     present = ir_given(p, along(b, present, axes, n), presence_name(b, observed));
     b->present[observed->index] = present;
 }
@@ -144,9 +161,9 @@ IrValue variance_of_present(Build *b, const Moments *m, IrValue v, int level, in
 
 IrValue presence_in(Build *b, const Encoding *enc, const Plate *plate) {
     IrValue any = IR_NONE;
-    for (int i = 0; i < enc->n_observed; i++) {
+    for (int i = 0; i < enc->n_moments; i++) {
         const Moments *m = &enc->moments[i];
-        if (!plate_within(m->observed->type.plate, plate)) continue;
+        if (!plate_within(m->observed->type.plate, plate) || !moments_reach(m, plate)) continue;
         if (m->cells == IR_NONE) return IR_NONE;
         IrValue own = m->present[plates_around(plate)];
         any = any == IR_NONE ? own : ir_max(b->p, any, own);

@@ -83,7 +83,7 @@ static Em problem_of(Build *b, const Components *c, IrValue x, IrValue scale) {
         if (around > em.n_shares) em.n_shares = around;
     }
     if (em.n_shares > em.n_sets) em.n_shares = em.n_sets;
-    for (const Plate *q = type->plate; q; q = q->parent) em.points[q->depth] = b->plate[q->index];
+    for (const Plate *q = type->plate; q; q = q->parent) em.points[q->depth] = plate_axis(b, q);
     em.variance = known_variance(b, &em, c->observed, scale);
     /* of each plate the spread of the location that stands in it, if that is in turn the location
      * of what stands below, and its own stands in the plate around or further out */
@@ -177,7 +177,7 @@ static bool said_of(Build *b, const Components *c, const Var *var, IrValue *mean
     IrValue own = known ? ir_square(p, lower_spread(b, child)) : c->between;
     IrValue precision = ir_recip(p, ir_add(p, own, *se2)), sum = ir_mul(p, precision, *mean);
     for (const Plate *q = child->type.plate; q != var->type.plate; q = q->parent) {
-        AxisId axis = b->plate[q->index];
+        AxisId axis = plate_axis(b, q);
         precision = precision_over(b, precision, axis);
         sum = ir_sum(p, sum, &axis, 1);
     }
@@ -227,7 +227,7 @@ static void share_moment(Build *b, const Components *c, const Var *var, Gaussian
     AxisId axis = event_axis(b, 0, k), free = event_axis(b, 0, k - 1);
     IrValue half = number(b, 0.5), rest = IR_NONE, counts = c->count, total = c->total;
     for (const Plate *q = c->location->type.plate; q != var->type.plate; q = q->parent) {
-        AxisId sets = b->plate[q->index];
+        AxisId sets = plate_axis(b, q);
         counts = ir_sum(p, counts, &sets, 1);
         total = ir_sum_at(b->p, total, &sets, 1);
     }

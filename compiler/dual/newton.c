@@ -33,6 +33,7 @@
  * differentiated again in training, so that what has no second derivative (lgamma of a latent)
  * rules it out. */
 #include "dual/expansion.h"
+#include "dual/plate.h"
 #include "opt/opt.h"
 
 enum { STEPS = 3, APPROACH = 5 };
@@ -56,6 +57,7 @@ static void restore_values(Build *b, const Val *values) {
 }
 
 static Val free_value(Build *b, const Node *node, IrValue v) {
+    if (node->shifted) v = ir_add(b->p, node->base, v);
     Type type = model_free_type(node->var);
     return unflatten(b, v, node->flat, 0, &type);
 }
@@ -119,6 +121,8 @@ static IrValue centre_of_law(Newton *s, int k) {
     law.spread.v = ir_max(b->p, law.spread.v, number(b, 1e-6));
     IrValue centre = flatten(b, law.centre, node->flat);
     IrValue spread = along(b, flatten(b, law.spread, node->flat), &node->flat, 1);
+    if (node->shifted) /* any length that its instances have in common */
+        spread = mean_along(b, spread, plate_axis(b, node->var->type.plate));
     for (int i = 0; i < node->size; i++)
         s->spread[node->first + i] = entry_of(b, spread, node->flat, i);
     return centre;
@@ -140,6 +144,14 @@ static IrValue not_far(const Newton *s, const Node *node, IrValue centre, IrValu
     return entries_gather(b, v, node->size, node->flat);
 }
 
+/* Axes of what a shifted node moves, into axes[]; returns how many. */
+static int full_axes(const Newton *s, const Node *node, AxisId *axes) {
+    int n = instance_axes(s->b, node->var->type.plate, false, axes);
+    for (int i = 0; i < s->copies.n; i++) axes[n++] = s->copies.axes[i];
+    axes[n++] = node->flat;
+    return n;
+}
+
 /* Every node where an earlier expansion has it (found != NULL), or at the centre of its law, given
  * K and the nodes after it there. */
 static void start_at(Newton *s, Newton *const *found) {
@@ -148,7 +160,12 @@ static void start_at(Newton *s, Newton *const *found) {
     for (int k = s->c->n - 1; k >= 0; k--) {
         Node *node = &s->node[k];
         node->here = centre_of_law(s, k);
-        if (found) {
+        if (node->shifted) {
+            AxisId axes[IR_MAX_AXES];
+            int n = full_axes(s, node, axes);
+            node->base = ir_spread(b->p, node->here, axes, n);
+            node->here = number(b, 0);
+        } else if (found) {
             IrValue to = response(s, found[node->var->index], node->var);
             node->here = not_far(s, node, node->here, to);
         }
@@ -174,7 +191,9 @@ static int set_axes(const Newton *s, AxisId *axes) {
     return 1 + s->copies.n;
 }
 
-/* log p of the data that hang on the nodes: [data, copies]. */
+static IrValue log_law(const Newton *s, const Node *node);
+
+/* log p of the data that hang on the nodes, and of what shifted ones move: [data, copies]. */
 static IrValue log_data(const Newton *s) {
     Build *b = s->b;
     IrProgram *p = b->p;
@@ -188,6 +207,9 @@ static IrValue log_data(const Newton *s) {
         IrValue own = lower_log_prob(b, var, b->value[var->index]);
         sum = ir_add(p, sum, sum_over_plates(b, own, var->type.plate));
     }
+    for (const Node *node = s->node; node < s->node + s->c->n; node++)
+        if (node->shifted)
+            sum = ir_add(p, sum, sum_over_plates(b, log_law(s, node), node->var->type.plate));
     AxisId axes[1 + MAX_TRIAL_AXES];
     return along(b, opt_statistics_of(p, first, sum), axes, set_axes(s, axes));
 }
@@ -308,7 +330,7 @@ static void find_slopes(Newton *s, int k) {
     IrProgram *p = b->p;
     const Node *node = &s->node[k];
     const Var *var = node->var;
-    if (!component_has_parents(s->c, var)) return;
+    if (node->shifted || !component_has_parents(s->c, var)) return;
     Val *outer = saved_values(b);
     IrValue copy[MAX_NODES], slope[MAX_NODES];
     int n = 0;
@@ -348,6 +370,7 @@ static bool expand(Newton *s, PullKind kind) {
     Val *outer = saved_values(b);
     IrValue *const matrices[] = {s->evidence, s->law, s->slopes, s->factor, s->gain};
     for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++) clear(matrices[i], s->n * s->n);
+    clear(s->law_score, s->n);
     s->quadratic = !s->c->reweighted;
     hold_weights(s, kind);
     for (int k = 0; k < s->c->n; k++) here[k] = s->node[k].point;
@@ -362,6 +385,7 @@ static bool expand(Newton *s, PullKind kind) {
     for (int k = 0; k < s->c->n; k++) {
         IrValue own;
         add_curvature(s, k, raw[k], again[k], false, s->score, s->evidence);
+        if (s->node[k].shifted) continue; /* its law is among the evidence */
         IrValue law = total(b, &s->node[k], log_law(s, &s->node[k]));
         opt_grad(p, law, &here[k], 1, &own);
         add_curvature(s, k, own, own, true, s->law_score, s->law);
@@ -420,7 +444,7 @@ static void step(Newton *s, bool targets_alone, bool again) {
     Build *b = s->b;
     IrProgram *p = b->p;
     IrValue deviation[MAX_ENTRIES];
-    int last = targets_alone ? s->c->n - s->c->n_targets : 0;
+    int last = targets_alone ? component_drawn(s->c) - s->c->n_targets : 0;
     if (again) small_deviations(s, last, deviation);
     for (int k = s->c->n - 1; k >= last; k--) {
         Node *node = &s->node[k];
@@ -448,12 +472,15 @@ static Newton *lay_out(Build *b, const Component *c, Axes copies) {
         node->first = s->n;
         node->size = (int)event_size(&free);
         node->flat = feature_axis(b, node->size);
-        node->n_axes = instance_axes(b, node->var->type.plate, false, node->axes);
+        node->shifted = c->shifted[k];
+        node->plate = component_plate(c, k);
+        node->n_axes = instance_axes(b, node->plate, false, node->axes);
         for (int i = 0; i < copies.n; i++) node->axes[node->n_axes++] = copies.axes[i];
         node->axes[node->n_axes] = node->flat;
         for (int i = 0; i < node->size; i++) s->owner[s->n++] = node;
     }
-    IrValue **const all[] = {&s->evidence, &s->law, &s->slopes, &s->factor, &s->gain};
+    s->tie = IR_NONE;
+    IrValue **const all[] = {&s->evidence, &s->law, &s->slopes, &s->factor, &s->gain, &s->before};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         *all[i] = arena_array(b->arena, IrValue, s->n * s->n);
     s->pulled = arena_array(b->arena, const Var *, b->model->vars.n);
@@ -496,6 +523,26 @@ static bool all_found(const Newton *s, Newton *const *found) {
     return true;
 }
 
+Newton *newton_lay_out(Build *b, const Component *c, Axes copies) {
+    return lay_out(b, c, copies);
+}
+
+void newton_start_at_laws(Newton *s) {
+    start_at(s, NULL);
+}
+
+bool newton_expand(Newton *s, PullKind kind) {
+    return expand_and_eliminate(s, kind);
+}
+
+void newton_step(Newton *s, bool targets_alone, bool again) {
+    step(s, targets_alone, again);
+}
+
+void newton_set_values(Newton *s) {
+    for (int k = 0; k < s->c->n; k++) set_value(s->b, &s->node[k], s->node[k].here);
+}
+
 /* From where earlier expansions have the nodes, or from the centres of their laws by several steps.
  */
 static bool settle_reweighted(Newton *s, Newton **found) {
@@ -512,6 +559,7 @@ static bool settle_reweighted(Newton *s, Newton **found) {
 }
 
 Newton *newton_start(Build *b, const Component *c, Newton **found) {
+    if (c->n_shifted) return crossed_start(b, c, (Axes){1, {b->draw}});
     bool draws = !c->reweighted || varies_by_draw(b, c, found);
     Newton *s = lay_out(b, c, (Axes){draws, {b->draw}});
     if (c->reweighted) return settle_reweighted(s, found) ? s : NULL;
@@ -533,16 +581,23 @@ Newton *newton_start(Build *b, const Component *c, Newton **found) {
 IrValue newton_log_evidence(Build *b, const Component *c, Axes trials, Newton *const *found) {
     IrProgram *p = b->p;
     Newton *s = lay_out(b, c, trials);
-    if (c->reweighted && !all_found(s, found)) return IR_NONE;
-    start_at(s, c->reweighted ? found : NULL);
-    if (!expand_and_eliminate(s, PULL_SETTLED)) return IR_NONE;
+    IrValue shifted = IR_NONE;
+    if (c->n_shifted) {
+        if (c->reweighted || !crossed_settle(s, &shifted)) return IR_NONE;
+    } else {
+        if (c->reweighted && !all_found(s, found)) return IR_NONE;
+        start_at(s, c->reweighted ? found : NULL);
+        if (!expand_and_eliminate(s, PULL_SETTLED)) return IR_NONE;
+    }
     if (!c->reweighted && !s->quadratic) return IR_NONE;
     step(s, false, false);
     hold_nothing(s);
     Val *outer = saved_values(b);
     IrValue sum = log_data(s);
+    if (shifted != IR_NONE) sum = ir_add(p, sum, shifted);
     for (int k = 0; k < c->n; k++) {
         const Node *node = &s->node[k];
+        if (node->shifted) continue; /* crossed_settle */
         IrValue own = ir_add(p, log_law(s, node), number(b, 0.5 * LOG_2PI * node->size));
         for (int i = node->first; i < end_of(node); i++) {
             own = ir_add(p, own, ir_log(p, s->spread[i]));
@@ -555,7 +610,12 @@ IrValue newton_log_evidence(Build *b, const Component *c, Axes trials, Newton *c
 }
 
 static const Node *first_target(const Newton *s) {
-    return &s->node[s->c->n - s->c->n_targets];
+    return &s->node[component_drawn(s->c) - s->c->n_targets];
+}
+
+/* The node behind the last target: those from here on are where they are. */
+static const Node *last_target(const Newton *s) {
+    return &s->node[component_drawn(s->c) - 1];
 }
 
 /* The slope of v along an entry of t: spread over the entry of L's diagonal. */
@@ -568,11 +628,15 @@ static void add_slope(const Newton *s, int entry, IrValue *log_det) {
 IrValue newton_centre(const Newton *s, AxisId flat) {
     const Node *first = first_target(s);
     IrValue all[MAX_ENTRIES];
-    for (const Node *node = first; node < s->node + s->c->n; node++)
+    for (const Node *node = first; node <= last_target(s); node++)
         for (int i = 0; i < node->size; i++)
             all[node->first - first->first + i] = entry_of(s->b, node->here, node->flat, i);
-    IrValue centre = entries_gather(s->b, all, s->n - first->first, flat);
+    IrValue centre = entries_gather(s->b, all, end_of(last_target(s)) - first->first, flat);
     return centre == IR_NONE ? number(s->b, 0) : centre;
+}
+
+IrValue newton_tie(const Newton *s) {
+    return s->tie;
 }
 
 IrValue newton_apply(const Newton *s, AxisId flat, IrValue t, IrValue *log_det) {
@@ -580,7 +644,8 @@ IrValue newton_apply(const Newton *s, AxisId flat, IrValue t, IrValue *log_det) 
     IrProgram *p = b->p;
     const int n_first = first_target(s)->first;
     IrValue deviation[MAX_ENTRIES], v[MAX_ENTRIES];
-    for (const Node *node = &s->node[s->c->n - 1]; node >= first_target(s); node--) {
+    clear(deviation, s->n);
+    for (const Node *node = last_target(s); node >= first_target(s); node--) {
         IrValue x[MAX_NODE], l[MAX_NODE * MAX_NODE];
         for (int i = 0; i < node->size; i++) {
             int entry = node->first + i;
@@ -597,7 +662,7 @@ IrValue newton_apply(const Newton *s, AxisId flat, IrValue t, IrValue *log_det) 
                                  scaled(b, s, entry, deviation[entry]));
         }
     }
-    return entries_gather(b, &v[n_first], s->n - n_first, flat);
+    return entries_gather(b, &v[n_first], end_of(last_target(s)) - n_first, flat);
 }
 
 /* Targets last to first, as in newton_apply: what lies after a node is known before it. */
@@ -606,7 +671,8 @@ IrValue newton_undo(const Newton *s, AxisId flat, IrValue v, IrValue *log_det) {
     IrProgram *p = b->p;
     const int n_first = first_target(s)->first;
     IrValue deviation[MAX_ENTRIES], t[MAX_ENTRIES];
-    for (const Node *node = &s->node[s->c->n - 1]; node >= first_target(s); node--) {
+    clear(deviation, s->n);
+    for (const Node *node = last_target(s); node >= first_target(s); node--) {
         IrValue x[MAX_NODE];
         for (int i = 0; i < node->size; i++) {
             int entry = node->first + i;
@@ -629,5 +695,5 @@ IrValue newton_undo(const Newton *s, AxisId flat, IrValue v, IrValue *log_det) {
             add_slope(s, entry, log_det);
         }
     }
-    return entries_gather(b, &t[n_first], s->n - n_first, flat);
+    return entries_gather(b, &t[n_first], end_of(last_target(s)) - n_first, flat);
 }

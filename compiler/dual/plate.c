@@ -25,7 +25,7 @@ IrValue precision_over(Build *b, IrValue precision, AxisId axis) {
 }
 
 Val reduce_over(Build *b, const Plate *plate, Reduce reduce, Val val) {
-    AxisId axis = b->plate[plate->index];
+    AxisId axis = plate_axis(b, plate);
     switch (reduce) {
     case REDUCE_SUM:
         val.v = ir_sum_at(b->p, val.v, &axis, 1);
@@ -52,8 +52,8 @@ bool pool_apart(Build *b, const Plate *of, const Plate *at, IrValue feature, IrV
     for (const Plate *q = of; q; q = q->parent) {
         if (plate_within(at, q)) continue;
         apart = true;
-        mean = mean_along(b, mean, b->plate[q->index]);
-        square = mean_along(b, square, b->plate[q->index]);
+        mean = mean_along(b, mean, plate_axis(b, q));
+        square = mean_along(b, square, plate_axis(b, q));
     }
     IrValue variance = ir_max(p, ir_sub(p, square, ir_square(p, mean)), number(b, 0));
     pooled[0] = mean;

@@ -177,10 +177,19 @@ static bool is_staged(GuideState *g, const Template *t) {
     return n_newton || n_bounded;
 }
 
+const Newton *start_of_template(GuideState *g, const Template *t) {
+    const int at = t->latent[0]->index;
+    if (!t->conditioning) return NULL;
+    if (!g->started[at]) {
+        g->started[at] = true;
+        g->start[at] = newton_of(g, t->latent[0], arena_new_of(g->b->arena, Component));
+    }
+    return g->start[at];
+}
+
 IrValue last_map(GuideState *g, const Template *t, const IrValue correct[6], Way way, IrValue from,
                  IrValue *log_det) {
-    Component *c = arena_new_of(g->b->arena, Component);
-    const Newton *start = t->conditioning ? newton_of(g, t->latent[0], c) : NULL;
+    const Newton *start = start_of_template(g, t);
     if (start) return newton_map(g, t, start, correct, way, from, log_det);
     if (is_staged(g, t)) {
         Staged s = {g, t, correct, way, from, IR_NONE, log_det};

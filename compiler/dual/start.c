@@ -108,8 +108,9 @@ static IrValue averaged_error(Build *b, const Var *parent, const Var *child, IrV
     }
     se2 = se2 == IR_NONE ? own : ir_add(p, own, se2);
     if (child->missing) return IR_NONE; /* each mean has as much error as it has cells */
-    for (const Plate *q = child->type.plate; q != parent->type.plate; q = q->parent) {
-        AxisId axis = b->plate[q->index];
+    const Plate *up_to = parent->type.plate;
+    for (const Plate *q = plate_seen_from(child->type.plate, up_to); q != up_to; q = q->parent) {
+        AxisId axis = plate_axis(b, q);
         if (ir_has_axis(p, se2, axis)) return IR_NONE;
         se2 = ir_mul(p, se2, instance_share(b, axis));
     }
@@ -142,9 +143,9 @@ static void add_said(Build *b, Said *said, Said more) {
 /* Up the tree of locations: every variable whose location is `latent` says something of it. */
 static Said all_said(Build *b, const Encoding *enc, const Var *latent) {
     Said said = {IR_NONE, IR_NONE, 0};
-    for (int i = 0; i < enc->n_observed; i++) {
+    for (int i = 0; i < enc->n_moments; i++) {
         const Moments *m = &enc->moments[i];
-        if (location_of(m->observed) != latent) continue;
+        if (location_of(m->observed) != latent || !moments_reach(m, latent->type.plate)) continue;
         IrValue se2 = averaged_error(b, latent, m->observed, IR_NONE);
         add_said(b, &said, (Said){m->mean[plates_around(latent->type.plate)].v, se2, 1});
     }
@@ -158,7 +159,7 @@ static Said all_said(Build *b, const Encoding *enc, const Var *latent) {
             own.mean = m->mean[plates_around(latent->type.plate)].v; /* averaged already */
         } else {
             for (const Plate *q = child->type.plate; q != latent->type.plate; q = q->parent)
-                own.mean = mean_along(b, own.mean, b->plate[q->index]);
+                own.mean = mean_along(b, own.mean, plate_axis(b, q));
         }
         if (own.se2 != IR_NONE) own.se2 = averaged_error(b, latent, child, own.se2);
         add_said(b, &said, own);

@@ -47,6 +47,9 @@ typedef struct GuideState {
     const Val *given, *given_free;
     const IrValue *drawn;
     Newton **found; /* by Var.index: of newton_start */
+    /* by Var.index of a template's first latent: its Newton start or NULL, once it is asked for */
+    const Newton **start;
+    bool *started;
 } GuideState;
 
 /* ---- affine.c ---- */
@@ -85,6 +88,8 @@ IrValue paper_apply(Build *b, const Template *t, const PaperAffine *a, Way way, 
                     IrValue *log_det);
 
 /* ---- stages.c ---- */
+/* The Newton start of a latent in plates; NULL: there is none. */
+const Newton *start_of_template(GuideState *g, const Template *t);
 /* The last map of a flow, from what the bend leaves to unconstrained values, or back; with its
  * corrections. Adds log |dv/dy| to *log_det. Drawn in stages the latents get their values here,
  * and IR_NONE is returned. */

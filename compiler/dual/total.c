@@ -18,7 +18,7 @@ typedef struct Layout {
 static void add_plates(Build *b, const Plate *plate, Layout *layout) {
     if (!plate) return;
     add_plates(b, plate->parent, layout);
-    layout->axes[layout->n] = b->plate[plate->index];
+    layout->axes[layout->n] = plate_axis(b, plate);
     layout->extents[layout->n++] = plate->size;
 }
 
@@ -88,12 +88,23 @@ Val total_scatter(Build *b, const Var *latent, IrValue v, AxisId flat, int64_t s
     return val;
 }
 
-bool total_fixes(const Model *model, const Plate *plate) {
-    if (plate->parent && total_fixes(model, plate->parent)) return true;
+static bool holds_latents(const Model *model, const Plate *plate) {
     for (int i = 0; i < model->vars.n; i++) {
         const Var *var = model->vars.data[i];
         if (var->kind == VAR_LATENT && var->type.plate && plate_within(var->type.plate, plate))
             return true;
+    }
+    return false;
+}
+
+/* Both sides of a cross are of one kind, so that its arrays keep their order. */
+bool total_fixes(const Model *model, const Plate *plate) {
+    if (plate->parent && total_fixes(model, plate->parent)) return true;
+    if (holds_latents(model, plate)) return true;
+    for (int i = 0; i < model->plates.n; i++) {
+        const Plate *q = model->plates.data[i];
+        if (!q->across || (q->parent != plate && q->across != plate)) continue;
+        if (holds_latents(model, q->parent) || holds_latents(model, q->across)) return true;
     }
     return false;
 }

@@ -337,6 +337,14 @@ static void check_members(Checker *ck, const Ast *ast, Plate *plate) {
     ck->plate = outer;
 }
 
+static void check_cross(Checker *ck, const Ast *ast) {
+    Plate *plate = open_cross(ck, ast);
+    if (plate)
+        check_members(ck, ast, plate);
+    else
+        break_names(ck, ast);
+}
+
 static void check_plate(Checker *ck, const Ast *ast) {
     if (ast->args.n == 0) {
         Plate *plate = reopened_plate(ck, ast);
@@ -377,12 +385,16 @@ static void check_item(Checker *ck, const Ast *ast) {
     };
     if (ck->plate && file_level[ast->kind])
         FAIL(ck, DIAG_MISPLACED, first_word(ast, file_level[ast->kind]), file_level[ast->kind]);
+    if (ck->plate && ck->plate->across && !check_in_cross(ck, ast)) {
+        break_names(ck, ast);
+        return;
+    }
     switch (ast->kind) {
     case AST_SEQUENCE:
         refuse(ck, ast, "sequence");
         return;
     case AST_CROSS:
-        refuse(ck, ast, "cross");
+        check_cross(ck, ast);
         return;
     case AST_DUAL:
         vec_push(ck->arena, &ck->duals, (Ast *)ast);

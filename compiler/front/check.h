@@ -6,6 +6,7 @@
  *   import.c    what a file imports, read before all of this
  *   expr.c      AST expressions to Expr: names resolved, functions found
  *   plate.c     plates in expressions: reductions over them, their sizes and positions
+ *   cross.c     crosses of two plates
  *   context.c   known inputs: contexts and covariates
  *   discrete.c  latents that are summed out
  *   multinomial.c  the base draws of counts that share out a number
@@ -111,8 +112,18 @@ Expr *resolve_plate_field(Checker *ck, const Ast *ast); /* p.size, p.index */
 Plate *reopened_plate(Checker *ck, const Ast *ast);
 /* The type of a reduction whose argument has one. */
 bool type_over(Checker *ck, Expr *e);
+/* The plate of that name that an expression or a cross may name here; NULL after a report. */
+Plate *named_plate(Checker *ck, AstWord name);
 /* Advice for a use of `symbol` outside its plate. */
 void suggest_reduction(Checker *ck, const Symbol *symbol);
+
+/* ---- cross.c ---- */
+/* The plate that `cross a, b { ... }` opens, or goes on with; NULL after a report. */
+Plate *open_cross(Checker *ck, const Ast *ast);
+/* May this declaration or block stand in a cross? */
+bool check_in_cross(Checker *ck, const Ast *ast);
+/* The cross of two plates that stand apart; NULL: there is none. */
+Plate *cross_of(const Checker *ck, const Plate *a, const Plate *b);
 
 /* ---- dual.c ---- */
 void check_duals(Checker *ck); /* the settings of all dual blocks, into the model */
@@ -148,7 +159,8 @@ bool type_bodies(Checker *ck, Distribution *dist);
 const char *shape_text(Arena *arena, int n_dims, const int64_t *dims);
 bool same_shape(const Type *a, const Type *b);
 int64_t shape_size(int n_dims, const int64_t *dims);
-Plate *deeper_plate(Plate *a, Plate *b);
+/* Over what a value made of these two varies: the deeper plate, or their cross. */
+Plate *deeper_plate(Checker *ck, Plate *a, Plate *b);
 
 /* ---- shaped.c ---- */
 bool type_shaped(Checker *ck, Expr *e);

@@ -45,14 +45,18 @@ static bool harmless_number(Checker *ck, const Var *var, double *number) {
 }
 
 bool check_missing(Checker *ck, Var *var, const Ast *ast) {
-    if (!ast->word.text) return true;
-    if (strcmp(ast->word.text, "missing") != 0) {
+    const Plate *plate = var->type.plate;
+    bool absent = plate && plate->across && plate->share_lo < 1; /* with its pair */
+    if (!ast->word.text && !absent) return true;
+    if (ast->word.text && strcmp(ast->word.text, "missing") != 0) {
         FAIL(ck, DIAG_MISSING_WORD, ast->word.span, ast->word.text);
         return false;
     }
     var->missing = harmless_number(ck, var, &var->harmless);
+    var->with_pairs = !ast->word.text;
     if (!var->missing)
-        FAIL(ck, DIAG_MISSING_SUPPORT, ast->word.span, var->name, support_text(ck, &var->support));
+        FAIL(ck, DIAG_MISSING_SUPPORT, ast->word.text ? ast->word.span : var->span, var->name,
+             support_text(ck, &var->support));
     return var->missing;
 }
 

@@ -6,9 +6,7 @@
  * stands in p and around it, and yields one value per instance of the parent. */
 #include "front/check.h"
 
-/* The plate of that name that `ast` may name here; NULL after a report. `what` says how it is used.
- */
-static Plate *named_plate(Checker *ck, AstWord name) {
+Plate *named_plate(Checker *ck, AstWord name) {
     const Symbol *symbol = find_symbol(ck, name.text);
     if (ck->body) {
         FAIL(ck, DIAG_OUTER_NAME_IN_BODY, name.span, name.text, ck->body->what);
@@ -117,6 +115,7 @@ void suggest_reduction(Checker *ck, const Symbol *symbol) {
         diag_help(ck->diags, "a discrete latent is summed out inside each instance of its plate");
         return;
     }
+    if (plate->across) return; /* it has no name to reduce over */
     /* from the innermost plate outwards, up to the one that is around this place */
     for (; plate && !plate_within(ck->plate, plate); plate = plate->parent)
         e = arena_printf(ck->arena, "sum(%s: %s)", plate->name, e);

@@ -57,7 +57,7 @@ static bool type_solve(Checker *ck, Expr *e, const Type *a, const Type *b) {
 bool type_shaped(Checker *ck, Expr *e) {
     enum { MAX_SORT = 64, MAX_CHOLESKY = 32 };
     const Type *a = &e->args[0]->type, *b = e->n_args > 1 ? &e->args[1]->type : a;
-    e->type = (Type){.plate = deeper_plate(a->plate, b->plate)};
+    e->type = (Type){.plate = deeper_plate(ck, a->plate, b->plate)};
     switch (e->shaped) {
     case SHAPED_MATMUL:
         return type_matmul(ck, e, a, b);

@@ -30,9 +30,10 @@ const char *shape_text(Arena *arena, int n_dims, const int64_t *dims) {
     return text.data;
 }
 
-Plate *deeper_plate(Plate *a, Plate *b) {
-    if (!a || !b) return a ? a : b;
-    return a->depth >= b->depth ? a : b;
+Plate *deeper_plate(Checker *ck, Plate *a, Plate *b) {
+    if (plate_within(a, b)) return a;
+    if (plate_within(b, a)) return b;
+    return cross_of(ck, a, b);
 }
 
 static const char *type_shape(Checker *ck, const Type *type) {
@@ -58,7 +59,7 @@ static bool join(Checker *ck, Expr *e) {
     e->type = (Type){0};
     for (int i = 0; i < e->n_args; i++) {
         const Expr *arg = e->args[i];
-        e->type.plate = deeper_plate(e->type.plate, arg->type.plate);
+        e->type.plate = deeper_plate(ck, e->type.plate, arg->type.plate);
         if (arg->type.n_dims == 0) continue;
         if (shaped && !same_shape(&shaped->type, &arg->type))
             return mismatch(ck, e->span, shaped, arg);
@@ -149,7 +150,7 @@ static bool type_index(Checker *ck, Expr *e, bool in_body) {
         e->type.dims[e->dim] = e->count == SLICE_REST ? extent - e->index : e->count;
         return true;
     }
-    if (e->kind == EXPR_AT) e->type.plate = deeper_plate(whole->plate, e->args[1]->type.plate);
+    if (e->kind == EXPR_AT) e->type.plate = deeper_plate(ck, whole->plate, e->args[1]->type.plate);
     e->type.n_dims--;
     for (int i = e->dim; i < e->type.n_dims; i++) e->type.dims[i] = whole->dims[i + 1];
     e->type.dims[e->type.n_dims] = 0;
@@ -163,7 +164,7 @@ static bool type_array(Checker *ck, Expr *e) {
         if (!need(ck, e->args[i], false)) return false;
         if (!same_shape(&first->type, &e->args[i]->type))
             return mismatch(ck, e->span, first, e->args[i]);
-        e->type.plate = deeper_plate(e->type.plate, e->args[i]->type.plate);
+        e->type.plate = deeper_plate(ck, e->type.plate, e->args[i]->type.plate);
     }
     if (e->type.n_dims > MAX_EVENT_DIMS) {
         FAIL(ck, DIAG_TOO_MANY_DIMS, e->span, MAX_EVENT_DIMS);

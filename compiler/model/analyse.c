@@ -122,8 +122,13 @@ Type model_free_type(const Var *latent) {
 
 bool plate_within(const Plate *inner, const Plate *outer) {
     if (!outer) return true;
-    while (inner && inner != outer) inner = inner->parent;
-    return inner == outer;
+    while (inner && inner != outer && inner->across != outer) inner = inner->parent;
+    return inner;
+}
+
+const Plate *plate_seen_from(const Plate *inner, const Plate *outer) {
+    bool turned = inner && outer && inner->across == outer;
+    return turned ? inner->turned : inner;
 }
 
 int model_hier(const Model *model, const Plate *plate) {

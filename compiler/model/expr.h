@@ -21,6 +21,13 @@ typedef struct Plate {
     int64_t lo, hi; /* sizes that training covers, log-uniformly; lo = size = hi without a range */
     bool ragged;    /* an inner plate of a range: a size for each instance of its parent */
     const char *column; /* key column in long tables, from "..."; NULL: the plate's name */
+    /* of a cross of two plates, an instance for each pair: it stands in `parent`, and lies along
+     * the instances of this one, too, which is declared later; else NULL. Both are outermost */
+    struct Plate *across;
+    /* the same cross as it is seen from there: parent and across in each other's place, with the
+     * same index; in no list */
+    struct Plate *turned;
+    double share_lo, share_hi; /* of the pairs, which training has */
     Span span;
     /* filled by model/exchangeability.c */
     bool exchangeable;

@@ -3,8 +3,8 @@
  * Names are resolved, types and shapes inferred, supports checked. Expressions are trees over
  * variables, parameters (inside functions, distributions, links), built-in operations of the tensor
  * IR (ops.def) and calls of fn, which are inlined when lowered (dual/lower.c). A value's plates are
- * always a path from the root of the plate tree, so its innermost plate says all (NULL: outside all
- * plates).
+ * always a path from the root of the plate tree, or a cross of two such paths, so its innermost
+ * plate says all (NULL: outside all plates).
  */
 #ifndef ADAVIC_MODEL_H
 #define ADAVIC_MODEL_H
@@ -46,6 +46,7 @@ struct Var {
     const struct Var *most_of; /* up to this covariate, or NULL */
     bool positive;             /* given: some law is one for numbers above 0 alone */
     bool missing;              /* observed: cells of data files may be missing; */
+    bool with_pairs;           /* in training these are of absent pairs of a cross alone; */
     double harmless; /* a value of each entry that its law takes, whatever it depends on */
     /* let, quantity, hyper, given (or `dist`) */
     Expr *value;
@@ -149,8 +150,10 @@ LabelSymmetry *model_symmetries(Arena *arena, const Model *model, int *n);
 
 /* Is `other` written in `var`'s distribution or value? (expr_mentions looks through lets.) */
 bool var_reads(const Var *var, const Var *other);
-/* Is `outer` around `inner`, or the same? NULL is around all. */
+/* Is `outer` around `inner`, or the same? NULL is around all; both plates of a cross are. */
 bool plate_within(const Plate *inner, const Plate *outer);
+/* `inner` with its parents chosen so that `outer`, which is around it, is among them. */
+const Plate *plate_seen_from(const Plate *inner, const Plate *outer);
 /* Does the value of `e` mention variable `var` (through lets too)? */
 bool expr_mentions(const Expr *e, const Var *var);
 /* The number of base draws in a `sample` body. */

@@ -310,6 +310,9 @@ static void print_contents(Text *out, const Model *model) {
         text_printf(out, "plate %s(%s) in %s", plate->name, plate_size_text(out->arena, plate),
                     plate->parent ? plate->parent->name : "-");
         if (plate->column) text_printf(out, " from \"%s\"", plate->column);
+        if (plate->across)
+            text_printf(out, " across %s share %.17g..%.17g", plate->across->name, plate->share_lo,
+                        plate->share_hi);
         text_add(out, "\n");
     }
     for (int i = 0; i < model->vars.n; i++) print_var(out, model->vars.data[i]);
