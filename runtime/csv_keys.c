@@ -6,6 +6,34 @@
 
 enum { MOST_POSITIONS = 1 << 27 }; /* of padded groups: 1 GB for each number of theirs */
 
+bool rt_keys_across(const RtModel *m, int cross, const RtVar *v) {
+    return cross >= 0 && v->n_plates == 1 && v->plates[0] == m->plates[cross].across;
+}
+
+const RtVar *rt_keys_deepest(const RtModel *m, const char *file, const char *instead,
+                             RtError *error) {
+    const RtVar *deepest = NULL;
+    for (int i = 0; i < m->n_vars; i++) {
+        const RtVar *v = &m->vars[i];
+        if (rt_is_data(v) && (!deepest || v->n_plates > deepest->n_plates)) deepest = v;
+    }
+    if (!deepest) return rt_error(error, "the model observes nothing"), NULL;
+    const int cross = rt_cross_of(m, deepest);
+    for (int i = 0; i < m->n_vars; i++) {
+        const RtVar *v = &m->vars[i];
+        if (!rt_is_data(v) || rt_keys_across(m, cross, v)) continue;
+        for (int p = 0; p < v->n_plates; p++) {
+            if (v->plates[p] == deepest->plates[p]) continue;
+            rt_error(error,
+                     "%s: %s and %s stand in different plates, which one long table cannot hold: "
+                     "use %s",
+                     file, v->name, deepest->name, instead);
+            return NULL;
+        }
+    }
+    return deepest;
+}
+
 /* Does the path end with a cross? */
 static bool is_crossed(const RtKeys *k) {
     return k->n_levels && k->m->plates[k->levels[k->n_levels - 1].plate].across >= 0;

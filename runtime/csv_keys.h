@@ -45,6 +45,13 @@ typedef struct RtKeys {
                                       across, whose parent is the data set */
 } RtKeys;
 
+/* What a row of the model's long table is of: the variable of a data file that stands in most
+ * plates. Those around it hold the others, or a cross that it stands in has both plates of them.
+ * NULL with the reason, if not; `instead`: which files could hold them. */
+const RtVar *rt_keys_deepest(const RtModel *m, const char *file, const char *instead,
+                             RtError *error);
+/* Is a variable of the plate that a cross (-1: there is none) lies across, alone? */
+bool rt_keys_across(const RtModel *m, int cross, const RtVar *v);
 /* Levels, the one behind a cross included. */
 int rt_keys_count(const RtKeys *k);
 

@@ -104,11 +104,10 @@ bool rt_value_fits(const RtModel *m, const RtVar *v, double x, char why[100]) {
     return false;
 }
 
-/* The instance of `outer`, in the plates around v or the other one of its cross, at an instance of
- * v. */
-static int64_t instance_around(const RtVar *v, const RtVar *outer, const int64_t *index,
-                               const int64_t *among) {
+int64_t rt_instance_around(const RtVar *v, const RtVar *outer, const int64_t *index,
+                           const int64_t *among) {
     const int at = outer->n_plates - 1;
+    if (at < 0) return 0;
     return outer->plates[at] == v->plates[at] ? among[at] : index[v->n_plates - 1];
 }
 
@@ -126,7 +125,7 @@ bool rt_find_misfit(const RtVar *v, const RtModel *m, const RtData *d, int64_t *
         if (other) {
             int64_t instance = *at / size * others; /* that of the plates that both stand in */
             rt_var_place(v, &d->sizes, *at % size / v->event, index, among);
-            if (other->n_plates) instance += instance_around(v, other, index, among);
+            instance += rt_instance_around(v, other, index, among);
             end = ends[instance * other->event + (other->event > 1 ? entry : 0)];
         }
         sum = *at % row ? sum + values[*at] : values[*at];

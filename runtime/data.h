@@ -16,8 +16,9 @@ typedef struct RtData {
                         a presence, or a context that the file holds */
     char **labels[RT_MAX_PLATES]; /* of a CSV's keys, by flat instance (row-major over the plate's
                                      path); or NULL */
-    bool *there[RT_MAX_PLATES]; /* by flat instance: is it in the file? Others pad groups of unequal
-                                   size (RtDataOptions.padded). NULL: all are */
+    bool *there[RT_MAX_PLATES]; /* by flat instance: is it in the file? Others are pairs of a cross
+                                   that have no row, or pad groups of unequal size
+                                   (RtDataOptions.padded). NULL: all are */
     char ***kinds; /* by variable, NULL: no labels. Of a covariate of n_kinds categories that a CSV
                       names by text: their labels, as far as there are any; or NULL */
     char *unread;  /* names in the file that the model does not read, to be warned of; or NULL */
@@ -30,7 +31,8 @@ bool rt_refuse_missing(const RtVar *v, const char *where, const char *found, RtE
 /* Once all of `d` is read: NaN in a variable whose cells may be missing become a presence of 0 and
  * a number that does no harm. False where only some entries of an event are missing. */
 bool rt_data_presence(RtMem *mem, const RtModel *m, const char *name, RtData *d, RtError *error);
-/* How many cells of this observed variable are missing in a data set. */
+/* How many cells of this observed variable are missing in a data set, those of pairs that are not
+ * in the file aside. */
 int64_t rt_missing_cells(const RtModel *m, const RtData *d, int variable, int64_t set);
 
 typedef struct RtDataOptions {
@@ -48,11 +50,13 @@ typedef struct RtDataOptions {
                                ones the next; NULL: in order of appearance */
 } RtDataOptions;
 
-/* Is this instance of the variable's plates in the file, or does it pad them? */
+/* Is this instance of the variable's plates in the file? */
 static inline bool rt_instance_there(const RtData *d, const RtVar *v, int64_t instance) {
     const bool *there = v->n_plates ? d->there[v->plates[v->n_plates - 1]] : NULL;
     return !there || there[instance];
 }
+/* How many are: missing.c */
+int64_t rt_instances_there(const RtData *d, const RtVar *v);
 
 /* May cells of this variable be empty in a file that is read so? missing.c */
 bool rt_may_lack(const RtVar *v, const RtDataOptions *options);
@@ -72,6 +76,9 @@ bool rt_data_npz(RtMem *mem, const RtModel *m, const char *name, const RtBytes *
                  const RtDataOptions *options, RtData *out, RtError *error);
 bool rt_data_csv(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes,
                  const RtDataOptions *options, RtData *out, RtError *error);
+/* The column of entry e of a variable: NAME for scalars, NAME[i,j] or NAME.i.j (`dots`; from 1) for
+ * entries of events. data_csv.c */
+void rt_csv_column(const RtVar *v, int64_t e, bool dots, RtBytes *out);
 bool rt_data_json(RtMem *mem, const RtModel *m, const char *name, const RtBytes *bytes,
                   const RtDataOptions *options, RtData *out, RtError *error);
 /* The variables of a data file, in its order: what is observed, then what is given. The next one
@@ -85,6 +92,10 @@ bool rt_value_fits(const RtModel *m, const RtVar *v, double x, char why[100]);
  * wrong (RtVar.sums): its position in the array, and what is expected. All have been read. False:
  * there is none. */
 bool rt_find_misfit(const RtVar *v, const RtModel *m, const RtData *d, int64_t *at, char why[160]);
+/* The instance of `outer`, in the plates around v or the other one of its cross, at the instance of
+ * v that rt_var_place found. */
+int64_t rt_instance_around(const RtVar *v, const RtVar *outer, const int64_t *index,
+                           const int64_t *among);
 /* "x: 3 x 50 x 2 (group, obs, dims)" and the like, for messages. */
 void rt_shape_text(const RtModel *m, const RtVar *v, const RtSizes *sizes, RtBytes *out);
 /* "x[2, 0, 1]": plates first, then event. */

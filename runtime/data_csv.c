@@ -26,8 +26,7 @@ typedef struct Reader {
 
 /* ---- columns ---- */
 
-/* NAME for scalars, NAME[i,j] or NAME.i.j (from 1) for entry e of events. */
-static void column_name(const RtVar *v, int64_t e, bool dots, RtBytes *out) {
+void rt_csv_column(const RtVar *v, int64_t e, bool dots, RtBytes *out) {
     int64_t index[RT_MAX_DIMS];
     for (int d = v->n_dims; d-- > 0;) {
         index[d] = e % v->dims[d];
@@ -44,7 +43,7 @@ static int value_column(const Reader *r, const RtVar *v, int64_t e) {
     int found[2];
     for (int dots = 0; dots < (v->n_dims ? 2 : 1); dots++) {
         RtBytes name = {0};
-        column_name(v, e, dots, &name);
+        rt_csv_column(v, e, dots, &name);
         found[dots] = rt_table_column(&r->t, name.data, r->taken);
         rt_bytes_free(&name);
         if (found[dots] >= 0) return found[dots];
@@ -57,7 +56,7 @@ static bool value_columns(const Reader *r, const RtVar *v, int *columns) {
         columns[e] = value_column(r, v, e);
         if (columns[e] >= 0) continue;
         RtBytes name = {0};
-        column_name(v, e, false, &name);
+        rt_csv_column(v, e, false, &name);
         rt_table_no_column(&r->t, name.data, r->taken,
                            v->n_dims             ? "a column per component: x[0], x[1] or x.1, x.2"
                            : v->kind == RT_GIVEN ? "a column per covariate of the model"
@@ -84,16 +83,11 @@ static void take_exact_names(Reader *r) {
         for (int64_t e = 0; rt_is_given(v) && e < v->event; e++)
             for (int dots = 0; dots < 2; dots++) {
                 RtBytes name = {0};
-                column_name(v, e, dots, &name);
+                rt_csv_column(v, e, dots, &name);
                 take(r, name.data);
                 rt_bytes_free(&name);
             }
     }
-}
-
-/* Is it of the plate that the file's cross lies across, alone? */
-static bool is_across(const RtModel *m, int cross, const RtVar *v) {
-    return cross >= 0 && v->n_plates == 1 && v->plates[0] == m->plates[cross].across;
 }
 
 /* The levels of the path of plates that a variable stands in. */
@@ -121,32 +115,15 @@ static bool find_columns(Reader *r, const RtVar *deepest, int cross) {
 /* The plates that the variables of the file stand in: one path, outermost first, and where it ends
  * with a cross the plate that this lies across. */
 static bool find_levels(Reader *r) {
-    const RtVar *deepest = NULL;
-    for (int i = 0; i < r->m->n_vars; i++) {
-        const RtVar *v = &r->m->vars[i];
-        if (rt_is_data(v) && (!deepest || v->n_plates > deepest->n_plates)) deepest = v;
-    }
-    if (!deepest) return rt_error(r->error, "the model observes nothing");
-    const int cross = rt_cross_of(r->m, deepest);
-    for (int i = 0; i < r->m->n_vars; i++) {
-        const RtVar *v = &r->m->vars[i];
-        if (!rt_is_data(v) || is_across(r->m, cross, v)) continue;
-        for (int p = 0; p < v->n_plates; p++)
-            if (v->plates[p] != deepest->plates[p])
-                return rt_error(
-                    r->error,
-                    "%s: %s and %s stand in different plates, which one long table cannot hold: "
-                    "use .npz or .json",
-                    r->t.name, v->name, deepest->name);
-    }
-    return find_columns(r, deepest, cross);
+    const RtVar *deepest = rt_keys_deepest(r->m, r->t.name, ".npz or .json", r->error);
+    return deepest && find_columns(r, deepest, rt_cross_of(r->m, deepest));
 }
 
 /* The level whose instances a variable has, as rt_keys_position counts them. */
 static int level_of(const Reader *r, const RtVar *v) {
     const RtKeys *k = &r->keys;
     const int cross = k->n_levels < rt_keys_count(k) ? k->levels[k->n_levels - 1].plate : -1;
-    return is_across(r->m, cross, v) ? k->n_levels : v->n_plates - 1;
+    return rt_keys_across(r->m, cross, v) ? k->n_levels : v->n_plates - 1;
 }
 
 /* ---- values ---- */

@@ -32,6 +32,11 @@ static RtSummary summarise(Infer *f, int variable, int64_t set, int64_t k) {
     return rt_posterior_summary(&f->p, f->column, f->rows);
 }
 
+/* Is element k of a pair that the file has? Of others nothing is said. */
+static bool is_there(const Infer *f, const RtVar *v, int64_t k) {
+    return rt_instance_there(&f->p.data, v, k / v->event);
+}
+
 /* ---- JSON ---- */
 
 static void json_scalar(Infer *f, int variable, int64_t set, int64_t k) {
@@ -52,6 +57,7 @@ static void json_kind(Infer *f, RtVarKind kind, int64_t set) {
     for (int i = 0; i < m->n_vars; i++) {
         if (m->vars[i].kind != kind || !f->p.draws[i]) continue;
         for (int64_t k = 0; k < rt_var_size(&m->vars[i], &f->p.data.sizes); k++) {
+            if (!is_there(f, &m->vars[i], k)) continue;
             rt_bytes_printf(&f->json, "%s", first ? "" : ", ");
             json_scalar(f, i, set, k);
             first = false;
@@ -113,7 +119,16 @@ static void show_missing(const Infer *f, int64_t at) {
         int64_t missing = rt_missing_cells(m, &f->p.data, i, at);
         if (missing)
             printf("%" PRId64 " of %" PRId64 " cells of %s are missing (predict draws them)\n",
-                   missing, rt_var_size(v, &f->p.data.sizes) / v->event, v->name);
+                   missing, rt_instances_there(&f->p.data, v), v->name);
+    }
+    for (int i = 0; i < m->n_plates; i++) {
+        const bool *there = f->p.data.there[i];
+        const int64_t pairs = rt_instances(m, &f->p.data.sizes, i);
+        int64_t n = 0;
+        if (!there) continue;
+        for (int64_t k = 0; k < pairs; k++) n += there[k];
+        printf("%" PRId64 " of %" PRId64 " pairs of %s and %s are in the file\n", n, pairs,
+               m->plates[m->plates[i].parent].name, m->plates[rt_counts(m, i)].name);
     }
 }
 
@@ -145,19 +160,26 @@ static void json_set(Infer *f, int64_t set, int64_t at, const RtElbo *e) {
 
 /* ---- the screen ---- */
 
-/* Of a variable with more than shown_rows scalars, the first ones and the last are shown. */
-static bool is_shown(const Infer *f, int64_t k, int64_t size) {
-    return size <= f->shown_rows || k < f->shown_rows - 2 || k == size - 1;
+/* Of a variable with more than shown_rows scalars, the first ones and the last are shown; row: the
+ * number of one of `rows` in all. */
+static bool is_shown(const Infer *f, int64_t row, int64_t rows) {
+    return rows <= f->shown_rows || row < f->shown_rows - 2 || row == rows - 1;
+}
+
+static int64_t count_rows(const Infer *f, const RtVar *v) {
+    return rt_instances_there(&f->p.data, v) * v->event;
 }
 
 static int name_width(const Infer *f) {
     const RtModel *m = f->p.s->model;
     size_t width = 4;
     for (int i = 0; i < m->n_vars; i++) {
-        int64_t size = f->p.draws[i] ? rt_var_size(&m->vars[i], &f->p.data.sizes) : 0;
+        const RtVar *v = &m->vars[i];
+        int64_t size = f->p.draws[i] ? rt_var_size(v, &f->p.data.sizes) : 0;
+        int64_t rows = size ? count_rows(f, v) : 0, row = 0;
         for (int64_t k = 0; k < size; k++) {
             RtBytes name = {0};
-            if (!is_shown(f, k, size)) continue;
+            if (!is_there(f, v, k) || !is_shown(f, row++, rows)) continue;
             rt_row_name(&f->p.data, &m->vars[i], k, &name);
             if (name.n > width) width = name.n;
             rt_bytes_free(&name);
@@ -168,11 +190,12 @@ static int name_width(const Infer *f) {
 
 static void show_variable(Infer *f, int variable, int64_t set, int width) {
     const RtVar *v = &f->p.s->model->vars[variable];
-    int64_t size = rt_var_size(v, &f->p.data.sizes);
+    int64_t size = rt_var_size(v, &f->p.data.sizes), rows = count_rows(f, v), row = -1;
     for (int64_t k = 0; k < size; k++) {
-        if (!is_shown(f, k, size)) {
-            if (k + 2 == size)
-                printf("%-*s  ... %" PRId64 " more\n", width, "", size - f->shown_rows + 1);
+        if (!is_there(f, v, k)) continue;
+        if (!is_shown(f, ++row, rows)) {
+            if (row + 2 == rows)
+                printf("%-*s  ... %" PRId64 " more\n", width, "", rows - f->shown_rows + 1);
             continue;
         }
         RtBytes name = {0};

@@ -12,8 +12,9 @@
  *
  * in which z_g is integrated out; both means are Pareto-smoothed, and k-hat of the second says
  * whether the draws reach the posterior without y_g. Where it does not, or where the program has no
- * such output (no latent is in the plate), the guide is run on the data without instance g: the
- * same ratio of evidences, from draws of its own, on the same base draws outside all plates.
+ * such output (no latent is in the plate, or it crosses another one), the guide is run on the data
+ * without instance g: the same ratio of evidences, from draws of its own, on the same base draws
+ * outside all plates.
  *
  * Monte Carlo error: of a ratio of means a_j and b_j with mean 1 by draw, sd(a - b) / sqrt S. */
 #include "runtime/posterior.h"
@@ -54,8 +55,14 @@ typedef struct Loo {
 
 /* ---- the data without an instance ---- */
 
+/* Is it of pairs of which the plate's instance is the second? */
+static bool is_across(const Loo *l, const RtVar *v) {
+    const int cross = rt_cross_of(l->s->model, v);
+    return cross >= 0 && l->s->model->plates[cross].across == l->plate;
+}
+
 static bool in_plate(const Loo *l, const RtVar *v) {
-    return v->n_plates && v->plates[0] == l->plate;
+    return v->n_plates && (v->plates[0] == l->plate || is_across(l, v));
 }
 
 static void new_removal(Loo *l) {
@@ -92,7 +99,7 @@ static void sizes_without(const Loo *l, int64_t g, RtSizes *sizes, int64_t *from
         const int64_t *first = all->first[i];
         from[i] = i == l->plate ? g : parent < 0 ? 0 : from[parent];
         to[i] = i == l->plate ? g + 1 : parent < 0 ? 0 : to[parent];
-        sizes->n[i] = all->n[i] - (i == l->plate);
+        sizes->n[i] = all->n[i] - (rt_counts(m, i) == l->plate);
         if (i == l->plate || parent < 0) continue;
         int64_t parents = rt_instances(m, all, parent), kept = 0, lost_from = from[i],
                 lost_to = to[i];
@@ -103,6 +110,16 @@ static void sizes_without(const Loo *l, int64_t g, RtSizes *sizes, int64_t *from
             sizes->first[i][kept + 1] = sizes->first[i][kept] + first[k + 1] - first[k];
             kept++;
         }
+    }
+}
+
+/* What an array has without the numbers from..until of each stretch of n. */
+static void copy_without(double *to, const double *values, int64_t all, int64_t n, int64_t from,
+                         int64_t until) {
+    for (int64_t at = 0; at < all; at += n) {
+        memcpy(to, values + at, (size_t)from * sizeof *to);
+        memcpy(to + from, values + at + until, (size_t)(n - until) * sizeof *to);
+        to += n - (until - from);
     }
 }
 
@@ -119,12 +136,11 @@ static void weigh_without(Loo *l, int64_t g) {
         const RtVar *v = &m->vars[i];
         if (!r->data.values[i] || !in_plate(l, v)) continue;
         int plate = v->plates[v->n_plates - 1];
-        int64_t all = rt_var_size(v, &l->p.data.sizes);
+        int64_t all = rt_var_size(v, &l->p.data.sizes), stretch = all;
         int64_t a = lost_from[plate] * v->event, b = lost_to[plate] * v->event;
-        const double *from = l->p.data.values[i];
-        double *to = r->data.values[i];
-        memcpy(to, from, (size_t)a * sizeof *to);
-        memcpy(to + a, from + b, (size_t)(all - b) * sizeof *to);
+        if (is_across(l, v))
+            stretch = l->p.data.sizes.n[plate] * v->event, a = g * v->event, b = a + v->event;
+        copy_without(r->data.values[i], l->p.data.values[i], all, stretch, a, b);
     }
     rt_feed_load(r->feed, &r->data, 0, 1);
     rt_call_run(r->call, key, 0, 0, 1);
@@ -283,10 +299,22 @@ static bool find_plate(const RtModel *m, const char *by, int *plate, RtError *er
     return good;
 }
 
+static bool is_crossed(const RtModel *m, int plate) {
+    for (int i = 0; i < m->n_plates; i++)
+        if (m->plates[i].across >= 0 &&
+            (m->plates[i].across == plate || m->plates[i].parent == plate))
+            return true;
+    return false;
+}
+
 /* Do instances of the plate depend on each other given what is outside? Then nothing can be left
- * out: program posterior has no local ratios although there are latents. */
+ * out: program posterior has no local ratios although there are latents. Those of a plate that
+ * crosses another one do so by the latents of the other, which stay; they can be taken out all the
+ * same, unless the law of the others hangs on them: then no new ones can be predicted, either. */
 static bool are_coupled(const Loo *l) {
     const RtModel *m = l->s->model;
+    if (is_crossed(m, l->plate) && !l->p.local)
+        return rt_plate_fixed(m, l->plate) || rt_text(m, "new");
     for (int i = 0; i < m->n_vars; i++)
         if (m->vars[i].kind == RT_LATENT && in_plate(l, &m->vars[i])) return !l->p.local;
     return rt_plate_fixed(m, l->plate) && !l->p.local;

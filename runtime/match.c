@@ -81,7 +81,23 @@ static void match_plate(RtMem *mem, const RtModel *m, const RtData *from, RtData
     }
 }
 
+/* A pair is one of `from` where both of its instances are, and `from` has it. */
+static void match_pairs(RtMem *mem, const RtModel *m, const RtData *from, RtData *to, int plate,
+                        RtMatch *match) {
+    const int64_t *first = match->of[m->plates[plate].parent];
+    const int64_t *second = match->of[m->plates[plate].across];
+    const int64_t n = to->sizes.n[plate], all = rt_instances(m, &to->sizes, plate);
+    const bool *there = to->there[plate], *known = from->there[plate];
+    int64_t *of = match->of[plate] = rt_alloc(mem, all, sizeof *of);
+    for (int64_t i = 0; i < all; i++) {
+        const int64_t p = first[i / n], q = second[i % n], pair = p * from->sizes.n[plate] + q;
+        of[i] = -1;
+        if (p >= 0 && q >= 0 && (!there || there[i]) && (!known || known[pair])) of[i] = pair;
+    }
+}
+
 void rt_match(RtMem *mem, const RtModel *m, const RtData *from, RtData *to, RtMatch *out) {
     *out = (RtMatch){{0}};
-    for (int plate = 0; plate < m->n_plates; plate++) match_plate(mem, m, from, to, plate, out);
+    for (int plate = 0; plate < m->n_plates; plate++)
+        (m->plates[plate].across < 0 ? match_plate : match_pairs)(mem, m, from, to, plate, out);
 }

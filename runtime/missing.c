@@ -100,8 +100,15 @@ bool rt_data_presence(RtMem *mem, const RtModel *m, const char *name, RtData *d,
 
 int64_t rt_missing_cells(const RtModel *m, const RtData *d, int variable, int64_t set) {
     const RtVar *v = &m->vars[variable];
-    int64_t cells = rt_var_size(v, &d->sizes) / v->event, n = 0;
+    int64_t cells = rt_var_instances(v, &d->sizes), n = 0;
     if (v->presence < 0) return 0;
-    for (int64_t c = 0; c < cells; c++) n += d->values[v->presence][set * cells + c] == 0;
+    for (int64_t c = 0; c < cells; c++)
+        n += d->values[v->presence][set * cells + c] == 0 && rt_instance_there(d, v, c);
+    return n;
+}
+
+int64_t rt_instances_there(const RtData *d, const RtVar *v) {
+    int64_t all = rt_var_instances(v, &d->sizes), n = 0;
+    for (int64_t c = 0; c < all; c++) n += rt_instance_there(d, v, c);
     return n;
 }

@@ -70,8 +70,8 @@ static bool prepare(Predict *f, RtError *error) {
     return true;
 }
 
-/* What pads groups of unequal size is no prediction. */
-static void blank_padding(Predict *f) {
+/* What pads groups of unequal size is no prediction, nor are pairs that have no row. */
+static void blank_absent(Predict *f) {
     const RtModel *m = f->p.s->model;
     for (int i = 0; i < m->n_vars; i++) {
         const RtVar *v = &m->vars[i];
@@ -89,7 +89,7 @@ static void run(Predict *f, int64_t first, int64_t n) {
     if (f->p.s->options->new_file) rt_new_run(&f->fresh);
     rt_feed_load(f->feed, f->cells, first, n);
     rt_call_run(f->call, key, 0, (uint32_t)first, n);
-    if (f->p.s->options->new_file) blank_padding(f);
+    blank_absent(f);
     f->shown = f->p;
     f->shown.data = *f->cells;
 }
@@ -106,7 +106,8 @@ static bool is_there(const Predict *f, int variable, int64_t at, int64_t k) {
     return f->cells->values[v->presence][at * cells + k / v->event] != 0;
 }
 
-/* Is the row of number k one of the file's, and not there for equal groups alone? */
+/* Is the row of number k one of the file's, no absent pair, and not there for equal groups alone?
+ */
 static bool is_row(const Predict *f, int variable, int64_t k) {
     const RtVar *v = &f->p.s->model->vars[variable];
     return rt_instance_there(f->cells, v, k / v->event);

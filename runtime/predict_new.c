@@ -21,7 +21,8 @@ static bool stands_in_plates(const RtVar *v) {
 static bool no_table(const RtModel *m, const char *option, const char *path, RtError *error) {
     RtBytes keys = {0};
     for (int i = 0; i < m->n_plates; i++)
-        rt_bytes_printf(&keys, "%s%s", i ? ", " : "", m->plates[i].column);
+        if (m->plates[i].across < 0)
+            rt_bytes_printf(&keys, "%s%s", keys.n ? ", " : "", m->plates[i].column);
     rt_error(error,
              "%s%s: not a table\n  expected  DATA and --new FILE as .csv, .tsv or .txt (also .gz): "
              "their columns of keys (%.300s) say which instances are the same",
@@ -81,8 +82,11 @@ static void warn_nameless(const RtNew *n) {
 
 static bool latents_within(const RtModel *m, int plate) {
     for (int i = 0; i < m->n_vars; i++)
-        for (int k = 0; k < m->vars[i].n_plates; k++)
-            if (stands_in_plates(&m->vars[i]) && m->vars[i].plates[k] == plate) return true;
+        for (int k = 0; k < m->vars[i].n_plates; k++) {
+            const int own = m->vars[i].plates[k];
+            if (stands_in_plates(&m->vars[i]) && (own == plate || rt_counts(m, own) == plate))
+                return true;
+        }
     return false;
 }
 
@@ -214,15 +218,21 @@ void rt_new_run(RtNew *n) {
 
 /* ---- what is known ---- */
 
+/* Is the instance of a plate with latents and keys none of DATA's? */
+static bool is_new(const RtNew *n, int plate, int64_t instance) {
+    return n->drawn[plate] && n->rows.labels[plate] && n->match.of[plate][instance] < 0;
+}
+
 const char *rt_new_plate(const RtNew *n, const RtVar *v, int64_t k) {
     const RtModel *m = n->p->s->model;
     int64_t index[RT_MAX_PLATES], among[RT_MAX_PLATES];
     if (!n->call) return NULL;
     rt_var_place(v, &n->rows.sizes, k / v->event, index, among);
-    for (int i = 0; i < v->n_plates; i++)
-        if (n->drawn[v->plates[i]] && n->rows.labels[v->plates[i]] &&
-            n->match.of[v->plates[i]][among[i]] < 0)
-            return m->plates[v->plates[i]].name;
+    for (int i = 0; i < v->n_plates; i++) {
+        const int plate = v->plates[i], across = m->plates[plate].across;
+        if (across >= 0 && is_new(n, across, index[i])) return m->plates[across].name;
+        if (is_new(n, plate, among[i])) return m->plates[plate].name;
+    }
     return NULL;
 }
 
@@ -245,7 +255,7 @@ static Tally tally_of(const RtNew *n, int plate) {
 static void show_keys(const RtNew *n, int plate) {
     enum { SHOWN_KEYS = 6 };
     int64_t instances = rt_instances(n->p->s->model, &n->rows.sizes, plate), shown = 0;
-    char *const *labels = n->rows.labels[plate];
+    char *const *labels = n->p->s->model->plates[plate].across < 0 ? n->rows.labels[plate] : NULL;
     for (int64_t k = 0; labels && k < instances && shown <= SHOWN_KEYS; k++) {
         if (n->match.of[plate][k] >= 0 || (n->rows.there[plate] && !n->rows.there[plate][k]))
             continue;

@@ -1,9 +1,10 @@
 /* simulate.c -- the command `simulate`: data sets from the prior, with their latents (.npz) or
- * without (.bin).
+ * without (.bin, .csv).
  *
  * Data set i of a seed is the same whatever --count is. Data sets are complete even of models with
  * missing cells: whoever blanks some can compare what is inferred, or predicted, with what was
- * there. */
+ * there. But of a cross pairs are absent as in training: a complete one would be another design. */
+#include "runtime/csv_write.h"
 #include "runtime/session.h"
 
 #include <inttypes.h>
@@ -35,7 +36,7 @@ static void simulate(Simulated *r) {
     for (int i = 0; i < m->n_vars; i++) {
         const RtVar *v = &m->vars[i];
         if (!rt_is_given(v) && v->kind != RT_LATENT && v->kind != RT_DISCRETE) continue;
-        if (v->kind == RT_PRESENCE) continue;
+        if (v->kind == RT_PRESENCE && rt_cross_of(m, v) < 0) continue;
         block[i] = rt_call_want(call, v->name);
         r->bytes[i] = rt_var_size(v, &s->state->sizes) * (int64_t)m->real;
         if (!value_dims(v)) r->bytes[i] /= v->event;
@@ -49,6 +50,19 @@ static void simulate(Simulated *r) {
         for (int i = 0; i < m->n_vars; i++)
             if (block[i])
                 memcpy(r->values[i] + first * r->bytes[i], block[i], (size_t)(n * r->bytes[i]));
+    }
+}
+
+/* Outcomes of absent pairs are no numbers. */
+static void blank_absent(Simulated *r) {
+    const RtModel *m = r->s->model;
+    for (int i = 0; i < m->n_vars; i++) {
+        const RtVar *v = &m->vars[i];
+        const void *present = v->presence < 0 ? NULL : r->values[v->presence];
+        const int64_t n = present ? r->count * rt_var_size(v, &r->s->state->sizes) : 0;
+        for (int64_t k = 0; k < n; k++)
+            if (rt_real_get(m, present, k / v->event) == 0) rt_real_set(m, r->values[i], k, NAN);
+        if (present) r->values[v->presence] = NULL; /* no result of its own */
     }
 }
 
@@ -105,6 +119,19 @@ static bool write_bin(const Simulated *r, const char *path, RtError *error) {
     return ok;
 }
 
+static bool write_csv(const Simulated *r, const char *path, RtError *error) {
+    const RtModel *m = r->s->model;
+    RtData d = {.n_sets = 1, .sizes = r->s->state->sizes};
+    d.values = rt_alloc(r->s->mem, m->n_vars, sizeof *d.values);
+    for (int i = 0; i < m->n_vars; i++) {
+        if (!r->values[i] || !rt_is_given(&m->vars[i])) continue;
+        const int64_t n = r->bytes[i] / (int64_t)m->real;
+        d.values[i] = rt_alloc(r->s->mem, n, sizeof(double));
+        for (int64_t k = 0; k < n; k++) d.values[i][k] = rt_real_get(m, r->values[i], k);
+    }
+    return rt_csv_write(m, &d, path, error);
+}
+
 static int ascending(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -116,9 +143,11 @@ static void show(const Simulated *r) {
     printf("%-20s %12s %12s %12s\n", "", "5%", "50%", "95%");
     for (int i = 0; i < m->n_vars; i++) {
         if (!r->values[i]) continue;
-        int64_t n = r->count * (r->bytes[i] / (int64_t)m->real);
-        double *x = rt_alloc(r->s->mem, n, sizeof *x);
-        for (int64_t k = 0; k < n; k++) x[k] = rt_real_get(m, r->values[i], k);
+        int64_t all = r->count * (r->bytes[i] / (int64_t)m->real), n = 0;
+        double *x = rt_alloc(r->s->mem, all, sizeof *x);
+        for (int64_t k = 0; k < all; k++)
+            if (!isnan(x[n] = rt_real_get(m, r->values[i], k))) n++;
+        if (!n) continue;
         qsort(x, (size_t)n, sizeof *x, ascending);
         printf("%-20s %12.5g %12.5g %12.5g\n", m->vars[i].name, x[n / 20], x[n / 2],
                x[n - 1 - n / 20]);
@@ -139,21 +168,38 @@ static void show_json(const Simulated *r, const char *path) {
     rt_bytes_free(&out);
 }
 
+typedef bool Write(const Simulated *r, const char *path, RtError *error);
+
+/* What writes such a file; NULL with the reason. */
+static Write *writer_of(const Simulated *r, const char *path, RtError *error) {
+    if (rt_ends_with(path, ".bin")) return write_bin;
+    if (rt_ends_with(path, ".npz")) return write_npz;
+    if (!rt_ends_with(path, ".csv"))
+        return rt_error(error, "--out %s: data sets are written as .npz, .csv or .bin", path), NULL;
+    if (r->count > 1) {
+        rt_error(error,
+                 "--out %s: a table holds one data set, and --count says %" PRId64
+                 "\n  expected  .npz or .bin",
+                 path, r->count);
+        return NULL;
+    }
+    return rt_csv_can_hold(r->s->model, path, error) ? write_csv : NULL;
+}
+
 int rt_command_simulate(RtSession *s) {
     RtError error;
     const RtOptions *o = s->options;
     Simulated r = {.s = s, .count = o->count > 0 ? o->count : 1};
-    bool bin = o->out && rt_ends_with(o->out, ".bin"), npz = o->out && rt_ends_with(o->out, ".npz");
-    if (o->out && !bin && !npz) {
-        rt_error(&error, "--out %s: data sets are written as .npz or .bin", o->out);
+    Write *write = o->out ? writer_of(&r, o->out, &error) : NULL;
+    if (o->out && !write) {
         rt_complain(&error);
         return 2;
     }
     r.values = rt_alloc(s->mem, s->model->n_vars, sizeof *r.values);
     r.bytes = rt_alloc(s->mem, s->model->n_vars, sizeof *r.bytes);
     simulate(&r);
-    bool ok = bin ? write_bin(&r, o->out, &error) : npz ? write_npz(&r, o->out, &error) : true;
-    if (!ok) return rt_complain(&error);
+    blank_absent(&r);
+    if (write && !write(&r, o->out, &error)) return rt_complain(&error);
     if (o->json)
         show_json(&r, o->out);
     else if (!o->quiet)

@@ -413,6 +413,18 @@ static void certify(const Train *t) {
     rt_bytes_free(&text);
 }
 
+/* Of a design the outcomes are not known, nor which of them will be missing; but a table says by
+ * its rows which pairs of a cross there are. NULL: as without a file. */
+static double *planned_cells(const Train *t, int presence) {
+    const RtVar *v = &t->s->model->vars[presence];
+    const int cross = rt_cross_of(t->s->model, v);
+    if (cross < 0 || !t->data->labels[cross]) return NULL;
+    const int64_t n = rt_var_instances(v, &t->data->sizes);
+    double *cells = rt_alloc(t->s->mem, n, sizeof *cells);
+    for (int64_t k = 0; k < n; k++) cells[k] = rt_instance_there(t->data, v, k);
+    return cells;
+}
+
 /* --for, --design: the one data set of a file, whose sizes and covariates are what training is for.
  */
 static bool take_design(Train *t, RtError *error) {
@@ -433,7 +445,7 @@ static bool take_design(Train *t, RtError *error) {
         return rt_error(error, "%s: training is for one data set, and here are %" PRId64, path,
                         data->n_sets);
     for (int i = 0; i < m->n_vars; i++)
-        if (m->vars[i].kind == RT_PRESENCE && !whole) data->values[i] = NULL;
+        if (m->vars[i].kind == RT_PRESENCE && !whole) data->values[i] = planned_cells(t, i);
     rt_state_take_sizes(m, s->state, &data->sizes);
     s->state->design = data;
     return true;

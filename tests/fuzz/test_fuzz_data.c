@@ -23,11 +23,13 @@ enum {
     BATCH = 32,
     COVARIATES = 64,
     RAGGED = 128,
-    NEW_ROWS = 256 /* without outcomes, padded */
+    NEW_ROWS = 256, /* without outcomes, padded */
+    CROSSED = 512
 };
 
-/* The hand-made model, one with covariates, or one with missing cells in a ragged plate, beside
- * which stands another, of no variable of the file; read once: they are not what is tried here. */
+/* The hand-made model, one with covariates, one with missing cells in a ragged plate, beside which
+ * stands another, of no variable of the file, or one of pairs; read once: they are not what is
+ * tried here. */
 static const RtModel *fake_model(int flags) {
     static const char with[] = "adavic-manifest 1\n"
                                "plate group parent - size 4 exchangeable 1 \"\"\n"
@@ -42,13 +44,22 @@ static const RtModel *fake_model(int flags) {
                                  "latent u plates group other dims\n"
                                  "given t plates group dims\n"
                                  "observed y plates group obs dims missing 0\n";
+    static const char crossed[] = "adavic-manifest 1\n"
+                                  "plate group parent - size 4 exchangeable 1 \"\"\n"
+                                  "plate obs parent - size 5 exchangeable 1 \"\"\n"
+                                  "plate group*obs parent group size 5 exchangeable 1 \"\" across "
+                                  "obs\n"
+                                  "given arm plates obs dims values 3\n"
+                                  "given t plates group dims whole\n"
+                                  "given x plates group group*obs dims whole to t\n"
+                                  "observed y plates group group*obs dims missing 0\n";
+    static const char *const manifests[] = {adavic_manifest, with, ragged, crossed};
     static RtMem *mem;
-    static const RtModel *model[3];
+    static const RtModel *model[4];
     RtError error;
-    int k = flags & RAGGED ? 2 : flags & COVARIATES ? 1 : 0;
+    int k = flags & CROSSED ? 3 : flags & RAGGED ? 2 : flags & COVARIATES ? 1 : 0;
     if (!mem) mem = rt_mem_new();
-    if (!model[k])
-        model[k] = rt_model_new(mem, k == 2 ? ragged : k ? with : adavic_manifest, &error);
+    if (!model[k]) model[k] = rt_model_new(mem, manifests[k], &error);
     return model[k];
 }
 
@@ -58,6 +69,7 @@ static void must_be_cut(const RtModel *m, const RtSizes *sizes) {
         const int64_t *first = sizes->first[i];
         int64_t parents = rt_instances(m, sizes, m->plates[i].parent);
         if (m->plates[i].ragged != (first != NULL)) abort();
+        if (sizes->n[i] != sizes->n[rt_counts(m, i)]) abort();
         for (int64_t k = 0; first && k < parents; k++)
             if (first[k + 1] < first[k] || first[k + 1] - first[k] > sizes->n[i]) abort();
     }
@@ -105,7 +117,8 @@ static void run(const uint8_t *data, size_t n) {
     rt_sizes_balance(mem, model, &options.sizes);
     options.outcomes_optional = options.padded = flags & NEW_ROWS;
     options.given[0] = flags & GIVEN_GROUP;
-    options.given[1] = flags & GIVEN_OBS;
+    for (int i = 1; i < model->n_plates; i++)
+        options.given[i] = flags & GIVEN_OBS && rt_counts(model, i) == 1;
     RtBytes bytes = {0};
     rt_bytes_add(&bytes, data + 2, n - 2);
     RtData out;
@@ -135,6 +148,8 @@ static const char trial[] = "group,obs,arm,x[0],x[1],y\n1,1,drug,1,2,0\n2,1,plac
                             "1,2,drug,2,2,5\n2,2,placebo,1e-3,4,6\n";
 
 static const char unequal[] = "group,t,y\na,1,2\nb,0,NA\na,1,\nc,2,5\nd,2,1\ne,0,1\na,1,3\nf,7,1\n";
+static const char pairs[] = "obs,group,arm,t,x,y\nu,a,drug,7,2,1\nv,b,none,3,3,NA\nu,b,drug,3,0,2\n"
+                            "w,c,none,0,0,5\n";
 static const char rows[] = "group,arm,x[0],x[1]\n1,drug,1,2\n2,none,3,4\n2,none,5,6\n";
 
 static void seed_csv(FuzzList *list) {
@@ -156,6 +171,10 @@ static void seed_csv(FuzzList *list) {
     rt_bytes_add(&of_unequal, unequal, sizeof unequal - 1);
     add_as(list, CSV | RAGGED, &of_unequal);
     add_as(list, CSV | RAGGED | NEW_ROWS, &of_unequal);
+    of_unequal.n = 0;
+    rt_bytes_add(&of_unequal, pairs, sizeof pairs - 1);
+    add_as(list, CSV | CROSSED, &of_unequal);
+    add_as(list, CSV | CROSSED | NEW_ROWS, &of_unequal);
     rt_bytes_free(&of_unequal);
     unsigned char packed[512];
     z_stream s = {.next_in = (Bytef *)text.data,
@@ -222,6 +241,7 @@ static void seed_arrays(FuzzList *list) {
     add_as(list, BIN, &raw);
     add_as(list, BIN | COVARIATES, &raw);
     add_as(list, BIN | RAGGED, &raw);
+    add_as(list, BIN | CROSSED, &raw);
     rt_bytes_free(&raw);
 }
 
@@ -261,9 +281,11 @@ static void seed_json(FuzzList *list) {
         "\"x\": [[[1, 2]], [[3, 4.5]]]}",
         "{\"t\": [1, 2, 3, 4, 5, 6], \"y\": [[1], [2], [null], [4], [5], [6]]}",
         "{\"t\": [1, 2, 3], \"y\": [[1, 2, null], [], [4]]}",
-        "{\"t\": [1, 2, 3], \"obs.count\": [1, 0, 2], \"y\": [1, 2, 3]}"};
-    static const int model[] = {0, COVARIATES, RAGGED, RAGGED, RAGGED};
-    for (int i = 0; i < 5; i++) {
+        "{\"t\": [1, 2, 3], \"obs.count\": [1, 0, 2], \"y\": [1, 2, 3]}",
+        "{\"t\": [1, 2], \"arm\": [0, 1, 2], \"x\": [[1, 0, 1], [2, 2, 2]],\n"
+        "\"y\": [[1, null, 2], [3, 4, 5]]}"};
+    static const int model[] = {0, COVARIATES, RAGGED, RAGGED, RAGGED, CROSSED};
+    for (int i = 0; i < 6; i++) {
         RtBytes text = {0};
         rt_bytes_add(&text, texts[i], strlen(texts[i]));
         add_as(list, JSON | model[i], &text);

@@ -29,8 +29,14 @@ static void check_program(const RtModel *m, const RtProgram *g) {
 }
 
 static void check_model(const RtModel *m) {
-    for (int i = 0; i < m->n_plates; i++)
-        must_hold(m->plates[i].parent < i && m->plates[i].size >= 1);
+    for (int i = 0; i < m->n_plates; i++) {
+        const RtPlate *plate = &m->plates[i], *counted = &m->plates[rt_counts(m, i)];
+        must_hold(plate->parent < i && plate->across < i && plate->size >= 1);
+        must_hold(plate->size == counted->size && plate->lo == counted->lo &&
+                  plate->hi == counted->hi);
+        must_hold(plate->across < 0 || (plate->parent >= 0 && counted->parent < 0 &&
+                                        m->plates[plate->parent].parent < 0));
+    }
     for (int i = 0; i < m->n_vars; i++) {
         const RtVar *v = &m->vars[i];
         must_hold(v->event >= 1 && (v->kind != RT_HYPER || v->values));
@@ -81,6 +87,7 @@ static void words(FuzzList *list) {
                                        " size ",
                                        " exchangeable ",
                                        " from ",
+                                       " across ",
                                        "hyper ",
                                        "latent ",
                                        "observed ",

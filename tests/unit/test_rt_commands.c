@@ -313,6 +313,18 @@ static void labels_of_a_csv(void) {
     CHECK(strstr(text_out, "a[0]  north") && strstr(text_out, "k-hat"), "%s", text_out);
 }
 
+/* The same data set as a table and as arrays. */
+static void simulated_table(void) {
+    RtMem *mem = rt_mem_new();
+    EXPECT("simulate --seed 3 --out t.csv --quiet", 0);
+    EXPECT("simulate --seed 3 --out t.npz --quiet", 0);
+    const double *table = simulated(mem, "t.csv").values[5];
+    const double *arrays = simulated(mem, "t.npz").values[5];
+    for (int k = 0; table && arrays && k < 40; k++)
+        CHECK((float)table[k] == (float)arrays[k], "number %d: %g, %g", k, table[k], arrays[k]);
+    rt_mem_free(mem);
+}
+
 static void usage_errors(void) {
     static const struct {
         const char *line, *says;
@@ -338,7 +350,8 @@ static void usage_errors(void) {
         {"infer a.csv b.csv", "one data file"},
         {"infer one.npz --out draws.txt", ".npz or .csv"},
         {"infer one.npz --set s_a=1", "fixed by training"},
-        {"simulate --out x.csv", ".npz or .bin"},
+        {"simulate --out x.txt", ".npz, .csv or .bin"},
+        {"simulate --out x.csv --count 2", "a table holds one data set"},
         {"", "usage:"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -443,6 +456,7 @@ int main(void) {
     RUN(labels_of_a_csv);
     RUN(certificate);
     RUN(bench);
+    RUN(simulated_table);
     RUN(usage_errors);
     RUN(help_teaches);
     RUN(data_errors);

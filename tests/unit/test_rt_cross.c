@@ -3,6 +3,8 @@
 #include "check.h"
 #include "rt_fake_model.h"
 #include "rt_reading.h"
+#include "runtime/csv_write.h"
+#include "runtime/match.h"
 #include "runtime/session.h"
 
 #include <stdlib.h>
@@ -220,6 +222,72 @@ static void tables_refused(void) {
     check_refused(&r, &sized, 1);
 }
 
+/* ---- written tables ---- */
+
+/* A data set as a table and back; the table's text into *text. */
+static bool there_and_back(const RtModel *m, RtData *d, RtBytes *text, RtData *out) {
+    char path[] = "/tmp/adavic-cross-XXXXXX";
+    for (int i = 0; i < m->n_vars; i++) {
+        const RtVar *v = &m->vars[i];
+        for (int64_t k = 0; v->presence >= 0 && k < rt_var_size(v, &d->sizes); k++)
+            if (d->values[v->presence][k] == 0) d->values[i][k] = NAN;
+    }
+    close(mkstemp(path));
+    bool ok = rt_csv_write(m, d, path, &error) && rt_read_file(path, text, &error);
+    unlink(path);
+    rt_bytes_add(text, "", 1); /* a text */
+    Reading r = reading(m, rt_data_csv);
+    return CHECK(ok && read_text(&r, text->data, out, &error), "%s", error.text);
+}
+
+/* Every cell and every pair that is there stands where it stood; bob has no pair, nor q3 any. */
+static void written_pairs(void) {
+    static const char csv[] = "person,question,right,tries,age,most\n"
+                              "ann,q1,,1,30,3\nann,q2,3,3,30,4\nbob,q3,,2,31,9\n"
+                              "cy,q1,1,3,32,3\ndee,q2,4,4,33,4\n";
+    static const char wanted[] = "person,question,age,most,tries,right\n"
+                                 "1,1,30,3,1,\n1,2,30,4,3,3\n1,3,30,9,2,\n"
+                                 "2,1,31,3,3,\n3,1,32,3,3,1\n4,2,33,4,4,4\n";
+    const RtModel *m = model_of(sparse);
+    RtData d, back;
+    RtBytes text = {0};
+    if (!CHECK(read_as(m, rt_data_csv, csv, &d), "%s", error.text)) return;
+    if (there_and_back(m, &d, &text, &back)) {
+        CHECK(!strcmp(text.data, wanted), "%s", text.data);
+        same(back.values[AGE], d.values[AGE], 4, "age");
+        same(back.values[MOST], d.values[MOST], 3, "most");
+        same(back.values[PRESENT], d.values[PRESENT], 12, "present");
+        for (int k = 0; k < 12; k++)
+            if (d.values[PRESENT][k])
+                CHECK(back.values[RIGHT][k] == d.values[RIGHT][k] &&
+                          back.values[TRIES][k] == d.values[TRIES][k],
+                      "pair %d: %g of %g", k, back.values[RIGHT][k], back.values[TRIES][k]);
+    }
+    rt_bytes_free(&text);
+}
+
+/* Groups of unequal size, vectors, and a number of the whole data set. */
+static void written_groups(void) {
+    static const char manifest[] = "adavic-manifest 1\n"
+                                   "plate g parent - size 2 exchangeable 1 \"\" range 2 5\n"
+                                   "plate o parent g size 2 exchangeable 1 \"\" range 0 4 ragged\n"
+                                   "observed x plates g o dims 2\nobserved t plates dims\n";
+    static const char csv[] = "g,o,x.1,x.2,t\n1,1,0.5,-2,7\n1,2,1e-09,3,7\n2,1,4,5,7\n";
+    const RtModel *m = model_of(manifest);
+    RtData d, back;
+    RtBytes text = {0};
+    if (!CHECK(read_as(m, rt_data_csv, csv, &d), "%s", error.text)) return;
+    if (there_and_back(m, &d, &text, &back)) {
+        CHECK(!strcmp(text.data, csv), "%s", text.data);
+        same(back.values[0], d.values[0], 6, "x");
+    }
+    rt_sizes_cut(mem, m, &d.sizes, 1, (int64_t[]){3, 0});
+    CHECK(!rt_csv_write(m, &d, "/tmp", &error) &&
+              strstr(error.text, "an instance of plate g that holds none of plate o"),
+          "%s", error.text);
+    rt_bytes_free(&text);
+}
+
 /* One table has the variables of the cross and of its plates, and of no other. */
 static void other_plates(void) {
     static const char manifest[] = PLATES "plate day parent - size 2 exchangeable 1 \"\"\n"
@@ -227,8 +295,32 @@ static void other_plates(void) {
                                           "observed z plates day dims\n";
     static const Bad bad = {"person,question,day,y,z\n1,1,1,1,1\n", "d: z and y stand in different",
                             "use .npz or .json", NULL};
-    Reading r = reading(model_of(manifest), rt_data_csv);
+    const RtModel *m = model_of(manifest);
+    Reading r = reading(m, rt_data_csv);
     check_refused(&r, &bad, 1);
+    CHECK(!rt_csv_can_hold(m, "x.csv", &error) && strstr(error.text, "use .npz or .bin"), "%s",
+          error.text);
+}
+
+/* ---- the instances of two tables ---- */
+
+/* By the keys of both plates: a pair is known where DATA have a row of it. */
+static void matched_pairs(void) {
+    static const char other[] = "person,question,right,tries,age,most\n"
+                                "cy,q1,,1,25,3\ncy,q2,,1,25,9\nzoe,q2,,1,9,9\nann,q9,,1,30,8\n";
+    static const int64_t persons[] = {2, -1, 0}, items[] = {0, 1, -1};
+    static const int64_t pairs[] = {6, -1, -1, -1, -1, -1, -1, -1, -1};
+    const RtModel *m = model_of(sparse);
+    RtData from, to;
+    RtMatch match;
+    Reading r = reading(m, rt_data_csv);
+    if (!CHECK(read_text(&r, table, &from, &error), "%s", error.text)) return;
+    r.options.padded = r.options.outcomes_optional = true;
+    if (!CHECK(read_text(&r, other, &to, &error), "%s", error.text)) return;
+    rt_match(mem, m, &from, &to, &match);
+    for (int k = 0; k < 3; k++)
+        CHECK(match.of[PERSON][k] == persons[k] && match.of[ITEM][k] == items[k], "instance %d", k);
+    for (int k = 0; k < 9; k++) CHECK(match.of[PAIR][k] == pairs[k], "pair %d", k);
 }
 
 /* ---- arrays ---- */
@@ -294,6 +386,9 @@ int main(void) {
     RUN(bounds_by_person);
     RUN(tables_refused);
     RUN(other_plates);
+    RUN(written_pairs);
+    RUN(written_groups);
+    RUN(matched_pairs);
     RUN(arrays_of_pairs);
     RUN(arrays_refused);
     RUN(raw_numbers);
