@@ -30,6 +30,7 @@ enum { TURNS = 3, TURNS_REWEIGHTED = 5, MAX_SIDES = 4 };
 
 static const double LEAST_LEFT = 1e-4; /* of the mean's precision */
 static const double LEAST_CURVATURE = 1e-12;
+static const double ROUNDING = 1e-5; /* of sums over instances, in f32 */
 
 /* The latents of one plate that are shifted, by themselves. */
 typedef struct Side {
@@ -113,7 +114,8 @@ static void factor_of_shift(const Newton *s, const int *entry, int n, IrValue *l
     IrValue h[MAX_ENTRIES * MAX_ENTRIES];
     for (int i = 0; i < n; i++)
         for (int j = 0; j <= i; j++) {
-            h[i * n + j] = *at(s, s->before, entry[i], entry[j]);
+            IrValue law = *at(s, s->law, entry[i], entry[j]);
+            h[i * n + j] = entry_add(s->b, *at(s, s->before, entry[i], entry[j]), law);
             if (i == j && h[i * n + j] == IR_NONE) h[i * n + j] = number(s->b, 0);
         }
     entries_factor(s->b, h, n, number(s->b, LEAST_CURVATURE), l);
@@ -161,16 +163,12 @@ bool crossed_settle(Newton *s, IrValue *log_volume) {
     return true;
 }
 
-/* Half the logarithm of what the mean of a target's instances has more of variance than each, by
- * entry. */
-static void find_tie(Newton *s) {
+/* K B^-1 K' of the mean of n instances times n, by entry of the target; l: the factor of B. */
+static void taken_by_shift(const Newton *s, const Node *node, const IrValue *l, const int *entry,
+                           int n, IrValue *taken) {
     Build *b = s->b;
-    IrProgram *p = b->p;
-    const Node *node = &s->node[component_drawn(s->c) - 1];
-    IrValue own[MAX_NODE * MAX_NODE], l[MAX_ENTRIES * MAX_ENTRIES], left[MAX_NODE];
-    IrValue k[MAX_NODE * MAX_ENTRIES];
-    int entry[MAX_ENTRIES], n = shifted_entries(s, NULL, entry), size = node->size;
-    AxisId axis = plate_axis(b, node->plate);
+    const int size = node->size;
+    IrValue own[MAX_NODE * MAX_NODE], k[MAX_NODE * MAX_ENTRIES];
     for (int i = 0; i < size; i++)
         for (int j = 0; j <= i; j++)
             own[i * size + j] = *at(s, s->factor, node->first + i, node->first + j);
@@ -180,21 +178,52 @@ static void find_tie(Newton *s) {
         entries_solve_lower(b, own, size, column);
         for (int i = 0; i < size; i++)
             k[i * n + u] =
-                column[i] == IR_NONE ? IR_NONE : sum_up_to(b, column[i], node->plate, NULL);
+                column[i] == IR_NONE ? IR_NONE : sum_over_plates(b, column[i], node->plate);
     }
-    factor_of_shift(s, entry, n, l);
     for (int i = 0; i < size; i++) {
-        IrValue taken = IR_NONE;
+        taken[i] = IR_NONE;
         entries_solve_lower(b, l, n, &k[i * n]);
         for (int u = 0; u < n; u++)
-            if (k[i * n + u] != IR_NONE) taken = entry_add(b, taken, ir_square(p, k[i * n + u]));
-        left[i] = IR_NONE;
-        if (taken == IR_NONE) continue;
-        taken = ir_mul(p, taken, instance_share(b, axis));
-        IrValue rest = ir_max(p, ir_sub(p, number(b, 1), taken), number(b, LEAST_LEFT));
-        left[i] = ir_mul(p, number(b, -0.5), ir_log(p, rest));
+            if (k[i * n + u] != IR_NONE)
+                taken[i] = entry_add(b, taken[i], ir_square(b->p, k[i * n + u]));
+        if (taken[i] != IR_NONE)
+            taken[i] = ir_mul(b->p, taken[i], instance_share(b, plate_axis(b, node->plate)));
     }
-    s->tie = entries_gather(b, left, size, node->flat);
+}
+
+/* What is left where instances are alike, |B'| / |B|, which subtracts nothing. */
+static IrValue left_if_alike(const Newton *s, const IrValue *l, const int *entry, int n) {
+    IrProgram *p = s->b->p;
+    IrValue left = number(s->b, 1);
+    for (int u = 0; u < n; u++) {
+        IrValue after = *at(s, s->factor, entry[u], entry[u]);
+        left = ir_mul(p, left, ir_square(p, ir_div(p, after, l[u * n + u])));
+    }
+    return ir_min(p, left, number(s->b, 1));
+}
+
+/* Half the logarithm of what the mean of a target's instances has more of variance than each, by
+ * entry. */
+static void find_tie(Newton *s) {
+    Build *b = s->b;
+    IrProgram *p = b->p;
+    const Node *node = &s->node[component_drawn(s->c) - 1];
+    IrValue l[MAX_ENTRIES * MAX_ENTRIES], taken[MAX_NODE], one = number(b, 1);
+    int entry[MAX_ENTRIES], n = shifted_entries(s, NULL, entry);
+    factor_of_shift(s, entry, n, l);
+    taken_by_shift(s, node, l, entry, n, taken);
+    for (int i = 0; i < node->size; i++) {
+        if (taken[i] == IR_NONE) continue;
+        IrValue rest = ir_max(p, ir_sub(p, one, taken[i]), number(b, 0));
+        if (node->size == 1) { /* what is more than that shows that they are not alike */
+            IrValue alike = left_if_alike(s, l, entry, n), more = ir_sub(p, rest, alike);
+            IrValue some = ir_lt(p, number(b, ROUNDING), more);
+            rest = ir_add(p, alike, ir_select(p, some, more, number(b, 0)));
+        }
+        rest = ir_max(p, rest, number(b, node->size == 1 ? DUAL_TINY : LEAST_LEFT));
+        taken[i] = ir_mul(p, number(b, -0.5), ir_log(p, rest));
+    }
+    s->tie = entries_gather(b, taken, node->size, node->flat);
 }
 
 Newton *crossed_start(Build *b, const Component *c, Axes copies) {

@@ -16,6 +16,7 @@ static IrValue dot(Build *b, const IrValue *x, const IrValue *y, int n) {
 typedef struct Column {
     int u;
     IrValue a[MAX_NODE], c[MAX_NODE], w[MAX_NODE], v[MAX_NODE], gain[MAX_NODE], ja[MAX_NODE];
+    IrValue by; /* A0 of a node that is turned, else IR_NONE */
 } Column;
 
 /* Block `matrix` of the node times x. */
@@ -39,6 +40,7 @@ static bool fill_column(Newton *s, const Node *node, const IrValue *l, int u, Co
     Build *b = s->b;
     bool any = false;
     col->u = u;
+    col->by = IR_NONE;
     for (int i = 0; i < node->size; i++) {
         col->a[i] = *at(s, s->slopes, node->first + i, u);
         col->c[i] = col->v[i] = *at(s, s->evidence, node->first + i, u);
@@ -95,6 +97,80 @@ static void add_to_score(Newton *s, const Node *node, const Column *x, const IrV
     }
 }
 
+/* ---- turned nodes ----
+ *
+ * Where the data see the sum of a node and a later entry, a[i] + u, and are sharp, what they say of
+ * u is nearly lost again when a is integrated out: B - sum C^2 / (P + J) would be the difference of
+ * large numbers. A node of one number is therefore taken as x = w + A0 u with A0 = C / J, in which
+ * the data see no more of u than they do beside it:
+ *
+ *     C~ = 0    A~ = A + A0    B~ = B - sum J A0^2    g~ = g - sum A0 g_w
+ *
+ * and B~, where it is within rounding of nothing, is nothing. */
+
+static const double ROUNDING = 1e-5; /* of sums over instances, in f32 */
+static const double NO_CURVATURE = 1e-20;
+
+static void turn_column(Newton *s, const Node *node, const IrValue *l, Column *col) {
+    Build *b = s->b;
+    IrProgram *p = b->p;
+    IrValue j = *at(s, s->evidence, node->first, node->first), *c = col->c;
+    if (!s->c->n_shifted || node->size > 1 || c[0] == IR_NONE || j == IR_NONE) return;
+    col->by = ir_div(p, c[0], ir_max(p, j, number(b, NO_CURVATURE)));
+    col->a[0] = entry_add(b, col->a[0], col->by);
+    c[0] = col->v[0] = IR_NONE;
+    times_block(s, node, s->law, col->a, col->w);
+    times_block(s, node, s->evidence, col->a, col->ja);
+    solve(b, l, node->size, col->w);
+    col->gain[0] = col->w[0]; /* of x; the node's own stays as it is */
+}
+
+/* 1 where something is left of the entry beside the node, else 0. */
+static IrValue something_left(Newton *s, const Node *node, const Column *col) {
+    Build *b = s->b;
+    IrProgram *p = b->p;
+    IrValue j = *at(s, s->evidence, node->first, node->first);
+    IrValue whole = *at(s, s->evidence, col->u, col->u);
+    IrValue seen = ir_mul(p, j, ir_square(p, col->by));
+    seen = sum_up_to(b, seen, node->plate, s->owner[col->u]->plate);
+    if (whole == IR_NONE) return number(b, 0);
+    IrValue left = ir_sub(p, whole, seen);
+    IrValue some = ir_lt(p, ir_mul(p, number(b, ROUNDING), whole), left);
+    return ir_select(p, some, number(b, 1), number(b, 0));
+}
+
+/* Takes what the turned columns see together with the node out of the evidence of later entries. */
+static void turn_evidence(Newton *s, const Node *node, const Column *columns, int n) {
+    Build *b = s->b;
+    IrProgram *p = b->p;
+    IrValue keep[MAX_ENTRIES], by[MAX_ENTRIES];
+    IrValue j = *at(s, s->evidence, node->first, node->first);
+    for (int u = 0; u < s->n; u++) keep[u] = by[u] = IR_NONE;
+    for (int i = 0; i < n; i++) {
+        const int u = columns[i].u;
+        if (columns[i].by == IR_NONE) continue;
+        by[u] = columns[i].by;
+        keep[u] = something_left(s, node, &columns[i]);
+        IrValue seen = entry_mul(b, by[u], s->score[node->first]);
+        if (seen != IR_NONE) seen = sum_up_to(b, seen, node->plate, s->owner[u]->plate);
+        s->score[u] = entry_mul(b, keep[u], entry_sub(b, s->score[u], seen));
+    }
+    for (int x = end_of(node); x < s->n; x++)
+        for (int y = end_of(node); y <= x; y++) {
+            IrValue whole = *at(s, s->evidence, x, y);
+            if (keep[x] == IR_NONE && keep[y] == IR_NONE) continue;
+            if (by[x] != IR_NONE && by[y] != IR_NONE) {
+                const Plate *px = s->owner[x]->plate, *py = s->owner[y]->plate;
+                IrValue seen = ir_mul(p, j, ir_mul(p, by[x], by[y]));
+                seen = sum_up_to(b, seen, node->plate, plate_within(px, py) ? px : py);
+                whole = entry_sub(b, whole, seen);
+            }
+            if (keep[x] != IR_NONE) whole = entry_mul(b, keep[x], whole);
+            if (keep[y] != IR_NONE && x != y) whole = entry_mul(b, keep[y], whole);
+            *at(s, s->evidence, x, y) = *at(s, s->evidence, y, x) = whole;
+        }
+}
+
 /* Integrates node k out: what hangs on it becomes evidence of the nodes after it. */
 static void eliminate(Newton *s, int k) {
     Build *b = s->b;
@@ -119,6 +195,8 @@ static void eliminate(Newton *s, int k) {
     solve(b, l, size, &s->offset[node->first]);
     for (int u = end_of(node); u < s->n; u++)
         n_columns += fill_column(s, node, l, u, &columns[n_columns]);
+    for (int x = 0; x < n_columns; x++) turn_column(s, node, l, &columns[x]);
+    turn_evidence(s, node, columns, n_columns);
     for (int x = 0; x < n_columns; x++) {
         add_to_score(s, node, &columns[x], qo);
         for (int y = 0; y <= x; y++) add_to_curvature(s, node, &columns[x], &columns[y]);

@@ -191,9 +191,10 @@ static int set_axes(const Newton *s, AxisId *axes) {
     return 1 + s->copies.n;
 }
 
-static IrValue log_law(const Newton *s, const Node *node);
+static IrValue law_of_shift(const Newton *s, const Node *node);
 
-/* log p of the data that hang on the nodes, and of what shifted ones move: [data, copies]. */
+/* log p of the data that hang on the nodes, and of what shifted ones move where other nodes are in
+ * its law: [data, copies]. */
 static IrValue log_data(const Newton *s) {
     Build *b = s->b;
     IrProgram *p = b->p;
@@ -208,8 +209,8 @@ static IrValue log_data(const Newton *s) {
         sum = ir_add(p, sum, sum_over_plates(b, own, var->type.plate));
     }
     for (const Node *node = s->node; node < s->node + s->c->n; node++)
-        if (node->shifted)
-            sum = ir_add(p, sum, sum_over_plates(b, log_law(s, node), node->var->type.plate));
+        if (node->shifted && component_has_parents(s->c, node->var))
+            sum = ir_add(p, sum, law_of_shift(s, node));
     AxisId axes[1 + MAX_TRIAL_AXES];
     return along(b, opt_statistics_of(p, first, sum), axes, set_axes(s, axes));
 }
@@ -223,6 +224,11 @@ static IrValue log_law(const Newton *s, const Node *node) {
     int n = event_axes(b, &jacobian, events);
     IrValue sum = n ? ir_sum(p, along(b, jacobian.v, events, n), events, n) : jacobian.v;
     return ir_add(p, sum, lower_log_prob(b, node->var, b->value[node->var->index]));
+}
+
+/* Of all that a shifted node moves. */
+static IrValue law_of_shift(const Newton *s, const Node *node) {
+    return sum_over_plates(s->b, log_law(s, node), node->var->type.plate);
 }
 
 /* Does `v` follow from where any node is expanded? */
@@ -385,8 +391,9 @@ static bool expand(Newton *s, PullKind kind) {
     for (int k = 0; k < s->c->n; k++) {
         IrValue own;
         add_curvature(s, k, raw[k], again[k], false, s->score, s->evidence);
-        if (s->node[k].shifted) continue; /* its law is among the evidence */
-        IrValue law = total(b, &s->node[k], log_law(s, &s->node[k]));
+        const Node *node = &s->node[k];
+        if (node->shifted && component_has_parents(s->c, node->var)) continue;
+        IrValue law = total(b, node, node->shifted ? law_of_shift(s, node) : log_law(s, node));
         opt_grad(p, law, &here[k], 1, &own);
         add_curvature(s, k, own, own, true, s->law_score, s->law);
     }
@@ -597,7 +604,10 @@ IrValue newton_log_evidence(Build *b, const Component *c, Axes trials, Newton *c
     if (shifted != IR_NONE) sum = ir_add(p, sum, shifted);
     for (int k = 0; k < c->n; k++) {
         const Node *node = &s->node[k];
-        if (node->shifted) continue; /* crossed_settle */
+        if (node->shifted) { /* its volume is crossed_settle's */
+            if (!component_has_parents(c, node->var)) sum = ir_add(p, sum, law_of_shift(s, node));
+            continue;
+        }
         IrValue own = ir_add(p, log_law(s, node), number(b, 0.5 * LOG_2PI * node->size));
         for (int i = node->first; i < end_of(node); i++) {
             own = ir_add(p, own, ir_log(p, s->spread[i]));
