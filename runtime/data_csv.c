@@ -247,8 +247,9 @@ static bool read_variable(Reader *r, const RtVar *v) {
     bool labelled = has_kinds(r, v, columns[0]);
     RtIndex kinds = {0};
     if (labelled) kinds = known_kinds(r, v);
+    const int level = level_of(r, v);
     for (int64_t row = 0; row < r->t.n_rows; row++) {
-        int64_t at = rt_keys_position(&r->keys, level_of(r, v), row);
+        int64_t at = rt_keys_position(&r->keys, level, row);
         for (int64_t e = 0; e < v->event; e++) {
             double x;
             if (labelled ? !read_kind(r, v, row, columns[e], &kinds, &x)
@@ -276,7 +277,8 @@ static bool check_end(Reader *r, const RtVar *v) {
     int *columns = rt_alloc(r->t.mem, v->event, sizeof *columns);
     int64_t row = 0;
     if (!value_columns(r, v, columns)) return false;
-    while (rt_keys_position(&r->keys, level_of(r, v), row) != at / v->event) row++;
+    const int level = level_of(r, v);
+    while (rt_keys_position(&r->keys, level, row) != at / v->event) row++;
     return rt_error(r->error, "%s:%lld:%d: %s is out of range\n  expected  %s\n  found     %g",
                     r->t.name, (long long)r->t.line[row], columns[at % v->event] + 1, v->name, why,
                     r->out->values[v - r->m->vars][at]);

@@ -490,6 +490,16 @@ int rt_plate(const RtModel *m, const char *name) {
     return -1;
 }
 
+int rt_counts(const RtModel *m, int plate) {
+    const int across = m->plates[plate].across;
+    return across < 0 ? plate : across;
+}
+
+int rt_cross_of(const RtModel *m, const RtVar *v) {
+    const int last = v->n_plates ? v->plates[v->n_plates - 1] : -1;
+    return last >= 0 && m->plates[last].across >= 0 ? last : -1;
+}
+
 const char *rt_text(const RtModel *m, const char *key) {
     for (int i = 0; i < m->n_texts; i++)
         if (!strcmp(m->texts[i].key, key)) return m->texts[i].text;

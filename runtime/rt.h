@@ -165,15 +165,8 @@ const RtTensor *rt_output(const RtProgram *p, const char *name, size_t n);
 const RtVar *rt_var(const RtModel *m, const char *name);
 int rt_plate(const RtModel *m, const char *name); /* or -1 */
 /* The plate whose instances this one counts within its parent: itself, of a cross the other. */
-static inline int rt_counts(const RtModel *m, int plate) {
-    const int across = m->plates[plate].across;
-    return across < 0 ? plate : across;
-}
-/* The cross that a variable stands in, or -1. */
-static inline int rt_cross_of(const RtModel *m, const RtVar *v) {
-    const int last = v->n_plates ? v->plates[v->n_plates - 1] : -1;
-    return last >= 0 && m->plates[last].across >= 0 ? last : -1;
-}
+int rt_counts(const RtModel *m, int plate);
+int rt_cross_of(const RtModel *m, const RtVar *v); /* the cross that a variable is in, or -1 */
 const char *rt_text(const RtModel *m, const char *key);
 /* Words of the line at *cursor, unquoted; it moves on. -1 if a quote stays open. */
 int rt_words(RtMem *mem, const char **cursor, char ***words);
