@@ -165,14 +165,14 @@ static IrValue spacing_of(const Scales *s, int pass) {
     return ir_max(p, ir_max(p, wide, moved), least);
 }
 
-/* What is reweighted, or crossed, is found about the centre, once per data set: trials take a step
- * from there.
- */
-static bool look_about(Scales *s) {
+/* What is reweighted is found about the centre, once per data set: trials take a step from there.
+ * What is crossed is, too, about the first centre: where its instances are matters little. */
+static bool look_about(Scales *s, bool first) {
     give_values(s, s->centre);
     for (int i = 0; i < s->n_components; i++) {
         const Component *c = &s->component[i];
-        if ((c->reweighted || c->n_shifted) && !newton_start(s->b, c, s->found)) return false;
+        bool look = c->reweighted || (c->n_shifted && first);
+        if (look && !newton_start(s->b, c, s->found)) return false;
     }
     return true;
 }
@@ -204,12 +204,12 @@ bool scales_start(Build *b, const Var *const *latent, int n, const int64_t *star
     Val *outer = arena_array(b->arena, Val, b->model->vars.n + 1);
     memcpy(outer, b->value, sizeof *outer * (size_t)b->model->vars.n);
     give_values(s, *centre);
-    bool served = find_components(s) && look_about(s);
+    bool served = find_components(s) && look_about(s, true);
     for (int pass = 0; pass < PASSES && served; pass++) {
         memcpy(b->value, outer, sizeof *outer * (size_t)b->model->vars.n);
         served = run_pass(s, pass);
         memcpy(b->value, outer, sizeof *outer * (size_t)b->model->vars.n);
-        served = served && look_about(s);
+        served = served && look_about(s, false);
     }
     memcpy(b->value, outer, sizeof *outer * (size_t)b->model->vars.n);
     if (!served) return false;

@@ -155,6 +155,23 @@ static int data_number(const TemplateGraph *graph, const Var *var) {
     return -1;
 }
 
+/* Of two latents on the sides of a cross the one with fewer instances comes first: what the other
+ * side leaves of their dependence is the nearer to one number for all pairs, the more instances it
+ * averages over. */
+static bool fewer_across(const Model *model, const Var *x, const Var *y) {
+    for (int i = 0; i < model->plates.n; i++) {
+        const Plate *q = model->plates.data[i], *px = x->type.plate, *py = y->type.plate;
+        bool both = (q->parent == px && q->across == py) || (q->parent == py && q->across == px);
+        if (q->across && both) return px->size < py->size;
+    }
+    return false;
+}
+
+static bool goes_before(const Model *model, const Var *x, const Var *y) {
+    int dx = plates_around(x->type.plate), dy = plates_around(y->type.plate);
+    return dx < dy || (dx == dy && fewer_across(model, x, y));
+}
+
 static void collect_vertices(Arena *arena, TemplateGraph *graph) {
     const Model *model = graph->model;
     graph->latent = arena_array(arena, Var *, model->vars.n);
@@ -164,8 +181,7 @@ static void collect_vertices(Arena *arena, TemplateGraph *graph) {
         if (var->kind == VAR_OBSERVED) graph->data[graph->n_data++] = var;
         if (var->kind != VAR_LATENT) continue;
         int at = graph->n++; /* insertion keeps the model's order among equals */
-        while (at > 0 &&
-               plates_around(graph->latent[at - 1]->type.plate) > plates_around(var->type.plate)) {
+        while (at > 0 && goes_before(model, var, graph->latent[at - 1])) {
             graph->latent[at] = graph->latent[at - 1];
             at--;
         }

@@ -5,7 +5,8 @@
  * observed variable has one factor: itself and the variables its distribution's arguments mention,
  * lets and functions looked through; what depends on discrete latents that are summed out together
  * is one factor. Two variables meet when some factor holds both (the moral graph). Latents are
- * numbered in the guide's order: fewer plates first, then the model's order; a latent whose support
+ * numbered in the guide's order: fewer plates first, of two sides of a cross the smaller one, then
+ * the model's order; a latent whose support
  * other latents bound comes after these.
  */
 #ifndef ADAVIC_MODEL_GRAPH_H

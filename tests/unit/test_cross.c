@@ -139,7 +139,7 @@ static void absent_pairs_start_near(void) {
     for (int s = 0; s < SETS; s++) {
         double exact = evidence(y + s * N, present + s * N), mean = 0;
         for (int k = 0; k < DRAWS; k++) mean += w[s * DRAWS + k] / DRAWS;
-        CHECK(fabs(exact - mean) < (s ? 0.6 : 1e-7), "set %d: %g nats from the evidence", s,
+        CHECK(fabs(exact - mean) < (s ? 0.3 : 1e-7), "set %d: %g nats from the evidence", s,
               exact - mean);
     }
     for (int i = 0; i < SETS * N; i++)
