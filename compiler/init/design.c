@@ -75,7 +75,7 @@ static void describe_effect(const Frame *a, const Design *d, Effect *e) {
         if (!(e->vars >> v & 1)) continue;
         const FrameColumn *c = column_of(a, v);
         const Transform *t = a->f->vars[v].transform;
-        if (c->plate > e->plate) e->plate = c->plate;
+        e->plate = frame_meet(a, e->plate, c->plate);
         if (name.n) rt_bytes_printf(&name, "_");
         if (a->f->vars[v].scaled)
             rt_bytes_printf(&name, "scale_%s", c->name);
