@@ -26,7 +26,7 @@
 #include "dual/expansion.h"
 #include "dual/plate.h"
 
-enum { TURNS = 3, TURNS_REWEIGHTED = 5, MAX_SIDES = 4 };
+enum { TURNS = 3, TURNS_REWEIGHTED = 5, TURNS_NEAR = 1, MAX_SIDES = 4 };
 
 static const double LEAST_LEFT = 1e-4; /* of the mean's precision */
 static const double LEAST_CURVATURE = 1e-12;
@@ -68,7 +68,7 @@ static bool turn_side(Newton *s, Side *side, PullKind kind) {
     memcpy(outer, b->value, sizeof *outer * (size_t)b->model->vars.n);
     newton_set_values(s);
     for (int k = 0; k < side->c.n; k++) b->value[side->c.node[k]->index].v = IR_NONE;
-    newton_start_at_laws(side->s); /* for the spreads */
+    newton_begin(side->s, NULL); /* for the spreads */
     for (int k = 0; k < side->c.n; k++) {
         Node *node = &side->s->node[k];
         const Node *moved = shifted_node(s, node->var);
@@ -90,12 +90,6 @@ static bool turn_side(Newton *s, Side *side, PullKind kind) {
     }
     memcpy(b->value, outer, sizeof *outer * (size_t)b->model->vars.n);
     return served;
-}
-
-static PullKind kind_of(const Newton *s, int turn) {
-    return !s->c->reweighted || turn == TURNS_REWEIGHTED ? PULL_SETTLED
-           : turn                                        ? PULL_STEP
-                                                         : PULL_FIRST;
 }
 
 /* The entries of the shifted nodes in one plate (NULL: in any) into `entry`; returns how many. */
@@ -146,17 +140,18 @@ static IrValue volume(const Newton *s, const Side *sides, int n_sides) {
     return sum;
 }
 
-bool crossed_settle(Newton *s, IrValue *log_volume) {
+bool crossed_settle(Newton *s, Newton *const *found, IrValue *log_volume) {
     Side sides[MAX_SIDES];
-    const int turns = s->c->reweighted ? TURNS_REWEIGHTED : TURNS;
     int n = find_sides(s, sides);
     if (!n) return false;
-    newton_start_at_laws(s);
+    const bool near = newton_begin(s, found), approach = s->c->reweighted && !near;
+    const int turns = near ? TURNS_NEAR : approach ? TURNS_REWEIGHTED : TURNS;
     for (int turn = 0; turn < turns; turn++) {
-        if (!newton_expand(s, kind_of(s, turn))) return false;
+        PullKind kind = !approach ? PULL_SETTLED : turn ? PULL_STEP : PULL_FIRST;
+        if (!newton_expand(s, kind)) return false;
         newton_step(s, false, false);
         for (int i = 0; i < n; i++)
-            if (!turn_side(s, &sides[i], kind_of(s, turn))) return false;
+            if (!turn_side(s, &sides[i], kind)) return false;
     }
     if (!newton_expand(s, PULL_SETTLED)) return false;
     if (log_volume) *log_volume = volume(s, sides, n);
@@ -226,12 +221,13 @@ static void find_tie(Newton *s) {
     s->tie = entries_gather(b, taken, node->size, node->flat);
 }
 
-Newton *crossed_start(Build *b, const Component *c, Axes copies) {
+Newton *crossed_start(Build *b, const Component *c, Axes copies, Newton **found) {
     Newton *s = newton_lay_out(b, c, copies);
     const bool in_plate = component_drawn(c) < c->n;
     s->watched = in_plate ? component_drawn(c) - 1 : 0;
-    if (!crossed_settle(s, NULL)) return NULL;
+    if (!crossed_settle(s, found, NULL)) return NULL;
     newton_step(s, true, s->quadratic);
     if (in_plate) find_tie(s);
+    for (int k = 0; k < c->n; k++) found[c->node[k]->index] = s;
     return s;
 }

@@ -56,9 +56,10 @@ static inline int end_of(const Node *node) {
 
 /* ---- newton.c, for crossed.c ---- */
 Newton *newton_lay_out(Build *b, const Component *c, Axes copies);
-/* Every node at the centre of its law, given K and the nodes after it there; what shifted nodes
- * move, likewise. */
-void newton_start_at_laws(Newton *s);
+/* Every node where earlier expansions (by Var.index, or NULL) have it, if all are found, and true;
+ * else at the centre of its law, given K and the nodes after it there. What shifted nodes move,
+ * likewise. */
+bool newton_begin(Newton *s, Newton *const *found);
 /* Expands at the present point, and eliminates; false: it cannot be had. */
 bool newton_expand(Newton *s, PullKind kind);
 /* A step to where the expansion has its mode: of the targets alone, and what comes after them, or
@@ -68,12 +69,12 @@ void newton_set_values(Newton *s); /* of all nodes, where they are: into b->valu
 
 /* ---- crossed.c ---- */
 /* newton_start of a component with shifted nodes. */
-Newton *crossed_start(Build *b, const Component *c, Axes copies);
+Newton *crossed_start(Build *b, const Component *c, Axes copies, Newton **found);
 /* Expands such a component about the mode of all that it and its shifted latents stand for.
  * *log_volume, over data sets and copies: log of the integral of the exponential of minus the
  * quadratic form of the shifted latents, over the part of it that is not the component's; may be
  * NULL. false: it cannot be had. */
-bool crossed_settle(Newton *s, IrValue *log_volume);
+bool crossed_settle(Newton *s, Newton *const *found, IrValue *log_volume);
 
 /* Every node, first to last: evidence of the later ones gains what hangs on it, and factor, gain
  * and offset say what it is given these. */

@@ -85,6 +85,11 @@ static Node *node_of(Newton *s, const Var *var) {
     return NULL;
 }
 
+/* Where an earlier expansion has a node. */
+static IrValue place_of(const Newton *earlier, const Node *node) {
+    return node->shifted ? ir_add(earlier->b->p, node->base, node->here) : node->here;
+}
+
 /* Where an earlier expansion has a node, given what has been drawn or found since of those after
  * it. */
 static IrValue response(Newton *s, Newton *earlier, const Var *var) {
@@ -92,6 +97,7 @@ static IrValue response(Newton *s, Newton *earlier, const Var *var) {
     IrProgram *p = b->p;
     const Node *node = node_of(earlier, var);
     IrValue deviation[MAX_ENTRIES], v[MAX_NODE];
+    if (earlier->c->n_shifted) return place_of(earlier, node); /* what is moved is not the same */
     for (const Node *after = node + 1; after < earlier->node + earlier->c->n; after++) {
         const Node *here = node_of(s, after->var);
         Val known = b->value[after->var->index];
@@ -160,14 +166,15 @@ static void start_at(Newton *s, Newton *const *found) {
     for (int k = s->c->n - 1; k >= 0; k--) {
         Node *node = &s->node[k];
         node->here = centre_of_law(s, k);
+        if (found) {
+            IrValue to = response(s, found[node->var->index], node->var);
+            node->here = not_far(s, node, node->here, to);
+        }
         if (node->shifted) {
             AxisId axes[IR_MAX_AXES];
             int n = full_axes(s, node, axes);
             node->base = ir_spread(b->p, node->here, axes, n);
             node->here = number(b, 0);
-        } else if (found) {
-            IrValue to = response(s, found[node->var->index], node->var);
-            node->here = not_far(s, node, node->here, to);
         }
         set_value(b, node, node->here);
     }
@@ -534,8 +541,10 @@ Newton *newton_lay_out(Build *b, const Component *c, Axes copies) {
     return lay_out(b, c, copies);
 }
 
-void newton_start_at_laws(Newton *s) {
-    start_at(s, NULL);
+bool newton_begin(Newton *s, Newton *const *found) {
+    bool near = found && all_found(s, found);
+    start_at(s, near ? found : NULL);
+    return near;
 }
 
 bool newton_expand(Newton *s, PullKind kind) {
@@ -566,7 +575,10 @@ static bool settle_reweighted(Newton *s, Newton **found) {
 }
 
 Newton *newton_start(Build *b, const Component *c, Newton **found) {
-    if (c->n_shifted) return crossed_start(b, c, (Axes){1, {b->draw}});
+    if (c->n_shifted) {
+        Axes copies = {varies_by_draw(b, c, found), {b->draw}};
+        return crossed_start(b, c, copies, found);
+    }
     bool draws = !c->reweighted || varies_by_draw(b, c, found);
     Newton *s = lay_out(b, c, (Axes){draws, {b->draw}});
     if (c->reweighted) return settle_reweighted(s, found) ? s : NULL;
@@ -590,7 +602,7 @@ IrValue newton_log_evidence(Build *b, const Component *c, Axes trials, Newton *c
     Newton *s = lay_out(b, c, trials);
     IrValue shifted = IR_NONE;
     if (c->n_shifted) {
-        if (c->reweighted || !crossed_settle(s, &shifted)) return IR_NONE;
+        if (!crossed_settle(s, found, &shifted)) return IR_NONE;
     } else {
         if (c->reweighted && !all_found(s, found)) return IR_NONE;
         start_at(s, c->reweighted ? found : NULL);

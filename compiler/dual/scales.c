@@ -165,13 +165,14 @@ static IrValue spacing_of(const Scales *s, int pass) {
     return ir_max(p, ir_max(p, wide, moved), least);
 }
 
-/* What is reweighted is found about the centre, once per data set: trials take a step from there.
+/* What is reweighted, or crossed, is found about the centre, once per data set: trials take a step
+ * from there.
  */
 static bool look_about(Scales *s) {
     give_values(s, s->centre);
     for (int i = 0; i < s->n_components; i++) {
         const Component *c = &s->component[i];
-        if (c->reweighted && !newton_start(s->b, c, s->found)) return false;
+        if ((c->reweighted || c->n_shifted) && !newton_start(s->b, c, s->found)) return false;
     }
     return true;
 }
