@@ -101,6 +101,10 @@ check crossed_model "$ADAVIC" init crossed.csv 'score ~ hard + (1 | rater) + (1 
 check absent_pairs_are_counted grep -q "^cross rater, item (0.52..1) { *// 9 of 12 pairs are in the file\$" crossed.hbm
 compile crossed crossed.hbm
 check cross_is_inferred sh -c './crossed train --for crossed.csv --steps 3 --quiet && ./crossed infer crossed.csv --draws 50 --json | grep -q "\"r_item\[2\]\".*\"labels\": \[\"z\"\]"'
+# A grouping that is a covariate, too, with which effects of the other one go.
+check cross_with_a_covariate "$ADAVIC" init sleepstudy.csv 'reaction ~ days + (days | subject) + (1 | days)' -o days.hbm
+check its_column_twice sh -c 'grep -qx "plate days_group(10) from \"days\" {" days.hbm && grep -qx "  given days ~ normal(4.5, 3.03);" days.hbm'
+check cross_with_a_covariate_goes_through sh -c 'test -z "$("$ADAVIC" --emit=ir:step days.hbm 2>&1 >step.ir)" && test -s step.ir'
 
 # Where pairs have several rows, or beside a grouping more: a vector of effects, from which a category picks.
 awk 'NR == 1 { print $0 ",room"; next } { print $0 ",u" } END { print "a,x,30,0.5,word,7,1.1,v" }' crossed.csv >repeated.csv
