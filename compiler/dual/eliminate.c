@@ -3,6 +3,7 @@
 #include "dual/expansion.h"
 
 static const double LEAST_CURVATURE = 0.1; /* of the law's own */
+static const double NO_CURVATURE = 1e-20;
 
 /* ---- one node ---- */
 
@@ -10,6 +11,11 @@ static IrValue dot(Build *b, const IrValue *x, const IrValue *y, int n) {
     IrValue sum = IR_NONE;
     for (int i = 0; i < n; i++) sum = entry_add(b, sum, entry_mul(b, x[i], y[i]));
     return sum;
+}
+
+/* The law of what is moved may be among the evidence. */
+static double least_of(const Node *node) {
+    return node->shifted ? NO_CURVATURE : LEAST_CURVATURE;
 }
 
 /* What one node is to a later entry u: columns of A, C, W, V, W - V and J A. */
@@ -109,7 +115,6 @@ static void add_to_score(Newton *s, const Node *node, const Column *x, const IrV
  * and B~, where it is within rounding of nothing, is nothing. */
 
 static const double ROUNDING = 1e-5; /* of sums over instances, in f32 */
-static const double NO_CURVATURE = 1e-20;
 
 static void turn_column(Newton *s, const Node *node, const IrValue *l, Column *col) {
     Build *b = s->b;
@@ -184,7 +189,7 @@ static void eliminate(Newton *s, int k) {
             h[i * size + j] = entry_add(b, *at(s, s->law, to, from), *at(s, s->evidence, to, from));
             if (i == j && h[i * size + j] == IR_NONE) h[i * size + j] = number(b, 0);
         }
-    entries_factor(b, h, size, number(b, LEAST_CURVATURE), l);
+    entries_factor(b, h, size, number(b, least_of(node)), l);
     for (int i = 0; i < size; i++) {
         for (int j = 0; j <= i; j++)
             *at(s, s->factor, node->first + i, node->first + j) = l[i * size + j];
@@ -228,7 +233,7 @@ static void factor_of_laws(Newton *s, int from, int first, IrValue *l) {
                 h[i * size + j] = *at(s, s->law, node->first + i, node->first + j);
                 if (i == j && h[i * size + j] == IR_NONE) h[i * size + j] = number(b, 0);
             }
-        entries_factor(b, h, size, number(b, LEAST_CURVATURE), own);
+        entries_factor(b, h, size, number(b, least_of(node)), own);
         for (int j = 0; j < size; j++) {
             for (int i = j; i < size; i++) l[(at_node + i) * n + at_node + j] = own[i * size + j];
             for (int u = end_of(node); u < s->n; u++) {

@@ -239,6 +239,29 @@ static void check_uses(Checker *ck, const Var *var) {
     }
 }
 
+/* What stands in a cross may depend on discrete latents of one side of it. */
+typedef struct Sides {
+    const Plate *cross;
+    const Var *first, *second;
+} Sides;
+
+static void note_side(void *user, Var *var) {
+    Sides *sides = user;
+    if (var->kind != VAR_SUMMED) return;
+    if (var->type.plate == sides->cross->parent) sides->first = var;
+    if (var->type.plate == sides->cross->across) sides->second = var;
+}
+
+static void check_crossed(Checker *ck, const Var *var) {
+    Sides sides = {.cross = var->type.plate};
+    if (!var->dist || !sides.cross || !sides.cross->across) return;
+    for (int k = 0; k < var->dist->n_params; k++) expr_visit_vars(var->args[k], note_side, &sides);
+    if (!sides.first || !sides.second) return;
+    FAIL(ck, DIAG_SUM_CROSSED, var->span, var->name, sides.first->name, sides.second->name);
+    diag_note(ck->diags, sides.first->span, "`%s` is declared here", sides.first->name);
+    diag_note(ck->diags, sides.second->span, "`%s` is declared here", sides.second->name);
+}
+
 static const char *names_of_group(Checker *ck, const SumGroup *group) {
     Text text;
     text_init(&text, ck->arena);
@@ -258,7 +281,10 @@ void check_sums(Checker *ck) {
     }
     if (!any) return;
     if (!latents) FAIL(ck, DIAG_ONLY_DISCRETE, any->span);
-    for (int i = 0; i < model->vars.n; i++) check_uses(ck, model->vars.data[i]);
+    for (int i = 0; i < model->vars.n; i++) {
+        check_uses(ck, model->vars.data[i]);
+        check_crossed(ck, model->vars.data[i]);
+    }
     int n_groups;
     SumGroup *groups = model_sum_groups(ck->arena, model, &n_groups);
     for (int g = 0; g < n_groups; g++) {

@@ -8,7 +8,7 @@
  * its values (variable elimination; over plates: Obermeyer et al., Tensor variable elimination for
  * plated factor graphs, 2019). Plates are a tree and a factor's plates are a path in it, so that
  * this is exact for whatever the language can say; only reductions over z's own plate, which would
- * couple its instances, are refused by the front end. */
+ * couple its instances, and what depends on both sides of a cross are refused by the front end. */
 #include "model/model.h"
 
 typedef struct Reads {

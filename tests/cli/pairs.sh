@@ -5,7 +5,7 @@
 cat >m.hbm <<'M'
 latent mu ~ normal(0, 2);
 plate person(8..16) { latent a ~ normal(mu, 1); }
-plate item(3..8) from "question" { latent b ~ normal(0, 0.5); }
+plate item(3..8) from "question" { given hard ~ normal(0, 1); latent b ~ normal(0.5 * hard, 0.5); }
 cross person, item (0.3..1) {
   given t ~ normal(0, 1);
   observed y ~ normal(a - b + 0.2 * t, 0.4);
@@ -28,7 +28,8 @@ array() { # COLUMN IF_EMPTY: of d.csv, by person and item
             printf "%s%s", (j > 1 ? ", " : i > 1 ? "], [" : "[["), (x[i, j] == "" ? none : x[i, j])
         print "]]" }' d.csv
 }
-echo "{\"y\": $(array 4 null), \"t\": $(array 3 0)}" >d.json
+hard=$(sed 1d d.csv | sort -t, -k2,2n -u | cut -d, -f3 | paste -sd,)
+echo "{\"y\": $(array 5 null), \"t\": $(array 4 0), \"hard\": [$hard]}" >d.json
 check the_same_from_json as_all d.json
 refuses both_plates_are_open 1 "state it with --size item=N" ./m elbo d.bin
 refuses no_size_of_pairs 2 "expected  --size person=N, or --size item=N" ./m simulate --size 'person*item=3' --out no.npz
@@ -38,12 +39,12 @@ refuses one_table_one_data_set 2 "a table holds one data set" ./m simulate --cou
 
 # Absent pairs are no rows; a row without an outcome is predicted. Either key is a label.
 cat >few.csv <<'D'
-question,person,y,t
-q1,ann,1,0
-q2,ann,0.5,1
-q2,bob,,0
-q3,bob,-1,1
-q1,cy,0,2
+question,person,y,t,hard
+q1,ann,1,0,0.5
+q2,ann,0.5,1,1
+q2,bob,,0,1
+q3,bob,-1,1,-1
+q1,cy,0,2,0.5
 D
 ./m infer few.csv --json >out.json 2>err
 check outside_of_training grep -q "plate person has 3 instances here, 8 to 16 in training" err
@@ -54,15 +55,17 @@ check predicted_rows test "$(grep -o '"y\[[^"]*"' out.json | tr -d '\n')" = '"y[
 check an_empty_one_is_predicted grep -q '"y\[1,1\]": {"observed": null, [^}]*"labels": \["bob", "q2"\]' out.json
 check columns_of_the_rows sh -c './m predict few.csv --out p.csv -q 2>err && grep -q "log_likelihood,y.1.1,y.1.2,y.2.2,y.2.3,y.3.1$" p.csv'
 check labels_once grep -qx '# labels {"person": \["ann", "bob", "cy"\], "item": \["q1", "q2", "q3"\]}' p.csv
-sed '$a q2,ann,0,0' few.csv >twice.csv
+sed '$a q2,ann,0,0,1' few.csv >twice.csv
 refuses a_pair_twice 1 "twice.csv:7:1: the pair occurs twice: person = ann, question = q2" ./m infer twice.csv
 refuses what_to_do_about_it 1 "average them first" ./m infer twice.csv
-cut -d, -f2-4 few.csv >keyless.csv
+cut -d, -f2-5 few.csv >keyless.csv
+sed '4s/,1$/,2/' few.csv >changes.csv
+refuses an_item_is_one_item 1 "changes.csv:4:5: hard changes within an instance of item" ./m infer changes.csv
 refuses no_key_of_items 1 "keyless.csv:1: no column named question" ./m infer keyless.csv
 
 check trained_for_it sh -c './m train --for d.csv --steps 5 --weights w -q && ./m elbo d.csv --weights w 2>err >out && ! grep -q warning err'
 sed '/,$/d' d.csv >done.csv
-cut -d, -f1-3 done.csv >plan.csv
+cut -d, -f1-4 done.csv >plan.csv
 check trained_for_its_pairs sh -c './m train --design plan.csv --steps 5 --weights w -q && ./m elbo done.csv --weights w 2>err >out && ! grep -q warning err'
 check fitted sh -c './m fit few.csv --steps 5 | grep -q "^5 of 9 pairs"'
 check refined ./m infer few.csv --refine --psis --steps 5
@@ -85,7 +88,8 @@ check an_item_left_out left_out item 2
 refuses no_pair_left_out 2 "expected  --by person or --by item" ./m loo d.csv --by 'person*item'
 
 # y of new and known ones: a - b + .2 t, of draws of a and b where they are known, else about mu and 0 with their sds.
-printf 'question,person,t\n3,zoe,1\n3,2,1\nnew,2,1\nnew,zoe,1\n' >new.csv
+as_it_is=$(echo "$hard" | cut -d, -f3)
+printf 'question,person,t,hard\n3,zoe,1,%s\n3,2,1,%s\nnew,2,1,0\nnew,zoe,1,0\n' "$as_it_is" "$as_it_is" >new.csv
 ./m predict d.csv --new new.csv --draws 4000 --json >out.json
 ./m infer d.csv --draws 4000 --json >known.json
 known() { posterior known.json "$1" mean; }

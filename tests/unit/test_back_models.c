@@ -119,7 +119,8 @@ static const char *const examples[] = {"examples/gre.hbm",
                                        "examples/prior_scale.hbm",
                                        "tests/models/von_mises_fisher.hbm",
                                        "tests/models/two_components.hbm",
-                                       "tests/models/covariates.hbm"};
+                                       "tests/models/covariates.hbm",
+                                       "tests/models/crossed.hbm"};
 
 /* The first in all shapes, each of the others in one: programs and shapes are all there. */
 static void examples_by_llvm(void) {

@@ -42,6 +42,7 @@ static const Case cases[] = {
     {"examples/robust.hbm", NULL, 2, {{"batch", 2}, {"sample", 3}}},
     {"tests/models/reductions.hbm", NULL, 3, {{"class", 2}, {"pupil", 3}, {"school", 2}}},
     {"tests/models/von_mises_fisher.hbm", NULL, 1, {{"obs", 3}}},
+    {"tests/models/crossed.hbm", NULL, 2, {{"person", 3}, {"item", 2}}},
     {"wide", wide, 0, {{NULL, 0}}},
 };
 enum { N_CASES = sizeof cases / sizeof *cases };

@@ -105,11 +105,16 @@ static void robust(void) {
     check_model("examples/robust.hbm", NULL, (Size[]){{"batch", 2}, {"sample", 3}}, 2, ENDS);
 }
 
+static void crossed(void) {
+    check_model("tests/models/crossed.hbm", NULL, (Size[]){{"person", 3}, {"item", 2}}, 2, ENDS);
+}
+
 static void bessel(void) {
     check_model("tests/models/von_mises_fisher.hbm", NULL, (Size[]){{"obs", 3}}, 1, ENDS);
 }
 
 int main(void) {
+    RUN(crossed);
     RUN(gre);
     RUN(nc);
     RUN(pastes);
