@@ -104,7 +104,11 @@ check cross_is_inferred sh -c './crossed train --for crossed.csv --steps 3 --qui
 # A grouping that is a covariate, too, with which effects of the other one go.
 check cross_with_a_covariate "$ADAVIC" init sleepstudy.csv 'reaction ~ days + (days | subject) + (1 | days)' -o days.hbm
 check its_column_twice sh -c 'grep -qx "plate days_group(10) from \"days\" {" days.hbm && grep -qx "  given days ~ normal(4.5, 3.03);" days.hbm'
-check cross_with_a_covariate_goes_through sh -c 'test -z "$("$ADAVIC" --emit=ir:step days.hbm 2>&1 >step.ir)" && test -s step.ir'
+check cross_about_0 "$ADAVIC" init crossed.csv 'score ~ 0 + (1 | rater) + (1 | item)' -o about_0.hbm
+check its_effects_about_0 test "$(grep -c "latent r_.* ~ normal(0, sd_" about_0.hbm)" = 2
+for model in days about_0; do
+    check "cross_goes_through_$model" sh -c 'test -z "$("$ADAVIC" --emit=ir:step "$0.hbm" 2>&1 >step.ir)" && test -s step.ir' $model
+done
 
 # Where pairs have several rows, or beside a grouping more: a vector of effects, from which a category picks.
 awk 'NR == 1 { print $0 ",room"; next } { print $0 ",u" } END { print "a,x,30,0.5,word,7,1.1,v" }' crossed.csv >repeated.csv
