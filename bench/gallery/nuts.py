@@ -167,6 +167,17 @@ def radon(t):
     sample("y", law.to_event(1), obs=numbers(t, "log_radon"))
 
 
+def penicillin(t):
+    dish, of = places(t, "plate").astype(int), places(t, "sample").astype(int)
+    typical, noise = sample("typical", normal(23, 5)), sample("noise", half_normal(1))
+    between_dishes = sample("between_dishes", half_normal(2))
+    between_samples = sample("between_samples", half_normal(3))
+    d = effects("d", 0.0, between_dishes, (24,))
+    a = effects("a", 0.0, between_samples, (6,))
+    mean = typical + d[dish] + a[of]
+    sample("y", normal(mean, noise).to_event(1), obs=numbers(t, "diameter"))
+
+
 def cbpp(t):
     herd = places(t, "herd").astype(int)
     base, change = sample("base", normal(-1.5, 1)), sample("change", normal(0, 1).expand((3,)).to_event(1))
@@ -177,7 +188,7 @@ def cbpp(t):
 
 
 MODELS = [rats, seeds, pumps, bcg, salm, sleepstudy, eight_schools, surgical, pastes, dyestuff, radon,
-          cbpp]
+          cbpp, penicillin]
 
 
 def scalars(draws):

@@ -156,7 +156,8 @@ static bool node_served(const Component *c, const Var *z, int k) {
     if (event_size(&free) > MAX_NODE) return false;
     if (!c->shifted[k] && !plate_within(var->type.plate, z->type.plate)) return false;
     if (bounded_by_latents(var) || var->dist->mixed || var_reads_summed(var)) return false;
-    if (var->support.kind != SUPPORT_REAL && (!target || c->n_targets > 1)) return false;
+    if (var->support.kind != SUPPORT_REAL && !c->shifted[k] && (!target || c->n_targets > 1))
+        return false;
     return !component_has_parents(c, var) ||
            (var->support.kind == SUPPORT_REAL && component_is_about_location(c, var));
 }

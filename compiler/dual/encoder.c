@@ -73,7 +73,8 @@ IrValue mean_over(Build *b, IrValue v, const AxisId *axes, int n) {
         return ir_mul(b->p, ir_sum_at(b->p, v, axes, n), ir_recip(b->p, all));
     }
     for (int i = 0; i < n; i++) {
-        if (!ir_has_axis(b->p, v, axes[i])) continue; /* what lies along the other side of a cross */
+        if (!ir_has_axis(b->p, v, axes[i]))
+            continue; /* what lies along the other side of a cross */
         v = ir_mul(b->p, ir_sum(b->p, v, &axes[i], 1), ir_recip(b->p, ir_extent(b->p, axes[i])));
     }
     return v;

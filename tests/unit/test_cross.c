@@ -117,8 +117,8 @@ static void other_tables_start_exact(void) {
         double w[SETS * DRAWS];
         log_weights(untrained(c, NULL), w);
         for (int k = 0; k < SETS * DRAWS; k++)
-            CHECK(fabs(w[k] - w[k / DRAWS * DRAWS]) <= 1e-7, "model %d: log weights %g and %g", (int)i, w[k],
-                  w[k / DRAWS * DRAWS]);
+            CHECK(fabs(w[k] - w[k / DRAWS * DRAWS]) <= 1e-7, "model %d: log weights %g and %g",
+                  (int)i, w[k], w[k / DRAWS * DRAWS]);
         compiled_free(c);
     }
 }
