@@ -296,7 +296,7 @@ static bool locate(const Frame *a, OutcomeKind kind, Design *d, RtError *error) 
     double share = (sum + 0.5) / (shares ? of + 1 : of); /* never 0, nor all */
     d->unit = 1;
     if (!n) return rt_error(error, "%s: no value of %s is there", a->t.name, y->name);
-    if (!isfinite(share) || !isfinite(m.sd) || !(of > 0))
+    if (!isfinite(share) || !isfinite(m.sd) || !isfinite(of) || !(of > 0))
         return rt_error(error,
                         "%s: %s or its offset is too large for a number\n  as in  offset(log(n)), "
                         "where n is an exposure",

@@ -191,6 +191,7 @@ sed 's/0,5/0.5/' trial.csv >signs.csv
 refuses decimal_signs_as_in_programs 1 "signs.csv:4:4: a decimal comma, but a decimal point in row 2" "$ADAVIC" init signs.csv 'y ~ dose'
 sed 's/0,5/1e300/' trial.csv >large.csv
 refuses too_large_for_float 1 "large.csv:2:4: dose is out of range" "$ADAVIC" init large.csv 'y ~ dose'
+bad offset_too_large 'visit ~ offset(exp(n))' 'visit or its offset is too large' --family poisson
 bad no_trials 'y ~ dose' 'out of how many?' --family binomial
 bad no_bits 'y ~ dose' 'expected  0 or 1' --family bernoulli
 bad too_many_successes 'n | trials(12) ~ dose' 'at most 12'
