@@ -247,16 +247,16 @@ static bool crossed(const Frame *a, const Partition *outer, const Partition *inn
     group_text(a, inner, row, &one);
     group_text(a, outer, before, &first);
     group_text(a, outer, row, &second);
-    rt_bytes_printf(&more,
-                    "\n  expected  groups inside each other\n  found     %s with %s (row %lld) and "
-                    "with %s (row %lld)\n  if %s is another one in each %s, write (1 | %s/%s)\n  "
-                    "two groupings that cross are served where there are no others, and each pair "
-                    "has one row: average or sum up its rows\n  "
-                    "else groups that cross others are served as (1 | g), where g is text or "
-                    "numbers from 0 on, of %d levels at most",
-                    one.data, first.data, (long long)a->t.line[before], second.data,
-                    (long long)a->t.line[row], one.data, of.data, of.data, name.data,
-                    FRAME_CROSSING);
+    rt_bytes_printf(
+        &more,
+        "\n  expected  groups inside each other\n  found     %s with %s (row %lld) and "
+        "with %s (row %lld)\n  if %s is another one in each %s, write (1 | %s/%s)\n  "
+        "two groupings of a column each that cross are served where there are no others, and "
+        "each pair has one row: average or sum up its rows\n  "
+        "else groups that cross others are served as (1 | g), where g is text or "
+        "numbers from 0 on, of %d levels at most",
+        one.data, first.data, (long long)a->t.line[before], second.data, (long long)a->t.line[row],
+        one.data, of.data, of.data, name.data, FRAME_CROSSING);
     formula_error(a->f, a->f->groups[inner->group].place, error, more.data, "%s and %s are crossed",
                   of.data, name.data);
     RtBytes *all[] = {&of, &name, &one, &first, &second, &more};

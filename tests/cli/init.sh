@@ -183,7 +183,7 @@ bad logarithm_of_0 'y ~ log(sick)' 'trial.csv:2:7: this is no number where sick 
 bad same_groups 'sick ~ (1 | subject) + (1 | arm)' 'are the same groups'
 bad twice 'sick ~ (1 | subject) + (dose | subject)' 'intercept varies twice'
 bad a_row_each 'y ~ (1 | subject:visit)' 'every group has one row'
-for advice in "two groupings that cross are served where .* each pair has one row: average or sum up" "groups that cross others are served as (1 | g)"; do
+for advice in "two groupings of a column each that cross are served where .* each pair has one row: average or sum up" "groups that cross others are served as (1 | g)"; do
     refuses "slopes_${advice%% *}" 1 "$advice" "$ADAVIC" init repeated.csv 'score ~ (1 | rater) + (minutes | item)'
 done
 bad constant 'y ~ const' 'has no column named const'
