@@ -437,6 +437,17 @@ static IrValue to_mode(const Newton *s, const Node *node, int i, const IrValue *
     return s->quadratic ? d : bounded(s, node, i, deviation, d);
 }
 
+/* The largest of v over what instances of the node have in common, where v differs within them. */
+static IrValue largest_of_node(const Newton *s, const Node *node, IrValue v) {
+    const IrOp op = s->b->p->ops.data[v];
+    for (int i = 0; i < op.n_axes; i++) {
+        bool own = false;
+        for (int k = 0; k < node->n_axes; k++) own |= node->axes[k] == op.axes[i];
+        if (!own) v = ir_max_over(s->b->p, v, &op.axes[i], 1);
+    }
+    return v;
+}
+
 /* A step that only mends what rounding left of the one before: none, where an entry's is so large
  * that it cannot be that. */
 static void small_deviations(const Newton *s, int from, IrValue *deviation) {
@@ -448,8 +459,12 @@ static void small_deviations(const Newton *s, int from, IrValue *deviation) {
     for (int i = s->node[from].first; i < s->n; i++)
         if (deviation[i] != IR_NONE) largest = ir_max(p, largest, ir_abs(p, deviation[i]));
     IrValue small = ir_lt(p, largest, number(s->b, LARGEST_AGAIN));
-    for (int i = s->node[from].first; i < s->n; i++)
-        if (deviation[i] != IR_NONE) deviation[i] = ir_select(p, small, deviation[i], zero);
+    for (const Node *node = &s->node[from]; node < &s->node[s->c->n]; node++) {
+        IrValue own = largest_of_node(s, node, largest);
+        IrValue here = own == largest ? small : ir_lt(p, own, number(s->b, LARGEST_AGAIN));
+        for (int i = node->first; i < end_of(node); i++)
+            if (deviation[i] != IR_NONE) deviation[i] = ir_select(p, here, deviation[i], zero);
+    }
 }
 
 /* A step of the nodes, or of the targets alone, to where the expansion has its mode. `again`: it

@@ -75,7 +75,7 @@ static void describe_effect(const Frame *a, const Design *d, Effect *e) {
         if (!(e->vars >> v & 1)) continue;
         const FrameColumn *c = column_of(a, v);
         const Transform *t = a->f->vars[v].transform;
-        if (c->plate > e->plate) e->plate = c->plate;
+        e->plate = frame_meet(a, e->plate, c->plate);
         if (name.n) rt_bytes_printf(&name, "_");
         if (a->f->vars[v].scaled)
             rt_bytes_printf(&name, "scale_%s", c->name);
@@ -296,7 +296,7 @@ static bool locate(const Frame *a, OutcomeKind kind, Design *d, RtError *error) 
     double share = (sum + 0.5) / (shares ? of + 1 : of); /* never 0, nor all */
     d->unit = 1;
     if (!n) return rt_error(error, "%s: no value of %s is there", a->t.name, y->name);
-    if (!isfinite(share) || !isfinite(m.sd) || !(of > 0))
+    if (!isfinite(share) || !isfinite(m.sd) || !isfinite(of) || !(of > 0))
         return rt_error(error,
                         "%s: %s or its offset is too large for a number\n  as in  offset(log(n)), "
                         "where n is an exposure",

@@ -247,14 +247,16 @@ static bool crossed(const Frame *a, const Partition *outer, const Partition *inn
     group_text(a, inner, row, &one);
     group_text(a, outer, before, &first);
     group_text(a, outer, row, &second);
-    rt_bytes_printf(&more,
-                    "\n  expected  groups inside each other\n  found     %s with %s (row %lld) and "
-                    "with %s (row %lld)\n  if %s is another one in each %s, write (1 | %s/%s)\n  "
-                    "groups that cross others are served as (1 | g), where g is text or numbers "
-                    "from 0 on, of %d levels at most",
-                    one.data, first.data, (long long)a->t.line[before], second.data,
-                    (long long)a->t.line[row], one.data, of.data, of.data, name.data,
-                    FRAME_CROSSING);
+    rt_bytes_printf(
+        &more,
+        "\n  expected  groups inside each other\n  found     %s with %s (row %lld) and "
+        "with %s (row %lld)\n  if %s is another one in each %s, write (1 | %s/%s)\n  "
+        "two groupings of a column each that cross are served where there are no others, and "
+        "each pair has one row: average or sum up its rows\n  "
+        "else groups that cross others are served as (1 | g), where g is text or "
+        "numbers from 0 on, of %d levels at most",
+        one.data, first.data, (long long)a->t.line[before], second.data, (long long)a->t.line[row],
+        one.data, of.data, of.data, name.data, FRAME_CROSSING);
     formula_error(a->f, a->f->groups[inner->group].place, error, more.data, "%s and %s are crossed",
                   of.data, name.data);
     RtBytes *all[] = {&of, &name, &one, &first, &second, &more};
@@ -353,10 +355,10 @@ static void measure(Frame *a, FramePlate *p, const FramePlate *outer) {
     }
 }
 
-/* A plate inside the last one; column -1: of rows. */
+/* A plate inside the last one, or beside those that cross; column -1: of rows. */
 static bool add_plate(Frame *a, int column, RtError *error) {
     if (a->n_plates == FRAME_PLATES) return rt_error(error, "formula: groups nested too deep");
-    FramePlate *p = &a->plates[a->n_plates], *outer = a->n_plates ? p - 1 : NULL;
+    FramePlate *p = &a->plates[a->n_plates], *outer = a->n_plates && !a->crossed ? p - 1 : NULL;
     *p = (FramePlate){.column = column < 0 ? NULL : a->t.header[column], .n = a->t.n_rows};
     p->of_row = rt_alloc(a->t.mem, a->t.n_rows, sizeof *p->of_row);
     for (int64_t row = 0; row < a->t.n_rows; row++) p->of_row[row] = row;
@@ -373,16 +375,58 @@ static bool has_plate(const Frame *a, int column) {
     return false;
 }
 
-static bool make_plates(Frame *a, RtError *error) {
-    Partition parts[FORMULA_GROUPS];
-    int n = 0;
-    for (int g = 0; g < a->f->n_groups; g++) {
-        Partition p;
-        if (!read_partition(a, g, &p, error)) return false;
-        int at = n++; /* the fewest groups first */
+/* Has each pair of a group of the first and one of the second one row at most? */
+static bool pairs_once(Frame *a, const Partition *first, const Partition *second, bool *once,
+                       RtError *error) {
+    int64_t n, *of_row = rt_alloc(a->t.mem, a->t.n_rows, sizeof *of_row);
+    if (!divide(a, first->of_row, second->columns[0], of_row, &n, error)) return false;
+    *once = n == a->t.n_rows;
+    return true;
+}
+
+/* Two plates and their pairs, if the n groupings, in the formula's order, are two that cross so. */
+static bool take_cross(Frame *a, const Partition *parts, int n, RtError *error) {
+    const Partition *first = parts, *second = NULL;
+    bool once = false;
+    for (int i = 0; i < n; i++) {
+        if (a->f->groups[parts[i].group].n_columns > 1) return true;
+        if (same_columns(a, &parts[i], first)) continue;
+        if (second && !same_columns(a, &parts[i], second)) return true;
+        second = &parts[i];
+    }
+    if (!second || first_crossing(a, first, second) < 0 || first_crossing(a, second, first) < 0)
+        return true;
+    if (!pairs_once(a, first, second, &once, error)) return false;
+    if (!once) return true;
+    a->crossed = true;
+    for (int i = 0; i < n; i++) a->of_group[parts[i].group] = !same_columns(a, &parts[i], first);
+    return add_plate(a, first->columns[0], error) && add_plate(a, second->columns[0], error) &&
+           add_plate(a, -1, error);
+}
+
+int frame_meet(const Frame *a, int p, int q) {
+    bool beside = a->crossed && p != q && p != DATA_SET && q != DATA_SET;
+    return beside ? a->n_plates - 1 : p > q ? p : q;
+}
+
+/* The fewest groups first; in the formula's order where these are as many. */
+static void sort_partitions(Partition *parts, int n) {
+    for (int i = 1; i < n; i++) {
+        Partition p = parts[i];
+        int at = i;
         for (; at > 0 && parts[at - 1].n > p.n; at--) parts[at] = parts[at - 1];
         parts[at] = p;
     }
+}
+
+static bool make_plates(Frame *a, RtError *error) {
+    Partition parts[FORMULA_GROUPS];
+    int n = a->f->n_groups;
+    for (int g = 0; g < n; g++)
+        if (!read_partition(a, g, &parts[g], error)) return false;
+    if (!take_cross(a, parts, n, error)) return false;
+    if (a->crossed) return true;
+    sort_partitions(parts, n);
     if ((n = take_crossings(a, parts, n, error)) < 0) return false;
     for (int i = 0; i < n; i++) {
         bool again = i && same_columns(a, &parts[i - 1], &parts[i]);
@@ -433,6 +477,7 @@ static void find_steps(const Frame *a, FrameColumn *c) {
     const FramePlate *rows = &a->plates[a->n_plates - 1];
     int64_t at[2] = {-1, -1};
     if (c->plate != a->n_plates - 1 || c->n_levels || a->n_plates < 2 || rows->least < 2) return;
+    if (a->crossed) return; /* their rows have no order */
     for (int64_t row = a->t.n_rows; row-- > 0;)
         if (rows->number[row] < 2) at[rows->number[row]] = row;
     c->first = c->x[at[0]];

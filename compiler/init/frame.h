@@ -1,9 +1,11 @@
 /* frame.h -- what a data file says about the columns and groups of a formula.
  *
  * Groups must be nested in each other: they become plates, outermost (fewest groups) first, one
- * for each column that tells them apart, and last a plate of rows, which no column names. But (1 |
- * g) may cross the others, where g has few levels: its effects are a vector beside plates. A column
- * that is constant within the instances of a plate belongs to the outermost such plate.
+ * for each column that tells them apart, and last a plate of rows, which no column names. Or there
+ * are two groupings, by one column each, which cross, and no pair of their groups has two rows:
+ * two plates side by side, in the order of the formula, and last the plate of their pairs. Else (1
+ * | g) may cross the others, where g has few levels: its effects are a vector beside plates. A
+ * column that is constant within the instances of a plate belongs to the outermost such plate.
  */
 #ifndef ADAVIC_INIT_FRAME_H
 #define ADAVIC_INIT_FRAME_H
@@ -55,6 +57,7 @@ typedef struct Frame {
     int outcome, trials;      /* trials: -1, none */
     int n_plates;             /* the last is that of rows */
     FramePlate plates[FRAME_PLATES];
+    bool crossed; /* there are three: the first two cross, and the last is of their pairs */
     int of_group[FORMULA_GROUPS]; /* its plate; -1: it crosses the others */
     int crossing[FORMULA_GROUPS]; /* its column then */
 } Frame;
@@ -62,6 +65,8 @@ typedef struct Frame {
 /* Reads the bytes of a file for the formula, whose names of columns become the file's. */
 bool frame_read(RtMem *mem, const char *path, const RtBytes *bytes, Formula *f, Frame *out,
                 RtError *error);
+/* The outermost plate in which there is one instance of plate p and one of plate q. */
+int frame_meet(const Frame *a, int p, int q);
 /* Numbers sorted in place. */
 Moments frame_moments(double *x, int64_t n);
 /* FILE:LINE:COLUMN of a cell, for messages. */

@@ -38,7 +38,8 @@ typedef struct Init {
 static const char purpose[] =
     "Writes a model for a table and a formula in the notation of lme4 and brms: with the columns "
     "as "
-    "covariates, the groups as nested plates of the file's sizes, and weak priors on the scale of "
+    "covariates, the groups as plates of the file's sizes, nested or crossed, and weak priors on "
+    "the scale of "
     "the data. It is a start, to be read and changed: comments say where each number comes from.";
 
 static const char *const parts[][2] = {
@@ -54,6 +55,7 @@ static const char *const parts[][2] = {
     {"(1 + x | g)", "a line for each group, intercepts and slopes correlated"},
     {"(1 + x || g)", "the same, uncorrelated"},
     {"(1 | a/b)", "groups of b within groups of a: (1 | a) + (1 | a:b)"},
+    {"(1 | a) + (1 | b)", "where a and b cross: effects of both, a row for each pair"},
     {"cbind(y, n - y) ~", "y of n trials; also y | trials(n) ~"},
 };
 
@@ -64,8 +66,9 @@ static const char example[] =
     "./sleepstudy infer sleepstudy.csv\n";
 
 static const char limits[] =
-    "Groups lie within each other, but for intercepts of a few levels: (1 | subject) + (1 | item) "
-    "with 8 items at most, by text or by numbers from 0 on. "
+    "Groups lie within each other, or there are two groupings that cross, and each pair has one "
+    "row or none: (1 | subject) + (1 | item). Else what crosses others has intercepts alone, and 8 "
+    "levels at most, by text or by numbers from 0 on. "
     "Groups of unequal size are written as a range of sizes. Cells of the outcome may be "
     "empty; covariates have no missing values. A "
     "column that the model reads has a "

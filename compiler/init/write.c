@@ -10,7 +10,9 @@
  *     }
  *
  * An effect that varies with groups is drawn about its value in the groups around; effects of
- * columns that are constant in the groups of an intercept are part of that intercept's mean. */
+ * columns that are constant in the groups of an intercept are part of that intercept's mean. Where
+ * two groupings cross, rows stand in `cross a, b`; an effect that varies with both lies about its
+ * value in the population in the first, and about 0 in the second. */
 #include "init/write.h"
 
 #include <math.h>
@@ -29,10 +31,11 @@ typedef struct Writer {
     int depth, n_names;
     const char *names[MOST_NAMES];
     const char *plates[FRAME_PLATES];
-    const char *fixed[MOST_EFFECTS]; /* by effect: its latent for all groups, or NULL */
-    const char *now[MOST_EFFECTS];   /* its value in the plate being written, or NULL: 0 */
-    bool in_mean[MOST_EFFECTS];      /* part of an intercept's mean already */
-    const char *own[3];              /* names of own_latents */
+    const char *fixed[MOST_EFFECTS];  /* by effect: its latent for all groups, or NULL */
+    const char *now[MOST_EFFECTS];    /* its value in the plate being written, or NULL: 0 */
+    const char *beside[MOST_EFFECTS]; /* what the second of crossed plates adds to it, or NULL */
+    bool in_mean[MOST_EFFECTS];       /* part of an intercept's mean already */
+    const char *own[3];               /* names of own_latents */
     const char *sd[MOST_EFFECTS], *factor[MOST_EFFECTS], *effects[MOST_EFFECTS]; /* by block */
     const char *crossing_sd[FORMULA_GROUPS], *crossing[FORMULA_GROUPS]; /* by group, or NULL */
 } Writer;
@@ -88,8 +91,8 @@ static bool name_plates(Writer *w, RtError *error) {
     for (int i = 0; i < w->a->n_columns; i++) take(w, w->a->columns[i].name);
     for (int p = 0; p < w->a->n_plates; p++) {
         const char *column = w->a->plates[p].column;
-        if (!column) {
-            w->plates[p] = rows_name(w);
+        if (!column) { /* pairs have the names of their plates */
+            if (!w->a->crossed) w->plates[p] = rows_name(w);
             continue;
         }
         if (strpbrk(column, "\"\n"))
@@ -366,14 +369,25 @@ static void add_part(RtBytes *sum, const char *latent, const Effect *e) {
                     e->times ? e->times : "");
 }
 
+/* Does the effect vary with the first of crossed plates already? */
+static bool varies_beside(const Writer *w, int effect, int plate) {
+    const Design *d = w->d;
+    bool found = false;
+    for (int b = 0; b < d->n_blocks && w->a->crossed && plate == 1; b++)
+        for (int i = 0; i < d->blocks[b].n; i++)
+            found |= !d->blocks[b].plate && d->blocks[b].effects[i] == effect;
+    return found;
+}
+
 /* What an effect of a group is drawn about. */
 static const char *mean_of(Writer *w, int effect, int plate) {
     const Design *d = w->d;
     RtBytes sum = {0};
-    if (w->now[effect]) rt_bytes_printf(&sum, "%s", w->now[effect]);
+    if (w->now[effect] && !varies_beside(w, effect, plate))
+        rt_bytes_printf(&sum, "%s", w->now[effect]);
     for (int i = 0; i < d->n_effects && !d->effects[effect].vars; i++) {
         if (i == effect || !w->fixed[i] || w->in_mean[i] || in_block(d, i)) continue;
-        if (d->effects[i].plate > plate) continue;
+        if (frame_meet(w->a, d->effects[i].plate, plate) != plate) continue;
         add_part(&sum, w->fixed[i], &d->effects[i]);
         w->in_mean[i] = true;
     }
@@ -395,9 +409,11 @@ static void write_effects(Writer *w, int plate) {
         else
             line(w, NULL, "latent %s[%d] ~ multi_normal_cholesky([%s], diag(%s) @ %s);",
                  w->effects[b], block->n, means.data, w->sd[b], w->factor[b]);
-        for (int i = 0; i < block->n; i++)
-            w->now[block->effects[i]] =
+        for (int i = 0; i < block->n; i++) {
+            int e = block->effects[i];
+            *(varies_beside(w, e, plate) ? &w->beside[e] : &w->now[e]) =
                 block->n == 1 ? w->effects[b] : rt_printf(w->mem, "%s[%d]", w->effects[b], i);
+        }
         rt_bytes_free(&means);
     }
 }
@@ -409,6 +425,8 @@ static const char *predictor(Writer *w) {
     RtBytes sum = {0};
     for (int i = 0; i < w->d->n_effects; i++)
         if (w->now[i] && !w->in_mean[i]) add_part(&sum, w->now[i], &w->d->effects[i]);
+    for (int i = 0; i < w->d->n_effects; i++)
+        if (w->beside[i]) add_part(&sum, w->beside[i], &w->d->effects[i]);
     for (int g = 0; g < a->f->n_groups; g++)
         if (w->crossing[g])
             rt_bytes_printf(&sum, "%s%s[%s]", sum.n ? " + " : "", w->crossing[g],
@@ -474,19 +492,40 @@ static void open_plate(Writer *w, int p) {
     w->depth++;
 }
 
-static void write_plates(Writer *w) {
-    int n = w->a->n_plates;
-    write_columns(w, DATA_SET);
-    for (int p = 0; p < n; p++) {
-        open_plate(w, p);
-        write_columns(w, p);
-        if (p + 1 < n) write_effects(w, p);
-    }
-    write_outcome(w);
+/* Where the file lacks pairs, training does from well below its share of them on. */
+static void open_cross(Writer *w) {
+    const FramePlate *plates = w->a->plates;
+    int64_t rows = w->a->t.n_rows;
+    double all = (double)plates[0].n * (double)plates[1].n, share = (double)rows / all;
+    bool lacks = (double)rows < all;
+    line(w,
+         lacks ? rt_printf(w->mem, "%lld of %.0f pairs are in the file", (long long)rows, all) : "",
+         "cross %s, %s%s {", w->plates[0], w->plates[1],
+         lacks ? rt_printf(w->mem, " (%.2g..1)", 0.7 * share) : "");
+    w->depth++;
+}
+
+static void close_plates(Writer *w) {
     while (w->depth) {
         w->depth--;
         line(w, NULL, "}");
     }
+}
+
+static void write_plates(Writer *w) {
+    int n = w->a->n_plates;
+    write_columns(w, DATA_SET);
+    for (int p = 0; p < n; p++) {
+        if (w->a->crossed) close_plates(w);
+        if (w->a->crossed && p + 1 == n)
+            open_cross(w);
+        else
+            open_plate(w, p);
+        write_columns(w, p);
+        if (p + 1 < n) write_effects(w, p);
+    }
+    write_outcome(w);
+    close_plates(w);
 }
 
 static void write_correlations(Writer *w) {

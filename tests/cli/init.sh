@@ -36,12 +36,13 @@ s2;2;drug;4;11;;0;2
 s3;1;both;0,1;10;2;0;3
 s3;2;both;5;14;12;1;4
 END
-has() { # NAME ARGS... -- LINES: of the model, without comments
+table=trial.csv
+has() { # NAME ARGS... -- LINES: of the model of $table, without comments
     local name=$1 args=()
     shift
     while [ "$1" != -- ]; do args+=("$1"); shift; done
     shift
-    "$ADAVIC" init trial.csv "${args[@]}" >model.hbm 2>model.err || cat model.err
+    "$ADAVIC" init "$table" "${args[@]}" >model.hbm 2>model.err || cat model.err
     "$ADAVIC" --emit=analysis model.hbm >/dev/null 2>>model.err || cat model.err
     sed 's, *//.*,,' model.hbm >code
     for line; do grep -qxF -- "$line" code || echo "lacks: $line"; done >lacks
@@ -66,14 +67,59 @@ has quoted_group 'y ~ dose + (1 | `a group`)' --amortise -- 'plate a_group(2..8)
 has only_combinations 'y ~ (1 | arm:visit)' --family poisson -- 'plate arm(3) {' '  plate visit(2) {' '    latent r_visit ~ normal(intercept, sd_visit);'
 has column_and_group 'y ~ visit + (1 | visit)' -- 'plate visit_group(2) from "visit" {' '  given visit ~ normal(1.5, 0.707);'
 
-# Groups that cross others: a vector of effects, from which a category picks.
-has crossing 'y ~ (1 | Subject) + (1 | visit)' --family poisson -- 'latent sd_visit ~ half_normal(1);' \
-    'latent r_visit[3] ~ normal(0, sd_visit);' '  latent r_Subject ~ normal(intercept, sd_Subject);' \
-    '    given visit ~ categorical([0.001, 0.5, 0.499]);' '    observed y ~ poisson_log(r_Subject + r_visit[visit]) with missing;'
-printf 'rater,item,score\na,x,1\na,y,2.5\nb,x,2\nb,y,2.9\nc,x,0\nc,y,1.6\nd,y,1\nd,x,0.2\n' >crossed.csv
-check crossing_by_text sh -c '"$ADAVIC" init crossed.csv "score ~ (1 | rater) + (1 | item)" >crossed.hbm && grep -q "given item ~ category(2); *// 0 x, 1 y" crossed.hbm'
+# Two groupings that cross, a row for each pair: two plates and their cross.
+has cross 'y ~ (1 | Subject) + (1 | visit)' --family poisson -- 'plate Subject(3) {' '  latent r_Subject ~ normal(intercept, sd_Subject);' \
+    'plate visit(2) {' '  latent r_visit ~ normal(0, sd_visit);' 'cross Subject, visit {' '  observed y ~ poisson_log(r_Subject + r_visit) with missing;'
+cat >crossed.csv <<'END'
+rater,item,age,hard,kind,minutes,score
+a,x,30,0.5,word,2,1
+a,y,30,1.5,sum,3,2.5
+a,z,30,2.5,word,9,0.5
+b,x,41,0.5,word,4,1.2
+b,y,41,1.5,sum,1,2.9
+c,z,25,2.5,word,5,0
+c,y,25,1.5,sum,6,1.6
+d,x,33,0.5,word,9,0.2
+d,z,33,2.5,word,4,1
+END
+table=crossed.csv
+has cross_lacks_pairs 'score ~ age + hard + minutes + (1 + minutes || rater) + (1 | item)' -- '  given age ~ normal(32.25, 6.7);' \
+    '  latent r_rater_intercept ~ normal(intercept + b_age * (age - 30), sd_rater_intercept);' '  latent r_rater_minutes ~ normal(b_minutes, sd_rater_minutes);' \
+    '  given hard ~ normal(1.5, 1);' '  latent r_item ~ normal(b_hard * hard, sd_item);' 'cross rater, item (0.52..1) {' \
+    '  given minutes ~ normal(4.78, 2.82);' '  observed score ~ normal(r_rater_intercept + r_rater_minutes * minutes + r_item, sigma);'
+has cross_of_lines 'score ~ minutes + (minutes | item) + (minutes | rater)' -- 'plate item(3) {' \
+    '  latent r_item[2] ~ multi_normal_cholesky([intercept, b_minutes], diag(sd_item) @ L_item);' \
+    '  latent r_rater[2] ~ multi_normal_cholesky([0, 0], diag(sd_rater) @ L_rater);' \
+    '  let mu = r_item[0] + r_item[1] * minutes + r_rater[0] + r_rater[1] * minutes;'
+has cross_of_a_slope 'score ~ 0 + minutes + (0 + minutes | item) + (1 | rater)' --family student -- '  latent r_item ~ normal(b_minutes, sd_item);' \
+    '  latent r_rater ~ normal(0, sd_rater);' '  observed score ~ student_t(1 + excess, r_item * minutes + r_rater, sigma);'
+has cross_products 'score ~ age:hard + hard:minutes + kind + (1 | rater) + (1 | item)' -- '  latent r_rater ~ normal(intercept, sd_rater);' \
+    '  latent r_item ~ normal(b_kind_sum * (kind == 1 ? 1 : 0), sd_item);' '  let mu = r_rater + b_age_hard * (age - 30) * hard + b_hard_minutes * hard * minutes + r_item;'
+has cross_of_ranges 'score ~ (1 | rater) + (1 | item)' --amortise -- 'plate rater(2..8) {' 'plate item(2..6) {'
+table=trial.csv
+check crossed_model "$ADAVIC" init crossed.csv 'score ~ hard + (1 | rater) + (1 | item)' -o crossed.hbm
+check absent_pairs_are_counted grep -q "^cross rater, item (0.52..1) { *// 9 of 12 pairs are in the file\$" crossed.hbm
 compile crossed crossed.hbm
-check crossing_is_inferred sh -c './crossed train --for crossed.csv --steps 3 --quiet && ./crossed infer crossed.csv --draws 50 --json | grep -q "\"r_item\[1\]\""'
+check cross_is_inferred sh -c './crossed train --for crossed.csv --steps 3 --quiet && ./crossed infer crossed.csv --draws 50 --json | grep -q "\"r_item\[2\]\".*\"labels\": \[\"z\"\]"'
+# A grouping that is a covariate, too, with which effects of the other one go.
+check cross_with_a_covariate "$ADAVIC" init sleepstudy.csv 'reaction ~ days + (days | subject) + (1 | days)' -o days.hbm
+check its_column_twice sh -c 'grep -qx "plate days_group(10) from \"days\" {" days.hbm && grep -qx "  given days ~ normal(4.5, 3.03);" days.hbm'
+check cross_about_0 "$ADAVIC" init crossed.csv 'score ~ 0 + (1 | rater) + (1 | item)' -o about_0.hbm
+check its_effects_about_0 test "$(grep -c "latent r_.* ~ normal(0, sd_" about_0.hbm)" = 2
+for model in days about_0; do
+    check "cross_goes_through_$model" sh -c 'test -z "$("$ADAVIC" --emit=ir:step "$0.hbm" 2>&1 >step.ir)" && test -s step.ir' $model
+done
+
+# Where pairs have several rows, or beside a grouping more: a vector of effects, from which a category picks.
+awk 'NR == 1 { print $0 ",room"; next } { print $0 ",u" } END { print "a,x,30,0.5,word,7,1.1,v" }' crossed.csv >repeated.csv
+for formula in "score ~ (1 | rater) + (1 | item)" "score ~ (1 | rater) + (1 | room) + (1 | item)"; do
+    check "vector_of_${formula//[!a-z]/}" sh -c '"$ADAVIC" init repeated.csv "$0" >vector.hbm && "$ADAVIC" --emit=analysis vector.hbm >/dev/null && grep -q "^latent r_item\[3\] ~ normal(0, sd_item);" vector.hbm' "$formula"
+done
+table=pastes.csv
+has vector_in_the_rows 'strength ~ (1 | batch) + (1 | cask)' -- 'latent r_cask[3] ~ normal(0, sd_cask);' '  latent r_batch ~ normal(intercept, sd_batch);' \
+    '    given cask ~ category(3);' '    observed strength ~ normal(r_batch + r_cask[cask], sigma);'
+table=trial.csv
+check crossing_by_text grep -q "given item ~ category(3); *// 0 x, 1 y, 2 z" vector.hbm
 
 # Functions of a column: what they are called, and a law of the column that stays where they are numbers.
 has square 'n ~ visit + I(visit^2)' --family poisson -- 'latent b_visit_2 ~ normal(0, 0.609);' \
@@ -137,12 +183,15 @@ bad logarithm_of_0 'y ~ log(sick)' 'trial.csv:2:7: this is no number where sick 
 bad same_groups 'sick ~ (1 | subject) + (1 | arm)' 'are the same groups'
 bad twice 'sick ~ (1 | subject) + (dose | subject)' 'intercept varies twice'
 bad a_row_each 'y ~ (1 | subject:visit)' 'every group has one row'
-bad crossing_slopes 'y ~ (1 | Subject) + (1 + dose | visit)' 'groups that cross others are served as (1 | g)' --family poisson
+for advice in "two groupings of a column each that cross are served where .* each pair has one row: average or sum up" "groups that cross others are served as (1 | g)"; do
+    refuses "slopes_${advice%% *}" 1 "$advice" "$ADAVIC" init repeated.csv 'score ~ (1 | rater) + (minutes | item)'
+done
 bad constant 'y ~ const' 'has no column named const'
 sed 's/0,5/0.5/' trial.csv >signs.csv
 refuses decimal_signs_as_in_programs 1 "signs.csv:4:4: a decimal comma, but a decimal point in row 2" "$ADAVIC" init signs.csv 'y ~ dose'
 sed 's/0,5/1e300/' trial.csv >large.csv
 refuses too_large_for_float 1 "large.csv:2:4: dose is out of range" "$ADAVIC" init large.csv 'y ~ dose'
+bad offset_too_large 'visit ~ offset(exp(n))' 'visit or its offset is too large' --family poisson
 bad no_trials 'y ~ dose' 'out of how many?' --family binomial
 bad no_bits 'y ~ dose' 'expected  0 or 1' --family bernoulli
 bad too_many_successes 'n | trials(12) ~ dose' 'at most 12'

@@ -9,11 +9,12 @@
 
 #include <stdlib.h>
 
-static const char table[] = "g,h,w,arm,x,z,day,k,b,n,y,a b,one\n"
-                            "1,a,u,drug,0.5,1,0,3,0,10,2.5,p,7\n1,a,v,drug,1.5,2,1,0,1,12,1,q,7\n"
-                            "1,b,u,drug,0.25,3,0,7,1,9,-3,p,7\n1,b,v,drug,4,1,1,1,0,11,0.5,q,7\n"
-                            "2,a,u,none,8,2,0,12,1,12,4,p,7\n2,a,v,none,0.75,3,1,2,0,30,NA,q,7\n"
-                            "2,c,u,none,1,1,0,5,0,8,8.5,p,7\n2,c,w,both 1,2,2,1,4,1,10,1e2,q,7\n";
+static const char table[] =
+    "g,h,w,arm,x,z,day,k,b,n,y,a b,one,c\n"
+    "1,a,u,drug,0.5,1,0,3,0,10,2.5,p,7,i\n1,a,v,drug,1.5,2,1,0,1,12,1,q,7,j\n"
+    "1,b,u,drug,0.25,3,0,7,1,9,-3,p,7,k\n1,b,v,drug,4,1,1,1,0,11,0.5,q,7,l\n"
+    "2,a,u,none,8,2,0,12,1,12,4,p,7,i\n2,a,v,none,0.75,3,1,2,0,30,NA,q,7,m\n"
+    "2,c,u,none,1,1,0,5,0,8,8.5,p,7,j\n2,c,w,both 1,2,2,1,4,1,10,1e2,q,7,k\n";
 
 static void must_be_sound(const char *text, size_t n) {
     Arena *arena = arena_new();
@@ -62,6 +63,8 @@ static const char *const formulas[] = {
     "4b ~ (x + z + arm)^2 + I(x^-1) + log10(abs(z) + 1)",
     "8k ~ sqrt(x) + exp(z) + offset(log(n)) + (day | g)",
     ":k ~ -1 + arm*z + (1 | `a b`) + (x | g)",
+    "1y ~ x*arm + (x || g) + (1 + arm | c)",
+    "8k ~ 0 + z + offset(log(n)) + (1 | c) + (0 + z | g) + (1 | g)",
 };
 
 static void seeds(FuzzList *list) {
@@ -71,10 +74,10 @@ static void seeds(FuzzList *list) {
 
 static void words(FuzzList *list) {
     static const char *const some[] = {
-        "y",     "k",    "b",       "n",       "g",       "h",      "w",  "arm",    "x",
-        "z",     "day",  "`a b`",   "one",     "Y",       "0",      "1",  " + ",    " - ",
-        ":",     "*",    "/",       " | ",     " || ",    "(",      ")",  " ~ ",    "log(",
-        "sqrt(", "exp(", "factor(", "offset(", "trials(", "cbind(", ", ", "(1 | g)"};
+        "y",     "k",    "b",       "n",       "g",       "h",      "w",  "arm",     "x",
+        "z",     "day",  "`a b`",   "one",     "Y",       "0",      "1",  " + ",     " - ",
+        ":",     "*",    "/",       " | ",     " || ",    "(",      ")",  " ~ ",     "log(",
+        "sqrt(", "exp(", "factor(", "offset(", "trials(", "cbind(", ", ", "(1 | g)", "c"};
     for (size_t i = 0; i < sizeof some / sizeof *some; i++) fuzz_add_word(list, some[i]);
 }
 
