@@ -19,18 +19,18 @@
  * a is eliminated. With absent pairs turns converge fast, and the determinant is near; laws that
  * are not Gaussian take one step a turn, bounded as elsewhere.
  *
- * Draws of a, first, are not independent either: given c's uncertainty their mean has less
- * precision than each has. With K = L^-1 C the common slope of a[i]'s score in the shift, in units
- * of a[i]'s own curvature L L', the mean of n of them has 1 - n K B^-1 K' of it, which is where the
+ * Draws of a, where they come first, are not independent either: given c's uncertainty some
+ * direction over the instances, where data are alike that of their mean, has less precision than
+ * each has by itself. With K[i] = L^-1 C[i] the slopes of a[i]'s score in the shift, in units of
+ * a[i]'s own curvature L L', it is that of K, with 1 - K'K / B of the precision left. There the
  * tie of the flow starts (flow.c). */
 #include "dual/expansion.h"
 #include "dual/plate.h"
 
 enum { TURNS = 3, TURNS_REWEIGHTED = 5, TURNS_NEAR = 1, MAX_SIDES = 4 };
 
-static const double LEAST_LEFT = 1e-4; /* of the mean's precision */
+static const double LEAST_LEFT = 1e-4; /* of precision, as a difference */
 static const double LEAST_CURVATURE = 1e-12;
-static const double ROUNDING = 1e-5; /* of sums over instances, in f32 */
 
 /* The latents of one plate that are shifted, by themselves. */
 typedef struct Side {
@@ -158,12 +158,13 @@ bool crossed_settle(Newton *s, Newton *const *found, IrValue *log_volume) {
     return true;
 }
 
-/* K B^-1 K' of the mean of n instances times n, by entry of the target; l: the factor of B. */
-static void taken_by_shift(const Newton *s, const Node *node, const IrValue *l, const int *entry,
-                           int n, IrValue *taken) {
+/* K, [size * n]: the slope of each entry of the target's score in each shift, in units of the
+ * target's own curvature L L'. */
+static void slopes_in_shift(const Newton *s, const Node *node, const int *entry, int n,
+                            IrValue *k) {
     Build *b = s->b;
     const int size = node->size;
-    IrValue own[MAX_NODE * MAX_NODE], k[MAX_NODE * MAX_ENTRIES];
+    IrValue own[MAX_NODE * MAX_NODE];
     for (int i = 0; i < size; i++)
         for (int j = 0; j <= i; j++)
             own[i * size + j] = *at(s, s->factor, node->first + i, node->first + j);
@@ -171,54 +172,75 @@ static void taken_by_shift(const Newton *s, const Node *node, const IrValue *l, 
         IrValue column[MAX_NODE];
         for (int i = 0; i < size; i++) column[i] = *at(s, s->before, node->first + i, entry[u]);
         entries_solve_lower(b, own, size, column);
-        for (int i = 0; i < size; i++)
-            k[i * n + u] =
-                column[i] == IR_NONE ? IR_NONE : sum_over_plates(b, column[i], node->plate);
-    }
-    for (int i = 0; i < size; i++) {
-        taken[i] = IR_NONE;
-        entries_solve_lower(b, l, n, &k[i * n]);
-        for (int u = 0; u < n; u++)
-            if (k[i * n + u] != IR_NONE)
-                taken[i] = entry_add(b, taken[i], ir_square(b->p, k[i * n + u]));
-        if (taken[i] != IR_NONE)
-            taken[i] = ir_mul(b->p, taken[i], instance_share(b, plate_axis(b, node->plate)));
+        for (int i = 0; i < size; i++) k[i * n + u] = column[i];
     }
 }
 
-/* What is left where instances are alike, |B'| / |B|, which subtracts nothing. */
-static IrValue left_if_alike(const Newton *s, const IrValue *l, const int *entry, int n) {
-    IrProgram *p = s->b->p;
-    IrValue left = number(s->b, 1);
+/* K'v, summed over instances, and with l, the factor of B, L_B^-1 of it. */
+static void seen_by_shift(Build *b, const Node *node, const IrValue *k, int n, IrValue v,
+                          const IrValue *l, IrValue *seen) {
     for (int u = 0; u < n; u++) {
-        IrValue after = *at(s, s->factor, entry[u], entry[u]);
-        left = ir_mul(p, left, ir_square(p, ir_div(p, after, l[u * n + u])));
+        seen[u] = entry_mul(b, k[u], v);
+        if (seen[u] != IR_NONE) seen[u] = sum_over_plates(b, seen[u], node->plate);
     }
-    return ir_min(p, left, number(s->b, 1));
+    entries_solve_lower(b, l, n, seen);
 }
 
-/* Half the logarithm of what the mean of a target's instances has more of variance than each, by
- * entry. */
+/* The direction, over the instances, in which most precision is lost: one power iteration from
+ * where all are alike, which ends there where one number is shifted. Of unit length. */
+static IrValue direction_of(Build *b, const Node *node, const IrValue *k, int n, const IrValue *l) {
+    static const double NOTHING = 1e-20;
+    IrProgram *p = b->p;
+    IrValue w[MAX_ENTRIES], v = IR_NONE, share = instance_share(b, plate_axis(b, node->plate));
+    seen_by_shift(b, node, k, n, number(b, 1), l, w);
+    entries_solve_upper(b, l, n, w);
+    for (int u = 0; u < n; u++) v = entry_add(b, v, entry_mul(b, k[u], w[u]));
+    if (v == IR_NONE) return v;
+    IrValue square = sum_over_plates(b, ir_square(p, v), node->plate);
+    IrValue some = ir_lt(p, number(b, NOTHING), square);
+    IrValue length = ir_sqrt(p, ir_select(p, some, square, number(b, 1)));
+    return ir_select(p, some, ir_div(p, v, length), ir_sqrt(p, share));
+}
+
+/* 1 - v'K B^-1 K'v; where that is |B'| / |B|, so computed: it subtracts nothing. */
+static IrValue left_along(const Newton *s, const Node *node, const IrValue *k, int n,
+                          const int *entry, const IrValue *l, IrValue v) {
+    Build *b = s->b;
+    IrProgram *p = b->p;
+    IrValue w[MAX_ENTRIES], left = number(b, 1);
+    if (node->size == 1 && n == 1) {
+        IrValue ratio = ir_div(p, *at(s, s->factor, entry[0], entry[0]), l[0]);
+        return ir_min(p, ir_square(p, ratio), left);
+    }
+    seen_by_shift(b, node, k, n, v, l, w);
+    for (int u = 0; u < n; u++)
+        if (w[u] != IR_NONE) left = ir_sub(p, left, ir_square(p, w[u]));
+    return ir_max(p, left, number(b, LEAST_LEFT));
+}
+
 static void find_tie(Newton *s) {
     Build *b = s->b;
     IrProgram *p = b->p;
     const Node *node = &s->node[component_drawn(s->c) - 1];
-    IrValue l[MAX_ENTRIES * MAX_ENTRIES], taken[MAX_NODE], one = number(b, 1);
+    IrValue l[MAX_ENTRIES * MAX_ENTRIES], k[MAX_NODE * MAX_ENTRIES];
+    IrValue along[MAX_NODE], more[MAX_NODE];
     int entry[MAX_ENTRIES], n = shifted_entries(s, NULL, entry);
     factor_of_shift(s, entry, n, l);
-    taken_by_shift(s, node, l, entry, n, taken);
+    slopes_in_shift(s, node, entry, n, k);
     for (int i = 0; i < node->size; i++) {
-        if (taken[i] == IR_NONE) continue;
-        IrValue rest = ir_max(p, ir_sub(p, one, taken[i]), number(b, 0));
-        if (node->size == 1) { /* what is more than that shows that they are not alike */
-            IrValue alike = left_if_alike(s, l, entry, n), more = ir_sub(p, rest, alike);
-            IrValue some = ir_lt(p, number(b, ROUNDING), more);
-            rest = ir_add(p, alike, ir_select(p, some, more, number(b, 0)));
+        IrValue v = direction_of(b, node, &k[i * n], n, l);
+        more[i] = IR_NONE;
+        along[i] = v;
+        if (v == IR_NONE) { /* nothing ties this entry */
+            IrValue share = instance_share(b, plate_axis(b, node->plate));
+            along[i] = ir_sqrt(p, share);
+            continue;
         }
-        rest = ir_max(p, rest, number(b, node->size == 1 ? DUAL_TINY : LEAST_LEFT));
-        taken[i] = ir_mul(p, number(b, -0.5), ir_log(p, rest));
+        IrValue left = left_along(s, node, &k[i * n], n, entry, l, v);
+        more[i] = ir_mul(p, number(b, -0.5), ir_log(p, ir_max(p, left, number(b, DUAL_TINY))));
     }
-    s->tie = entries_gather(b, taken, node->size, node->flat);
+    s->tie.more = entries_gather(b, more, node->size, node->flat);
+    s->tie.along = entries_gather(b, along, node->size, node->flat);
 }
 
 Newton *crossed_start(Build *b, const Component *c, Axes copies, Newton **found) {

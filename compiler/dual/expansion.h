@@ -36,10 +36,10 @@ struct Newton {
     IrValue offset[MAX_ENTRIES];                        /* Q (g + o) */
     bool quadratic;
     bool together; /* nodes outside all plates were eliminated at once */
-    /* where nodes are shifted: the evidence before node `watched` is eliminated, [n * n]; and what
-     * the tie of the target's instances starts from, over its flat axis (flow.c) */
+    /* where nodes are shifted: the evidence before node `watched` is eliminated, [n * n] */
     int watched;
-    IrValue *before, tie;
+    IrValue *before;
+    FlowTie tie;
     int n_pulls; /* of reweighted data */
     const Var **pulled;
     Pull *pull;

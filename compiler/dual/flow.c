@@ -180,9 +180,10 @@ static IrValue paper_flow(GuideState *g, const Template *t, const Blocks *contex
     return flow(b, t->name, &shape, way, z, t->size, &context->at[0], log_det);
 }
 
-/* Where instances are coupled (a reduction over them is observed, say): u + (exp(c) - 1) mean of u
- * over the plate, c a function of what is around the plate. Instances then vary together or against
- * each other, all pairs alike; the determinant over n instances is exp(c). */
+/* Where instances are coupled (a reduction over them is observed, say): u + (exp(c) - 1) v (v'u),
+ * over the plate, v of unit length, c a function of what is around the plate. Instances then vary
+ * together or against each other: all pairs alike, or along what a Newton start knows, which also
+ * has an amount to begin with. The determinant over n instances is exp(c). */
 static IrValue tied(GuideState *g, const Template *t, Way way, IrValue u, IrValue *log_det) {
     Build *b = g->b;
     IrProgram *p = b->p;
@@ -197,13 +198,16 @@ static IrValue tied(GuideState *g, const Template *t, Way way, IrValue u, IrValu
     IrValue c = dense(b, arena_printf(b->arena, "%s.tie", t->name), &in, t->size, 0);
     c = clipped(b, c, CLIP);
     const Newton *start = start_of_template(g, t);
-    IrValue from = start ? newton_tie(start) : IR_NONE;
-    if (from != IR_NONE) c = ir_add(p, c, from);
-    IrValue share = instance_share(b, axis); /* log_det counts once per instance */
-    IrValue mean = mean_along(b, u, axis);
+    const FlowTie tie = start ? newton_tie(start) : (FlowTie){IR_NONE, IR_NONE};
+    if (tie.more != IR_NONE) c = ir_add(p, c, tie.more);
+    IrValue share = instance_share(b, axis), part; /* log_det counts once per instance */
+    if (tie.along == IR_NONE)
+        part = mean_along(b, u, axis);
+    else
+        part = ir_mul(p, tie.along, ir_sum(p, ir_mul(p, tie.along, u), &axis, 1));
     *log_det = ir_add(p, *log_det, ir_mul(p, ir_sum(p, c, &t->flat, 1), share));
-    if (way == WAY_DENSITY) c = ir_neg(p, c); /* the mean is exp(c) times that of the base draws */
-    return ir_add(p, u, ir_mul(p, ir_sub(p, ir_exp(p, c), number(b, 1)), mean));
+    if (way == WAY_DENSITY) c = ir_neg(p, c); /* the part is exp(c) times that of the base draws */
+    return ir_add(p, u, ir_mul(p, ir_sub(p, ir_exp(p, c), number(b, 1)), part));
 }
 
 static bool is_coupled(const Build *b, const Template *t) {

@@ -131,8 +131,13 @@ IrValue newton_log_evidence(Build *b, const Component *c, Axes trials, Newton *c
  * side by side. Adds the log-Jacobian. */
 IrValue newton_centre(const Newton *start, AxisId flat);
 IrValue newton_apply(const Newton *start, AxisId flat, IrValue t, IrValue *log_det);
-/* What the tie of the target's instances starts from, over its flat axis; IR_NONE: nothing. */
-IrValue newton_tie(const Newton *start);
+/* What the tie of the target's instances starts from (flow.c), over its flat axis: how much wider
+ * than each of them they are in one direction, log; and that direction, of unit length over the
+ * instances. IR_NONE both: nothing ties them. */
+typedef struct FlowTie {
+    IrValue more, along;
+} FlowTie;
+FlowTie newton_tie(const Newton *start);
 /* The way back, t of v. Adds the same log-Jacobian. */
 IrValue newton_undo(const Newton *start, AxisId flat, IrValue v, IrValue *log_det);
 

@@ -319,7 +319,6 @@ static void add_curvature(Newton *s, int last, IrValue raw, IrValue again, bool 
         int to = node->first + j;
         IrValue slope = entry_of(b, raw, node->flat, j);
         score[to] = entry_mul(b, slope, s->spread[to]);
-        if (slope == IR_NONE) continue;
         /* not `slope`: what reads an entry looks through the spreading of the point */
         IrValue sum = total(b, node, ir_pick(p, again, node->flat, j));
         opt_grad(p, sum, here, last - from + 1, column);
@@ -508,7 +507,7 @@ static Newton *lay_out(Build *b, const Component *c, Axes copies) {
         node->axes[node->n_axes] = node->flat;
         for (int i = 0; i < node->size; i++) s->owner[s->n++] = node;
     }
-    s->tie = IR_NONE;
+    s->tie = (FlowTie){IR_NONE, IR_NONE};
     IrValue **const all[] = {&s->evidence, &s->law, &s->slopes, &s->factor, &s->gain, &s->before};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         *all[i] = arena_array(b->arena, IrValue, s->n * s->n);
@@ -672,7 +671,7 @@ IrValue newton_centre(const Newton *s, AxisId flat) {
     return centre == IR_NONE ? number(s->b, 0) : centre;
 }
 
-IrValue newton_tie(const Newton *s) {
+FlowTie newton_tie(const Newton *s) {
     return s->tie;
 }
 

@@ -110,6 +110,8 @@ static void linear_gaussian_effects_start_exact(void) {
         "  plate h(3) { observed y[3] ~ normal(twice, [1, 0.5, 2]);\n"
         "    plate k(2) { observed z ~ normal(b[0] - b[2], 1); } } }\n",
         "plate g(4) { latent b ~ normal(1, 2); observed y[4] ~ normal(3 * b, 0.7); }\n",
+        /* about zero, where the law's own slope is none, but not its curvature */
+        "plate g(4) { latent b[2] ~ normal(0, [1, 2]); observed y[2] ~ normal(2 * b, 3); }\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         Compiled *c = compile_text("newton", texts[i], (DualOptions){.family = FAMILY_STRUCTURED});
