@@ -52,6 +52,7 @@ static int find_sides(const Newton *s, Side *sides) {
         own->n_targets = own->n;
     }
     for (int i = 0; i < n; i++) sides[i].s = newton_lay_out(s->b, &sides[i].c, s->copies);
+    for (int i = 0; i < n; i++) sides[i].s->saturated = s->saturated; /* of data alone */
     return n;
 }
 
@@ -142,9 +143,9 @@ static IrValue volume(const Newton *s, const Side *sides, int n_sides) {
 
 bool crossed_settle(Newton *s, Newton *const *found, IrValue *log_volume) {
     Side sides[MAX_SIDES];
+    const bool near = newton_begin(s, found), approach = s->c->reweighted && !near;
     int n = find_sides(s, sides);
     if (!n) return false;
-    const bool near = newton_begin(s, found), approach = s->c->reweighted && !near;
     const int turns = near ? TURNS_NEAR : approach ? TURNS_REWEIGHTED : TURNS;
     for (int turn = 0; turn < turns; turn++) {
         PullKind kind = !approach ? PULL_SETTLED : turn ? PULL_STEP : PULL_FIRST;

@@ -557,6 +557,7 @@ Newton *newton_lay_out(Build *b, const Component *c, Axes copies) {
 
 bool newton_begin(Newton *s, Newton *const *found) {
     bool near = found && all_found(s, found);
+    if (near) s->saturated = found[s->node[0].var->index]->saturated;
     start_at(s, near ? found : NULL);
     return near;
 }

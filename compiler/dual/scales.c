@@ -166,12 +166,13 @@ static IrValue spacing_of(const Scales *s, int pass) {
 }
 
 /* What is reweighted is found about the centre, once per data set: trials take a step from there.
- * What is crossed is, too, about the first centre: where its instances are matters little. */
-static bool look_about(Scales *s, bool first) {
+ * What is crossed is found about the first centre and the last: trials take a turn by themselves.
+ */
+static bool look_about(Scales *s, bool ends) {
     give_values(s, s->centre);
     for (int i = 0; i < s->n_components; i++) {
         const Component *c = &s->component[i];
-        bool look = c->reweighted || (c->n_shifted && first);
+        bool look = c->n_shifted ? ends : c->reweighted;
         if (look && !newton_start(s->b, c, s->found)) return false;
     }
     return true;
@@ -209,7 +210,7 @@ bool scales_start(Build *b, const Var *const *latent, int n, const int64_t *star
         memcpy(b->value, outer, sizeof *outer * (size_t)b->model->vars.n);
         served = run_pass(s, pass);
         memcpy(b->value, outer, sizeof *outer * (size_t)b->model->vars.n);
-        served = served && look_about(s, false);
+        served = served && look_about(s, pass == PASSES - 1);
     }
     memcpy(b->value, outer, sizeof *outer * (size_t)b->model->vars.n);
     if (!served) return false;
