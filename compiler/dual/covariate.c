@@ -15,6 +15,7 @@
  * know it. */
 #include "dual/covariate.h"
 #include "dual/missing.h"
+#include "dual/plate.h"
 
 static const double FLOOR = 1e-3;     /* least scale, of the design's own */
 static const double LEAST = 1e-6;     /* and of a design that knows one number only */

@@ -1,6 +1,7 @@
 /* eliminate.c -- integrates the nodes of an expansion out, one after another, innermost plates
  * first; those outside all plates at once. See newton.c for the forms. */
 #include "dual/expansion.h"
+#include "dual/plate.h"
 
 static const double LEAST_CURVATURE = 0.1; /* of the law's own */
 static const double NO_CURVATURE = 1e-20;

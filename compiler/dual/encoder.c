@@ -20,6 +20,7 @@
 #include "dual/covariate.h"
 #include "dual/missing.h"
 #include "dual/settings.h"
+#include "dual/plate.h"
 
 #include <math.h>
 

@@ -120,10 +120,6 @@ Val lower_as_inferred(Build *b, const Var *observed);
 AxisId event_axis(Build *b, int position, int64_t extent);
 /* Event axes of a shape into axes[]; returns how many. */
 int event_axes(Build *b, const Val *val, AxisId *axes);
-/* The axis that tells the instances of `plate` in one of its parent apart. */
-static inline AxisId plate_axis(const Build *b, const Plate *plate) {
-    return b->plate[plate->across ? plate->across->index : plate->index];
-}
 /* data, plates down to `plate`, into axes[]; returns how many. */
 int instance_axes(Build *b, const Plate *plate, bool with_draw, AxisId *axes);
 Val val_of(IrValue v, const Type *type);

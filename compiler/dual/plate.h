@@ -1,10 +1,14 @@
-/* plate.h -- reductions over plates (plate.c): the model's own, and the guide's over what was drawn
- * in another plate. Private to dual/. */
+/* plate.h -- plates as axes, and reductions over them (plate.c): the model's own, and the guide's
+ * over what was drawn in another plate. Private to dual/. */
 #ifndef ADAVIC_DUAL_PLATE_H
 #define ADAVIC_DUAL_PLATE_H
 
 #include "dual/internal.h"
 
+/* The axis that tells the instances of `plate` in one of its parent apart. */
+static inline AxisId plate_axis(const Build *b, const Plate *plate) {
+    return b->plate[plate->across ? plate->across->index : plate->index];
+}
 /* 1 / the number of instances; 1 where a parent of a ragged plate has none. */
 IrValue instance_share(Build *b, AxisId axis);
 /* The mean over the instances; a value that does not vary along the axis counts once for each. */

@@ -6,6 +6,7 @@
  * outermost first. Plates inside them are event axes, too, since axes of plates come before those
  * of events in every array. */
 #include "dual/total.h"
+#include "dual/plate.h"
 
 enum { MAX_LAYOUT = IR_MAX_AXES };
 
