@@ -320,7 +320,7 @@ part_objectives() {
 write_out() {
     echo "# The paper's experiments"
     echo
-    echo "By \`make paper\`, BUDGET=$BUDGET: so many seconds of training at 3 groups, $THREADS threads of $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), seeds $SEEDS, all from the model files in \`examples/\`. Every method is this compiler's, by its options (\`--family\`, \`--paper\`, \`--no-exact\`, \`--objective\`); published rows are those of Rouillard & Wassermann (2022), with their names. ELBOs are of 1,000 draws; a gap is log evidence less ELBO, paired over data sets, ± its standard error."
+    echo "By \`make paper\`, BUDGET=$BUDGET: so many seconds of training at 3 groups, $THREADS thread$([ "$THREADS" = 1 ] || echo s) of $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), seeds $SEEDS, all from the model files in \`examples/\`. Every method is this compiler's, by its options (\`--family\`, \`--paper\`, \`--no-exact\`, \`--objective\`); published rows are those of Rouillard & Wassermann (2022), with their names. ELBOs are of 1,000 draws; a gap is log evidence less ELBO, paired over data sets, ± its standard error."
     for name in $all; do [ ! -s "$dir/$name.md" ] || cat "$dir/$name.md"; done
 }
 
