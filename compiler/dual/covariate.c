@@ -146,9 +146,34 @@ typedef struct Features {
     Row own, centre, scale;
 } Features;
 
+/* Of a cross, which pairs are there: of the others nothing is known. IR_NONE: all are. */
+static IrValue pairs_there(Build *b, const Plate *plate) {
+    IrValue any = IR_NONE;
+    for (int i = 0; plate && plate->across && i < b->model->vars.n; i++) {
+        const Var *var = b->model->vars.data[i];
+        if (var->kind != VAR_OBSERVED || var->type.plate != plate) continue;
+        if (b->present[i] == IR_NONE) return IR_NONE;
+        any = any == IR_NONE ? b->present[i] : ir_max(b->p, any, b->present[i]);
+    }
+    return any;
+}
+
+static IrValue where_there(Build *b, const Var *var, IrValue v) {
+    IrValue there = pairs_there(b, var->type.plate);
+    return there == IR_NONE ? v : ir_mul(b->p, there, v);
+}
+
+static IrValue mean_there(Build *b, const Var *var, IrValue v, const AxisId *axes, int n) {
+    IrProgram *p = b->p;
+    IrValue there = pairs_there(b, var->type.plate);
+    if (there == IR_NONE) return mean_over(b, v, axes, n);
+    IrValue count = ir_max(p, ir_sum_at(p, there, axes, n), number(b, 1));
+    return ir_mul(p, ir_sum_at(p, ir_mul(p, there, v), axes, n), ir_recip(p, count));
+}
+
 static void add_one_hot(Build *b, Row *row, const Var *var, IrValue v) {
     AxisId axis = kinds(b, var);
-    IrValue one = indicators(b, v, axis);
+    IrValue one = where_there(b, var, indicators(b, v, axis));
     fill_up(b, row, ir_pad(b->p, one, axis, row->axis, row->filled), var->n_values);
 }
 
@@ -179,8 +204,9 @@ static void add_in_units(Build *b, Encoding *enc, Features *rows, const Var *var
     AxisId over[IR_MAX_AXES];
     int n_over = 0;
     for (const Plate *q = var->type.plate; q; q = q->parent) over[n_over++] = plate_axis(b, q);
-    IrValue centre = mean_over(b, val->v, over, n_over), from = ir_sub(p, val->v, centre);
-    IrValue square = mean_over(b, ir_square(p, from), over, n_over);
+    IrValue centre = mean_there(b, var, val->v, over, n_over);
+    IrValue from = where_there(b, var, ir_sub(p, val->v, centre));
+    IrValue square = mean_there(b, var, ir_square(p, from), over, n_over);
     IrValue scale = ir_sqrt(p, ir_add(p, square, ir_square(p, floor)));
     add_entries(b, &rows->centre, whole(b, var, "centre", centre, floor));
     add_entries(b, &rows->scale, whole(b, var, "logscale", ir_log(p, scale), number(b, LOG_FLOOR)));
@@ -192,7 +218,7 @@ static void add_in_units(Build *b, Encoding *enc, Features *rows, const Var *var
 static void add_log(Build *b, Row *row, const Var *var, Val val, const AxisId *events, int n) {
     const char *tag = arena_printf(b->arena, "%s.log", var->name);
     IrValue log_value = ir_log(b->p, ir_max(b->p, val.v, number(b, DUAL_TINY)));
-    val.v = standardise(b, tag, log_value, number(b, LOG_FLOOR), events, n);
+    val.v = where_there(b, var, standardise(b, tag, log_value, number(b, LOG_FLOOR), events, n));
     add_entries(b, row, val);
 }
 

@@ -151,6 +151,37 @@ static void absent_pairs_start_near(void) {
     arena_free(arena);
 }
 
+/* A covariate of pairs that are absent is nobody's, either: neither features nor units know it. */
+static void covariates_of_absent_pairs_say_nothing(void) {
+    Compiled *c =
+        compile_text("covariate",
+                     "latent b ~ normal(0, 1); plate row(4) { latent a ~ normal(0, 1); }\n"
+                     "plate column(3) { latent e ~ normal(0, 1); }\n"
+                     "cross row, column (0.4..0.9) { given x ~ lognormal(0, 1);\n"
+                     "  given k ~ category(3);\n"
+                     "  observed y ~ normal(a + e + b * x + k, 1); }\n",
+                     structured);
+    double present[SETS * 12], first[SETS * DRAWS], again[SETS * DRAWS];
+    for (int i = 0; i < SETS * 12; i++) present[i] = i % 3 != 1;
+    for (int turn = 0; turn < 2; turn++) {
+        Run *prior = run_new(c, SETS, 1), *run = run_new(c, SETS, DRAWS);
+        static const char *const names[] = {"x", "k", "y"};
+        prior->seed = 5;
+        for (int v = 0; v < 3; v++) {
+            const IrTensor *t = run_output(prior, c->dual->simulate, names[v]);
+            for (int64_t i = 0; i < t->size && turn; i++)
+                if (present[i] == 0) t->data[i] = v == 1 ? 2 : 7;
+            run_give(run, names[v], t->data, t->size);
+        }
+        run_give(run, "y.present", present, SETS * 12);
+        run_start_weights(run, 2, 0.1);
+        run_statistics(run);
+        log_weights(run, turn ? again : first);
+    }
+    for (int i = 0; i < SETS * DRAWS; i++) CHECK_NEAR(again[i], first[i], 1e-9, "log weight");
+    compiled_free(c);
+}
+
 /* Sharp data see the sums of effects alone: what is left of each is not lost to rounding. */
 static void sharp_tables_start_proper(void) {
     Compiled *c = compile_text("sharp",
@@ -172,6 +203,7 @@ int main(void) {
     RUN(complete_tables_start_exact);
     RUN(other_tables_start_exact);
     RUN(absent_pairs_start_near);
+    RUN(covariates_of_absent_pairs_say_nothing);
     RUN(sharp_tables_start_proper);
     return check_done();
 }
