@@ -158,11 +158,7 @@ static IrValue pairs_there(Build *b, const Plate *plate) {
     return any;
 }
 
-static IrValue where_there(Build *b, const Var *var, IrValue v) {
-    IrValue there = pairs_there(b, var->type.plate);
-    return there == IR_NONE ? v : ir_mul(b->p, there, v);
-}
-
+/* Over the pairs that are there: attention leaves the others out, and so do moments. */
 static IrValue mean_there(Build *b, const Var *var, IrValue v, const AxisId *axes, int n) {
     IrProgram *p = b->p;
     IrValue there = pairs_there(b, var->type.plate);
@@ -173,7 +169,7 @@ static IrValue mean_there(Build *b, const Var *var, IrValue v, const AxisId *axe
 
 static void add_one_hot(Build *b, Row *row, const Var *var, IrValue v) {
     AxisId axis = kinds(b, var);
-    IrValue one = where_there(b, var, indicators(b, v, axis));
+    IrValue one = indicators(b, v, axis);
     fill_up(b, row, ir_pad(b->p, one, axis, row->axis, row->filled), var->n_values);
 }
 
@@ -205,7 +201,7 @@ static void add_in_units(Build *b, Encoding *enc, Features *rows, const Var *var
     int n_over = 0;
     for (const Plate *q = var->type.plate; q; q = q->parent) over[n_over++] = plate_axis(b, q);
     IrValue centre = mean_there(b, var, val->v, over, n_over);
-    IrValue from = where_there(b, var, ir_sub(p, val->v, centre));
+    IrValue from = ir_sub(p, val->v, centre);
     IrValue square = mean_there(b, var, ir_square(p, from), over, n_over);
     IrValue scale = ir_sqrt(p, ir_add(p, square, ir_square(p, floor)));
     add_entries(b, &rows->centre, whole(b, var, "centre", centre, floor));
@@ -218,7 +214,7 @@ static void add_in_units(Build *b, Encoding *enc, Features *rows, const Var *var
 static void add_log(Build *b, Row *row, const Var *var, Val val, const AxisId *events, int n) {
     const char *tag = arena_printf(b->arena, "%s.log", var->name);
     IrValue log_value = ir_log(b->p, ir_max(b->p, val.v, number(b, DUAL_TINY)));
-    val.v = where_there(b, var, standardise(b, tag, log_value, number(b, LOG_FLOOR), events, n));
+    val.v = standardise(b, tag, log_value, number(b, LOG_FLOOR), events, n);
     add_entries(b, row, val);
 }
 
