@@ -62,7 +62,7 @@ static bool duplicate(const RtKeys *k, int64_t row, int64_t before, RtError *err
              k->t->name, (long long)k->t->line[row], k->levels[k->n_levels - 1].column + 1,
              is_crossed(k) ? "pair" : "key", key.data, is_crossed(k) ? "pair" : "instance",
              is_crossed(k) ? "pair" : "key", (long long)k->t->line[before],
-             is_crossed(k) ? "of repeated measurements, average them first"
+             is_crossed(k) ? "of repeated measurements, average or sum them up first"
                            : "repeated measurements need a plate of their own, inside this one");
     rt_bytes_free(&key);
     return false;

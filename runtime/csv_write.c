@@ -31,10 +31,24 @@ static bool is_written(const Writer *w, const RtVar *v) {
     return w->d->values[v - w->m->vars] && v->kind != RT_PRESENCE;
 }
 
+/* A key column as the model names it; in quotes where it has to be (RFC 4180). */
+static void write_name(RtBytes *out, const char *name) {
+    const size_t n = strlen(name);
+    bool bare = n && !strpbrk(name, ",;\"\t\r\n") && name[0] != ' ' && name[n - 1] != ' ';
+    if (bare) {
+        rt_bytes_printf(out, "%s", name);
+        return;
+    }
+    rt_bytes_printf(out, "\"");
+    for (; *name; name++) rt_bytes_printf(out, *name == '"' ? "\"\"" : "%c", *name);
+    rt_bytes_printf(out, "\"");
+}
+
 static void write_header(Writer *w) {
     const char *between = "";
     for (int i = 0; i < w->deepest->n_plates; i++) {
-        rt_bytes_printf(&w->out, "%s%s", between, w->m->plates[w->deepest->plates[i]].column);
+        rt_bytes_printf(&w->out, "%s", between);
+        write_name(&w->out, w->m->plates[w->deepest->plates[i]].column);
         between = ",";
     }
     for (int i = 0; i < w->m->n_vars; i++) {

@@ -16,6 +16,7 @@ typedef struct RtData {
                         a presence, or a context that the file holds */
     char **labels[RT_MAX_PLATES]; /* of a CSV's keys, by flat instance (row-major over the plate's
                                      path); or NULL */
+    bool planned;               /* a design: its presences are of pairs of a cross, not of cells */
     bool *there[RT_MAX_PLATES]; /* by flat instance: is it in the file? Others are pairs of a cross
                                    that have no row, or pad groups of unequal size
                                    (RtDataOptions.padded). NULL: all are */

@@ -233,7 +233,10 @@ static void bind_design(RtMem *mem, const RtModel *m, const RtData *design, RtCa
         if (!design->values[i]) continue;
         int64_t size = rt_var_size(&m->vars[i], &design->sizes), n = size * rt_call_sets(call);
         void *real = rt_alloc(mem, n, m->real);
-        if (!rt_call_bind(call, m->vars[i].name, real)) continue;
+        const RtVar *v = &m->vars[i];
+        bool pairs = v->kind == RT_PRESENCE && design->planned; /* it follows its variable */
+        const char *name = pairs ? rt_printf(mem, "%s.pair", m->vars[i - 1].name) : v->name;
+        if (!rt_call_bind(call, name, real)) continue;
         for (int64_t k = 0; k < n; k++) rt_real_set(m, real, k, design->values[i][k % size]);
     }
 }

@@ -446,6 +446,7 @@ static bool take_design(Train *t, RtError *error) {
                         data->n_sets);
     for (int i = 0; i < m->n_vars; i++)
         if (m->vars[i].kind == RT_PRESENCE && !whole) data->values[i] = planned_cells(t, i);
+    data->planned = !whole;
     rt_state_take_sizes(m, s->state, &data->sizes);
     s->state->design = data;
     return true;

@@ -1,7 +1,8 @@
 /* json.c -- all that is known of a model and its dual, for programs (--emit=json): one object
  *
  *   model, hash, structure, family, paper, exact, objective
- *   plates         name, parent, size, range, column, hier, exchangeable, reason
+ *   plates         name, parent, across (of a cross: the other plate), size, range, column, hier,
+ *                  exchangeable, reason
  *   variables      name, kind, plates, hier, shape, parents; distribution with arguments and
  *                  support, link, value, values: where there are such
  *   sums           discrete latents that are summed out together: variables, factors
@@ -120,9 +121,10 @@ static void put_plate(Json *j, const Model *model, const Plate *plate) {
     open_item(j, NULL, "{");
     put_text(j, "name", plate->name);
     put_text(j, "parent", plate_name(plate->parent));
+    put_text(j, "across", plate_name(plate->across));
     put_int(j, "size", plate->size);
     put_dims(j, "range", (const int64_t[]){plate->lo, plate->hi}, 2);
-    put_text(j, "column", plate->column ? plate->column : plate->name);
+    put_text(j, "column", plate->across ? NULL : plate->column ? plate->column : plate->name);
     put_int(j, "hier", model_hier(model, plate));
     put_bool(j, "exchangeable", plate->exchangeable);
     put_text(j, "reason", plate->reason);

@@ -19,22 +19,24 @@ const char *presence_name(Build *b, const Var *observed) {
     return arena_printf(b->arena, "%s.present", observed->name);
 }
 
-/* `present`, of an observed variable's cells, where their pair is there: of a cross, training has a
- * share of the pairs that is uniform over the declared range. All that stands in the cross reads
- * the same draws. */
-static IrValue of_pairs(Build *b, const Plate *plate, IrValue present, const AxisId *axes, int n) {
+/* Of a cross, training has a share of the pairs that is uniform over the declared range: 1 or 0 for
+ * each, a draw that a design may replace. All that stands in the cross reads the same. IR_NONE: all
+ * pairs are there. */
+static IrValue draw_pairs(Build *b, const Var *observed, const AxisId *axes, int n) {
     IrProgram *p = b->p;
-    if (!plate || !plate->across || plate->share_lo >= 1) return present;
+    const Plate *plate = observed->type.plate;
+    if (!plate || !plate->across || plate->share_lo >= 1) return IR_NONE;
     const char *site = arena_printf(b->arena, "sim:%s.present", plate->name);
     const char *of_set = arena_printf(b->arena, "%s.share", site);
     IrValue set = ir_random(p, RANDOM_UNIFORM, of_set, &b->data, 1);
     IrValue reach = number(b, plate->share_hi - plate->share_lo);
     IrValue share = ir_add(p, number(b, plate->share_lo), ir_mul(p, reach, set));
-    IrValue pair = ir_random(p, RANDOM_UNIFORM, site, axes, n);
-    return ir_select(p, ir_lt(p, pair, share), present, number(b, 0));
+    IrValue pair = ir_lt(p, ir_random(p, RANDOM_UNIFORM, site, axes, n), share);
+    pair = ir_select(p, pair, number(b, 1), number(b, 0));
+    return ir_given(p, pair, arena_printf(b->arena, "%s.pair", observed->name));
 }
 
-void draw_presence(Build *b, const Var *observed) {
+void draw_presence(Build *b, const Var *observed, bool pairs_alone) {
     IrProgram *p = b->p;
     AxisId axes[IR_MAX_AXES];
     int n = instance_axes(b, observed->type.plate, false, axes);
@@ -45,8 +47,9 @@ void draw_presence(Build *b, const Var *observed) {
     share = ir_max(p, share, number(b, 0));
     IrValue cell = ir_random(p, RANDOM_UNIFORM, site, axes, n);
     IrValue present = ir_select(p, ir_lt(p, cell, share), number(b, 0), number(b, 1));
-    if (observed->with_pairs) present = number(b, 1);
-    present = of_pairs(b, observed->type.plate, present, axes, n);
+    if (observed->with_pairs || pairs_alone) present = number(b, 1);
+    IrValue pair = draw_pairs(b, observed, axes, n);
+    if (pair != IR_NONE) present = ir_mul(p, present, pair);
     present = ir_given(p, along(b, present, axes, n), presence_name(b, observed));
     b->present[observed->index] = present;
 }

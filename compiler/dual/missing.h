@@ -10,8 +10,9 @@
 #include "dual/internal.h"
 
 const char *presence_name(Build *b, const Var *observed);
-/* Both set b->present: a draw that data or a design may replace; an input. */
-void draw_presence(Build *b, const Var *observed);
+/* Both set b->present: a draw that data or a design may replace, with pairs_alone of what an absent
+ * pair of a cross takes with it, and of no other cells; an input. */
+void draw_presence(Build *b, const Var *observed, bool pairs_alone);
 void input_presence(Build *b, const Var *observed);
 /* `v`, of the variable's cells, where they are there, and 0 where not; `v` itself of a variable
  * that is complete. */

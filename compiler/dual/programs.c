@@ -59,7 +59,8 @@ void simulate_all(Build *b, bool settable) {
         b->value[i] = simulated(b, var);
         if (settable && var->kind == VAR_CONTEXT) b->value[i] = given_or(b, var, b->value[i]);
         if (var->kind == VAR_GIVEN) b->value[i] = replaceable(b, var, b->value[i]);
-        if (var->missing) draw_presence(b, var);
+        const bool crossed = var->type.plate && var->type.plate->across;
+        if (var->missing) draw_presence(b, var, settable && crossed);
     }
 }
 
@@ -88,7 +89,7 @@ void simulate_for_training(Build *b) {
         b->value[i] = simulated(b, var);
         if (is_simulated_within(b, var)) b->value[i] = within_quantiles(b, var, b->value[i]);
         if (var->kind != VAR_LATENT) b->value[i] = replaceable(b, var, b->value[i]);
-        if (var->missing) draw_presence(b, var);
+        if (var->missing) draw_presence(b, var, false);
     }
 }
 

@@ -121,6 +121,11 @@ Plate *open_cross(Checker *ck, const Ast *ast) {
         first = second;
         second = other;
     }
+    const char *one = first->column ? first->column : first->name;
+    if (strcmp(one, second->column ? second->column : second->name) == 0) {
+        FAIL(ck, DIAG_CROSS_COLUMNS, names->data[1]->span, first->name, second->name, one);
+        return NULL;
+    }
     Plate *before = cross_of(ck, first, second);
     if (!before) return new_cross(ck, ast, first, second);
     if (!ast->value) return before;

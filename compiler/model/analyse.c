@@ -134,7 +134,7 @@ const Plate *plate_seen_from(const Plate *inner, const Plate *outer) {
 int model_hier(const Model *model, const Plate *plate) {
     int hier = 0;
     for (int i = 0; i < model->plates.n; i++) {
-        if (model->plates.data[i]->parent != plate) continue;
+        if (plate_seen_from(model->plates.data[i], plate)->parent != plate) continue;
         int below = 1 + model_hier(model, model->plates.data[i]);
         if (below > hier) hier = below;
     }
@@ -340,6 +340,8 @@ const char *model_names(Arena *arena, Var *const *vars, const bool *mark, int n)
 static const char *structure_class(const Model *model) {
     if (!model->plates.n) return "no plates";
     const Plate *innermost = NULL;
+    for (int i = 0; i < model->plates.n; i++)
+        if (model->plates.data[i]->across) return "plates that cross";
     for (int i = 0; i < model->plates.n; i++) {
         if (model->plates.data[i]->parent != innermost) return "tree of plates";
         innermost = model->plates.data[i];

@@ -92,7 +92,9 @@ static void print_plates(Text *out, const Model *model) {
         vec_push(arena, &table.cells, plate->name);
         vec_push(arena, &table.cells, plate_size_text(arena, plate));
         vec_push(arena, &table.cells, arena_printf(arena, "%d", model_hier(model, plate)));
-        vec_push(arena, &table.cells, plate->parent ? plate->parent->name : "-");
+        const char *inside = plate->parent ? plate->parent->name : "-";
+        if (plate->across) inside = arena_printf(arena, "%s and %s", inside, plate->across->name);
+        vec_push(arena, &table.cells, inside);
     }
     if (model->plates.n)
         table_print(out, &table);

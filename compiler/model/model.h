@@ -99,7 +99,7 @@ typedef struct LabelSymmetry {
 
 typedef struct Analysis {
     const Model *model;
-    const char *structure; /* "pyramid", "tree of plates" */
+    const char *structure; /* "pyramid", "tree of plates", "plates that cross" */
     int n_latents;
     Conditioning *order; /* earlier before later */
     int n_groups;

@@ -57,7 +57,7 @@ check columns_of_the_rows sh -c './m predict few.csv --out p.csv -q 2>err && gre
 check labels_once grep -qx '# labels {"person": \["ann", "bob", "cy"\], "item": \["q1", "q2", "q3"\]}' p.csv
 sed '$a q2,ann,0,0,1' few.csv >twice.csv
 refuses a_pair_twice 1 "twice.csv:7:1: the pair occurs twice: person = ann, question = q2" ./m infer twice.csv
-refuses what_to_do_about_it 1 "average them first" ./m infer twice.csv
+refuses what_to_do_about_it 1 "average or sum them up first" ./m infer twice.csv
 cut -d, -f2-5 few.csv >keyless.csv
 sed '4s/,1$/,2/' few.csv >changes.csv
 refuses an_item_is_one_item 1 "changes.csv:4:5: hard changes within an instance of item" ./m infer changes.csv
@@ -104,3 +104,19 @@ check known_person_new_item near 'y\[1,1\]' "$(known 'a\[1\]')" 0 0.8
 check new_of_both near 'y\[0,1\]' "$(known mu)" 0 1.4
 check says_what_is_new grep -q '"y\[1,1\]": {[^}]*"labels": \["2", "new"\], "new": "item"}' out.json
 check old_rows_as_ever sh -c './m predict d.csv --out a.csv -q && ./m predict d.csv --new d.csv --out b.csv -q && cmp a.csv b.csv'
+
+# Cells that may be missing are none of simulate's: it leaves out pairs alone, and here all of them have to be there.
+cat >whole.hbm <<'END'
+plate person(8..16) { latent a ~ normal(0, 1); }
+plate item(3..8) from "item, \"no\"" { latent b ~ normal(0, 1); }
+cross person, item { observed y ~ normal(a - b, 0.4) with missing; }
+END
+"$ADAVIC" whole.hbm -o whole || exit 1
+whole_table() { # SEED: every pair has a row with an outcome, under a key whose name has to be in quotes
+    ./whole simulate --seed "$1" --size person=11 --size item=5 --out whole.csv -q
+    [ "$(wc -l <whole.csv)" = 56 ] && ! grep -q ',$' whole.csv && head -n 1 whole.csv | grep -q '^person,"item, ""no""",y$'
+}
+for seed in 7 9 12; do check "whole_table_$seed" whole_table $seed; done
+# A design says which pairs there are, not which of their outcomes will be missing.
+awk -F, 'NR % 6 == 3 { print $1 "," $2 ","; next } { print }' whole.csv >holes.csv
+check missing_as_trained sh -c './whole train --design whole.csv --steps 5 --weights ww -q && ./whole elbo holes.csv --weights ww 2>err >out && ! grep -q "share of cells" err'
