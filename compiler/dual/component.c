@@ -149,11 +149,24 @@ bool component_is_about_location(const Component *c, const Var *var) {
     return at >= 0;
 }
 
-static bool node_served(const Component *c, const Var *z, int k) {
+/* Does it enter an observed law as anything but its location? What a scale is moved by is far from
+ * Gaussian. */
+static bool is_scale(const Build *b, const Var *var) {
+    for (int i = 0; i < b->model->vars.n; i++) {
+        const Var *o = b->model->vars.data[i];
+        int at = o->kind == VAR_OBSERVED ? location_param(o->dist) : -1;
+        for (int k = 0; at >= 0 && k < o->dist->n_params; k++)
+            if (k != at && expr_mentions(o->args[k], var)) return true;
+    }
+    return false;
+}
+
+static bool node_served(const Build *b, const Component *c, const Var *z, int k) {
     const Var *var = c->node[k];
     const bool target = k < component_drawn(c) && k >= component_drawn(c) - c->n_targets;
     Type free = model_free_type(var);
     if (event_size(&free) > MAX_NODE) return false;
+    if (c->shifted[k] && is_scale(b, var)) return false;
     if (!c->shifted[k] && !plate_within(var->type.plate, z->type.plate)) return false;
     if (bounded_by_latents(var) || var->dist->mixed || var_reads_summed(var)) return false;
     if (var->support.kind != SUPPORT_REAL && !c->shifted[k] && (!target || c->n_targets > 1))
@@ -175,7 +188,7 @@ bool component_of(const Build *b, const Var *z, Component *c) {
     for (int i = 0; i < c->n; i++) {
         Type free = model_free_type(c->node[i]);
         entries += event_size(&free);
-        if (!node_served(c, z, i)) return false;
+        if (!node_served(b, c, z, i)) return false;
     }
     bool evidence = false;
     for (int i = 0; i < b->model->vars.n; i++) {

@@ -14,9 +14,9 @@ static IrValue dot(Build *b, const IrValue *x, const IrValue *y, int n) {
     return sum;
 }
 
-/* The law of what is moved may be among the evidence. */
-static double least_of(const Node *node) {
-    return node->shifted ? NO_CURVATURE : LEAST_CURVATURE;
+/* The law of what is moved is among the evidence where other nodes are in it. */
+static double least_of(const Newton *s, const Node *node) {
+    return node->shifted && component_has_parents(s->c, node->var) ? NO_CURVATURE : LEAST_CURVATURE;
 }
 
 /* What one node is to a later entry u: columns of A, C, W, V, W - V and J A. */
@@ -190,7 +190,7 @@ static void eliminate(Newton *s, int k) {
             h[i * size + j] = entry_add(b, *at(s, s->law, to, from), *at(s, s->evidence, to, from));
             if (i == j && h[i * size + j] == IR_NONE) h[i * size + j] = number(b, 0);
         }
-    entries_factor(b, h, size, number(b, least_of(node)), l);
+    entries_factor(b, h, size, number(b, least_of(s, node)), l);
     for (int i = 0; i < size; i++) {
         for (int j = 0; j <= i; j++)
             *at(s, s->factor, node->first + i, node->first + j) = l[i * size + j];
@@ -234,7 +234,7 @@ static void factor_of_laws(Newton *s, int from, int first, IrValue *l) {
                 h[i * size + j] = *at(s, s->law, node->first + i, node->first + j);
                 if (i == j && h[i * size + j] == IR_NONE) h[i * size + j] = number(b, 0);
             }
-        entries_factor(b, h, size, number(b, least_of(node)), own);
+        entries_factor(b, h, size, number(b, least_of(s, node)), own);
         for (int j = 0; j < size; j++) {
             for (int i = j; i < size; i++) l[(at_node + i) * n + at_node + j] = own[i * size + j];
             for (int u = end_of(node); u < s->n; u++) {

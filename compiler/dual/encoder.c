@@ -333,6 +333,26 @@ bool entries_correlate(const Var *observed) {
     return var->dist->n_dims || latent;
 }
 
+/* Of the means of level `below` about those of the level above: of a cross, of both sides. */
+static IrValue deviation_within(Build *b, const Moments *m, const IrValue *mean, int below) {
+    IrProgram *p = b->p;
+    IrValue deviation = ir_sub(p, mean[below], mean[below - 1]);
+    if (!is_cross(m, below)) return deviation;
+    deviation = ir_sub(p, deviation, ir_sub(p, mean_crosswise(b, m, mean[below]), mean[0]));
+    return m->cells != IR_NONE ? ir_mul(p, deviation, m->cells) : deviation;
+}
+
+/* The sum of products of such deviations x and y over their degrees of freedom, pooled over all
+ * that an instance of `level` holds. */
+static IrValue product_within(Build *b, const Moments *m, IrValue x, IrValue y, int level,
+                              int below) {
+    IrProgram *p = b->p;
+    IrValue pooled = pooled_product(b, m, x, y, level, below);
+    if (!is_cross(m, below)) return pooled;
+    IrValue share = ir_mul(p, crosswise(b, m, false), ir_recip(p, crosswise(b, m, true)));
+    return ir_mul(p, pooled, share);
+}
+
 /* Correlations of the means of `level` about those of the level above, one number per pair of
  * entries, pooled like `variance`, which is theirs entry by entry: what a joint law of the entries
  * is inferred from. */
@@ -341,11 +361,11 @@ static void add_correlations(Build *b, Blocks *blocks, const Moments *m, const I
     IrProgram *p = b->p;
     int64_t n = m->observed->type.dims[0], n_pairs = n * (n - 1) / 2, pair = 0;
     AxisId axis = event_axis(b, 0, n), pairs = named_axis(b, "pair", n_pairs);
-    IrValue deviation = ir_sub(p, mean[below], mean[below - 1]), all = IR_NONE;
+    IrValue deviation = deviation_within(b, m, mean, below), all = IR_NONE;
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < i; j++, pair++) {
             IrValue y = ir_pick(p, deviation, axis, j), x = ir_pick(p, deviation, axis, i);
-            IrValue cross = pooled_product(b, m, x, y, level, below);
+            IrValue cross = product_within(b, m, x, y, level, below);
             IrValue scale =
                 ir_sqrt(p, ir_mul(p, ir_pick(p, variance, axis, i), ir_pick(p, variance, axis, j)));
             IrValue placed = ir_place(p, ir_div(p, cross, scale), pairs, pair);
@@ -356,18 +376,11 @@ static void add_correlations(Build *b, Blocks *blocks, const Moments *m, const I
     blocks_add(blocks, block_of(all, 1, &pairs, tag));
 }
 
-/* The variance of the means of `below` about those of the level above, over all that an instance of
- * `level` holds. */
+/* The variance of the means of `below` about those of the level above, likewise. */
 static IrValue variance_within(Build *b, const Moments *m, const IrValue *mean, int level,
                                int below) {
-    IrProgram *p = b->p;
-    IrValue deviation = ir_sub(p, mean[below], mean[below - 1]);
-    if (!is_cross(m, below)) return pooled_product(b, m, deviation, deviation, level, below);
-    deviation = ir_sub(p, deviation, ir_sub(p, mean_crosswise(b, m, mean[below]), mean[0]));
-    if (m->cells != IR_NONE) deviation = ir_mul(p, deviation, m->cells);
-    IrValue pooled = pooled_product(b, m, deviation, deviation, level, below);
-    IrValue share = ir_mul(p, crosswise(b, m, false), ir_recip(p, crosswise(b, m, true)));
-    return ir_mul(p, pooled, share);
+    IrValue deviation = deviation_within(b, m, mean, below);
+    return product_within(b, m, deviation, deviation, level, below);
 }
 
 /* Adds the moments of `var` to the blocks of every level, and fills means and standard errors. */
@@ -649,7 +662,7 @@ const Moments *scale_moments_of(const Encoding *enc, const Var *latent, int *lev
         const Moments *m = &enc->moments[i];
         const Var *scaled = scaled_by(latent, m->observed);
         if (!scaled || !plate_within(scaled->type.plate, latent->type.plate)) continue;
-        if (!moments_reach(m, scaled == m->observed ? NULL : scaled->type.plate)) continue;
+        if (scaled != m->observed && !moments_reach(m, scaled->type.plate)) continue;
         if (!moments_reach(m, latent->type.plate)) continue;
         int at = scaled == m->observed ? m->n_levels - 1 : plates_around(scaled->type.plate);
         /* the levels below, where they are repeated, tell what is noise */

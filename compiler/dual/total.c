@@ -114,7 +114,7 @@ bool total_served(Diags *diags, const Model *model) {
     bool served = true;
     for (int i = 0; i < model->plates.n; i++) {
         const Plate *plate = model->plates.data[i];
-        if (plate->lo == plate->hi || !total_fixes(model, plate)) continue;
+        if (plate->across || plate->lo == plate->hi || !total_fixes(model, plate)) continue;
         served = false;
         if (!diags) internal_error("dual", "total-flow over plate %s of a range", plate->name);
         diag_report(diags, DIAG_TOTAL_FLOW, plate->span, plate->name, (long long)plate->lo,

@@ -198,12 +198,39 @@ static void sharp_tables_start_proper(void) {
     compiled_free(c);
 }
 
+/* Correlations of vectors, scales in the second plate, tails, and two scales of one pair: draws and
+ * densities are numbers of a size that one can train from. */
+static void other_laws_start_finite(void) {
+    static const char *const texts[] = {
+        "plate r(2) { latent a ~ normal(0, 1); } plate c(2) { latent d ~ normal(0, 1); }\n"
+        "cross r, c { observed z[3] ~ normal(a + d, 1); }\n",
+        "plate r(4) { latent a ~ normal(0, 1); } plate c(3) { latent d ~ lognormal(0, 0.5); }\n"
+        "cross r, c { observed y ~ normal(a, d); }\n",
+        "plate c(3) { latent d ~ student_t(4, 0, 1); } plate r(8) { latent a ~ cauchy(0, 1); }\n"
+        "cross c, r { observed y ~ normal(a + d, 0.5); }\n",
+        "latent s ~ lognormal(0, 0.3);\n"
+        "plate r(3) { latent a ~ normal(0, s); latent l ~ half_normal(s); }\n"
+        "plate c(2) { latent d ~ normal(0, s); latent m ~ half_normal(s); }\n"
+        "cross r, c { observed y ~ normal(a + d, l + m); }\n",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        Compiled *c = compile_text("law", texts[i], structured);
+        if (!CHECK(c, "model %d does not compile", (int)i)) continue;
+        double w[SETS * DRAWS];
+        log_weights(untrained(c, NULL), w);
+        for (int k = 0; k < SETS * DRAWS; k++)
+            CHECK(fabs(w[k]) < 1e5, "model %d: log weight %g", (int)i, w[k]);
+        compiled_free(c);
+    }
+}
+
 int main(void) {
     RUN(the_model_says_what_crosses);
     RUN(complete_tables_start_exact);
     RUN(other_tables_start_exact);
     RUN(absent_pairs_start_near);
     RUN(covariates_of_absent_pairs_say_nothing);
+    RUN(other_laws_start_finite);
     RUN(sharp_tables_start_proper);
     return check_done();
 }
