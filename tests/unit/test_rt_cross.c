@@ -198,7 +198,7 @@ static void tables_refused(void) {
          "a key column for each of the two plates", NULL},
         {"person,question,right,tries,age,most\na,q,1,1,1,1\nb,q,1,1,1,1\na,q,0,1,1,1\n",
          "d:4:2: the pair occurs twice: person = a, question = q", "the same pair in row 2",
-         "average them first"},
+         "average or sum them up first"},
         {"person,question,right,tries,age,most\na,q,1,1,1,1\na,,1,1,1,1\n",
          "d:3:2: the key question is missing", "for the instance of plate item", NULL},
         {"person,question,right,tries,age,most\na,q,1,1,1,1\nb,q,1,1,1,2\n",
