@@ -80,7 +80,8 @@
  *               those, and what statistics are taken of
  *   step        weights, hypers, statistics, entropy_weight, "index:PLATE"; random, and observed
  *               variables, "NAME.present", covariates and contexts as random sources: simulated
- *               unless given
+ *               unless given; so is, of a cross with a share of its pairs, "NAME.pair", which of
+ *               them are there, of which "NAME.present" is drawn
  *               loss (reduced), set_loss [data], grad:W per weight (reduced)
  *   posterior   weights, hypers, statistics, data (contexts, covariates and "NAME.present"
  *               included); random

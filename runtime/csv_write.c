@@ -22,8 +22,12 @@ typedef struct Writer {
     RtBytes out;
 } Writer;
 
+static const RtVar *deepest_of(const RtModel *m, const char *path, RtError *error) {
+    return rt_keys_deepest(m, path, ".npz or .bin", error);
+}
+
 bool rt_csv_can_hold(const RtModel *m, const char *path, RtError *error) {
-    return rt_keys_deepest(m, path, ".npz or .bin", error) != NULL;
+    return deepest_of(m, path, error) != NULL;
 }
 
 /* Has the file a column of it? */
@@ -126,7 +130,7 @@ static bool check_groups(const Writer *w, const char *path, RtError *error) {
 }
 
 bool rt_csv_write(const RtModel *m, const RtData *d, const char *path, RtError *error) {
-    Writer w = {.m = m, .d = d, .deepest = rt_keys_deepest(m, path, ".npz or .bin", error)};
+    Writer w = {.m = m, .d = d, .deepest = deepest_of(m, path, error)};
     if (!w.deepest || !check_groups(&w, path, error)) return false;
     w.cross = rt_cross_of(m, w.deepest);
     write_header(&w);

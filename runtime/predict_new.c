@@ -82,11 +82,8 @@ static void warn_nameless(const RtNew *n) {
 
 static bool latents_within(const RtModel *m, int plate) {
     for (int i = 0; i < m->n_vars; i++)
-        for (int k = 0; k < m->vars[i].n_plates; k++) {
-            const int own = m->vars[i].plates[k];
-            if (stands_in_plates(&m->vars[i]) && (own == plate || rt_counts(m, own) == plate))
-                return true;
-        }
+        for (int k = 0; k < m->vars[i].n_plates; k++)
+            if (stands_in_plates(&m->vars[i]) && m->vars[i].plates[k] == plate) return true;
     return false;
 }
 
@@ -255,7 +252,7 @@ static Tally tally_of(const RtNew *n, int plate) {
 static void show_keys(const RtNew *n, int plate) {
     enum { SHOWN_KEYS = 6 };
     int64_t instances = rt_instances(n->p->s->model, &n->rows.sizes, plate), shown = 0;
-    char *const *labels = n->p->s->model->plates[plate].across < 0 ? n->rows.labels[plate] : NULL;
+    char *const *labels = n->rows.labels[plate];
     for (int64_t k = 0; labels && k < instances && shown <= SHOWN_KEYS; k++) {
         if (n->match.of[plate][k] >= 0 || (n->rows.there[plate] && !n->rows.there[plate][k]))
             continue;

@@ -16,7 +16,7 @@ enum {
  * (component_drawn) the last n_targets are to be drawn now.
  *
  * Where nodes of both sides of a cross are among them, those of one side are `shifted`: a node is
- * how far all instances of the latent are moved at once, outside all plates (crossed.h). */
+ * how far all instances of the latent are moved at once, outside all plates (crossed.c). */
 struct Component {
     int n, n_targets, n_shifted;
     bool reweighted; /* some data hang on it by a law about a location that is not Gaussian */

@@ -468,7 +468,7 @@ static void small_deviations(const Newton *s, int from, IrValue *deviation) {
 
 /* A step of the nodes, or of the targets alone, to where the expansion has its mode. `again`: it
  * has been there before, but for rounding. */
-static void step(Newton *s, bool targets_alone, bool again) {
+void newton_step(Newton *s, bool targets_alone, bool again) {
     Build *b = s->b;
     IrProgram *p = b->p;
     IrValue deviation[MAX_ENTRIES];
@@ -488,7 +488,7 @@ static void step(Newton *s, bool targets_alone, bool again) {
     }
 }
 
-static Newton *lay_out(Build *b, const Component *c, Axes copies) {
+Newton *newton_lay_out(Build *b, const Component *c, Axes copies) {
     Newton *s = arena_new_of(b->arena, Newton);
     s->b = b;
     s->c = c;
@@ -518,7 +518,7 @@ static Newton *lay_out(Build *b, const Component *c, Axes copies) {
     return s;
 }
 
-static bool expand_and_eliminate(Newton *s, PullKind kind) {
+bool newton_expand(Newton *s, PullKind kind) {
     if (!expand(s, kind)) return false;
     eliminate_nodes(s);
     return true;
@@ -551,23 +551,11 @@ static bool all_found(const Newton *s, Newton *const *found) {
     return true;
 }
 
-Newton *newton_lay_out(Build *b, const Component *c, Axes copies) {
-    return lay_out(b, c, copies);
-}
-
 bool newton_begin(Newton *s, Newton *const *found) {
     bool near = found && all_found(s, found);
     if (near) s->saturated = found[s->node[0].var->index]->saturated;
     start_at(s, near ? found : NULL);
     return near;
-}
-
-bool newton_expand(Newton *s, PullKind kind) {
-    return expand_and_eliminate(s, kind);
-}
-
-void newton_step(Newton *s, bool targets_alone, bool again) {
-    step(s, targets_alone, again);
 }
 
 void newton_set_values(Newton *s) {
@@ -580,11 +568,11 @@ static bool settle_reweighted(Newton *s, Newton **found) {
     const bool near = all_found(s, found);
     start_at(s, near ? found : NULL);
     for (int k = 0; k < APPROACH && !near; k++) {
-        if (!expand_and_eliminate(s, k ? PULL_STEP : PULL_FIRST)) return false;
-        step(s, false, false);
+        if (!newton_expand(s, k ? PULL_STEP : PULL_FIRST)) return false;
+        newton_step(s, false, false);
     }
-    if (!expand_and_eliminate(s, PULL_SETTLED)) return false;
-    step(s, false, false);
+    if (!newton_expand(s, PULL_SETTLED)) return false;
+    newton_step(s, false, false);
     for (int k = 0; k < s->c->n; k++) found[s->node[k].var->index] = s;
     return true;
 }
@@ -595,17 +583,17 @@ Newton *newton_start(Build *b, const Component *c, Newton **found) {
         return crossed_start(b, c, copies, found);
     }
     bool draws = !c->reweighted || varies_by_draw(b, c, found);
-    Newton *s = lay_out(b, c, (Axes){draws, {b->draw}});
+    Newton *s = newton_lay_out(b, c, (Axes){draws, {b->draw}});
     if (c->reweighted) return settle_reweighted(s, found) ? s : NULL;
     start_at(s, NULL);
     bool more = true, again = false;
     for (int k = 0; k < STEPS && more; k++) {
-        if (k) step(s, false, false);
-        if (!expand_and_eliminate(s, PULL_SETTLED)) return NULL;
+        if (k) newton_step(s, false, false);
+        if (!newton_expand(s, PULL_SETTLED)) return NULL;
         again = s->quadratic && k;
         more = s->quadratic ? !k && s->together : true;
     }
-    step(s, true, again);
+    newton_step(s, true, again);
     return s;
 }
 
@@ -614,17 +602,17 @@ Newton *newton_start(Build *b, const Component *c, Newton **found) {
  * data are many of their standard deviations away.) */
 IrValue newton_log_evidence(Build *b, const Component *c, Axes trials, Newton *const *found) {
     IrProgram *p = b->p;
-    Newton *s = lay_out(b, c, trials);
+    Newton *s = newton_lay_out(b, c, trials);
     IrValue shifted = IR_NONE;
     if (c->n_shifted) {
         if (!crossed_settle(s, found, &shifted)) return IR_NONE;
     } else {
         if (c->reweighted && !all_found(s, found)) return IR_NONE;
         start_at(s, c->reweighted ? found : NULL);
-        if (!expand_and_eliminate(s, PULL_SETTLED)) return IR_NONE;
+        if (!newton_expand(s, PULL_SETTLED)) return IR_NONE;
     }
     if (!c->reweighted && !s->quadratic) return IR_NONE;
-    step(s, false, false);
+    newton_step(s, false, false);
     hold_nothing(s);
     Val *outer = saved_values(b);
     IrValue sum = log_data(s);

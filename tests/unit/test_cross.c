@@ -68,6 +68,20 @@ static void log_weights(Run *run, double *w) {
     }
 }
 
+/* The log weights of untrained guides of `n` models, checked by model. */
+typedef void CheckWeights(int model, const double *w);
+
+static void each_model(const char *const *texts, size_t n, CheckWeights *check_weights) {
+    for (size_t i = 0; i < n; i++) {
+        Compiled *c = compile_text("table", texts[i], structured);
+        if (!CHECK(c, "model %d does not compile", (int)i)) continue;
+        double w[SETS * DRAWS];
+        log_weights(untrained(c, NULL), w);
+        check_weights((int)i, w);
+        compiled_free(c);
+    }
+}
+
 static void the_model_says_what_crosses(void) {
     Compiled *c = compile_file("tests/models/crossed.hbm", structured);
     if (!CHECK(c, "tests/models/crossed.hbm does not compile")) return;
@@ -96,6 +110,12 @@ static void complete_tables_start_exact(void) {
     arena_free(arena);
 }
 
+static void are_equal(int model, const double *w) {
+    for (int k = 0; k < SETS * DRAWS; k++)
+        CHECK(fabs(w[k] - w[k / DRAWS * DRAWS]) <= 1e-7, "model %d: log weights %g and %g", model,
+              w[k], w[k / DRAWS * DRAWS]);
+}
+
 /* Either side first, several numbers in an effect, effects about what is unknown, several crosses
  * of one plate, more than one latent on a side. */
 static void other_tables_start_exact(void) {
@@ -110,17 +130,13 @@ static void other_tables_start_exact(void) {
         "plate row(4) { latent a ~ normal(0, 1); plate more(2) { observed v ~ normal(a, 1); } }\n"
         "plate column(3) { latent c ~ normal(0, 0.5); latent d ~ normal(0, 2); }\n"
         "cross row, column { observed y ~ normal(a + c + d, 0.3); }\n",
+        "latent m ~ normal(0, 1); plate row(4) { latent a ~ normal(0, 1); }\n"
+        "plate column(3) { latent c ~ normal(0, 0.5); } plate third(5) { latent e ~ normal(0, 2); "
+        "}\n"
+        "cross row, column { observed y ~ normal(m + a + c, 0.3); }\n"
+        "cross row, third { observed z ~ normal(a - e, 0.4); }\n",
     };
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        Compiled *c = compile_text("table", texts[i], structured);
-        if (!CHECK(c, "model %d does not compile", (int)i)) continue;
-        double w[SETS * DRAWS];
-        log_weights(untrained(c, NULL), w);
-        for (int k = 0; k < SETS * DRAWS; k++)
-            CHECK(fabs(w[k] - w[k / DRAWS * DRAWS]) <= 1e-7, "model %d: log weights %g and %g",
-                  (int)i, w[k], w[k / DRAWS * DRAWS]);
-        compiled_free(c);
-    }
+    each_model(texts, sizeof texts / sizeof *texts, are_equal);
 }
 
 /* Set 0 has all pairs, 1 lacks six, 2 has a row and a column of which nothing is there. */
@@ -198,6 +214,11 @@ static void sharp_tables_start_proper(void) {
     compiled_free(c);
 }
 
+static void are_of_a_size(int model, const double *w) {
+    for (int k = 0; k < SETS * DRAWS; k++)
+        CHECK(fabs(w[k]) < 1e5, "model %d: log weight %g", model, w[k]);
+}
+
 /* Correlations of vectors, scales in the second plate, tails, and two scales of one pair: draws and
  * densities are numbers of a size that one can train from. */
 static void other_laws_start_finite(void) {
@@ -213,15 +234,7 @@ static void other_laws_start_finite(void) {
         "plate c(2) { latent d ~ normal(0, s); latent m ~ half_normal(s); }\n"
         "cross r, c { observed y ~ normal(a + d, l + m); }\n",
     };
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        Compiled *c = compile_text("law", texts[i], structured);
-        if (!CHECK(c, "model %d does not compile", (int)i)) continue;
-        double w[SETS * DRAWS];
-        log_weights(untrained(c, NULL), w);
-        for (int k = 0; k < SETS * DRAWS; k++)
-            CHECK(fabs(w[k]) < 1e5, "model %d: log weight %g", (int)i, w[k]);
-        compiled_free(c);
-    }
+    each_model(texts, sizeof texts / sizeof *texts, are_of_a_size);
 }
 
 int main(void) {
